@@ -1,0 +1,244 @@
+"""Messages between Runyard's parts, versioned: labels on templates, requests to the orchestrator, its status,
+and the snapshot that it pushes to the gateway.
+
+Every message is a frozen dataclass; `encode` gives canonical JSON (sorted keys, no spaces) and `decode` gives
+the message back or raises `ContractError` naming the field. A field with a default may be absent, so a newer
+reader understands an older writer; an unknown field is refused, so an older reader never guesses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from runyard.errors import ContractError
+from runyard.manifest.model import Ingress, Probe
+
+VERSION = 1
+
+Message = TypeVar("Message")
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionSpec:
+    """What the orchestrator must know of a revision; on the template of its ingress container."""
+
+    service: str
+    port: int
+    containers: tuple[str, ...]
+    protocol: Literal["http1", "h2c"] = "http1"
+    concurrency: int = 80
+    min_instances: int = 0
+    max_instances: int = 100
+    progress_deadline_s: int = 600
+    # How long an instance may go on with its requests after SIGTERM (Cloud Run: 10 s).
+    termination_grace_s: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSpec:
+    """The `runyard.dev/spec` label of a template: what Docker has no argument for."""
+
+    container: str
+    pids_limit: int
+    startup_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    depends_on: tuple[str, ...] = ()
+    revision: RevisionSpec | None = None
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficShare:
+    """A revision's share of its service's requests in percent, and its tag."""
+
+    revision: str
+    percent: int
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRequest:
+    """Asks the orchestrator to answer these hosts with this service, and to let it call those in `uses`."""
+
+    tenant: str
+    service: str
+    hosts: tuple[str, ...]
+    uses: tuple[str, ...] = ()
+    ingress: Ingress = "all"
+    timeout_s: int = 300
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRequest:
+    """Asks the orchestrator to make every named revision ready by the deadline, then to move the traffic."""
+
+    tenant: str
+    service: str
+    traffic: tuple[TrafficShare, ...]
+    deadline_s: int = 600
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionStatus:
+    """A revision as the orchestrator sees it; `reason` says why the last instance failed, with its last log lines."""
+
+    tenant: str
+    service: str
+    revision: str
+    desired: int
+    ready: int
+    addresses: tuple[str, ...] = ()
+    restarts: int = 0
+    reason: str = ""
+    logs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """A service as the orchestrator sees it: traffic in force and hosts in force."""
+
+    tenant: str
+    service: str
+    hosts: tuple[str, ...]
+    uses: tuple[str, ...]
+    traffic: tuple[TrafficShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrchestratorStatus:
+    """The orchestrator's whole view; `generation` is the snapshot that the gateway confirmed last."""
+
+    generation: int
+    in_step: bool
+    services: tuple[ServiceStatus, ...] = ()
+    revisions: tuple[RevisionStatus, ...] = ()
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayService:
+    """A service in the gateway's snapshot; `uses` names what its instances may call, within its tenant."""
+
+    traffic: tuple[TrafficShare, ...] = ()
+    uses: tuple[str, ...] = ()
+    ingress: Ingress = "all"
+    timeout_s: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEndpoints:
+    """Where a revision's ready instances answer, as `address:port`."""
+
+    addresses: tuple[str, ...] = ()
+    protocol: Literal["http1", "h2c"] = "http1"
+    concurrency: int = 80
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySnapshot:
+    """Everything the gateway needs to route, in one message; a higher generation replaces a lower one.
+
+    `services` is keyed by `tenant/service`, `hosts` maps a public host to such a key, `endpoints` is keyed by
+    `tenant/revision`, and `callers` maps an instance's address to the key of the service it belongs to.
+    """
+
+    generation: int
+    services: Mapping[str, GatewayService] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, GatewayEndpoints] = field(default_factory=dict)
+    callers: Mapping[str, str] = field(default_factory=dict)
+    version: int = VERSION
+
+
+def encode(message: Any) -> str:
+    """Encode a message as canonical JSON: keys sorted, no spaces, equal messages give equal text."""
+    return json.dumps(dataclasses.asdict(message), sort_keys=True, separators=(",", ":"))
+
+
+def decode(kind: type[Message], text: str | bytes) -> Message:
+    """Decode JSON into a message of this kind; ContractError names the field that does not fit."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ContractError(f"decode {kind.__name__}: not JSON: {error}") from None
+    message = _build(kind, value, kind.__name__)
+    version = getattr(message, "version", VERSION)
+    if version != VERSION:
+        raise ContractError(f"decode {kind.__name__}: version: must be {VERSION}, got {version}")
+    return message
+
+
+@lru_cache(maxsize=None)
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _build(kind: Any, value: Any, path: str) -> Any:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        inner = next(arm for arm in get_args(kind) if arm is not types.NoneType)
+        return None if value is None else _build(inner, value, path)
+    if origin is Literal:
+        return _expect(value in get_args(kind), value, path, f"one of {', '.join(map(str, get_args(kind)))}")
+    if origin is tuple:
+        return _build_tuple(get_args(kind), value, path)
+    if origin is Mapping:
+        _expect(isinstance(value, dict), value, path, "an object")
+        return {key: _build(get_args(kind)[1], item, f"{path}.{key}") for key, item in value.items()}
+    if dataclasses.is_dataclass(kind):
+        return _build_dataclass(kind, value, path)
+    # bool is an int to Python, but never to us.
+    return _expect(type(value) is kind, value, path, f"of type {kind.__name__}")
+
+
+def _build_tuple(arms: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
+    _expect(isinstance(value, list), value, path, "a list")
+    if len(arms) == 2 and arms[1] is Ellipsis:
+        return tuple(_build(arms[0], item, f"{path}[{index}]") for index, item in enumerate(value))
+    _expect(len(value) == len(arms), value, path, f"a list of {len(arms)}")
+    return tuple(_build(arm, item, f"{path}[{index}]") for index, (arm, item) in enumerate(zip(arms, value, strict=True)))
+
+
+def _build_dataclass(kind: Any, value: Any, path: str) -> Any:
+    _expect(isinstance(value, dict), value, path, "an object")
+    known = {each.name: each for each in dataclasses.fields(kind)}
+    for name in sorted(value.keys() - known.keys()):
+        raise ContractError(f"decode {path}: unknown field {name!r}")
+    for name, each in known.items():
+        required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+        if required and name not in value:
+            raise ContractError(f"decode {path}: field {name!r} is missing")
+    hints = _hints(kind)
+    return kind(**{name: _build(hints[name], item, f"{path}.{name}") for name, item in value.items()})
+
+
+def _expect(holds: bool, value: Any, path: str, rule: str) -> Any:
+    if not holds:
+        raise ContractError(f"decode {path}: must be {rule}, got {value!r}")
+    return value
+
+
+__all__ = [
+    "GatewayEndpoints",
+    "GatewayService",
+    "GatewaySnapshot",
+    "OrchestratorStatus",
+    "RevisionSpec",
+    "RevisionStatus",
+    "RolloutRequest",
+    "RouteRequest",
+    "ServiceStatus",
+    "TemplateSpec",
+    "TrafficShare",
+    "decode",
+    "encode",
+]

@@ -1,0 +1,86 @@
+"""Errors of Runyard, one tree.
+
+    RunyardError                exit 1
+    +-- UsageError              exit 2  the command line or a path cannot be used
+    +-- ManifestError           exit 2  carries every problem found, in stable order
+    +-- ContractError           exit 1  a message between two parts is not of the agreed shape
+    +-- HostError               exit 1  the Docker host refused or failed
+    |   +-- HostUnreachable     exit 1  no engine answered
+    |   +-- NotFound            exit 1  the named thing is not on the host
+    |   +-- Conflict            exit 1  a name or address is taken by somebody else
+    +-- RolloutError            exit 1  a revision did not become ready; nothing was switched
+    +-- LockError               exit 1  another update holds the stack, or its lock cannot be judged
+    +-- VerifyError             exit 7  what runs is not what was asked for
+    +-- DeadlineError           exit 9  the time allowed ran out
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runyard.manifest.problems import Problem
+
+
+class RunyardError(Exception):
+    """Base of every error that Runyard raises on purpose; `exit_code` is what the CLI ends with."""
+
+    exit_code = 1
+
+
+class UsageError(RunyardError):
+    """A command line, path or environment that cannot be used."""
+
+    exit_code = 2
+
+
+class ManifestError(RunyardError):
+    """Manifests with problems: `problems` holds all of them, sorted by file, line and column."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problem.text() for problem in self.problems))
+
+
+class ContractError(RunyardError):
+    """A message between parts of Runyard that is not of the agreed shape."""
+
+
+class HostError(RunyardError):
+    """An operation that the Docker host refused or failed; the message is a breadcrumb of verbs."""
+
+
+class HostUnreachable(HostError):
+    """No Docker engine answered at the configured address."""
+
+
+class NotFound(HostError):
+    """The named container, image, network or volume is not on the host."""
+
+
+class Conflict(HostError):
+    """A name or address that Runyard needs is held by something it does not own."""
+
+
+class RolloutError(RunyardError):
+    """A revision that did not become ready in time; traffic was left where it was."""
+
+
+class LockError(RunyardError):
+    """The stack's lock is held, or it cannot be told whether its holder still lives."""
+
+
+class VerifyError(RunyardError):
+    """A live stack that differs from its manifests."""
+
+    exit_code = 7
+
+
+class DeadlineError(RunyardError):
+    """An operation that did not end in the time allowed."""
+
+    exit_code = 9

@@ -1,0 +1,266 @@
+"""Manifests as typed, frozen data: what a Service, Platform or Tenant says, with every default filled in.
+
+Quantities are in base units: CPU in thousandths of a core, memory in bytes, time in seconds. Field names
+follow Knative's, in Python's spelling. Nothing here knows YAML, and nothing here checks: a value of these
+types has passed `runyard.manifest.load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+ProbeKind = Literal["http", "tcp", "grpc", "exec"]
+Egress = Literal["all", "none"]
+Ingress = Literal["all", "internal", "internal-and-cloud-load-balancing"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a manifest file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A health check; `port` is None for exec, `path` and `headers` are for http, `service` for grpc."""
+
+    kind: ProbeKind
+    port: int | None = None
+    path: str = "/"
+    headers: tuple[tuple[str, str], ...] = ()
+    service: str = ""
+    command: tuple[str, ...] = ()
+    initial_delay_s: int = 0
+    period_s: int = 10
+    timeout_s: int = 1
+    failure_threshold: int = 3
+    success_threshold: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReference:
+    """One key of a secret or config map: what `secretKeyRef` and `configMapKeyRef` name."""
+
+    source: Literal["secret", "configMap"]
+    name: str
+    key: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnvVar:
+    """An environment variable: a plain value, or a reference that is resolved when it is deployed."""
+
+    name: str
+    value: str = ""
+    reference: KeyReference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnvFrom:
+    """Every key of a secret or config map as environment variables, each with `prefix` before its name."""
+
+    source: Literal["secret", "configMap"]
+    name: str
+    prefix: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPort:
+    """The port that receives requests; `protocol` is what the instance speaks on it."""
+
+    number: int = 8080
+    protocol: Literal["http1", "h2c"] = "http1"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeMount:
+    """A volume at an absolute path of one container."""
+
+    name: str
+    path: str
+    read_only: bool = True
+    sub_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of a revision; the one with `port` is the ingress container."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    working_dir: str = ""
+    image_pull_policy: Literal["", "Always", "Never", "IfNotPresent"] = ""
+    env: tuple[EnvVar, ...] = ()
+    env_from: tuple[EnvFrom, ...] = ()
+    port: ContainerPort | None = None
+    cpu_millis: int = 1000
+    memory_bytes: int = 512 * 1024 * 1024
+    gpu: int = 0
+    startup_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool = False
+    volume_mounts: tuple[VolumeMount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeItem:
+    """One key of a secret or config map as a file of a volume; `mode` is None for the volume's default."""
+
+    key: str
+    path: str
+    mode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume of a revision; which fields count depends on `kind`."""
+
+    name: str
+    kind: Literal["emptyDir", "secret", "configMap", "projected", "nfs"]
+    source: str = ""
+    items: tuple[VolumeItem, ...] = ()
+    default_mode: int = 0o444
+    optional: bool = False
+    size_limit_bytes: int | None = None
+    server: str = ""
+    path: str = ""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How many instances a revision may have and what decides the number (Knative's autoscaling annotations)."""
+
+    min_scale: int = 0
+    max_scale: int = 100
+    metric: Literal["concurrency", "rps", "cpu", "memory"] = "concurrency"
+    target: float = 100.0
+    target_utilization_percentage: float = 70.0
+    window_s: int = 60
+    panic_window_percentage: float = 10.0
+    panic_threshold_percentage: float = 200.0
+    scale_down_delay_s: int = 0
+    retention_period_s: int = 0
+    initial_scale: int = 1
+    activation_scale: int = 1
+    cpu_target: float = 0.6
+    concurrency_target: float = 0.6
+    target_burst_capacity: float = 211.0
+    aggregation: Literal["linear", "weighted-exponential"] = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionTemplate:
+    """What shapes a revision: `spec.template` of a Service."""
+
+    containers: tuple[Container, ...]
+    name: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    container_concurrency: int = 80
+    timeout_s: int = 300
+    response_start_timeout_s: int | None = None
+    idle_timeout_s: int = 0
+    service_account: str = ""
+    image_pull_secrets: tuple[str, ...] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[Volume, ...] = ()
+    scaling: Scaling = field(default_factory=Scaling)
+    progress_deadline_s: int = 600
+    cpu_throttling: bool = True
+    startup_cpu_boost: bool = False
+    session_affinity: bool = False
+    container_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def ingress_container(self) -> Container:
+        """The one container that receives requests: the one with a port."""
+        return next(container for container in self.containers if container.port is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficTarget:
+    """A share of a service's traffic; `revision` is None for the latest ready one."""
+
+    percent: int
+    revision: str | None = None
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Knative Service; `uses` and `egress` come from `runyard.dev/` annotations."""
+
+    name: str
+    tenant: str
+    template: RevisionTemplate
+    location: Location
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    traffic: tuple[TrafficTarget, ...] = (TrafficTarget(percent=100),)
+    min_scale: int | None = None
+    max_scale: int | None = None
+    manual_instance_count: int | None = None
+    ingress: Ingress = "all"
+    require_caller_auth: bool = False
+    custom_audiences: tuple[str, ...] = ()
+    rollout_duration_s: int = 0
+    uses: tuple[str, ...] = ()
+    egress: Egress = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Where the platform's gateway listens and how long it waits."""
+
+    address: str = "127.0.0.1"
+    port: int = 3000
+    connect_timeout_s: int = 2
+    hold_timeout_s: int = 10
+    max_body_bytes: int = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The installation: domain, gateway, orchestrator port and the address pool of its networks."""
+
+    name: str = "platform"
+    domain: str = "localhost"
+    gateway: Gateway = field(default_factory=Gateway)
+    orchestrator_port: int = 3001
+    address_pool: str = "10.128.0.0/9"
+    engine: Literal["docker", "swarm"] = "docker"
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A team whose services share a network; `subnet` is None when it is derived from the name."""
+
+    name: str
+    subnet: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """Everything that was read, ordered by tenant and name; `default` is always among the tenants."""
+
+    platform: Platform
+    tenants: tuple[Tenant, ...]
+    services: tuple[Service, ...]

@@ -1,0 +1,102 @@
+"""Names that Runyard derives: containers, networks, volumes, hosts and labels, all from manifest identity.
+
+Parts are joined with dots because no part may hold one (tenants, services, revisions and containers are DNS
+labels), so two different identities never share a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+LABEL_PREFIX = "runyard.dev/"
+STACK = LABEL_PREFIX + "stack"
+TENANT = LABEL_PREFIX + "tenant"
+SERVICE = LABEL_PREFIX + "service"
+REVISION = LABEL_PREFIX + "revision"
+ROLE = LABEL_PREFIX + "role"
+SPEC = LABEL_PREFIX + "spec"
+# Labels of instances only: which container of the revision, and which instance of it.
+CONTAINER = LABEL_PREFIX + "container"
+INSTANCE = LABEL_PREFIX + "instance"
+
+ROLE_TEMPLATE = "template"
+ROLE_INSTANCE = "instance"
+ROLE_GATEWAY = "gateway"
+ROLE_ORCHESTRATOR = "orchestrator"
+ROLE_NETWORK = "network"
+ROLE_VOLUME = "volume"
+
+DEFAULT_TENANT = "default"
+INTERNAL_DOMAIN = "internal"
+# Paths inside the platform's containers; the volume is mounted at the same place in gateway and orchestrator.
+GATEWAY_DIRECTORY = "/var/lib/runyard/gateway"
+GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
+ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
+ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
+
+DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+# Cloud Run's own limit; it leaves room for `-<hash>` inside a DNS label's 63 characters.
+SERVICE_NAME_LIMIT = 49
+HASH_LENGTH = 8
+
+
+def template_container(stack: str, tenant: str, revision: str, container: str) -> str:
+    """Name the never-started container that carries one container of a revision."""
+    return f"runyard.{stack}.{tenant}.{revision}.{container}.template"
+
+
+def instance_container(stack: str, tenant: str, revision: str, container: str, instance: str) -> str:
+    """Name a running clone of a template; `instance` is the orchestrator's short id for it."""
+    return f"runyard.{stack}.{tenant}.{revision}.{container}.{instance}"
+
+
+def platform_container(stack: str, part: str) -> str:
+    """Name a container of the platform itself, such as the gateway."""
+    return f"runyard.{stack}.{part}"
+
+
+def platform_volume(stack: str, part: str) -> str:
+    """Name the volume in which a part of the platform keeps its state."""
+    return f"runyard.{stack}.{part}"
+
+
+def platform_network(stack: str) -> str:
+    """Name the platform's own bridge, on whose host address the gateway answers instances."""
+    return f"runyard.{stack}.platform"
+
+
+def tenant_network(stack: str, tenant: str, *, internal: bool = False) -> str:
+    """Name a tenant's bridge; the internal one has no way out of the host."""
+    suffix = ".internal" if internal else ""
+    return f"runyard.{stack}.tenant.{tenant}{suffix}"
+
+
+def service_key(tenant: str, name: str) -> str:
+    """Name a service (or a revision) across tenants, as contracts between parts do."""
+    return f"{tenant}/{name}"
+
+
+def service_host(service: str, tenant: str, domain: str) -> str:
+    """Name the public host of a service; the default tenant's hosts leave the tenant out."""
+    return f"{service}.{domain}" if tenant == DEFAULT_TENANT else f"{service}.{tenant}.{domain}"
+
+
+def tagged_host(tag: str, host: str) -> str:
+    """Name the host that reaches the revision with this traffic tag."""
+    return f"{tag}---{host}"
+
+
+def internal_host(service: str) -> str:
+    """Name a service as other services of its tenant call it."""
+    return f"{service}.{INTERNAL_DOMAIN}"
+
+
+def revision_name(service: str, explicit: str | None, digest: str) -> str:
+    """Name a revision: what the manifest says, or the service and the hash of what shapes the revision."""
+    return explicit or f"{service}-{digest[:HASH_LENGTH]}"
+
+
+def digest(text: str) -> str:
+    """Hash a canonical text as 64 lower-case hexadecimal digits (SHA-256)."""
+    return hashlib.sha256(text.encode()).hexdigest()

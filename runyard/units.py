@@ -1,0 +1,57 @@
+"""Quantities as Kubernetes writes them, parsed exactly into base units."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+# Kubernetes: binary suffixes are powers of 1024, decimal ones powers of 1000, `m` is a thousandth.
+# Source: k8s.io/apimachinery/pkg/api/resource.Quantity. Exponents (`1e3`) are left out on purpose: nobody
+# writes them by hand, and `1e308` is an attack.
+_SUFFIXES = {
+    "": Decimal(1),
+    "m": Decimal(1) / 1000,
+    "k": Decimal(1000),
+    "M": Decimal(1000) ** 2,
+    "G": Decimal(1000) ** 3,
+    "T": Decimal(1000) ** 4,
+    "Ki": Decimal(1024),
+    "Mi": Decimal(1024) ** 2,
+    "Gi": Decimal(1024) ** 3,
+    "Ti": Decimal(1024) ** 4,
+}
+QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(|m|k|M|G|T|Ki|Mi|Gi|Ti)")
+DURATION = re.compile(r"([0-9]{1,9})(s|m|h)?")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def parse_quantity(text: str) -> Decimal:
+    """Parse a Kubernetes quantity such as `250m`, `1.5` or `512Mi`; ValueError says what was seen."""
+    match = QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"must be a quantity such as 500m, 2 or 512Mi, got {text!r}")
+    return Decimal(match[1]) * _SUFFIXES[match[2]]
+
+
+def parse_cpu_millis(text: str) -> int:
+    """Parse a CPU quantity into thousandths of a core; ValueError if it is finer than that."""
+    return _whole(parse_quantity(text) * 1000, text, "a thousandth of a CPU")
+
+
+def parse_bytes(text: str) -> int:
+    """Parse a memory or storage quantity into bytes; ValueError if it is not a whole number."""
+    return _whole(parse_quantity(text), text, "a byte")
+
+
+def parse_duration_s(text: str) -> int:
+    """Parse a duration of whole seconds such as `90`, `60s`, `5m` or `1h`; ValueError says what was seen."""
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"must be a duration of whole seconds such as 60s, 5m or 1h, got {text!r}")
+    return int(match[1]) * _SECONDS[match[2] or ""]
+
+
+def _whole(value: Decimal, text: str, grain: str) -> int:
+    if value != value.to_integral_value():
+        raise ValueError(f"must be a multiple of {grain}, got {text!r}")
+    return int(value)

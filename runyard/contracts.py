@@ -46,6 +46,8 @@ class TemplateSpec:
 
     container: str
     pids_limit: int
+    # The Docker provider takes whole mebibytes; instances get the exact number. 0 leaves the template's.
+    memory_bytes: int = 0
     startup_probe: Probe | None = None
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
@@ -205,7 +207,9 @@ def _build_tuple(arms: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...
     if len(arms) == 2 and arms[1] is Ellipsis:
         return tuple(_build(arms[0], item, f"{path}[{index}]") for index, item in enumerate(value))
     _expect(len(value) == len(arms), value, path, f"a list of {len(arms)}")
-    return tuple(_build(arm, item, f"{path}[{index}]") for index, (arm, item) in enumerate(zip(arms, value, strict=True)))
+    return tuple(
+        _build(arm, item, f"{path}[{index}]") for index, (arm, item) in enumerate(zip(arms, value, strict=True))
+    )
 
 
 def _build_dataclass(kind: Any, value: Any, path: str) -> Any:

@@ -1,27 +1,31 @@
 """Errors of Runyard, one tree.
 
-    RunyardError                exit 1
-    +-- UsageError              exit 2  the command line or a path cannot be used
-    +-- ManifestError           exit 2  carries every problem found, in stable order
-    +-- ContractError           exit 1  a message between two parts is not of the agreed shape
-    +-- HostError               exit 1  the Docker host refused or failed
-    |   +-- HostUnreachable     exit 1  no engine answered
-    |   +-- NotFound            exit 1  the named thing is not on the host
-    |   +-- Conflict            exit 1  a name or address is taken by somebody else
-    +-- RolloutError            exit 1  a revision did not become ready; nothing was switched
-    +-- LockError               exit 1  another update holds the stack, or its lock cannot be judged
-    +-- VerifyError             exit 7  what runs is not what was asked for
-    +-- DeadlineError           exit 9  the time allowed ran out
+RunyardError                exit 1
++-- UsageError              exit 2  the command line or a path cannot be used
++-- ManifestError           exit 2  carries every problem found, in stable order
++-- ContractError           exit 1  a message between two parts is not of the agreed shape
++-- HostError               exit 1  the Docker host refused or failed
+|   +-- HostUnreachable     exit 1  no engine answered
+|   +-- NotFound            exit 1  the named thing is not on the host
+|   +-- Conflict            exit 1  a name or address is taken by somebody else
++-- RolloutError            exit 1  a revision did not become ready; nothing was switched
++-- LockError               exit 1  another update holds the stack, or its lock cannot be judged
++-- VerifyError             exit 7  what runs is not what was asked for
++-- DeadlineError           exit 9  the time allowed ran out
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from runyard.manifest.problems import Problem
+class Finding(Protocol):
+    """A problem that can say itself in one line; `runyard.manifest.problems.Problem` is one."""
+
+    def text(self) -> str:
+        """Render as `file:line:column: path: message (hint)`."""
+        ...
 
 
 class RunyardError(Exception):
@@ -41,7 +45,7 @@ class ManifestError(RunyardError):
 
     exit_code = 2
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Finding]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(problem.text() for problem in self.problems))
 

@@ -1,0 +1,76 @@
+"""Plans: manifests turned into networks, revisions, routes and traffic, by pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runyard import names
+from runyard.contracts import RolloutRequest, RouteRequest, TrafficShare
+from runyard.manifest.model import Manifests, Platform, Service
+from runyard.plan.facts import describe_service
+from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan, TemplatePlan
+from runyard.plan.network import plan_networks
+from runyard.plan.revision import RevisionContext, plan_revision
+
+__all__ = ["NetworkPlan", "Plan", "RevisionPlan", "ServicePlan", "TemplatePlan", "plan"]
+
+
+def plan(
+    manifests: Manifests, stack: str = "dev", secret_digests: Mapping[str, Mapping[str, str]] | None = None
+) -> Plan:
+    """Plan a stack from its manifests; equal arguments give an equal plan.
+
+    `secret_digests` maps a tenant to `name/key` to a hash of the secret's value. Raises ManifestError where
+    manifests that are each sound cannot stand together, such as tenants whose subnets overlap.
+    """
+    networks = plan_networks(stack, manifests)
+    by_name = {network.name: network for network in networks}
+    services = []
+    for service in sorted(manifests.services, key=lambda each: (each.tenant, each.name)):
+        internal = service.egress == "none"
+        context = RevisionContext(
+            stack=stack,
+            network=by_name[names.tenant_network(stack, service.tenant, internal=internal)],
+            gateway_address=networks[0].host_address,
+            secret_digests=(secret_digests or {}).get(service.tenant, {}),
+        )
+        services.append(_plan_service(service, manifests.platform, context))
+    return Plan(stack=stack, platform=manifests.platform, networks=networks, services=tuple(services))
+
+
+def _plan_service(service: Service, platform: Platform, context: RevisionContext) -> ServicePlan:
+    revision = plan_revision(service, context)
+    return ServicePlan(
+        tenant=service.tenant,
+        name=service.name,
+        revision=revision,
+        route=_plan_route(service, platform),
+        rollout=_plan_rollout(service, revision),
+        facts=describe_service(service),
+        location=service.location,
+    )
+
+
+def _plan_route(service: Service, platform: Platform) -> RouteRequest:
+    return RouteRequest(
+        tenant=service.tenant,
+        service=service.name,
+        hosts=(names.service_host(service.name, service.tenant, platform.domain),),
+        uses=tuple(sorted(service.uses)),
+        # The load balancer of Cloud Run's third value is the gateway here, so it may come from outside.
+        ingress="internal" if service.ingress == "internal" else "all",
+        timeout_s=service.template.timeout_s,
+    )
+
+
+def _plan_rollout(service: Service, revision: RevisionPlan) -> RolloutRequest:
+    shares = tuple(
+        TrafficShare(revision=target.revision or revision.name, percent=target.percent, tag=target.tag)
+        for target in service.traffic
+    )
+    return RolloutRequest(
+        tenant=service.tenant,
+        service=service.name,
+        traffic=shares,
+        deadline_s=service.template.progress_deadline_s,
+    )

@@ -1,0 +1,65 @@
+"""Facts of a Service: its manifest as nested plain data, for previews to compare.
+
+Lists become maps keyed by what names their entries, so that a changed environment variable is one changed key
+and not a shifted list. A default that the manifest leaves out is shown as the default it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from runyard.manifest.model import Container, EnvVar, Service, TrafficTarget
+
+_EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
+
+
+def describe_service(service: Service) -> dict[str, Any]:
+    """Describe what a Service says, without its metadata and location; empty values are left out."""
+    template = service.template
+    facts = _plain(service, leave_out={"name", "tenant", "location", "template", "traffic", "labels", "annotations"})
+    facts |= _plain(template, leave_out={"containers", "volumes", "labels", "annotations"})
+    facts["containers"] = {container.name: _describe_container(container) for container in template.containers}
+    facts["volumes"] = {volume.name: _plain(volume, leave_out={"name"}) for volume in template.volumes}
+    facts["traffic"] = {_describe_target(target): target.percent for target in service.traffic}
+    return {key: value for key, value in sorted(facts.items()) if value not in _EMPTY}
+
+
+def _describe_container(container: Container) -> dict[str, Any]:
+    facts = _plain(container, leave_out={"name", "env", "volume_mounts"})
+    facts["env"] = {variable.name: _describe_variable(variable) for variable in container.env}
+    facts["volumeMounts"] = {mount.path: mount.name for mount in container.volume_mounts}
+    return {key: value for key, value in sorted(facts.items()) if value not in _EMPTY}
+
+
+def _describe_variable(variable: EnvVar) -> str:
+    if variable.reference is None:
+        return variable.value
+    return f"[{variable.reference.source} {variable.reference.name}/{variable.reference.key}]"
+
+
+def _describe_target(target: TrafficTarget) -> str:
+    revision = target.revision or "latest"
+    return f"{revision} ({target.tag})" if target.tag else revision
+
+
+def _plain(value: Any, *, leave_out: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
+    kept = {each.name: getattr(value, each.name) for each in dataclasses.fields(value) if each.name not in leave_out}
+    return {_camel_case(name): plain for name, item in kept.items() if (plain := _plain_value(item)) not in _EMPTY}
+
+
+def _plain_value(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return _plain(value)
+    if isinstance(value, tuple):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain_value(item) for key, item in sorted(value.items())}
+    return value
+
+
+def _camel_case(name: str) -> str:
+    """Spell a field as the manifest does: `timeout_s` is `timeoutSeconds`, `cpu_millis` stays a unit in words."""
+    head, *rest = name.removesuffix("_s").split("_")
+    tail = "Seconds" if name.endswith("_s") else ""
+    return head + "".join(word.capitalize() for word in rest) + tail

@@ -1,0 +1,98 @@
+"""The plan as frozen data: what should stand on the host for a set of manifests.
+
+Everything is ordered (tenants, services and containers by name, environment as written) and holds no time, no
+random value and nothing read from a host, so that equal manifests give an equal plan, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runyard.contracts import RolloutRequest, RouteRequest, TemplateSpec
+from runyard.manifest.model import EnvVar, Location, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """A bridge; `host_address` is the host's own address on it, `isolated` stops traffic between containers."""
+
+    name: str
+    subnet: str
+    host_address: str
+    tenant: str | None = None
+    internal: bool = False
+    isolated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatePlan:
+    """A never-started container that carries one container of a revision.
+
+    `environment` is what the container gets, in order; entries with a reference are resolved from the stack's
+    secrets. `tmpfs` maps a mount path to Docker's mount options, `hosts` a name to an address.
+    """
+
+    name: str
+    image: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    environment: tuple[EnvVar, ...]
+    working_dir: str
+    user: str
+    cpu_millis: int
+    memory_bytes: int
+    tmpfs: Mapping[str, str]
+    hosts: Mapping[str, str]
+    network: str
+    labels: Mapping[str, str]
+    spec: TemplateSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionPlan:
+    """A revision: its name, the full hash of what shapes it, and a template for each container."""
+
+    name: str
+    tenant: str
+    service: str
+    digest: str
+    templates: tuple[TemplatePlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """A service: its latest revision, its route, and the traffic to reach.
+
+    `facts` is the manifest as nested plain data with lists keyed by name and secrets masked: what a preview
+    shows when it changes.
+    """
+
+    tenant: str
+    name: str
+    revision: RevisionPlan
+    route: RouteRequest
+    rollout: RolloutRequest
+    facts: Mapping[str, Any]
+    location: Location
+
+    @property
+    def url_host(self) -> str:
+        """The first public host; a service with internal ingress still has one, for its tags."""
+        return self.route.hosts[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a stack should be: networks (the platform's first), then services by tenant and name."""
+
+    stack: str
+    platform: Platform
+    networks: tuple[NetworkPlan, ...]
+    services: tuple[ServicePlan, ...]
+
+    @property
+    def platform_network(self) -> NetworkPlan:
+        """The platform's own bridge."""
+        return self.networks[0]

@@ -1,0 +1,3 @@
+module runyard.dev/workload
+
+go 1.24

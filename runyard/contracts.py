@@ -1,8 +1,8 @@
-"""Messages between Runyard's parts, versioned: labels on templates, requests to the orchestrator, its status,
-and the snapshot that it pushes to the gateway.
+"""Messages between Runyard's parts, versioned.
 
-Every message is a frozen dataclass; `encode` gives canonical JSON (sorted keys, no spaces) and `decode` gives
-the message back or raises `ContractError` naming the field. A field with a default may be absent, so a newer
+They are the labels on templates, the requests to the orchestrator, its status, and the snapshot that it pushes
+to the gateway. Every message is a frozen dataclass; `encode` gives canonical JSON (sorted keys, no spaces) and
+`decode` gives the message back or raises `ContractError` naming the field. A field with a default may be absent, so a newer
 reader understands an older writer; an unknown field is refused, so an older reader never guesses.
 """
 
@@ -13,7 +13,7 @@ import json
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from runyard.errors import ContractError
@@ -179,7 +179,12 @@ def decode(kind: type[Message], text: str | bytes) -> Message:
     return message
 
 
-@lru_cache(maxsize=None)
+def fields_of(kind: type) -> frozenset[str]:
+    """List the names of a message's fields."""
+    return frozenset(each.name for each in dataclasses.fields(kind))
+
+
+@cache
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
@@ -245,4 +250,5 @@ __all__ = [
     "TrafficShare",
     "decode",
     "encode",
+    "fields_of",
 ]

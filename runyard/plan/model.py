@@ -52,12 +52,16 @@ class TemplatePlan:
 
 @dataclass(frozen=True, slots=True)
 class RevisionPlan:
-    """A revision: its name, the full hash of what shapes it, and a template for each container."""
+    """A revision: its name, the full hash of what shapes it, and a template for each container.
+
+    `identity` is the name, followed by the hash where the manifest chose the name.
+    """
 
     name: str
     tenant: str
     service: str
     digest: str
+    identity: str
     templates: tuple[TemplatePlan, ...]
 
 

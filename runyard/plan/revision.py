@@ -40,12 +40,15 @@ def plan_revision(service: Service, context: RevisionContext) -> RevisionPlan:
         json.dumps([_canonical(shape) for shape in shapes], sort_keys=True) + _secrets(service, context)
     )
     name = names.revision_name(service.name, service.template.name, digest)
+    # A name that the manifest chose does not say what it holds; its templates' names must, as they never change.
+    identity = f"{name}.{digest[: names.HASH_LENGTH]}" if service.template.name else name
     return RevisionPlan(
         name=name,
         tenant=service.tenant,
         service=service.name,
         digest=digest,
-        templates=tuple(_named(shape, service, name, context.stack) for shape in shapes),
+        templates=tuple(_named(shape, service, name, identity, context.stack) for shape in shapes),
+        identity=identity,
     )
 
 
@@ -134,7 +137,7 @@ def _tmpfs_options(size_bytes: int) -> str:
     return f"rw,nosuid,nodev,mode=1777,size={size_bytes}"
 
 
-def _named(shape: TemplatePlan, service: Service, revision: str, stack: str) -> TemplatePlan:
+def _named(shape: TemplatePlan, service: Service, revision: str, identity: str, stack: str) -> TemplatePlan:
     labels = dict(shape.labels) | {
         names.STACK: stack,
         names.TENANT: service.tenant,
@@ -146,7 +149,7 @@ def _named(shape: TemplatePlan, service: Service, revision: str, stack: str) -> 
     }
     return dataclasses.replace(
         shape,
-        name=names.template_container(stack, service.tenant, revision, shape.spec.container),
+        name=names.template_container(stack, service.tenant, identity, shape.spec.container),
         environment=(*shape.environment, EnvVar("K_REVISION", revision)),
         labels=labels,
     )

@@ -1,0 +1,46 @@
+"""Gateway: nginx on the host's network, with a volume for its routes and its admin socket."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.part import PartArgs, part_container, part_volume
+from runyard import names
+from runyard.gateway import GatewayConfig, render
+from runyard.manifest.model import Platform
+
+# Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
+_MEMORY_MIB = 512
+
+
+class Gateway(pulumi.ComponentResource):
+    """The gateway of a stack.
+
+    Outputs: `container_name`; `volume` is what the orchestrator shares to reach the admin socket.
+    """
+
+    container_name: pulumi.Output[str]
+    volume: docker.Volume
+    container: docker.Container
+
+    def __init__(
+        self, stack: str, platform: Platform, inner_address: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Declare the gateway; `inner_address` is the host's address on the platform's bridge."""
+        super().__init__("runyard:gateway:Gateway", "gateway", {}, opts)
+        self.volume = part_volume(stack, "gateway", self)
+        config = GatewayConfig.from_platform(platform, inner_address)
+        args = PartArgs(
+            part="gateway",
+            role=names.ROLE_GATEWAY,
+            memory_mib=_MEMORY_MIB,
+            # Port 80 on the inner address, and workers that are not root.
+            capabilities=("NET_BIND_SERVICE", "SETGID", "SETUID"),
+            volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
+            uploads={f"{names.GATEWAY_DIRECTORY}/nginx.conf": render(config)},
+        )
+        options = pulumi.ResourceOptions(parent=self, depends_on=[self.volume])
+        self.container = part_container(stack, args, options)
+        self.container_name = self.container.name
+        self.register_outputs({"container_name": self.container_name})

@@ -1,0 +1,41 @@
+"""Network: a bridge of the plan, with traffic between containers off where the plan isolates it."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.labels import container_labels
+from runyard import names
+from runyard.plan import NetworkPlan
+
+
+class Network(pulumi.ComponentResource):
+    """A bridge with a fixed subnet, so that instances can have addresses of their own.
+
+    Outputs: `network_name` (available once the bridge stands), `host_address` (the host's address on it).
+    """
+
+    network_name: pulumi.Output[str]
+    host_address: pulumi.Output[str]
+
+    def __init__(self, plan: NetworkPlan, stack: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the bridge of `plan` for `stack`."""
+        short = plan.name.removeprefix(f"runyard.{stack}.")
+        super().__init__("runyard:network:Network", short, {}, opts)
+        bridge = docker.Network(
+            f"{short}.bridge",
+            name=plan.name,
+            driver="bridge",
+            internal=plan.internal,
+            options={"com.docker.network.bridge.enable_icc": "false" if plan.isolated else "true"},
+            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=plan.subnet, gateway=plan.host_address)],
+            labels=[
+                docker.NetworkLabelArgs(label=label, value=value)
+                for label, value in container_labels(stack, names.ROLE_NETWORK, tenant=plan.tenant)
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.network_name = bridge.name
+        self.host_address = pulumi.Output.from_input(plan.host_address)
+        self.register_outputs({"network_name": self.network_name, "host_address": self.host_address})

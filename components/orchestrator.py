@@ -1,0 +1,48 @@
+"""Orchestrator: the only part with the engine's socket; it listens on the host's loopback for readers alone."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.gateway import Gateway
+from components.part import PartArgs, part_container, part_volume
+from components.rollout import InstanceSweep
+from runyard import names
+from runyard.manifest.model import Platform
+
+_MEMORY_MIB = 512
+_ENGINE_SOCKET = "/var/run/docker.sock"
+
+
+class Orchestrator(pulumi.ComponentResource):
+    """The orchestrator of a stack. Output: `container_name`."""
+
+    container_name: pulumi.Output[str]
+    container: docker.Container
+
+    def __init__(
+        self, stack: str, platform: Platform, gateway: Gateway, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Declare the orchestrator beside its gateway."""
+        super().__init__("runyard:orchestrator:Orchestrator", "orchestrator", {}, opts)
+        sweep = InstanceSweep("orchestrator.sweep", stack, opts=pulumi.ResourceOptions(parent=self))
+        volume = part_volume(stack, "orchestrator", self)
+        args = PartArgs(
+            part="orchestrator",
+            role=names.ROLE_ORCHESTRATOR,
+            memory_mib=_MEMORY_MIB,
+            environment={
+                "RUNYARD_STACK": stack,
+                "RUNYARD_HTTP_ADDRESS": f"127.0.0.1:{platform.orchestrator_port}",
+            },
+            volumes={
+                names.platform_volume(stack, "orchestrator"): names.ORCHESTRATOR_DIRECTORY,
+                names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY,
+            },
+            binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
+        )
+        options = pulumi.ResourceOptions(parent=self, depends_on=[sweep, volume, gateway.volume])
+        self.container = part_container(stack, args, options)
+        self.container_name = self.container.name
+        self.register_outputs({"container_name": self.container_name})

@@ -1,0 +1,78 @@
+"""Part: a container that the platform itself runs, hardened and supervised in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_docker as docker
+
+from components.labels import container_labels
+from runyard import names
+from runyard.images import image_reference
+
+
+@dataclass(frozen=True)
+class PartArgs:
+    """What differs between the platform's parts; `mounts` maps a volume's or host file's name to a path inside."""
+
+    part: str
+    role: str
+    memory_mib: int
+    capabilities: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    binds: Mapping[str, str] = field(default_factory=dict)
+    uploads: Mapping[str, str] = field(default_factory=dict)
+
+
+def part_volume(stack: str, part: str, parent: pulumi.Resource) -> docker.Volume:
+    """Declare the volume in which a part keeps what must outlive its container."""
+    return docker.Volume(
+        f"{part}.volume",
+        name=names.platform_volume(stack, part),
+        labels=[
+            docker.VolumeLabelArgs(label=label, value=value)
+            for label, value in container_labels(stack, names.ROLE_VOLUME)
+        ],
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def part_container(stack: str, args: PartArgs, opts: pulumi.ResourceOptions) -> docker.Container:
+    """Declare a part's container on the host's network, where it reaches every bridge without joining any."""
+    return docker.Container(
+        f"{args.part}.container",
+        name=names.platform_container(stack, args.part),
+        image=image_reference(args.part),
+        network_mode="host",
+        # The engine restarts a part that dies and after a reboot; a part that was stopped by hand stays stopped.
+        restart="unless-stopped",
+        must_run=True,
+        memory=args.memory_mib,
+        memory_swap=args.memory_mib,
+        read_only=True,
+        tmpfs={"/tmp": "rw,nosuid,nodev,mode=1777,size=16m", "/run": "rw,nosuid,nodev,size=4m"},  # noqa: S108
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(args.capabilities) or None),
+        security_opts=["no-new-privileges"],
+        envs=[f"{key}={value}" for key, value in sorted(args.environment.items())],
+        volumes=[
+            docker.ContainerVolumeArgs(volume_name=volume, container_path=path)
+            for volume, path in sorted(args.volumes.items())
+        ]
+        + [
+            docker.ContainerVolumeArgs(host_path=source, container_path=path)
+            for source, path in sorted(args.binds.items())
+        ],
+        uploads=[
+            docker.ContainerUploadArgs(file=path, content=content) for path, content in sorted(args.uploads.items())
+        ]
+        or None,
+        log_driver="json-file",
+        log_opts={"max-size": "10m", "max-file": "3"},
+        labels=[
+            docker.ContainerLabelArgs(label=label, value=value) for label, value in container_labels(stack, args.role)
+        ],
+        opts=opts,
+    )

@@ -1,0 +1,63 @@
+"""Service: a Knative Service on the host, its latest revision, its route and its rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.revision import Revision, Secrets
+from components.rollout import Rollout
+from components.route import Route
+from runyard.plan import ServicePlan
+
+
+@dataclass(frozen=True)
+class ServicePlatform:
+    """What services stand on: the stack, the gateway's port, the networks, and the parts a rollout waits for."""
+
+    stack: str
+    port: int
+    networks: Sequence[pulumi.Resource]
+    parts: Sequence[pulumi.Resource]
+
+
+class Service(pulumi.ComponentResource):
+    """A Service; its inputs are the manifest's facts, so that a preview shows a change of each as one line.
+
+    Outputs: `url`, `revision_name`.
+    """
+
+    url: pulumi.Output[str]
+    revision_name: pulumi.Output[str]
+
+    def __init__(
+        self,
+        plan: ServicePlan,
+        platform: ServicePlatform,
+        secrets: pulumi.Output[Secrets] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare all of `plan` on `platform`."""
+        name = f"{plan.tenant}.{plan.name}"
+        super().__init__("runyard:service:Service", name, dict(plan.facts), opts)
+        revision = Revision(
+            plan.revision, secrets, opts=pulumi.ResourceOptions(parent=self, depends_on=[*platform.networks])
+        )
+        route = Route(
+            f"{name}.route",
+            platform.stack,
+            plan.route,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*platform.parts]),
+        )
+        Rollout(
+            f"{name}.rollout",
+            platform.stack,
+            plan.rollout,
+            (plan.revision.name, plan.revision.digest),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*revision.templates, route, *platform.parts]),
+        )
+        self.url = pulumi.Output.from_input(f"http://{plan.url_host}:{platform.port}/")
+        self.revision_name = revision.revision_name
+        self.register_outputs({"url": self.url, "revision_name": self.revision_name})

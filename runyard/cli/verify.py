@@ -1,0 +1,49 @@
+"""`runyard verify`: prove that what runs is what the manifests ask for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from runyard.errors import UsageError, VerifyError
+from runyard.manifest import load
+from runyard.plan import plan
+from runyard.secrets import digest_secrets, flatten_secrets
+from runyard.verify.plugin import VerifyPlugin
+
+# It reads one file and runs one key derivation.
+_CONFIG_TIMEOUT_S = 60
+
+
+@click.command()
+@click.argument("manifests", nargs=-1, required=True)
+@click.option("-s", "--stack", default="dev", show_default=True, help="The stack to look at.")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Write the results as JUnit XML to this file.")
+@click.option("-q", "--quiet", is_flag=True, help="Show failures only.")
+def verify(manifests: tuple[str, ...], stack: str, junit: str | None, quiet: bool) -> None:
+    """Check the live stack against MANIFESTS with testinfra; exit 7 if it differs."""
+    planned = plan(load(manifests).manifests, stack, _stack_secret_digests(stack))
+    checks = Path(__file__).resolve().parent.parent / "verify"
+    arguments = ["--rootdir", str(checks), "-c", "/dev/null", "-p", "no:cacheprovider", "--tb=short"]
+    arguments += ["-o", "python_files=checks_*.py", "-q" if quiet else "-v"]
+    arguments += [f"--junitxml={junit}"] if junit else []
+    outcome = pytest.main([*arguments, str(checks)], plugins=[VerifyPlugin(planned)])
+    if outcome is not pytest.ExitCode.OK and outcome != 0:
+        raise VerifyError(f"verify stack {stack}: it is not what the manifests ask for, see the failed checks above")
+
+
+def _stack_secret_digests(stack: str) -> dict[str, dict[str, str]]:
+    """Digest the stack's secrets, which shape revisions; a stack without any has none to read."""
+    command = ["pulumi", "config", "--show-secrets", "--json", "--stack", stack]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_CONFIG_TIMEOUT_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"read the configuration of stack {stack}: {error}") from error
+    if done.returncode:
+        raise UsageError(f"read the configuration of stack {stack}: {done.stderr.strip()}")
+    secrets = json.loads(done.stdout).get("runyard:secrets", {}).get("value", "{}")
+    return digest_secrets(flatten_secrets(json.loads(secrets)))

@@ -1,0 +1,109 @@
+"""Control of a stack's orchestrator, reached through the Docker API so that a remote host needs no open port."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from runyard import contracts, names
+from runyard.contracts import OrchestratorStatus, RolloutRequest, RouteRequest
+from runyard.errors import HostError, HostUnreachable, RolloutError
+from runyard.host.engine import Engine, Execution
+
+# A container that the engine has just (re)started needs this long at worst until its socket answers.
+START_TIMEOUT_S = 30
+_RETRY_INTERVAL_S = 0.1
+# Time over a rollout's own deadline in which the orchestrator drains and answers why it failed.
+_ANSWER_MARGIN_S = 60
+# curl's exit codes for "could not connect" and "connection reset": the orchestrator is not up yet.
+_NOT_UP = (7, 56)
+
+
+class Orchestrator:
+    """The orchestrator of one stack; every call waits for a starting one and raises HostError when it cannot."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        stack: str,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._engine = engine
+        self._container = names.platform_container(stack, "orchestrator")
+        self._clock = clock
+        self._wait = wait
+
+    def apply_route(self, request: RouteRequest) -> None:
+        """Put a route in force at the gateway."""
+        self._call("PUT", _path("routes", request.tenant, request.service), contracts.encode(request))
+
+    def remove_route(self, tenant: str, service: str) -> None:
+        """Take a route out of force; one that is gone already is fine."""
+        self._call("DELETE", _path("routes", tenant, service))
+
+    def apply_rollout(self, request: RolloutRequest) -> None:
+        """Make the revisions ready and move the traffic; RolloutError says why they are not, with their last lines."""
+        path = _path("rollouts", request.tenant, request.service)
+        self._call("PUT", path, contracts.encode(request), timeout_s=request.deadline_s + _ANSWER_MARGIN_S)
+
+    def remove_rollout(self, tenant: str, service: str) -> None:
+        """Take a service's traffic away, drain its instances and remove them."""
+        self._call("DELETE", _path("rollouts", tenant, service), timeout_s=2 * _ANSWER_MARGIN_S)
+
+    def status(self) -> OrchestratorStatus:
+        """Ask for everything the orchestrator sees."""
+        return contracts.decode(OrchestratorStatus, self._call("GET", "/v1/status"))
+
+    def running(self) -> bool:
+        """Say whether the orchestrator's container runs at all."""
+        return self._engine.running(self._container)
+
+    def _call(self, method: str, path: str, body: str = "", timeout_s: int = _ANSWER_MARGIN_S) -> str:
+        command = ["curl", "--silent", "--show-error", "--unix-socket", names.ORCHESTRATOR_SOCKET]
+        command += ["--max-time", str(timeout_s), "--request", method, "--write-out", "\\n%{http_code}"]
+        if body:
+            command += ["--header", "content-type: application/json", "--data-raw", body]
+        command.append(f"http://orchestrator{path}")
+        execution = self._execute(command)
+        if execution.exit_code:
+            raise HostError(f"{method} {path}: orchestrator: {execution.errors.strip()}")
+        answer, _, status = execution.output.rpartition("\n")
+        if not status.startswith("2"):
+            raise _problem(f"{method} {path}", answer, status)
+        return answer
+
+    def _execute(self, command: list[str]) -> Execution:
+        give_up = self._clock() + START_TIMEOUT_S
+        while True:
+            try:
+                execution = self._engine.execute(self._container, command)
+                if execution.exit_code not in _NOT_UP:
+                    return execution
+                reason = execution.errors.strip()
+            except HostUnreachable:
+                raise
+            except HostError as error:
+                reason = str(error)
+            if self._clock() >= give_up:
+                raise HostError(f"reach the orchestrator {self._container} within {START_TIMEOUT_S} s: {reason}")
+            self._wait(_RETRY_INTERVAL_S)
+
+
+def _path(collection: str, tenant: str, service: str) -> str:
+    # Both are DNS labels by the manifest's grammar, so nothing needs quoting.
+    return f"/v1/{collection}/{tenant}/{service}"
+
+
+def _problem(doing: str, answer: str, status: str) -> HostError | RolloutError:
+    """Make the error that a problem+json answer stands for; one that is not JSON is shown as it came."""
+    try:
+        problem: dict[str, Any] = json.loads(answer)
+    except ValueError:
+        return HostError(f"{doing}: orchestrator answered {status}: {answer[:500]}")
+    lines = [str(problem.get("detail") or problem.get("title") or answer)]
+    lines += [f"  | {line}" for line in problem.get("logs", [])]
+    text = "\n".join(lines)
+    return RolloutError(text) if status == "409" else HostError(f"{doing}: orchestrator answered {status}: {text}")

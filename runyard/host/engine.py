@@ -1,0 +1,139 @@
+"""Engine: a Docker host as this side needs it, with the SDK's exceptions turned into ours at this seam."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+import docker
+import docker.errors
+import requests
+
+from runyard import names
+from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RunyardError
+
+Kind = Literal["container", "network", "volume"]
+
+# One call may wait for a container's last second of grace; a dead engine shows itself in the connect, not here.
+CALL_TIMEOUT_S = 60
+
+# The first row that matches wins, so subclasses stand before their bases. tests/unit/runyard/host walks the SDK
+# and fails for an exception that no row covers.
+_FOREIGN: tuple[tuple[type[Exception], type[RunyardError]], ...] = (
+    (docker.errors.NotFound, NotFound),
+    (docker.errors.NullResource, NotFound),
+    (docker.errors.DockerException, HostError),
+    (requests.exceptions.ConnectionError, HostUnreachable),
+    (requests.exceptions.RequestException, HostError),
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Thing:
+    """A container, network or volume on the host; `stack` and `role` are its labels, empty when it has none."""
+
+    kind: Kind
+    name: str
+    id: str
+    stack: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a command inside a container ended."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn the SDK's exceptions into ours, with `doing` as the breadcrumb's first part."""
+    try:
+        yield
+    except RunyardError:
+        raise
+    except tuple(foreign for foreign, _ in _FOREIGN) as error:
+        # A refused connection reaches us as a DockerException whose text is a chain of reprs.
+        if "Error while fetching server API version" in str(error):
+            raise HostUnreachable(f"{doing}: no Docker engine answers; is it running, is DOCKER_HOST right?") from error
+        kind = next(ours for foreign, ours in _FOREIGN if isinstance(error, foreign))
+        if isinstance(error, docker.errors.APIError) and error.status_code == requests.codes.conflict:
+            kind = Conflict
+        text = error.explanation if isinstance(error, docker.errors.APIError) and error.explanation else str(error)
+        raise kind(f"{doing}: {text}") from error
+
+
+class Engine:
+    """A connection to the Docker engine that DOCKER_HOST names; use it as a context manager."""
+
+    def __init__(self) -> None:
+        with translated("connect to the Docker engine"):
+            self._client = docker.from_env(timeout=CALL_TIMEOUT_S)
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def things(self) -> list[Thing]:
+        """List every container (running or not), network and volume on the host, in stable order."""
+        with translated("list containers, networks and volumes"):
+            containers = self._client.api.containers(all=True)
+            networks = self._client.api.networks()
+            volumes = self._client.api.volumes().get("Volumes") or []
+        found = [_thing("container", each["Names"][0].lstrip("/"), each["Id"], each["Labels"]) for each in containers]
+        found += [_thing("network", each["Name"], each["Id"], each["Labels"]) for each in networks]
+        found += [_thing("volume", each["Name"], each["Name"], each["Labels"]) for each in volumes]
+        return sorted(found)
+
+    def owned(self, stack: str) -> list[Thing]:
+        """List what carries this stack's label."""
+        return [thing for thing in self.things() if thing.stack == stack]
+
+    def remove(self, thing: Thing) -> None:
+        """Remove a thing of ours, a container with its anonymous volumes; one that is gone already is fine."""
+        with translated(f"remove {thing.kind} {thing.name}"), contextlib.suppress(docker.errors.NotFound):
+            if thing.kind == "container":
+                self._client.api.remove_container(thing.id, force=True, v=True)
+            elif thing.kind == "network":
+                self._client.api.remove_network(thing.id)
+            else:
+                self._client.api.remove_volume(thing.id)
+
+    def remove_instances(self, stack: str) -> int:
+        """Remove every instance of a stack, however it stands, and say how many there were."""
+        instances = [each for each in self.owned(stack) if each.role == names.ROLE_INSTANCE]
+        for instance in instances:
+            self.remove(instance)
+        return len(instances)
+
+    def execute(self, container: str, command: Sequence[str]) -> Execution:
+        """Run a command (an argument list, no shell) inside a running container and wait for its end."""
+        with translated(f"execute {command[0]} in {container}"):
+            api = self._client.api
+            execution = api.exec_create(container, list(command))["Id"]
+            output, errors = api.exec_start(execution, demux=True)
+            code = api.exec_inspect(execution)["ExitCode"]
+        return Execution(code, (output or b"").decode(errors="replace"), (errors or b"").decode(errors="replace"))
+
+    def running(self, container: str) -> bool:
+        """Say whether a container of this name exists and runs."""
+        with translated(f"inspect {container}"):
+            try:
+                return bool(self._client.api.inspect_container(container)["State"]["Running"])
+            except docker.errors.NotFound:
+                return False
+
+
+def _thing(kind: Kind, name: str, identifier: str, labels: dict[str, str] | None) -> Thing:
+    labels = labels or {}
+    return Thing(kind, name, identifier, labels.get(names.STACK, ""), labels.get(names.ROLE, ""))

@@ -1,0 +1,44 @@
+"""Secrets of a stack as its configuration holds them, and the digests that stand for them in a plan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from runyard.errors import UsageError
+
+# For each tenant, `name/key` of a secret to its value, or to the digest of its value.
+TenantSecrets = Mapping[str, Mapping[str, str]]
+
+# Slow enough that a short hash of a guessable secret is no shortcut to it. The digest itself is never shown: it is
+# one part of what a revision's 32-bit hash is made of.
+_ROUNDS = 100_000
+
+
+def flatten_secrets(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Turn `tenant: {name: value or {key: value}}` into `tenant: {name/key: value}`; UsageError where it is not that.
+
+    A plain value answers `latest` and `1`, the keys that Cloud Run's manifests use for a secret's version.
+    """
+    flat: dict[str, dict[str, str]] = {}
+    for tenant, named in config.items():
+        if not isinstance(named, Mapping):
+            raise UsageError(f"config runyard:secrets.{tenant}: must map secret names to values")
+        flat[tenant] = {}
+        for name, value in named.items():
+            keys = value if isinstance(value, Mapping) else {"latest": value, "1": value}
+            flat[tenant] |= {f"{name}/{key}": str(each) for key, each in keys.items()}
+    return flat
+
+
+def digest_secrets(secrets: TenantSecrets) -> dict[str, dict[str, str]]:
+    """Hash each value (PBKDF2-SHA256, salted by its tenant and name), so that a new value makes a new revision."""
+    return {
+        tenant: {key: _digest(f"{tenant}/{key}", value) for key, value in named.items()}
+        for tenant, named in secrets.items()
+    }
+
+
+def _digest(salt: str, value: str) -> str:
+    return hashlib.pbkdf2_hmac("sha256", value.encode(), salt.encode(), _ROUNDS).hex()

@@ -1,0 +1,1 @@
+"""Verification of a live stack: testinfra checks derived from its manifests, run by `runyard verify`."""

@@ -1,0 +1,46 @@
+"""Checks of traffic: the orchestrator is in step, shares and hosts are in force, and every service answers."""
+
+from __future__ import annotations
+
+import http.client
+
+from runyard.plan import ServicePlan
+from runyard.verify.plugin import Subject
+
+# A service's own first answer may be slow; the gateway's own errors come at once.
+_ANSWER_TIMEOUT_S = 30
+
+
+def test_orchestrator_is_in_step_with_the_gateway(subject: Subject) -> None:
+    assert subject.status().in_step
+
+
+def test_service_has_the_planned_traffic(subject: Subject, service: ServicePlan) -> None:
+    found = [
+        each for each in subject.status().services if (each.tenant, each.service) == (service.tenant, service.name)
+    ]
+    assert [each.traffic for each in found] == [service.rollout.traffic]
+
+
+def test_service_has_the_planned_hosts_and_callees(subject: Subject, service: ServicePlan) -> None:
+    found = [
+        each for each in subject.status().services if (each.tenant, each.service) == (service.tenant, service.name)
+    ]
+    assert [(each.hosts, each.uses) for each in found] == [(service.route.hosts, service.route.uses)]
+
+
+def test_service_answers_through_the_gateway(subject: Subject, service: ServicePlan) -> None:
+    """Any answer of the service itself will do; one that the gateway made in its place will not."""
+    gateway = subject.plan.platform.gateway
+    connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=_ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", "/", headers={"Host": service.url_host})
+        answer = connection.getresponse()
+        body = answer.read(1000)
+    finally:
+        connection.close()
+    by_gateway = answer.getheader("content-type", "").startswith("application/problem+json")
+    if service.route.ingress == "internal":
+        assert (answer.status, by_gateway) == (404, True), body
+    else:
+        assert not by_gateway, body

@@ -1,0 +1,33 @@
+-- Runyard: the gateway's entry; nginx.conf names these functions, one a phase.
+local admin = require "runyard.admin"
+local answer = require "runyard.answer"
+local balancer = require "runyard.balancer"
+local hold = require "runyard.hold"
+local router = require "runyard.router"
+local snapshot = require "runyard.snapshot"
+
+local M = {
+    route = router.route,
+    balance = balancer.balance,
+    again = hold.again,
+    finish = balancer.finish,
+    error = answer.error,
+    health = answer.health,
+    admin_snapshot = admin.snapshot,
+    admin_inflight = admin.inflight,
+}
+
+-- init_by_lua, in the master: takes the settings of nginx.conf and restores what was in force.
+function M.start(settings)
+    balancer.configure(settings)
+    hold.configure(settings)
+    snapshot.configure(settings)
+    snapshot.restore()
+end
+
+-- init_worker_by_lua: workers are forks and would otherwise all draw the same numbers.
+function M.start_worker()
+    math.randomseed(ngx.now() * 1000 + ngx.worker.pid())
+end
+
+return M

@@ -1,0 +1,86 @@
+-- Admin: the requests that the orchestrator makes over the unix socket.
+local cjson = require "cjson.safe"
+local answer = require "runyard.answer"
+local snapshot = require "runyard.snapshot"
+local world = require "runyard.world"
+
+local shared, inflight = ngx.shared.snapshot, ngx.shared.inflight
+
+local M = {}
+
+-- Two workers must not write at once. The lock frees itself should its worker die; writing the largest snapshot
+-- takes far less. Whoever waits longer than that is told to come again.
+local LOCK_S = 10
+local STEP_S = 0.01
+
+local statuses = { shape = 400, generation = 409, memory = 507 }
+
+local function read_body()
+    ngx.req.read_body()
+    local body = ngx.req.get_body_data()
+    local path = not body and ngx.req.get_body_file()
+    if path then
+        local handle = assert(io.open(path, "rb"))
+        body = handle:read("*a")
+        handle:close()
+    end
+    return body or ""
+end
+
+local function lock()
+    for _ = 1, LOCK_S / STEP_S do
+        if shared:add("writing", true, LOCK_S) then
+            return true
+        end
+        ngx.sleep(STEP_S)
+    end
+    return false
+end
+
+local function put()
+    local body = read_body()
+    if not lock() then
+        return answer.problem(503, "busy", "another snapshot is being written")
+    end
+    local before = world.generation()
+    local called, generation, kind, detail = pcall(snapshot.accept, body)
+    local failure = called and generation and generation ~= before and snapshot.keep(body) or nil
+    shared:delete("writing")
+    if not called then
+        error(generation, 0)
+    end
+    if not generation then
+        ngx.log(ngx.WARN, "refuse snapshot: ", detail)
+        return answer.problem(statuses[kind], kind, detail, { generation = world.generation() })
+    end
+    return answer.send(200, "application/json", cjson.encode({ generation = generation, warning = failure }))
+end
+
+-- PUT puts a snapshot in force; GET tells what is in force.
+function M.snapshot()
+    local method = ngx.req.get_method()
+    if method == "PUT" then
+        return put()
+    end
+    if method ~= "GET" then
+        return answer.problem(405, "method", "must be GET or PUT, got " .. method)
+    end
+    local counts = snapshot.counts()
+    counts.generation = world.generation()
+    return answer.send(200, "application/json", cjson.encode(counts))
+end
+
+-- What is in flight now, by instance address; idle ones are left out.
+function M.inflight()
+    local parts = {}
+    for _, address in ipairs(inflight:get_keys(0)) do
+        local count = inflight:get(address) or 0
+        if count ~= 0 then
+            parts[#parts + 1] = cjson.encode(address) .. ":" .. count
+        end
+    end
+    -- Built by hand: cjson would write an empty table as {} or [] by its own rules.
+    return answer.send(200, "application/json", '{"inflight":{' .. table.concat(parts, ",") .. "}}")
+end
+
+return M

@@ -1,0 +1,88 @@
+-- Answer: what the gateway says itself, as application/problem+json (RFC 9457) or as its health.
+local cjson = require "cjson.safe"
+
+local shared = ngx.shared.snapshot
+local var = ngx.var
+
+local M = {}
+
+-- What a client should wait before it comes again, in seconds: one probe and one push take less.
+local RETRY_AFTER_S = 1
+-- The media type needs no charset: JSON is UTF-8.
+local PROBLEM = "application/problem+json"
+
+local titles = {
+    [400] = "Bad Request", [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed",
+    [409] = "Conflict", [411] = "Length Required", [413] = "Content Too Large", [414] = "URI Too Long",
+    [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [501] = "Not Implemented",
+    [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout",
+    [505] = "HTTP Version Not Supported", [507] = "Insufficient Storage",
+}
+
+local verdicts = {
+    ["unknown-host"] = { 404, "no service answers this host" },
+    ["host-mismatch"] = { 400, "the Host header differs from the host of the request line, or its port is no port" },
+    ["unknown-caller"] = { 403, "the address of the caller belongs to no instance" },
+    ["public-host"] = { 403, "instances call services as <service>.internal here" },
+    ["undeclared-call"] = { 403, "the manifest of the caller does not name this service in runyard.dev/uses" },
+    ["no-instance"] = { 503, "no instance became ready in time" },
+    ["all-busy"] = { 503, "every instance is at its concurrency limit" },
+    ["instance-failed"] = { 502, "the connection to the instance failed and the request may not be sent again" },
+    ["instance-timeout"] = { 504, "the instance did not answer in time" },
+}
+
+-- Sends a body and ends the request; the body of the request is discarded, so that it cannot be taken for the next
+-- request on the connection.
+function M.send(status, content_type, body)
+    ngx.req.discard_body()
+    ngx.status = status
+    ngx.header["Content-Type"] = content_type
+    ngx.header["Content-Length"] = #body
+    if status == 503 then
+        ngx.header["Retry-After"] = RETRY_AFTER_S
+    end
+    ngx.print(body)
+    return ngx.exit(ngx.HTTP_OK)
+end
+
+-- Sends a problem; `extra` holds further members of its object.
+function M.problem(status, kind, detail, extra)
+    local object = {
+        type = "urn:runyard:problem:" .. kind,
+        title = titles[status] or "Error",
+        status = status,
+        detail = detail,
+        request_id = var.call_id,
+    }
+    for name, value in pairs(extra or {}) do
+        object[name] = value
+    end
+    return M.send(status, PROBLEM, cjson.encode(object))
+end
+
+-- Sends the gateway's own health: 200 as long as it answers at all, `degraded` when its state could not be kept.
+function M.health()
+    local trouble = shared:get("trouble")
+    return M.send(200, "application/json", cjson.encode({
+        status = trouble and "degraded" or "ok",
+        generation = shared:get("generation") or 0,
+        detail = trouble,
+    }))
+end
+
+-- Gives the answer that a verdict names.
+function M.give(verdict)
+    if verdict == "healthz" then
+        return M.health()
+    end
+    local status, detail = unpack(verdicts[verdict])
+    return M.problem(status, verdict, detail)
+end
+
+-- Turns an error of nginx's own making (a request it could not read, a body too large) into a problem.
+function M.error()
+    local status = ngx.status
+    return M.problem(status, "http-" .. status, "the gateway could not take this request")
+end
+
+return M

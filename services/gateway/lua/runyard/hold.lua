@@ -1,0 +1,95 @@
+-- Hold: where a request waits that cannot be sent now, or that failed and may be sent again.
+local answer = require "runyard.answer"
+local balancer = require "runyard.balancer"
+local router = require "runyard.router"
+
+local var, now = ngx.var, ngx.now
+
+local M = {}
+
+-- How often a waiting request looks again, in seconds: short against what starting an instance takes (70 ms and up),
+-- long enough that a thousand waiting requests cost little.
+local STEP_S = 0.01
+-- nginx allows 10 turns through error_page in the life of a request; the last ones are left for the answer.
+local MOST_ROUNDS = 7
+local hold_timeout_s
+
+function M.configure(settings)
+    hold_timeout_s = settings.hold_timeout_s
+end
+
+local function last_status()
+    local last
+    for status in (var.upstream_status or ""):gmatch("%d+") do
+        last = status
+    end
+    return last
+end
+
+-- Why a failed request must not be sent again, as the name of an answer; nil when it may.
+local function refuse_again(failed)
+    local sent, connected = balancer.tries(0)
+    if last_status() == "504" and connected then
+        return "instance-timeout"  -- it has the request and is slow; another one would only be slow too
+    end
+    if not connected then
+        balancer.eject(failed)
+    end
+    if sent and not balancer.is_idempotent(var.request_method) then
+        return "instance-failed"
+    end
+    return nil
+end
+
+local function wait(deadline)
+    while true do
+        local verdict = router.route(var.revision)
+        if verdict ~= "" and verdict ~= "hold" then
+            return verdict
+        end
+        if verdict == "" and balancer.reserve() then
+            return nil
+        end
+        if now() >= deadline then
+            return verdict == "hold" and "no-instance" or "all-busy"
+        end
+        ngx.sleep(STEP_S)
+    end
+end
+
+-- The access phase of @again: everything that is not the plain way from a request to an instance.
+function M.again()
+    local verdict = var.verdict
+    if verdict ~= "" and verdict ~= "hold" then
+        return answer.give(verdict)
+    end
+    local failed = var.instance
+    if failed ~= "" then
+        balancer.release()
+        local refusal = refuse_again(failed)
+        if refusal then
+            return answer.give(refusal)
+        end
+    end
+    local rounds = (tonumber(var.rounds) or 0) + 1
+    if rounds > MOST_ROUNDS then
+        return answer.give("instance-failed")
+    end
+    var.rounds = rounds
+    if failed ~= "" then
+        var.retries = tonumber(var.retries) + 1
+    end
+    -- Before an instance is reserved: a slow upload must not occupy it.
+    ngx.req.read_body()
+    local deadline = tonumber(var.hold_until)
+    if not deadline then
+        deadline = now() + hold_timeout_s
+        var.hold_until = deadline
+    end
+    local refusal = wait(deadline)
+    if refusal then
+        return answer.give(refusal)
+    end
+end
+
+return M

@@ -1,0 +1,147 @@
+-- Router: decides which revision answers a request, or why none may.
+--
+-- A verdict is "" (go on), "hold" (wait, runyard.hold) or the name of an answer that the gateway gives itself
+-- (runyard.answer). It stands in $verdict, because ngx.ctx does not survive the way through error_page.
+local world = require "runyard.world"
+
+local var = ngx.var
+local byte, lower, sub, find = string.byte, string.lower, string.sub, string.find
+
+local M = {}
+
+-- The fraction of the golden ratio: multiples of it fill [0, 1) more evenly than random numbers do, so shares hold
+-- within a point after a few hundred requests, where random ones would need tens of thousands.
+local STRIDE = 0.6180339887498949
+local INTERNAL = ".internal"
+local COLON, DOT = byte(":"), byte(".")
+
+-- What may follow the host in a Host header, remembered; there are at most 65,536 ports, twice for the dot.
+local tails = { [""] = true }
+
+local function is_port(tail)
+    if tails[tail] then
+        return true
+    end
+    local rest = byte(tail) == DOT and sub(tail, 2) or tail
+    local port = byte(rest) == COLON and find(rest, "^:%d+$") and tonumber(sub(rest, 2))
+    if rest ~= "" and not (port and port <= 65535 and #rest <= 6) then
+        return false
+    end
+    tails[tail] = true
+    return true
+end
+
+-- A request line with a host of its own beside another Host header is two requests in one: refused, because the
+-- instance would believe the header. This also keeps what nginx lets through (quotes) out of Forwarded.
+local function host_agrees(host)
+    local header = var.http_host
+    return header and lower(sub(header, 1, #host)) == host and is_port(sub(header, #host + 1))
+end
+
+local function choose(service, pinned)
+    if pinned and service.revisions[pinned] then
+        return pinned
+    end
+    local shares = service.shares
+    if #shares < 2 then
+        return shares[1] and shares[1].revision
+    end
+    local phase = service.phase + STRIDE
+    if phase >= 1 then
+        phase = phase - 1
+    end
+    service.phase = phase
+    local mark = phase * service.total
+    for index = 1, #shares do
+        if mark < shares[index].upto then
+            return shares[index].revision
+        end
+    end
+    return shares[#shares].revision
+end
+
+-- The service and tag that a public host names, or nil.
+local function resolve(host)
+    if sub(host, -#INTERNAL) == INTERNAL then
+        return nil
+    end
+    local key, tag = world.host(host), nil
+    if not key then
+        local dashes = find(host, "---", 2, true)
+        if not dashes then
+            return nil
+        end
+        key, tag = world.host(sub(host, dashes + 3)), sub(host, 1, dashes - 1)
+    end
+    local service = key and world.service(key)
+    if not service or service.ingress == "internal" or (tag and not service.tags[tag]) then
+        return nil
+    end
+    local route = { service = service, revision = tag and service.tags[tag] }
+    world.routes[host] = route
+    return route
+end
+
+local function settle(service, revision)
+    var.tenant = service.tenant
+    var.service = service.name
+    if not revision then
+        return "hold"  -- no traffic yet: the first rollout may be under way
+    end
+    var.revision = revision
+    if world.endpoints(service.tenant, revision).count == 0 then
+        return "hold"
+    end
+    return ""
+end
+
+local function edge(pinned)
+    local host = var.host
+    local route = world.routes[host] or resolve(host)
+    if not route then
+        return var.uri == "/healthz" and "healthz" or "unknown-host"
+    end
+    if not host_agrees(host) then
+        return "host-mismatch"
+    end
+    return settle(route.service, route.revision or choose(route.service, pinned))
+end
+
+local function internal(pinned)
+    local key = world.caller(var.remote_addr)
+    local caller = key and world.service(key)
+    if not caller then
+        return "unknown-caller"
+    end
+    var.caller = caller.name
+    var.tenant = caller.tenant
+    local host = var.host
+    if sub(host, -#INTERNAL) ~= INTERNAL then
+        return "public-host"
+    end
+    local name = sub(host, 1, -#INTERNAL - 1)
+    if not caller.uses[name] then
+        return "undeclared-call"
+    end
+    if not host_agrees(host) then
+        return "host-mismatch"
+    end
+    var.service = name
+    local service = world.service(caller.tenant .. "/" .. name)
+    if not service then
+        return "hold"  -- declared but not deployed yet
+    end
+    return settle(service, choose(service, pinned))
+end
+
+-- Decides for the current request and sets $tenant, $service, $revision and $caller; `pinned` is the revision that
+-- was chosen before, kept while it still has a place in the traffic. Returns the verdict.
+function M.route(pinned)
+    world.sync()
+    if var.listener == "edge" then
+        return edge(pinned)
+    end
+    return internal(pinned)
+end
+
+return M

@@ -1,0 +1,183 @@
+-- Shape: checks that a decoded snapshot is runyard.contracts.GatewaySnapshot and fills in its defaults.
+--
+-- Every text has a grammar, because these values reach log lines and headers. An unknown field is refused, as
+-- runyard.contracts does: an older reader never guesses.
+local M = {}
+
+local VERSION = 1
+-- Above 2^53 a Lua number no longer counts in ones.
+local LARGEST = 2 ^ 53
+
+local function fail(path, rule, value)
+    local seen = type(value) == "string" and ("%q"):format(value) or tostring(value)
+    error(path .. ": must be " .. rule .. ", got " .. seen:sub(1, 120), 0)
+end
+
+local function integer(lowest, highest)
+    return function(path, value)
+        if type(value) ~= "number" or value ~= math.floor(value) or value < lowest or value > highest then
+            fail(path, ("a whole number from %d to %d"):format(lowest, highest), value)
+        end
+        return value
+    end
+end
+
+local function label(path, value)
+    if type(value) ~= "string" or #value > 63 or not value:find("^[a-z0-9][-a-z0-9]*$") or value:sub(-1) == "-" then
+        fail(path, "a DNS label", value)
+    end
+    return value
+end
+
+local function tag(path, value)
+    return value == "" and value or label(path, value)
+end
+
+local function key(path, value)
+    local tenant, name
+    if type(value) == "string" then
+        tenant, name = value:match("^([^/]+)/([^/]+)$")
+    end
+    if not tenant then
+        fail(path, "tenant/name", value)
+    end
+    label(path, tenant)
+    label(path, name)
+    return value
+end
+
+local function host(path, value)
+    if type(value) ~= "string" or #value > 253 then
+        fail(path, "a host name", value)
+    end
+    for part in (value .. "."):gmatch("([^.]*)%.") do
+        label(path, part)
+    end
+    return value
+end
+
+local function ip(path, value)
+    local plain = type(value) == "string" and #value <= 45 and (value:match("^%[([0-9a-f:.]+)%]$") or value)
+    if not plain or not (plain:find("^%d+%.%d+%.%d+%.%d+$") or plain:find("^[0-9a-f:]*:[0-9a-f:.]*$")) then
+        fail(path, "an IP address", value)
+    end
+    return value
+end
+
+local function address(path, value)
+    local where, port
+    if type(value) == "string" then
+        where, port = value:match("^(.+):(%d+)$")
+    end
+    port = tonumber(port)
+    if not port or port < 1 or port > 65535 then
+        fail(path, "address:port", value)
+    end
+    ip(path, where)
+    return value
+end
+
+local function one_of(...)
+    local words = { ... }
+    return function(path, value)
+        for _, word in ipairs(words) do
+            if value == word then
+                return value
+            end
+        end
+        fail(path, "one of " .. table.concat(words, ", "), value)
+    end
+end
+
+local function list(item)
+    return function(path, value)
+        if type(value) ~= "table" then
+            fail(path, "a list", value)
+        end
+        local count = 0
+        for _ in pairs(value) do
+            count = count + 1
+        end
+        if count ~= #value then
+            fail(path, "a list", "an object")
+        end
+        for index, each in ipairs(value) do
+            item(path .. "[" .. index - 1 .. "]", each)
+        end
+        return value
+    end
+end
+
+local function map(name, item)
+    return function(path, value)
+        if type(value) ~= "table" then
+            fail(path, "an object", value)
+        end
+        for each, inner in pairs(value) do
+            name(path, each)
+            item(path .. "." .. each, inner)
+        end
+        return value
+    end
+end
+
+-- An object of these fields; each is { check } when it must be there and { check, default } when it may be absent.
+local function object(fields)
+    return function(path, value)
+        if type(value) ~= "table" then
+            fail(path, "an object", value)
+        end
+        for name in pairs(value) do
+            if not fields[name] then
+                error(path .. ": unknown field " .. ("%q"):format(tostring(name)):sub(1, 120), 0)
+            end
+        end
+        for name, field in pairs(fields) do
+            if value[name] ~= nil then
+                field[1](path .. "." .. name, value[name])
+            elseif field[2] == nil then
+                error(path .. ": field " .. name .. " is missing", 0)
+            else
+                -- A table default is always empty, and made anew so that nobody shares it.
+                value[name] = type(field[2]) == "table" and {} or field[2]
+            end
+        end
+        return value
+    end
+end
+
+local share = object {
+    revision = { label },
+    percent = { integer(0, 100) },
+    tag = { tag, "" },
+}
+local service = object {
+    traffic = { list(share), {} },
+    uses = { list(label), {} },
+    ingress = { one_of("all", "internal", "internal-and-cloud-load-balancing"), "all" },
+    timeout_s = { integer(1, 86400), 300 },
+}
+local endpoints = object {
+    addresses = { list(address), {} },
+    protocol = { one_of("http1", "h2c"), "http1" },
+    concurrency = { integer(0, 100000), 80 },
+}
+local snapshot = object {
+    generation = { integer(1, LARGEST) },
+    services = { map(key, service), {} },
+    hosts = { map(host, key), {} },
+    endpoints = { map(key, endpoints), {} },
+    callers = { map(ip, key), {} },
+    version = { integer(VERSION, VERSION), VERSION },
+}
+
+-- Returns the snapshot with its defaults filled in, or nil and what is wrong with it.
+function M.check(value)
+    local done, result = pcall(snapshot, "snapshot", value)
+    if not done then
+        return nil, result
+    end
+    return result
+end
+
+return M

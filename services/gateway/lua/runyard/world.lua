@@ -1,0 +1,128 @@
+-- World: what the snapshot in shared memory says, decoded once per worker and change.
+--
+-- Writers (runyard.snapshot) set keys and then raise `epoch`; a worker that sees a new epoch forgets what it
+-- resolved. Keys: host:<host> and caller:<ip> hold a service key, service:<key> and endpoints:<key> hold JSON.
+local cjson = require "cjson.safe"
+
+local shared = ngx.shared.snapshot
+local now = ngx.now
+local random = math.random
+
+local M = {
+    routes = {},  -- what runyard.router resolved for a host at the edge, until the epoch changes
+}
+
+-- The cache of the epoch before is kept beside this one's: most keys are the same after a change, and comparing
+-- the raw text is cheaper than decoding it again. Two generations also bound what removed keys can leave behind.
+local cache, older = {}, {}
+local epoch, synced_at = -1, -1
+
+-- Forgets what an older epoch resolved. ngx.now() stands still within one turn of the event loop, so the shared
+-- memory (and its lock) is asked once per turn, not once per request.
+function M.sync()
+    local turn = now()
+    if turn == synced_at then
+        return
+    end
+    synced_at = turn
+    local current = shared:get("epoch") or 0
+    if current ~= epoch then
+        epoch = current
+        older, cache = cache, {}
+        M.routes = {}
+    end
+end
+
+local function split(key)
+    local slash = key:find("/", 1, true)
+    return key:sub(1, slash - 1), key:sub(slash + 1)
+end
+
+local function prepare_service(key, fields)
+    local tenant, name = split(key)
+    local service = {
+        key = key,
+        tenant = tenant,
+        name = name,
+        ingress = fields.ingress,
+        timeout_s = fields.timeout_s,
+        uses = {},
+        shares = {},
+        revisions = {},
+        tags = {},
+        total = 0,
+        phase = random(),
+    }
+    for _, used in ipairs(fields.uses) do
+        service.uses[used] = true
+    end
+    for _, share in ipairs(fields.traffic) do
+        service.revisions[share.revision] = true
+        if share.tag ~= "" then
+            service.tags[share.tag] = share.revision
+        end
+        if share.percent > 0 then
+            service.total = service.total + share.percent
+            service.shares[#service.shares + 1] = { upto = service.total, revision = share.revision }
+        end
+    end
+    return service
+end
+
+local function prepare_endpoints(_, fields)
+    local list = {}
+    for index, address in ipairs(fields.addresses) do
+        local ip, port = address:match("^(.+):(%d+)$")
+        list[index] = { address = address, ip = ip, port = tonumber(port) }
+    end
+    -- Knative's 0 means no limit.
+    local limit = fields.concurrency > 0 and fields.concurrency or math.huge
+    return { list = list, count = #list, limit = limit }
+end
+
+local function read(prefix, key, prepare)
+    local name = prefix .. key
+    local entry = cache[name]
+    if entry then
+        return entry.value
+    end
+    local raw = shared:get(name)
+    if not raw then
+        return nil  -- not cached: names that nobody serves come from strangers and have no bound
+    end
+    entry = older[name]
+    if not entry or entry.raw ~= raw then
+        entry = { raw = raw, value = prepare(key, cjson.decode(raw)) }
+    end
+    cache[name] = entry
+    return entry.value
+end
+
+-- The service of this key, or nil.
+function M.service(key)
+    return read("service:", key, prepare_service)
+end
+
+local nowhere = { list = {}, count = 0, limit = 0 }
+
+-- Where a revision answers: its endpoints and their concurrency limit; empty for a revision that has none.
+function M.endpoints(tenant, revision)
+    return read("endpoints:", tenant .. "/" .. revision, prepare_endpoints) or nowhere
+end
+
+-- The key of the service that answers this public host, or nil.
+function M.host(host)
+    return shared:get("host:" .. host)
+end
+
+-- The key of the service whose instance has this address, or nil.
+function M.caller(ip)
+    return shared:get("caller:" .. ip)
+end
+
+-- The generation in force; 0 before the first snapshot.
+function M.generation()
+    return shared:get("generation") or 0
+end
+
+return M

@@ -117,12 +117,16 @@ class ServiceStatus:
 
 @dataclass(frozen=True, slots=True)
 class OrchestratorStatus:
-    """The orchestrator's whole view; `generation` is the snapshot that the gateway confirmed last."""
+    """The orchestrator's whole view; `generation` is the snapshot that the gateway confirmed last.
+
+    `problems` says what keeps it from acting as it should, such as a document that cannot be read.
+    """
 
     generation: int
     in_step: bool
     services: tuple[ServiceStatus, ...] = ()
     revisions: tuple[RevisionStatus, ...] = ()
+    problems: tuple[str, ...] = ()
     version: int = VERSION
 
 

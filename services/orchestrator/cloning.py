@@ -1,0 +1,69 @@
+"""Cloning: the engine's configuration of an instance's container, made from its template's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runyard import names
+from services.orchestrator.state import Json, Revision, Template
+
+# Enough to see what went wrong, little enough that a thousand chatty instances do not fill the disk.
+LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+# What Docker refuses for a container that lives in another's network namespace (it has the owner's).
+OWNERS_CONFIG = ("Hostname", "Domainname", "ExposedPorts", "MacAddress")
+OWNERS_HOST_CONFIG = ("Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "Links", "PortBindings", "PublishAllPorts")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a clone lives: an address of its own, or the namespace of the container `owner`."""
+
+    instance: str
+    address: str = ""
+    owner: str = ""
+
+
+def clone_config(template: Template, placement: Placement, revision: Revision) -> Json:
+    """Describe the clone of a template for the engine; equal arguments give equal descriptions."""
+    config = {key: value for key, value in template.config.items() if key != "Hostname" or _named(template)}
+    host = dict(template.host_config)
+    config["Image"] = template.image
+    config["Labels"] = {
+        **(template.config.get("Labels") or {}),
+        names.ROLE: names.ROLE_INSTANCE,
+        names.CONTAINER: template.spec.container,
+        names.INSTANCE: placement.instance,
+    }
+    # Docker's own health check would only do again what the orchestrator's probes do.
+    config["Healthcheck"] = {"Test": ["NONE"]}
+    # The orchestrator restarts instances; an engine that did so too would bring a withdrawn one back.
+    host |= {
+        "RestartPolicy": {"Name": "no"},
+        "AutoRemove": False,
+        "LogConfig": LOG_CONFIG,
+        "PidsLimit": template.spec.pids_limit,
+    }
+    if placement.owner:
+        config = {key: value for key, value in config.items() if key not in OWNERS_CONFIG}
+        host = {key: value for key, value in host.items() if key not in OWNERS_HOST_CONFIG}
+        return {**config, "HostConfig": {**host, "NetworkMode": f"container:{placement.owner}"}}
+    # Whoever owns the namespace owns its hosts file: the names that the revision may call must be in it.
+    known = {entry for each in revision.templates for entry in each.host_config.get("ExtraHosts") or ()}
+    host |= {"NetworkMode": revision.templates[0].network, "ExtraHosts": sorted(known)}
+    endpoint = {"IPAMConfig": {"IPv4Address": placement.address}}
+    return {
+        **config,
+        "HostConfig": host,
+        "NetworkingConfig": {"EndpointsConfig": {revision.templates[0].network: endpoint}},
+    }
+
+
+def clone_name(stack: str, template: Template, instance: str) -> str:
+    """Name the clone of a template."""
+    return names.instance_container(stack, template.tenant, template.revision, template.spec.container, instance)
+
+
+def _named(template: Template) -> bool:
+    # Docker fills the hostname with the container's short id unless one was asked for.
+    hostname = template.config.get("Hostname") or ""
+    return bool(hostname) and not template.id.startswith(hostname)

@@ -1,0 +1,164 @@
+"""Decisions: what to create, start and remove, as a pure function of what was observed, remembered and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from runyard.contracts import RevisionSpec
+from services.orchestrator.backoff import slot_after_failure
+from services.orchestrator.state import (
+    UNKNOWN,
+    Action,
+    CreateInstance,
+    Health,
+    Instance,
+    Memory,
+    Observation,
+    RemoveInstance,
+    Slot,
+    StartContainer,
+    failure_of,
+    is_ready,
+)
+
+# How long an instance that nobody wants is kept: long enough for the gateway to have moved every request that was
+# on its way to it, and for a roll-back made at once to find it still there.
+SURPLUS_GRACE_S = 2.0
+FRESH = Slot(failures=0, not_before=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Actions in a fixed order, what to remember, and when to decide again if nothing else happens (None: never)."""
+
+    actions: tuple[Action, ...]
+    memory: Memory
+    due: float | None
+
+
+def desired_count(spec: RevisionSpec) -> int:
+    """Count the instances an active revision keeps; the autoscaler's room."""
+    return max(1, spec.min_instances)
+
+
+def decide(observation: Observation, memory: Memory, now: float) -> Decision:
+    """Decide; equal arguments give equal decisions, and each instance gets at most one action."""
+    idle = [each for each in observation.instances if each.id not in observation.busy]
+    failures = {each.id: failure_of(each, observation.health) or _unfinished(each, observation) for each in idle}
+    dead = [each for each in idle if failures[each.id]]
+    alive = [each for each in idle if not failures[each.id]]
+    actions: list[Action] = [RemoveInstance(each.id, failures[each.id]) for each in dead]
+    memory = _remember(observation, memory, alive, dead, now)
+    excess = _surplus(observation, alive)
+    memory = replace(memory, surplus_since={each.id: memory.surplus_since.get(each.id, now) for each in excess})
+    expired = {each.id for each in excess if _expired(each, observation, memory, now)}
+    actions += [RemoveInstance(each) for each in sorted(expired)]
+    for instance in alive:
+        if instance.id not in memory.surplus_since:
+            actions += _next_starts(instance, observation)
+    created, memory, waiting = _create_missing(observation, memory, alive, now)
+    waiting += [memory.surplus_since[each.id] + SURPLUS_GRACE_S for each in excess if each.id not in expired]
+    return Decision((*actions, *created), memory, min(waiting, default=None))
+
+
+def note_failed_creation(memory: Memory, revision: str, instance: str, now: float) -> Memory:
+    """Remember that an instance could not even be made, so that the next try waits its turn."""
+    slot = slot_after_failure(memory.attempts.get(instance, 0), None, now)
+    attempts = {key: value for key, value in memory.attempts.items() if key != instance}
+    return replace(memory, slots={**memory.slots, revision: (*memory.slots.get(revision, ()), slot)}, attempts=attempts)
+
+
+def _expired(instance: Instance, observation: Observation, memory: Memory, now: float) -> bool:
+    if instance.service_key in observation.deleted:
+        return True
+    return now - memory.surplus_since[instance.id] >= SURPLUS_GRACE_S
+
+
+def _unfinished(instance: Instance, observation: Observation) -> str:
+    # Left by an orchestrator that was killed between two creations.
+    revision = observation.revisions.get(instance.key)
+    if revision is not None and len(instance.containers) < len(revision.templates):
+        return "its making was interrupted"
+    return ""
+
+
+def _remember(
+    observation: Observation, memory: Memory, alive: list[Instance], dead: list[Instance], now: float
+) -> Memory:
+    slots = {key: value for key, value in memory.slots.items() if key in observation.wanted}
+    for instance in dead:
+        # A removal that has to be tried again is still the same one failure.
+        if instance.key in observation.wanted and instance.id not in memory.counted:
+            attempts = memory.attempts.get(instance.id, 0)
+            slot = slot_after_failure(attempts, memory.ready_since.get(instance.id), now)
+            slots[instance.key] = (*slots.get(instance.key, ()), slot)
+    known = {each.id for each in observation.instances} | set(observation.starting)
+    ready = {each.id for each in alive if is_ready(each, observation.health)}
+    return replace(
+        memory,
+        slots=slots,
+        attempts={key: value for key, value in memory.attempts.items() if key in known},
+        counted=(memory.counted | {each.id for each in dead}) & known,
+        ready_since={each: memory.ready_since.get(each, now) for each in sorted(ready)},
+    )
+
+
+def _surplus(observation: Observation, alive: Iterable[Instance]) -> list[Instance]:
+    by_revision: dict[str, list[Instance]] = {}
+    for instance in alive:
+        by_revision.setdefault(instance.key, []).append(instance)
+    surplus: list[Instance] = []
+    for key, instances in sorted(by_revision.items()):
+        keep = observation.wanted.get(key, 0) if key in observation.revisions else 0
+        # Those that serve are kept before those that do not yet, older ones before younger ones.
+        ranked = sorted(instances, key=lambda each: (not is_ready(each, observation.health), each.id))
+        surplus += ranked[keep:]
+    return surplus
+
+
+def _next_starts(instance: Instance, observation: Observation) -> list[StartContainer]:
+    revision = observation.revisions.get(instance.key)
+    if revision is None:
+        return []
+    waiting = {each.name: each for each in instance.containers if each.state == "created"}
+    if not waiting:
+        return []
+    started = {each.name for each in instance.containers if _started(each.id, observation.health)}
+    for template in revision.templates:
+        container = waiting.get(template.spec.container)
+        if container is not None and started.issuperset(template.spec.depends_on):
+            # One at a time: the instance is busy until it has started, and the next pass looks again.
+            return [StartContainer(instance.id, container.id)]
+    return []
+
+
+def _started(container: str, health: Mapping[str, Health]) -> bool:
+    return health.get(container, UNKNOWN).started
+
+
+def _create_missing(
+    observation: Observation, memory: Memory, alive: list[Instance], now: float
+) -> tuple[list[CreateInstance], Memory, list[float]]:
+    """Fill the slots whose time has come; also give the times at which the others may be filled."""
+    created: list[CreateInstance] = []
+    waiting: list[float] = []
+    slots, attempts, sequence = dict(memory.slots), dict(memory.attempts), memory.sequence
+    living: dict[str, int] = {}
+    # One that is being removed lives no more; one with a container being started does.
+    for key in [*observation.starting.values(), *(each.key for each in alive)]:
+        living[key] = living.get(key, 0) + 1
+    for key in sorted(observation.wanted):
+        missing = max(0, observation.wanted[key] - living.get(key, 0)) if key in observation.revisions else 0
+        places = sorted(slots.get(key, ()), key=lambda slot: (slot.not_before, slot.failures))[:missing]
+        places += [FRESH] * (missing - len(places))
+        due = [place for place in places if place.not_before <= now]
+        for place in due:
+            sequence += 1
+            attempts[f"{sequence:x}"] = place.failures
+            created.append(CreateInstance(f"{sequence:x}", key))
+        later = tuple(place for place in places if place.not_before > now)
+        waiting += [place.not_before for place in later]
+        slots[key] = later
+    slots = {key: value for key, value in slots.items() if value}
+    return created, replace(memory, slots=slots, attempts=attempts, sequence=sequence), waiting

@@ -1,0 +1,196 @@
+"""Engine: the few verbs that the orchestrator needs of Docker, with Docker's errors mapped to ours in one table."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiodocker
+import aiohttp
+
+from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
+from services.orchestrator.state import Json
+
+# A healthy engine answers in well under a second; one that is overloaded may take many. Past this it counts as gone.
+CALL_TIMEOUT_S = 30.0
+# What the engine may take on top of the grace to kill a container and take its network away.
+STOP_MARGIN_S = 15.0
+EVENTS = ("create", "start", "die", "destroy", "oom")
+
+
+class Refused(HostError):
+    """The engine understood the request and will refuse it each time: a bad command, a bad option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened to the container with this id; `name` is Docker's action."""
+
+    name: str
+    container: str
+
+
+class Engine(Protocol):
+    """What a container engine can do; every method raises HostError or one of its kinds."""
+
+    async def list(self, labels: Mapping[str, str]) -> list[str]:
+        """Give the ids of all containers with these labels, running or not."""
+        ...
+
+    async def inspect(self, container: str) -> Json:
+        """Describe a container in Docker's words."""
+        ...
+
+    async def inspect_network(self, network: str) -> Json:
+        """Describe a network in Docker's words."""
+        ...
+
+    async def create(self, name: str, config: Json) -> str:
+        """Create a container and give its id."""
+        ...
+
+    async def start(self, container: str) -> None:
+        """Start a container; one that runs already is left alone."""
+        ...
+
+    async def stop(self, container: str, grace_s: int) -> None:
+        """Send the stop signal, wait for the grace, then kill; one that is gone is no error."""
+        ...
+
+    async def remove(self, container: str) -> None:
+        """Kill and remove a container with its anonymous volumes; one that is gone is no error."""
+        ...
+
+    async def logs(self, container: str, lines: int) -> tuple[str, ...]:
+        """Give the last lines of a container's output."""
+        ...
+
+    async def run(self, container: str, command: tuple[str, ...]) -> int:
+        """Run a command inside a container and give its exit code."""
+        ...
+
+    def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
+        """Yield events of containers with these labels until the engine goes away."""
+        ...
+
+
+class DockerEngine:
+    """The Docker engine at DOCKER_HOST, or at its usual socket."""
+
+    def __init__(self, docker: aiodocker.Docker) -> None:
+        self._docker = docker
+
+    async def list(self, labels: Mapping[str, str]) -> list[str]:
+        """Give the ids of all containers with these labels, running or not."""
+        with translated("list containers"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                found = await self._docker.containers.list(all=True, filters=_filters(labels))
+                return [each.id for each in found]
+
+    async def inspect(self, container: str) -> Json:
+        """Describe a container in Docker's words."""
+        with translated(f"inspect container {container[:12]}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                return dict(await self._docker.containers.container(container).show())
+
+    async def inspect_network(self, network: str) -> Json:
+        """Describe a network in Docker's words."""
+        with translated(f"inspect network {network}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                return dict(await (await self._docker.networks.get(network)).show())
+
+    async def create(self, name: str, config: Json) -> str:
+        """Create a container and give its id."""
+        with translated(f"create container {name}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                return str((await self._docker.containers.create(config, name=name)).id)
+
+    async def start(self, container: str) -> None:
+        """Start a container; one that runs already is left alone."""
+        with translated(f"start container {container[:12]}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await self._docker.containers.container(container).start()
+
+    async def stop(self, container: str, grace_s: int) -> None:
+        """Send the stop signal, wait for the grace, then kill; one that is gone is no error."""
+        with translated(f"stop container {container[:12]}", gone_is_fine=True):
+            async with asyncio.timeout(grace_s + STOP_MARGIN_S):
+                await self._docker.containers.container(container).stop(t=grace_s)
+
+    async def remove(self, container: str) -> None:
+        """Kill and remove a container with its anonymous volumes; one that is gone is no error."""
+        with translated(f"remove container {container[:12]}", gone_is_fine=True):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await self._docker.containers.container(container).delete(force=True, v=True)
+
+    async def logs(self, container: str, lines: int) -> tuple[str, ...]:
+        """Give the last lines of a container's output."""
+        with translated(f"read logs of container {container[:12]}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                pieces = await self._docker.containers.container(container).log(stdout=True, stderr=True, tail=lines)
+        # A piece is what the program wrote at once: several lines, or part of one.
+        return tuple("".join(pieces).splitlines()[-lines:])
+
+    async def run(self, container: str, command: tuple[str, ...]) -> int:
+        """Run a command inside a container and give its exit code."""
+        with translated(f"run a command in container {container[:12]}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                command_run = await self._docker.containers.container(container).exec(list(command))
+                async with command_run.start(detach=False) as stream:
+                    while await stream.read_out() is not None:
+                        # The output is the probe's own business; reading it is how its end shows.
+                        continue
+                return int((await command_run.inspect())["ExitCode"])
+
+    async def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
+        """Yield events of containers with these labels until the engine goes away."""
+        filters = {"type": ["container"], "event": list(EVENTS), "label": [f"{k}={v}" for k, v in labels.items()]}
+        # aiodocker ships types but left this method without.
+        subscriber = self._docker.events.subscribe(create_task=False)  # type: ignore[no-untyped-call]
+        stream = asyncio.create_task(self._docker.events.run(filters=json.dumps(filters)))
+        try:
+            while (event := await subscriber.get()) is not None:
+                yield Event(name=str(event["Action"]), container=str(event["Actor"]["ID"]))
+            with translated("watch events"):
+                await stream
+        finally:
+            stream.cancel()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._docker.close()
+
+
+# aiodocker reports a failed connection as status 900.
+_KINDS: dict[int, type[HostError]] = {400: Refused, 403: Conflict, 404: NotFound, 409: Conflict, 900: HostUnreachable}
+
+
+@contextmanager
+def translated(breadcrumb: str, *, gone_is_fine: bool = False) -> Iterator[None]:
+    """Turn what the Docker client raises into ours: the one table of this seam."""
+    try:
+        yield
+    except aiodocker.DockerError as error:
+        kind = _KINDS.get(error.status, HostError)
+        if gone_is_fine and kind is NotFound:
+            return
+        # Docker answers 409 to a second removal; the first one is under way.
+        if gone_is_fine and error.status == 409 and "already in progress" in error.message:
+            return
+        raise kind(f"{breadcrumb}: {_one_line(error.message)}") from error
+    except TimeoutError as error:
+        raise HostUnreachable(f"{breadcrumb}: no answer in the time allowed") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise HostUnreachable(f"{breadcrumb}: {_one_line(str(error)) or type(error).__name__}") from error
+
+
+def _one_line(message: Any) -> str:
+    return " ".join(str(message).split())
+
+
+def _filters(labels: Mapping[str, str]) -> str:
+    return json.dumps({"label": [f"{key}={value}" for key, value in labels.items()]})

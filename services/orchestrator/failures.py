@@ -1,0 +1,50 @@
+"""Failures: the last one of each revision, with its log lines, for the status and for rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+# What a person reads before scrolling; the whole log is gone with the container anyway.
+LOG_LINES = 20
+# A line longer than this is data, not a message; it would make the answer unreadable.
+LINE_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a revision's last instance died; `final` when trying again cannot help.
+
+    `total` counts all failures of the revision, `streak` those with this same reason in a row.
+    """
+
+    reason: str
+    logs: tuple[str, ...] = ()
+    final: bool = False
+    total: int = 1
+    streak: int = 1
+
+
+class FailureLog:
+    """The last failure of each revision, by `tenant/revision`."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Failure] = {}
+
+    def note(self, revision: str, reason: str, logs: tuple[str, ...] = (), *, final: bool = False) -> Failure:
+        """Note a failure and give it with its counts."""
+        before = self._last.get(revision)
+        total = before.total + 1 if before else 1
+        streak = before.streak + 1 if before and before.reason == reason else 1
+        kept = tuple(line[:LINE_LENGTH] for line in logs[-LOG_LINES:])
+        self._last[revision] = Failure(reason, kept, final, total, streak)
+        return self._last[revision]
+
+    def last(self) -> Mapping[str, Failure]:
+        """Give the last failures."""
+        return dict(self._last)
+
+    def keep(self, revisions: Collection[str]) -> None:
+        """Forget the revisions that are not among these, or a year of updates would fill the memory."""
+        for gone in self._last.keys() - set(revisions):
+            del self._last[gone]

@@ -1,0 +1,233 @@
+"""Operations: carry out decisions against the engine, each in a task of its own, a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from runyard.errors import HostError, HostUnreachable, NotFound
+from services.orchestrator.addresses import AddressBook
+from services.orchestrator.cloning import Placement, clone_config, clone_name
+from services.orchestrator.engine import Engine, Refused
+from services.orchestrator.failures import LOG_LINES, FailureLog
+from services.orchestrator.gateway import Gateway
+from services.orchestrator.inventory import Inventory, addresses_of_network
+from services.orchestrator.journal import Journal
+from services.orchestrator.state import Action, CreateInstance, Instance, RemoveInstance, Revision, StartContainer
+
+# Creating and starting is the engine's hardest work, and it does little of it in parallel: more at once would
+# only make each one slower, and the first instance of a wave later.
+PARALLEL = 6
+# An instance that starts before the gateway knows its address gets 403 from the services it calls. A gateway that
+# is away must not keep instances from starting, though.
+CALLER_WAIT_S = 2.0
+# The same the other way round: no new requests before the stop signal.
+WITHDRAW_WAIT_S = 5.0
+IN_FLIGHT_EVERY_S = 0.05
+# An engine that failed a removal is asked again after this, not at once.
+RETRY_S = 1.0
+
+
+class Publication(Protocol):
+    """The way to the gateway: describe all that is known now, and wait until the gateway has it."""
+
+    async def publish(self, timeout_s: float) -> bool:
+        """Offer the snapshot of now and wait; False when the time ran out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What operations work with."""
+
+    stack: str
+    engine: Engine
+    inventory: Inventory
+    addresses: AddressBook
+    gateway: Gateway
+    failures: FailureLog
+    journal: Journal
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+
+
+class Operations:
+    """Operations under way; at most one for each instance."""
+
+    def __init__(self, tools: Tools, publication: Publication, ended: Callable[[Action, bool], None]) -> None:
+        self._tools = tools
+        self._publication = publication
+        self._ended = ended
+        self._gate = asyncio.Semaphore(PARALLEL)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._starting: dict[str, str] = {}
+        self._reserved: dict[str, tuple[str, str]] = {}
+        self._noted: set[str] = set()
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """The instances with an operation under way."""
+        return frozenset(self._tasks)
+
+    @property
+    def starting(self) -> Mapping[str, str]:
+        """The revisions of the instances being made or started."""
+        return dict(self._starting)
+
+    @property
+    def withdrawn(self) -> frozenset[str]:
+        """The instances being removed."""
+        return frozenset(self._tasks.keys() - self._starting.keys())
+
+    @property
+    def reserved(self) -> Mapping[str, str]:
+        """The service of each address that is about to be used."""
+        return dict(self._reserved.values())
+
+    def begin(self, action: Action, instance: Instance | None, revision: Revision | None) -> None:
+        """Begin an action; the instance is the one observed, the revision that of an instance to be made."""
+        if isinstance(action, CreateInstance) and revision is not None:
+            self._starting[action.instance] = revision.key
+            self._spawn(action, self._create(action, revision))
+        elif isinstance(action, StartContainer) and instance is not None:
+            self._starting[action.instance] = instance.key
+            self._spawn(action, self._start(action, instance))
+        elif isinstance(action, RemoveInstance) and instance is not None:
+            self._spawn(action, self._remove(action, instance))
+
+    def _spawn(self, action: Action, work: Awaitable[bool]) -> None:
+        async def whole() -> None:
+            succeeded = False
+            try:
+                succeeded = await work
+            except HostError as error:
+                self._tools.journal.write("operation failed", level="error", **_told(action), error=str(error))
+                await self._tools.sleep(RETRY_S)
+            finally:
+                del self._tasks[action.instance]
+                self._starting.pop(action.instance, None)
+                self._reserved.pop(action.instance, None)
+                self._ended(action, succeeded)
+
+        self._tasks[action.instance] = asyncio.create_task(whole())
+
+    async def _create(self, action: CreateInstance, revision: Revision) -> bool:
+        made: list[str] = []
+        async with self._gate:
+            try:
+                await self._make(action.instance, revision, made)
+            except HostError as error:
+                await self._give_up(action.instance, revision.key, made, error)
+                return False
+            await self._tools.inventory.refresh_some(made)
+        self._tools.journal.write("instance created", instance=action.instance, revision=revision.key)
+        return True
+
+    async def _make(self, instance: str, revision: Revision, made: list[str]) -> None:
+        engine, first = self._tools.engine, revision.templates[0]
+        subnet, taken = addresses_of_network(await engine.inspect_network(first.network))
+        taken |= {each.address for each in self._tools.inventory.instances() if each.network == first.network}
+        address = self._tools.addresses.take(instance, first.network, subnet, taken)
+        self._reserved[instance] = (address, f"{revision.tenant}/{revision.service}")
+        # The gateway learns the caller's address while the engine creates the containers.
+        known = asyncio.create_task(self._publication.publish(CALLER_WAIT_S))
+        for template in revision.templates:
+            placement = Placement(instance, owner=made[0]) if made else Placement(instance, address=address)
+            name = clone_name(self._tools.stack, template, instance)
+            made.append(await engine.create(name, clone_config(template, placement, revision)))
+        if not await known:
+            self._tools.journal.write("caller not confirmed", level="warning", instance=instance, address=address)
+        for template, container in zip(revision.templates, made, strict=True):
+            if not template.spec.depends_on:
+                await engine.start(container)
+
+    async def _give_up(self, instance: str, revision: str, made: list[str], error: HostError) -> None:
+        journal = self._tools.journal
+        journal.write("instance not made", level="error", instance=instance, revision=revision, error=str(error))
+        if isinstance(error, HostUnreachable):
+            # The engine's trouble, not the revision's; what was made is found and cleared when it answers again.
+            await self._tools.sleep(RETRY_S)
+            return
+        final = isinstance(error, Refused | NotFound)
+        self._tools.failures.note(revision, str(error).replace(instance, "…"), final=final)
+        for container in reversed(made):
+            await self._tools.engine.remove(container)
+        self._tools.addresses.release(instance)
+        await self._tools.inventory.refresh_some(made)
+
+    async def _start(self, action: StartContainer, instance: Instance) -> bool:
+        made = [each.id for each in instance.containers]
+        async with self._gate:
+            try:
+                await self._publication.publish(CALLER_WAIT_S)
+                await self._tools.engine.start(action.container)
+            except HostError as error:
+                await self._give_up(instance.id, instance.key, made, error)
+                return False
+            await self._tools.inventory.refresh_some(made)
+        return True
+
+    async def _remove(self, action: RemoveInstance, instance: Instance) -> bool:
+        engine, containers = self._tools.engine, [each.id for each in instance.containers]
+        running = [each.id for each in instance.containers if each.state in ("running", "paused")]
+        if action.failure and instance.id not in self._noted:
+            await self._note(action, instance)
+        await self._publication.publish(WITHDRAW_WAIT_S if running else 0)
+        if running:
+            if not action.failure:
+                await self._drain(instance)
+            await asyncio.gather(*(engine.stop(each, instance.grace_s) for each in running))
+        async with self._gate:
+            await asyncio.gather(*(engine.remove(each) for each in containers))
+        await self._tools.inventory.refresh_some(containers)
+        self._tools.addresses.release(instance.id)
+        self._noted.discard(instance.id)
+        self._tools.journal.write("instance removed", instance=instance.id, revision=instance.key)
+        return True
+
+    async def _note(self, action: RemoveInstance, instance: Instance) -> None:
+        # Once for each instance, however often its removal has to be tried.
+        self._noted.add(instance.id)
+        logs = await self.last_lines(instance)
+        failure = self._tools.failures.note(instance.key, action.failure, logs, final="startup probe" in action.failure)
+        self._tools.journal.write(
+            "instance failed",
+            level="error",
+            instance=instance.id,
+            revision=instance.key,
+            reason=action.failure,
+            failures=failure.total,
+        )
+
+    async def last_lines(self, instance: Instance) -> tuple[str, ...]:
+        """Give the last log lines of an instance, its ended containers' before the others'."""
+        lines: list[str] = []
+        for container in sorted(instance.containers, key=lambda each: (each.state == "running", each.name)):
+            try:
+                lines += await self._tools.engine.logs(container.id, LOG_LINES)
+            except HostError as error:
+                lines.append(f"(no log of container {container.name}: {error})")
+        return tuple(lines[:LOG_LINES]) if len(lines) > LOG_LINES else tuple(lines)
+
+    async def _drain(self, instance: Instance) -> None:
+        """Let requests under way end, up to the grace; the stop signal's own grace comes on top."""
+        for _ in range(int(instance.grace_s / IN_FLIGHT_EVERY_S)):
+            try:
+                if await self._tools.gateway.in_flight(instance.address) == 0:
+                    return
+            except HostError as error:
+                self._tools.journal.write("in-flight unknown", level="warning", error=str(error))
+                return
+            await self._tools.sleep(IN_FLIGHT_EVERY_S)
+
+    async def close(self) -> None:
+        """Abandon what is under way; the next orchestrator finds it by its labels."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _told(action: Action) -> dict[str, str]:
+    return {"action": type(action).__name__, "instance": action.instance}

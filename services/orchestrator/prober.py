@@ -1,0 +1,203 @@
+"""Prober: watches the running containers of every instance, one task each, and keeps what it found out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from runyard.contracts import TemplateSpec
+from runyard.manifest.model import Probe
+from services.orchestrator.probes import DEFAULT_STARTUP, Target, describe
+from services.orchestrator.state import UNKNOWN, Health, Instance, Revision
+
+# Every 10 ms for the first second: an instance that listens after 40 ms serves after 50. Then twice as long each
+# time, up to the probe's period, so that a slow starter costs nothing.
+QUICK_S = 0.01
+QUICK_FOR_S = 1.0
+GROWTH = 2.0
+
+Sleep = Callable[[float], Awaitable[object]]
+
+
+class Attempts(Protocol):
+    """Something that tries a probe once."""
+
+    async def attempt(self, probe: Probe, target: Target) -> str:
+        """Try once; the answer is empty if it passed and else says what was seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The clock and the way to wait, so that tests need neither."""
+
+    clock: Callable[[], float]
+    sleep: Sleep
+
+
+class Prober:
+    """Health of containers by id; `changed` is called whenever one changes."""
+
+    def __init__(self, attempts: Attempts, timing: Timing, changed: Callable[[], None]) -> None:
+        self._attempts = attempts
+        self._timing = timing
+        self._changed = changed
+        self._health: dict[str, Health] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def health(self) -> Mapping[str, Health]:
+        """Give the health of every watched container."""
+        return dict(self._health)
+
+    def watch(self, instances: Iterable[Instance], revisions: Mapping[str, Revision], *, adopted: bool = False) -> None:
+        """Watch exactly the running containers of these instances; `adopted` ones get no initial delay."""
+        running: set[str] = set()
+        for instance in instances:
+            revision = revisions.get(instance.key)
+            for container in instance.containers:
+                if container.state not in ("running", "paused"):
+                    continue
+                running.add(container.id)
+                spec = _spec_of(revision, container.name)
+                if container.id in self._tasks or revision is None or spec is None:
+                    continue
+                target = Target(container.id, instance.address, revision.spec.port)
+                watch = _Watch(self, spec, target, adopted)
+                task = asyncio.create_task(watch.run())
+                task.add_done_callback(partial(self._ended, container.id))
+                self._tasks[container.id] = task
+        for gone in self._tasks.keys() - running:
+            self._tasks.pop(gone).cancel()
+            self._health.pop(gone, None)
+
+    def note(self, container: str, **changes: object) -> None:
+        """Change what is known of a container and tell whoever listens, if it is a change."""
+        before = self._health.get(container, UNKNOWN)
+        after = replace(before, **changes)  # type: ignore[arg-type]
+        if after != before:
+            self._health[container] = after
+            if (after.started, after.ready, after.probed, after.failed) != (
+                before.started,
+                before.ready,
+                before.probed,
+                before.failed,
+            ):
+                self._changed()
+
+    def _ended(self, container: str, task: asyncio.Task[None]) -> None:
+        # A watch that broke would leave its container unwatched for ever; a replaced instance is watched again.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.note(container, ready=False, failed=f"its probes broke: {error!r}")
+
+    async def attempt(self, probe: Probe, target: Target) -> str:
+        """Try a probe once."""
+        return await self._attempts.attempt(probe, target)
+
+    @property
+    def timing(self) -> Timing:
+        """The clock and the way to wait."""
+        return self._timing
+
+    async def close(self) -> None:
+        """Stop watching."""
+        tasks = list(self._tasks.values())
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Watch:
+    """The life of one container's probes: start-up until it passes, then readiness and liveness side by side."""
+
+    def __init__(self, prober: Prober, spec: TemplateSpec, target: Target, adopted: bool) -> None:
+        self._prober = prober
+        self._timing = prober.timing
+        self._spec = spec
+        self._target = target
+        self._adopted = adopted
+
+    async def run(self) -> None:
+        startup = self._spec.startup_probe
+        if startup is None and self._spec.revision is not None:
+            startup = DEFAULT_STARTUP
+        if startup is not None and not await self._start(startup):
+            return
+        readiness, liveness = self._spec.readiness_probe, self._spec.liveness_probe
+        alone = readiness is None
+        self._prober.note(self._target.container, started=True, ready=alone, probed=alone, problem="")
+        async with asyncio.TaskGroup() as group:
+            if readiness is not None:
+                group.create_task(self._keep_ready(readiness))
+            if liveness is not None:
+                group.create_task(self._keep_alive(liveness))
+
+    async def _start(self, probe: Probe) -> bool:
+        await self._initial_delay(probe)
+        began = self._timing.clock()
+        # As in Kubernetes, what counts is the time that the failures would take, however often we try in it.
+        allowed = probe.failure_threshold * probe.period_s
+        pause = QUICK_S
+        while True:
+            problem = await self._prober.attempt(probe, self._target)
+            if not problem:
+                return True
+            waited = self._timing.clock() - began
+            self._prober.note(self._target.container, probed=True, problem=f"startup probe {problem}")
+            if waited >= allowed:
+                failed = f"startup probe {problem}, for {allowed} s"
+                self._prober.note(self._target.container, failed=failed)
+                return False
+            pause = next_pause(pause, waited, probe.period_s)
+            await self._timing.sleep(pause)
+
+    async def _keep_ready(self, probe: Probe) -> None:
+        await self._initial_delay(probe)
+        began, pause, ready = self._timing.clock(), QUICK_S, False
+        passed = failed = 0
+        while True:
+            problem = await self._prober.attempt(probe, self._target)
+            passed, failed = (0, failed + 1) if problem else (passed + 1, 0)
+            if passed >= probe.success_threshold:
+                ready = True
+            elif failed >= probe.failure_threshold:
+                ready = False
+            shown = f"readiness probe {problem}" if problem else ""
+            self._prober.note(self._target.container, ready=ready, probed=True, problem=shown)
+            pause = float(probe.period_s) if ready else next_pause(pause, self._timing.clock() - began, probe.period_s)
+            await self._timing.sleep(pause)
+
+    async def _keep_alive(self, probe: Probe) -> None:
+        await self._initial_delay(probe)
+        failed = 0
+        while True:
+            problem = await self._prober.attempt(probe, self._target)
+            failed = failed + 1 if problem else 0
+            if failed >= probe.failure_threshold:
+                reason = f"liveness probe {problem}, {failed} times in a row"
+                self._prober.note(self._target.container, ready=False, failed=reason)
+                return
+            await self._timing.sleep(probe.period_s)
+
+    async def _initial_delay(self, probe: Probe) -> None:
+        if probe.initial_delay_s and not self._adopted:
+            await self._timing.sleep(probe.initial_delay_s)
+
+
+def next_pause(pause: float, waited: float, period_s: float) -> float:
+    """Give the pause before the next try: quick for a second, then growing up to the period."""
+    if waited < QUICK_FOR_S:
+        return QUICK_S
+    return min(pause * GROWTH, period_s)
+
+
+def _spec_of(revision: Revision | None, container: str) -> TemplateSpec | None:
+    if revision is None:
+        return None
+    return next((each.spec for each in revision.templates if each.spec.container == container), None)
+
+
+__all__ = ["DEFAULT_STARTUP", "Prober", "Timing", "describe", "next_pause"]

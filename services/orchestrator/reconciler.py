@@ -1,0 +1,244 @@
+"""Reconciler: observe, decide, act, again at every event and every few seconds, whatever was missed before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from runyard import names
+from runyard.contracts import RolloutRequest, TrafficShare
+from runyard.errors import HostError
+from services.orchestrator.decision import Decision, decide, desired_count, note_failed_creation
+from services.orchestrator.desired import DesiredStore
+from services.orchestrator.journal import Journal
+from services.orchestrator.operations import Operations, Tools
+from services.orchestrator.prober import Prober, Timing
+from services.orchestrator.publisher import Publisher
+from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot
+from services.orchestrator.state import Action, CreateInstance, Instance, Memory, Observation, Revision
+
+# Events are only a wake-up and can be lost; this bounds how long anything can go unseen.
+RESYNC_S = 5.0
+# A listing takes some 20 ms; an engine that does not answer is asked again after this.
+RETRY_S = 0.5
+# Running instances found at the start keep their endpoints in the gateway until their first probe has an answer,
+# but no longer than this: the promise is to be back in step within three seconds.
+SETTLE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the reconciler joins; `wake` makes it look again, `boot_ms` is the wall clock in milliseconds."""
+
+    tools: Tools
+    store: DesiredStore
+    prober: Prober
+    publisher: Publisher
+    timing: Timing
+    wake: asyncio.Event
+    boot_ms: int
+
+
+class Reconciler:
+    """The loop; `passed` is called after every pass in which the engine answered."""
+
+    def __init__(self, parts: Parts, passed: Callable[[], None] = lambda: None) -> None:
+        self._parts = parts
+        self._tools = parts.tools
+        self._journal: Journal = parts.tools.journal
+        self._passed = passed
+        self._operations = Operations(parts.tools, self, self._ended)
+        self._memory = Memory(sequence=parts.boot_ms)
+        self._candidates: dict[str, RolloutRequest] = {}
+        self._deleted: set[str] = set()
+        self._wake = parts.wake
+        self._dirty: set[str] = set()
+        self._listed_at = float("-inf")
+        self._settle_by: float | None = None
+        self._settled = asyncio.Event()
+        self._engine_answers = True
+        self.revisions: Mapping[str, Revision] = {}
+        self.instances: tuple[Instance, ...] = ()
+
+    # What others ask of it.
+
+    @property
+    def engine_answers(self) -> bool:
+        """Whether the engine answered when it was asked last."""
+        return self._engine_answers
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was found at the start has been probed, so that decisions are made."""
+        return self._settled.is_set()
+
+    @property
+    def listed_at(self) -> float:
+        """When the engine was last listed in full (the listing began then)."""
+        return self._listed_at
+
+    @property
+    def operations(self) -> Operations:
+        """The operations under way."""
+        return self._operations
+
+    def wake(self, *, listing: bool = False) -> None:
+        """Make the next pass happen now; with `listing` it lists everything anew."""
+        if listing:
+            self._listed_at = float("-inf")
+        self._wake.set()
+
+    def notice(self, container: str) -> None:
+        """Have a container inspected in the next pass, which happens now."""
+        self._dirty.add(container)
+        self._wake.set()
+
+    def set_candidate(self, service: str, request: RolloutRequest | None) -> None:
+        """Keep the revisions of an unfinished rollout as well, or no longer."""
+        if request is None:
+            self._candidates.pop(service, None)
+        else:
+            self._candidates[service] = request
+            self._deleted.discard(service)
+        self._wake.set()
+
+    def set_deleted(self, service: str) -> None:
+        """Remove a service's instances without the grace that a roll-back may need."""
+        self._deleted.add(service)
+        self._wake.set()
+
+    def wanted(self) -> dict[str, int]:
+        """Count the instances of every active revision: in the traffic in force, or in a rollout under way."""
+        shares: list[tuple[str, TrafficShare]] = []
+        for request in (*self._parts.store.rollouts.values(), *self._candidates.values()):
+            shares += [(request.tenant, share) for share in request.traffic]
+        keys = sorted({names.service_key(tenant, share.revision) for tenant, share in shares})
+        # A revision without template cannot be made; that it is missing shows in its status.
+        return {key: desired_count(self.revisions[key].spec) if key in self.revisions else 1 for key in keys}
+
+    async def publish(self, timeout_s: float) -> bool:
+        """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""
+        if not self.settled:
+            # Before the first probes a snapshot would take every endpoint away.
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._settled.wait()
+            except TimeoutError:
+                return False
+        return await self._parts.publisher.wait(self._offer(), timeout_s)
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Reconcile until cancelled."""
+        while True:
+            pause = await self.step()
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                # Time itself was the reason to look again.
+                continue
+
+    async def step(self) -> float:
+        """Do one pass and give the seconds until the next is due."""
+        self._wake.clear()
+        try:
+            await self._observe()
+        except HostError as error:
+            # No answer is no observation: nothing is decided on it.
+            if self._engine_answers:
+                self._journal.write("engine lost", level="error", error=str(error))
+            self._engine_answers = False
+            self._listed_at = float("-inf")
+            return RETRY_S
+        if not self._engine_answers:
+            self._engine_answers = True
+            self._journal.write("engine reached")
+        if not self._settle():
+            return 0.05
+        decision = self._decide()
+        self._offer()
+        self._passed()
+        now = self._parts.timing.clock()
+        due = [self._listed_at + RESYNC_S, *([decision.due] if decision.due is not None else [])]
+        # Never negative, and never a busy loop when the clock and the due time only just differ.
+        return max(0.005, min(due) - now)
+
+    async def _observe(self) -> None:
+        inventory = self._tools.inventory
+        began = self._parts.timing.clock()
+        dirty, self._dirty = self._dirty, set()
+        if began - self._listed_at >= RESYNC_S:
+            await inventory.refresh()
+            self._listed_at = began
+        elif dirty:
+            await inventory.refresh_some(dirty)
+        self.revisions = inventory.revisions()
+        self.instances = inventory.instances()
+        for instance in self.instances:
+            self._tools.addresses.hold(instance.id, instance.network, instance.address)
+        self._parts.prober.watch(self.instances, self.revisions, adopted=not self.settled)
+
+    def _settle(self) -> bool:
+        if self.settled:
+            return True
+        now, health = self._parts.timing.clock(), self._parts.prober.health()
+        if self._settle_by is None:
+            self._settle_by = now + SETTLE_S
+        running = [each for instance in self.instances for each in instance.containers if each.state == "running"]
+        known = [each for each in running if each.id in health and (health[each.id].probed or health[each.id].failed)]
+        if len(known) < len(running) and now < self._settle_by:
+            return False
+        self._settled.set()
+        self._journal.write("settled", instances=len(self.instances), revisions=len(self.revisions))
+        return True
+
+    def _decide(self) -> Decision:
+        now = self._parts.timing.clock()
+        observation = Observation(
+            revisions=self.revisions,
+            instances=self.instances,
+            wanted=self.wanted(),
+            health=self._parts.prober.health(),
+            busy=self._operations.busy,
+            starting=self._operations.starting,
+            deleted=frozenset(self._deleted),
+        )
+        decision = decide(observation, self._memory, now)
+        self._memory = decision.memory
+        by_id = {each.id: each for each in self.instances}
+        for action in decision.actions:
+            revision = self.revisions[action.revision] if isinstance(action, CreateInstance) else None
+            self._operations.begin(action, by_id.get(action.instance), revision)
+        self._tools.failures.keep({*observation.wanted, *(each.key for each in self.instances)})
+        return decision
+
+    def _offer(self) -> int:
+        store, operations = self._parts.store, self._operations
+        health = self._parts.prober.health()
+        endpoints = describe_endpoints(self.revisions, self.instances, health, operations.withdrawn)
+        callers = describe_callers(self.instances, operations.reserved)
+        return self._parts.publisher.offer(describe_snapshot(store.routes, store.rollouts, endpoints, callers))
+
+    def _ended(self, action: Action, succeeded: bool) -> None:
+        if isinstance(action, CreateInstance) and not succeeded:
+            now = self._parts.timing.clock()
+            self._memory = note_failed_creation(self._memory, action.revision, action.instance, now)
+        self._wake.set()
+
+    async def watch_events(self) -> None:
+        """Turn the engine's events into wake-ups, for ever; a broken stream means that some were missed."""
+        labels = {names.STACK: self._tools.stack}
+        while True:
+            try:
+                async for event in self._tools.engine.events(labels):
+                    self.notice(event.container)
+            except HostError as error:
+                self._journal.write("events lost", level="warning", error=str(error))
+            self.wake(listing=True)
+            await self._parts.timing.sleep(RETRY_S)
+
+
+__all__ = ["RESYNC_S", "SETTLE_S", "Parts", "Reconciler"]

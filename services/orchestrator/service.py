@@ -1,0 +1,95 @@
+"""Service: the orchestrator with its engine, gateway, files and listeners, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import aiodocker
+from aiohttp import web
+
+from runyard.errors import UsageError
+from services.orchestrator.addresses import AddressBook
+from services.orchestrator.control import ControlApi
+from services.orchestrator.desired import DesiredStore
+from services.orchestrator.engine import DockerEngine
+from services.orchestrator.failures import FailureLog
+from services.orchestrator.gateway import GatewayClient
+from services.orchestrator.inventory import Inventory
+from services.orchestrator.journal import Journal
+from services.orchestrator.lease import Lease
+from services.orchestrator.operations import Tools
+from services.orchestrator.orchestrator import Orchestrator
+from services.orchestrator.prober import Prober, Timing
+from services.orchestrator.probes import ProbeRunner
+from services.orchestrator.publisher import Publisher
+from services.orchestrator.reconciler import Parts
+from services.orchestrator.settings import Settings
+
+
+async def serve(settings: Settings, journal: Journal) -> None:
+    """Serve until cancelled; UsageError if a listener cannot be opened."""
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        lease = Lease(settings.directory / "lease")
+        stack.callback(lease.release)
+        await lease.wait(asyncio.sleep, lambda: journal.write("standing by: another orchestrator holds the lease"))
+        orchestrator = _build(settings, journal, stack)
+        stack.push_async_callback(orchestrator.close)
+        api = ControlApi(orchestrator, journal)
+        # A client that goes away takes its unfinished rollout with it.
+        await _listen(stack, api.control_app(), settings)
+        await _listen(stack, api.reading_app(), settings, tcp=True)
+        journal.write("started", stack=settings.stack, socket=str(settings.socket))
+        await orchestrator.run()
+
+
+def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> Orchestrator:
+    timing = Timing(time.monotonic, asyncio.sleep)
+    try:
+        engine = DockerEngine(aiodocker.Docker())
+    except (AssertionError, ValueError) as error:
+        raise UsageError("DOCKER_HOST: no Docker engine is configured and no socket was found") from error
+    gateway, attempts = GatewayClient(settings.gateway_socket, journal), ProbeRunner(engine)
+    for each in (engine, gateway, attempts):
+        stack.push_async_callback(each.close)
+    tools = Tools(
+        stack=settings.stack,
+        engine=engine,
+        inventory=Inventory(engine, settings.stack, journal),
+        addresses=AddressBook(settings.directory / "addresses.json", timing.clock),
+        gateway=gateway,
+        failures=FailureLog(),
+        journal=journal,
+    )
+    wake = asyncio.Event()
+    # Set by the prober, waited for by the orchestrator: neither has to know the other.
+    prober = Prober(attempts, timing, wake.set)
+    parts = Parts(
+        tools=tools,
+        store=DesiredStore(settings.directory, journal),
+        prober=prober,
+        publisher=Publisher(gateway, journal),
+        timing=timing,
+        wake=wake,
+        boot_ms=int(time.time() * 1000),
+    )
+    return Orchestrator(parts)
+
+
+async def _listen(stack: AsyncExitStack, app: web.Application, settings: Settings, *, tcp: bool = False) -> None:
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        if tcp:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+            return
+        # Left by one that was killed; the lease says that it is dead.
+        settings.socket.unlink(missing_ok=True)
+        await web.UnixSite(runner, str(settings.socket)).start()
+        settings.socket.chmod(0o600)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}" if tcp else str(settings.socket)
+        raise UsageError(f"listen on {where}: {error.strerror or error}") from error

@@ -1,0 +1,51 @@
+"""Settings: what the orchestrator's environment says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runyard.errors import UsageError
+from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, ORCHESTRATOR_DIRECTORY
+
+DEFAULT_ADDRESS = "127.0.0.1:3001"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything is; the directories are only ever set by tests."""
+
+    stack: str
+    host: str
+    port: int
+    directory: Path
+    gateway_directory: Path
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.directory / "control.sock"
+
+    @property
+    def gateway_socket(self) -> Path:
+        """The gateway's admin socket."""
+        return self.gateway_directory / "admin.sock"
+
+
+def parse_settings(environment: Mapping[str, str]) -> Settings:
+    """Parse settings; UsageError names the variable that does not fit."""
+    stack = environment.get("RUNYARD_STACK", "")
+    if not DNS_LABEL.fullmatch(stack):
+        raise UsageError(f"RUNYARD_STACK: must be a DNS label, got {stack!r}")
+    address = environment.get("RUNYARD_HTTP_ADDRESS", DEFAULT_ADDRESS)
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"RUNYARD_HTTP_ADDRESS: must be ADDRESS:PORT, got {address!r}")
+    return Settings(
+        stack=stack,
+        host=host.strip("[]"),
+        port=int(port),
+        directory=Path(environment.get("RUNYARD_ORCHESTRATOR_DIRECTORY", ORCHESTRATOR_DIRECTORY)),
+        gateway_directory=Path(environment.get("RUNYARD_GATEWAY_DIRECTORY", GATEWAY_DIRECTORY)),
+    )

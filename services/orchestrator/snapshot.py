@@ -1,0 +1,54 @@
+"""Snapshot: what the gateway must know, from what is desired and what is ready. Pure and ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from runyard.contracts import GatewayEndpoints, GatewayService, GatewaySnapshot, RolloutRequest, RouteRequest
+from runyard.names import service_key
+from services.orchestrator.state import Health, Instance, Revision, failure_of, is_ready
+
+
+def describe_snapshot(
+    routes: Mapping[str, RouteRequest],
+    rollouts: Mapping[str, RolloutRequest],
+    endpoints: Mapping[str, GatewayEndpoints],
+    callers: Mapping[str, str],
+) -> GatewaySnapshot:
+    """Describe everything the gateway needs; the generation is set when it is sent."""
+    services = {}
+    for key in sorted({*routes, *rollouts}):
+        route, rollout = routes.get(key), rollouts.get(key)
+        traffic = rollout.traffic if rollout else ()
+        services[key] = (
+            GatewayService(traffic=traffic)
+            if route is None
+            # Services are named within their tenant, as the caller's own `http://<name>.internal` is.
+            else GatewayService(traffic=traffic, uses=route.uses, ingress=route.ingress, timeout_s=route.timeout_s)
+        )
+    hosts = {host: key for key, route in sorted(routes.items()) for host in route.hosts}
+    return GatewaySnapshot(0, services, dict(sorted(hosts.items())), endpoints, dict(sorted(callers.items())))
+
+
+def describe_endpoints(
+    revisions: Mapping[str, Revision],
+    instances: Iterable[Instance],
+    health: Mapping[str, Health],
+    withdrawn: Collection[str],
+) -> dict[str, GatewayEndpoints]:
+    """Give the ready addresses of every revision, those with none included; `withdrawn` instances are left out."""
+    ready: dict[str, list[str]] = {key: [] for key in revisions}
+    for instance in instances:
+        usable = instance.id not in withdrawn and not failure_of(instance, health) and is_ready(instance, health)
+        if usable and instance.key in ready:
+            ready[instance.key].append(f"{instance.address}:{revisions[instance.key].spec.port}")
+    return {
+        key: GatewayEndpoints(tuple(sorted(ready[key])), revision.spec.protocol, revision.spec.concurrency)
+        for key, revision in sorted(revisions.items())
+    }
+
+
+def describe_callers(instances: Iterable[Instance], reserved: Mapping[str, str]) -> dict[str, str]:
+    """Map the address of each instance, and of those about to start, to its service."""
+    found = {each.address: service_key(each.tenant, each.service) for each in instances if each.address}
+    return {**found, **reserved}

@@ -1,0 +1,64 @@
+"""Status: everything the orchestrator knows, as one message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runyard.contracts import OrchestratorStatus, RevisionStatus, ServiceStatus
+from services.orchestrator.reconciler import Parts
+from services.orchestrator.state import UNKNOWN, Health, Instance, Revision, failure_of, is_ready
+
+
+def describe_status(
+    parts: Parts,
+    revisions: Mapping[str, Revision],
+    instances: tuple[Instance, ...],
+    wanted: Mapping[str, int],
+    *,
+    engine_answers: bool,
+) -> OrchestratorStatus:
+    """Describe services and their revisions, ordered by name; only revisions that are wanted or have instances."""
+    store = parts.store
+    services = []
+    for key in sorted({*store.routes, *store.rollouts}):
+        tenant, _, service = key.partition("/")
+        route, rollout = store.routes.get(key), store.rollouts.get(key)
+        hosts, uses = (route.hosts, route.uses) if route else ((), ())
+        services.append(ServiceStatus(tenant, service, hosts, uses, rollout.traffic if rollout else ()))
+    shown = sorted({*wanted, *(each.key for each in instances)})
+    described = []
+    for key in shown:
+        mine = [each for each in instances if each.key == key]
+        described.append(_describe_revision(parts, key, revisions.get(key), mine, wanted.get(key, 0)))
+    in_step = engine_answers and parts.publisher.in_step and not store.corrupt
+    problems = tuple(f"document {name} cannot be read" for name in store.corrupt)
+    if not engine_answers:
+        problems = ("the container engine does not answer", *problems)
+    return OrchestratorStatus(parts.publisher.generation, in_step, tuple(services), tuple(described), problems)
+
+
+def _describe_revision(
+    parts: Parts, key: str, revision: Revision | None, instances: list[Instance], desired: int
+) -> RevisionStatus:
+    health = parts.prober.health()
+    tenant, _, name = key.partition("/")
+    failure = parts.tools.failures.last().get(key)
+    ready = [each for each in instances if is_ready(each, health) and not failure_of(each, health)]
+    service = revision.service if revision else (instances[0].service if instances else "")
+    problem = _problem(instances, health) if len(ready) < desired else ""
+    return RevisionStatus(
+        tenant=tenant,
+        service=service,
+        revision=name,
+        desired=desired,
+        ready=len(ready),
+        addresses=tuple(sorted(f"{each.address}:{revision.spec.port}" for each in ready)) if revision else (),
+        restarts=failure.total if failure else 0,
+        reason=(failure.reason if failure else "") or problem or ("" if revision else "it has no template"),
+        logs=failure.logs if failure else (),
+    )
+
+
+def _problem(instances: list[Instance], health: Mapping[str, Health]) -> str:
+    seen = [health.get(container.id, UNKNOWN) for each in instances for container in each.containers]
+    return next((each.failed or each.problem for each in seen if each.failed or each.problem), "")

@@ -2,8 +2,6 @@ module runyard.dev/bench/compose
 
 go 1.24.9
 
-tool github.com/docker/compose/v2/cmd
-
 require github.com/docker/compose/v2 v2.40.3
 
 require (

@@ -7,11 +7,15 @@ import pulumi_docker as docker
 
 from components.part import PartArgs, part_container, part_volume
 from runyard import names
-from runyard.gateway import GatewayConfig, render
+from runyard.gateway import GatewayConfig, Listener, render
 from runyard.manifest.model import Platform
 
 # Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
 _MEMORY_MIB = 512
+# Bodies that wait for an instance lie here; it counts against the memory above.
+_TMP_MIB = 256
+# What instances call as `http://<service>.internal`.
+_INNER_PORT = 80
 
 
 class Gateway(pulumi.ComponentResource):
@@ -30,11 +34,20 @@ class Gateway(pulumi.ComponentResource):
         """Declare the gateway; `inner_address` is the host's address on the platform's bridge."""
         super().__init__("runyard:gateway:Gateway", "gateway", {}, opts)
         self.volume = part_volume(stack, "gateway", self)
-        config = GatewayConfig.from_platform(platform, inner_address)
+        config = GatewayConfig(
+            listeners=(
+                Listener("edge", f"{platform.gateway.address}:{platform.gateway.port}"),
+                Listener("internal", f"{inner_address}:{_INNER_PORT}"),
+            ),
+            max_body_bytes=platform.gateway.max_body_bytes,
+            connect_timeout_ms=platform.gateway.connect_timeout_s * 1000,
+            hold_timeout_ms=platform.gateway.hold_timeout_s * 1000,
+        )
         args = PartArgs(
             part="gateway",
             role=names.ROLE_GATEWAY,
             memory_mib=_MEMORY_MIB,
+            tmp_mib=_TMP_MIB,
             # Port 80 on the inner address, and workers that are not root.
             capabilities=("NET_BIND_SERVICE", "SETGID", "SETUID"),
             volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},

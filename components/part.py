@@ -20,6 +20,7 @@ class PartArgs:
     part: str
     role: str
     memory_mib: int
+    tmp_mib: int = 16
     capabilities: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +54,10 @@ def part_container(stack: str, args: PartArgs, opts: pulumi.ResourceOptions) -> 
         memory=args.memory_mib,
         memory_swap=args.memory_mib,
         read_only=True,
-        tmpfs={"/tmp": "rw,nosuid,nodev,mode=1777,size=16m", "/run": "rw,nosuid,nodev,size=4m"},  # noqa: S108
+        tmpfs={
+            "/tmp": f"rw,nosuid,nodev,mode=1777,size={args.tmp_mib}m",  # noqa: S108 - inside the container
+            "/run": "rw,nosuid,nodev,size=4m",
+        },
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(args.capabilities) or None),
         security_opts=["no-new-privileges"],
         envs=[f"{key}={value}" for key, value in sorted(args.environment.items())],

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runyard.errors import UsageError
+from runyard.plan import Plan
 
 # For each tenant, `name/key` of a secret to its value, or to the digest of its value.
 TenantSecrets = Mapping[str, Mapping[str, str]]
@@ -38,6 +39,25 @@ def digest_secrets(secrets: TenantSecrets) -> dict[str, dict[str, str]]:
         tenant: {key: _digest(f"{tenant}/{key}", value) for key, value in named.items()}
         for tenant, named in secrets.items()
     }
+
+
+def check_references(plan: Plan, secrets: TenantSecrets) -> None:
+    """Require a value for every reference that is not optional; UsageError lists those without, in plan order."""
+    missing = []
+    for service in plan.services:
+        known = secrets.get(service.tenant, {})
+        for template in service.revision.templates:
+            for variable in template.environment:
+                reference = variable.reference
+                if reference is None or reference.optional or f"{reference.name}/{reference.key}" in known:
+                    continue
+                missing.append(
+                    f"{service.location}: env {variable.name}: {reference.source} {reference.name} has no key "
+                    f"{reference.key} in this stack (pulumi config set --secret --path "
+                    f"'runyard:secrets.{service.tenant}.{reference.name}' VALUE)"
+                )
+    if missing:
+        raise UsageError("\n".join(missing))
 
 
 def _digest(salt: str, value: str) -> str:

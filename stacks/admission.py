@@ -12,7 +12,7 @@ from runyard.errors import HostError, HostUnreachable
 from runyard.host import Engine, admit, parse_deployment, recover
 from runyard.manifest import load
 from runyard.plan import Plan, plan
-from runyard.secrets import TenantSecrets, digest_secrets
+from runyard.secrets import TenantSecrets, check_references, digest_secrets
 
 # An export reads one file or asks one service; longer means that the backend does not answer.
 _EXPORT_TIMEOUT_S = 60
@@ -24,7 +24,9 @@ def load_plan(stack: str, paths: str, secrets: TenantSecrets) -> Plan:
     loaded = load([root / path.strip() for path in paths.split(",")])
     for warning in loaded.warnings:
         pulumi.log.warn(warning.text())
-    return plan(loaded.manifests, stack, digest_secrets(secrets))
+    planned = plan(loaded.manifests, stack, digest_secrets(secrets))
+    check_references(planned, secrets)
+    return planned
 
 
 def prepare_host(planned: Plan, *, dry_run: bool) -> None:

@@ -22,10 +22,12 @@ CALL_TIMEOUT_S = 60
 
 # The first row that matches wins, so subclasses stand before their bases. tests/unit/runyard/host walks the SDK
 # and fails for an exception that no row covers.
-_FOREIGN: tuple[tuple[type[Exception], type[RunyardError]], ...] = (
+FOREIGN: tuple[tuple[type[Exception], type[RunyardError]], ...] = (
     (docker.errors.NotFound, NotFound),
     (docker.errors.NullResource, NotFound),
     (docker.errors.DockerException, HostError),
+    (docker.errors.ContextException, HostError),
+    (docker.errors.StreamParseError, HostError),
     (requests.exceptions.ConnectionError, HostUnreachable),
     (requests.exceptions.RequestException, HostError),
 )
@@ -58,11 +60,11 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except RunyardError:
         raise
-    except tuple(foreign for foreign, _ in _FOREIGN) as error:
+    except tuple(foreign for foreign, _ in FOREIGN) as error:
         # A refused connection reaches us as a DockerException whose text is a chain of reprs.
         if "Error while fetching server API version" in str(error):
             raise HostUnreachable(f"{doing}: no Docker engine answers; is it running, is DOCKER_HOST right?") from error
-        kind = next(ours for foreign, ours in _FOREIGN if isinstance(error, foreign))
+        kind = next(ours for foreign, ours in FOREIGN if isinstance(error, foreign))
         if isinstance(error, docker.errors.APIError) and error.status_code == requests.codes.conflict:
             kind = Conflict
         text = error.explanation if isinstance(error, docker.errors.APIError) and error.explanation else str(error)

@@ -1,0 +1,82 @@
+import dataclasses
+import json
+
+import pytest
+
+from runyard.contracts import TrafficShare
+from runyard.manifest.model import Platform, TrafficTarget
+from runyard.plan import plan
+from tests.unit.runyard.plan.example import container, manifests, service, template
+
+
+def test_plan_of_equal_manifests_is_equal_byte_for_byte():
+    services = (service(name="web", uses=("cart",)), service(name="cart"))
+    first, second = plan(manifests(*services)), plan(manifests(*reversed(services)))
+    assert json.dumps(dataclasses.asdict(first), sort_keys=True) == json.dumps(
+        dataclasses.asdict(second), sort_keys=True
+    )
+
+
+def test_services_come_by_tenant_and_name_whatever_the_order_read():
+    read = (service(name="b"), service(name="a"), service(name="c", tenant="acme"))
+    assert [(each.tenant, each.name) for each in plan(manifests(*read)).services] == [
+        ("acme", "c"),
+        ("default", "a"),
+        ("default", "b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "domain", "host"),
+    [
+        ("default", "localhost", "hello.localhost"),
+        ("acme", "localhost", "hello.acme.localhost"),
+        ("acme", "run.example.com", "hello.acme.run.example.com"),
+    ],
+)
+def test_route_host_leaves_out_the_default_tenant_only(tenant, domain, host):
+    planned = plan(manifests(service(tenant=tenant), platform=Platform(domain=domain)))
+    assert planned.services[0].route.hosts == (host,)
+
+
+def test_route_carries_sorted_callees_and_the_request_timeout():
+    route = plan(manifests(service(uses=("stock", "cart"), template=template(timeout_s=7)))).services[0].route
+    assert (route.uses, route.timeout_s) == (("cart", "stock"), 7)
+
+
+@pytest.mark.parametrize(
+    ("ingress", "at_edge"),
+    [("all", "all"), ("internal", "internal"), ("internal-and-cloud-load-balancing", "all")],
+)
+def test_route_ingress_lets_the_gateway_stand_for_the_load_balancer(ingress, at_edge):
+    assert plan(manifests(service(ingress=ingress))).services[0].route.ingress == at_edge
+
+
+def test_rollout_of_latest_traffic_names_the_planned_revision():
+    planned = plan(manifests(service())).services[0]
+    assert planned.rollout.traffic == (TrafficShare(planned.revision.name, 100),)
+
+
+def test_rollout_keeps_named_revisions_and_tags():
+    targets = (TrafficTarget(90, "hello-old"), TrafficTarget(10), TrafficTarget(0, "hello-old", "previous"))
+    planned = plan(manifests(service(traffic=targets))).services[0]
+    assert planned.rollout.traffic == (
+        TrafficShare("hello-old", 90),
+        TrafficShare(planned.revision.name, 10),
+        TrafficShare("hello-old", 0, "previous"),
+    )
+
+
+def test_rollout_deadline_is_the_progress_deadline():
+    assert plan(manifests(service(template=template(progress_deadline_s=42)))).services[0].rollout.deadline_s == 42
+
+
+def test_facts_show_containers_and_environment_by_name_and_hide_secrets():
+    from runyard.manifest.model import EnvVar, KeyReference
+
+    secret = EnvVar("TOKEN", reference=KeyReference("secret", "api", "latest"))
+    shown = container(env=(EnvVar("LOG_LEVEL", "info"), secret))
+    facts = plan(manifests(service(template=template(containers=(shown,))))).services[0].facts
+    assert facts["containers"]["hello"]["env"] == {"LOG_LEVEL": "info", "TOKEN": "[secret api/latest]"}
+    assert facts["traffic"] == {"latest": 100}
+    assert facts["timeoutSeconds"] == 300

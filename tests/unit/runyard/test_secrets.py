@@ -1,0 +1,45 @@
+import pytest
+
+from runyard.errors import UsageError
+from runyard.manifest.model import EnvVar, KeyReference
+from runyard.plan import plan
+from runyard.secrets import check_references, digest_secrets, flatten_secrets
+from tests.unit.runyard.plan.example import container, manifests, service, template
+
+
+def planned(optional=False):
+    token = EnvVar("TOKEN", reference=KeyReference("secret", "api", "latest", optional))
+    return plan(manifests(service(template=template(containers=(container(env=(token,)),)))))
+
+
+def test_flat_secrets_answer_cloud_runs_version_keys_and_knatives_own_keys():
+    config = {"default": {"api": "s3cret", "db": {"user": "u", "port": 5432}}}
+    assert flatten_secrets(config) == {
+        "default": {"api/latest": "s3cret", "api/1": "s3cret", "db/user": "u", "db/port": "5432"}
+    }
+
+
+def test_flat_secrets_refuse_a_tenant_that_maps_nothing():
+    with pytest.raises(UsageError, match=r"^config runyard:secrets\.default: must map secret names to values$"):
+        flatten_secrets({"default": "s3cret"})
+
+
+def test_digests_differ_by_value_and_by_name_and_hold_no_value():
+    digests = digest_secrets({"a": {"x/latest": "s3cret", "y/latest": "s3cret", "z/latest": "other"}})["a"]
+    assert len(set(digests.values())) == 3
+    assert all("s3cret" not in digest for digest in digests.values())
+    assert digest_secrets({"a": {"x/latest": "s3cret"}})["a"]["x/latest"] == digests["x/latest"]
+
+
+def test_reference_without_a_value_is_refused_with_the_command_that_sets_it():
+    with pytest.raises(UsageError) as caught:
+        check_references(planned(), {})
+    assert str(caught.value) == (
+        "manifests/hello.yaml:1:1: env TOKEN: secret api has no key latest in this stack "
+        "(pulumi config set --secret --path 'runyard:secrets.default.api' VALUE)"
+    )
+
+
+def test_reference_with_a_value_or_optional_passes():
+    check_references(planned(), {"default": {"api/latest": "x"}})
+    check_references(planned(optional=True), {})

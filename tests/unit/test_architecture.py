@@ -1,0 +1,233 @@
+"""The house, held: layers of imports, sizes, names, and what may stand in no file."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit import checkout
+from tests.unit.checkout import SOURCE_ROOTS
+
+SOURCE_LINES, TEST_LINES, MEDIAN_LINES, ENTRY_LINES = 400, 600, 120, 60
+FUNCTION_LINES = 60
+BAG_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+# Hosts of package registries, in pieces, so that this file does not hold what it looks for.
+REGISTRIES = [
+    ".".join(pieces)
+    for pieces in (
+        ("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"), ("yarnpkg", "com"),
+        ("proxy", "golang", "org"), ("sum", "golang", "org"), ("goproxy", "io"), ("goproxy", "cn"),
+        ("deb", "debian", "org"), ("ftp", "debian", "org"), ("security", "debian", "org"), ("archive", "ubuntu", "com"),
+        ("crates", "io"), ("rubygems", "org"), ("registry-1", "docker", "io"), ("index", "docker", "io"),
+    )
+]  # fmt: skip
+UNSAFE_YAML = {"Loader", "CLoader", "FullLoader", "UnsafeLoader", "unsafe_load", "full_load", "unsafe_load_all"}
+# What decides takes its facts, its time and its randomness as arguments.
+IMPURE = {
+    "asyncio",
+    "datetime",
+    "docker",
+    "os",
+    "pulumi",
+    "random",
+    "requests",
+    "socket",
+    "subprocess",
+    "time",
+    "urllib",
+}
+
+
+def python(*roots: str) -> list[Path]:
+    return checkout.code(*roots, suffixes=(".py",))
+
+
+def lines(path: Path) -> int:
+    return len(checkout.text(path).splitlines())
+
+
+def longer(paths: list[Path], limit: int) -> list[str]:
+    return [f"{path}: {lines(path)} lines" for path in paths if lines(path) > limit]
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    """Give every call in a file, with the dotted name of what is called."""
+    for node in ast.walk(checkout.tree(path)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def test_imports_only_go_down() -> None:
+    assert list(checkout.breaches(checkout.import_graph())) == []
+
+
+def test_imports_make_no_cycle() -> None:
+    assert checkout.cycle(checkout.import_graph()) == []
+
+
+def test_every_room_has_its_layer() -> None:
+    rooms = {room for module in checkout.import_graph() if (room := checkout.room(module))}
+    assert [room for room in sorted(rooms) if checkout.height(room) is None] == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "target"),
+    [
+        ("runyard.manifest.reader", "runyard.plan"),
+        ("components.gateway", "services.gateway"),
+        ("services.meter.window", "services.gateway.log"),
+        ("runyard.units", "runyard.names"),
+        ("runyard.plan.route", "runyard.unknown"),
+    ],
+)
+def test_import_up_aside_or_from_nowhere_is_a_breach(importer: str, target: str) -> None:
+    assert list(checkout.breaches({importer: [target]})) == [f"{importer} imports {target}"]
+
+
+def test_imports_for_typing_and_inside_functions_count() -> None:
+    source = "if TYPE_CHECKING:\n    from a import b\ndef f():\n    from . import c\n    import d.e"
+    assert checkout.imported(ast.parse(source), "p.q", {"a.b", "p.c"}) == {"a.b", "p.c", "d.e"}
+
+
+def test_cycle_is_found_through_other_modules() -> None:
+    assert checkout.cycle({"a": ["b"], "b": ["c", "os"], "c": ["b"]}) == ["b", "c", "b"]
+
+
+def test_core_knows_no_pulumi() -> None:
+    graph = checkout.import_graph()
+    assert [
+        name for name in graph if name.startswith("runyard") and any("pulumi" in each for each in graph[name])
+    ] == []
+
+
+def test_only_host_talks_to_docker_on_the_clients_side() -> None:
+    graph = checkout.import_graph()
+    talkers = {
+        checkout.room(name)
+        for name in graph
+        if any(each.split(".")[0] in {"docker", "aiodocker"} for each in graph[name])
+    }
+    assert {room for room in talkers if room and not room.startswith("services.")} <= {"runyard.host"}
+
+
+def test_decisions_do_no_input_or_output() -> None:
+    graph = checkout.import_graph()
+    pure = [name for name in graph if checkout.room(name) in {"runyard.plan", "runyard.scaling", "runyard.pricing"}]
+    assert pure
+    assert [(name, each) for name in pure for each in graph[name] if each.split(".")[0] in IMPURE] == []
+
+
+def test_toolchain_needs_only_the_standard_library() -> None:
+    # It runs before there is a virtual environment.
+    graph = checkout.import_graph()
+    others = {
+        each.split(".")[0] for name in graph if name.split(".")[0] == "toolchain" for each in graph[name]
+    } - sys.stdlib_module_names
+    assert others <= {"toolchain", "runyard"}
+
+
+def test_source_files_are_short() -> None:
+    sources = checkout.code(*SOURCE_ROOTS)
+    assert longer(sources, SOURCE_LINES) == []
+    # An empty __init__.py would pull the median down and says nothing.
+    assert statistics.median(count for path in sources if (count := lines(path)) > 1) <= MEDIAN_LINES
+
+
+def test_test_files_are_short() -> None:
+    assert longer(checkout.code("tests"), TEST_LINES) == []
+
+
+def test_entries_are_wiring() -> None:
+    entries = [path for path in checkout.code(*SOURCE_ROOTS) if path.stem in {"__main__", "main"}]
+    assert entries
+    assert longer(entries, ENTRY_LINES) == []
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{path}:{node.lineno}: {node.name}"
+        for path in python(*SOURCE_ROOTS, "tests")
+        for node in ast.walk(checkout.tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= FUNCTION_LINES
+    ]
+    for path in checkout.code(*SOURCE_ROOTS, suffixes=(".go",)):
+        for found in re.finditer(r"^func .*?^}", checkout.text(path), re.MULTILINE | re.DOTALL):
+            if found[0].count("\n") >= FUNCTION_LINES:
+                long.append(f"{path}: {found[0].splitlines()[0]}")
+    assert long == []
+
+
+def test_files_are_named_after_what_they_hold() -> None:
+    roots = (*SOURCE_ROOTS, "tests")
+    assert [str(path) for path in checkout.code(*roots) if BAG_NAMES & {*path.parts[:-1], path.stem}] == []
+
+
+def test_tests_weigh_as_much_as_what_they_test() -> None:
+    # Scripts and examples under tests/ are not counted, only what runs as a test or serves one.
+    tested = sum(map(lines, checkout.code("runyard", "services")))
+    assert sum(map(lines, python("tests"))) >= tested
+
+
+def test_no_file_names_a_package_registry() -> None:
+    pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(host)}\b" for host in REGISTRIES).encode())
+    assert [str(path) for path in checkout.files() if pattern.search((checkout.ROOT / path).read_bytes())] == []
+
+
+def test_no_shell_runs_a_command() -> None:
+    found = [
+        f"{path}:{call.lineno}"
+        for path in python(*SOURCE_ROOTS, "tests")
+        for name, call in calls(path)
+        if name in {"os.system", "os.popen", "subprocess.getoutput", "asyncio.create_subprocess_shell"}
+        or any(word.arg == "shell" and ast.unparse(word.value) != "False" for word in call.keywords)
+    ]
+    assert found == []
+
+
+def test_yaml_is_loaded_safely() -> None:
+    found = [
+        f"{path}:{node.lineno}: yaml.{node.attr}"
+        for path in python(*SOURCE_ROOTS, "tests")
+        for node in ast.walk(checkout.tree(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "yaml" and node.attr in UNSAFE_YAML
+    ]
+    found += [
+        f"{path}:{call.lineno}: {name} without a loader"
+        for path in python(*SOURCE_ROOTS, "tests")
+        for name, call in calls(path)
+        if name in {"yaml.load", "yaml.load_all"} and len(call.args) + len(call.keywords) < 2
+    ]
+    assert found == []
+
+
+def test_unit_tests_neither_sleep_nor_patch() -> None:
+    found = [
+        f"{path}:{call.lineno}: {name}"
+        for path in python("tests")
+        if path.parts[1] == "unit"
+        for name, call in calls(path)
+        if name in {"time.sleep", "sleep", "monkeypatch.setattr"} or name.startswith(("mock.", "patch", "mocker."))
+    ]
+    assert found == []
+
+
+def test_every_open_task_names_its_issue() -> None:
+    mark = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b(?!\(#\d+\): )")
+    roots = (*SOURCE_ROOTS, "tests", "manifests", "templates", "images")
+    suffixes = (*checkout.CODE_SUFFIXES, ".yaml", ".toml", ".j2")
+    found = [str(path) for path in checkout.code(*roots, suffixes=suffixes) if mark.search(checkout.text(path))]
+    assert found == []
+
+
+def test_changelog_has_entries_not_yet_released() -> None:
+    changelog = checkout.text(Path("CHANGELOG.md"))
+    unreleased = re.search(r"^## Unreleased\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    assert unreleased
+    assert re.search(r"^- \S", unreleased[1], re.MULTILINE)

@@ -1,0 +1,88 @@
+"""Sources of manifests: the files that paths, directories and globs name, and their text."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from runyard.manifest.model import Location
+from runyard.manifest.problems import Problem
+
+# About 10,000 services of the usual size; larger is a mistake or an attack.
+FILE_SIZE_LIMIT = 8 * 1024 * 1024
+_SUFFIXES = (".yaml", ".yml")
+# JSON Schema files live beside the manifests that name them.
+_SCHEMA_DIRECTORY = "schema"
+_UTF16 = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x00\x00\xfe\xff", "UTF-32"))
+
+
+def find_files(paths: Sequence[Path | str]) -> tuple[list[str], list[Problem]]:
+    """Find the files that these paths name, each once, directories sorted; what names nothing is a problem."""
+    files: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in map(os.fspath, paths):
+        found, rule = _expand(path)
+        if not found:
+            problems.append(_problem(path, "file.missing", rule))
+        for file in found:
+            files.setdefault(os.path.realpath(file), file)
+    return list(files.values()), problems
+
+
+def read_text(file: str) -> tuple[str, list[Problem]]:
+    """Read a file as UTF-8, with or without a byte order mark; what cannot be read is a problem."""
+    try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            return "", [_problem(file, "file.kind", "must be a regular file")]
+        with open(file, "rb") as stream:
+            # One byte more than allowed tells a larger file apart, also one that grows meanwhile.
+            content = stream.read(FILE_SIZE_LIMIT + 1)
+    except OSError as error:
+        return "", [_problem(file, "file.unreadable", f"cannot be read: {(error.strerror or str(error)).lower()}")]
+    if len(content) > FILE_SIZE_LIMIT:
+        return "", [_problem(file, "file.size", f"must be at most {FILE_SIZE_LIMIT // 1024**2} MiB")]
+    return _decode(file, content)
+
+
+def _expand(path: str) -> tuple[list[str], str]:
+    try:
+        if os.path.isdir(path):
+            return list(_walk(path)), "holds no .yaml or .yml file"
+        if os.path.lexists(path):
+            return [path], ""
+        if glob.has_magic(path):
+            found = sorted(glob.glob(path, recursive=True))
+            return [file for file in found if not os.path.isdir(file)], "matches no file"
+    except ValueError:
+        # The kernel's names cannot hold NUL.
+        return [], "is not a path"
+    return [], "no such file or directory"
+
+
+def _walk(directory: str) -> Iterator[str]:
+    for folder, folders, names in os.walk(directory):
+        folders[:] = sorted(name for name in folders if name != _SCHEMA_DIRECTORY and not name.startswith("."))
+        for name in sorted(names):
+            if name.endswith(_SUFFIXES) and not name.startswith("."):
+                yield os.path.join(folder, name)
+
+
+def _decode(file: str, content: bytes) -> tuple[str, list[Problem]]:
+    for mark, name in _UTF16:
+        if content.startswith(mark):
+            return "", [_problem(file, "file.encoding", f"must be UTF-8, got {name}", "save it as UTF-8")]
+    try:
+        return content.decode("utf-8-sig"), []
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        message = f"must be UTF-8, got byte 0x{content[error.start]:02X}"
+        return "", [Problem(Location(file, line, column), "", message, "file.encoding", "save it as UTF-8")]
+
+
+def _problem(file: str, rule: str, message: str, hint: str = "") -> Problem:
+    return Problem(Location(file, 1, 1), "", message, rule, hint)

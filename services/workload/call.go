@@ -34,11 +34,13 @@ func newClient() *http.Client {
 }
 
 // call asks another service by GET, as part of answering r.
-func (instance *Instance) call(r *http.Request, address string) Answer {
+// A host other than "" is sent in place of the address's own, as a caller that goes around name resolution would.
+func (instance *Instance) call(r *http.Request, address, host string) Answer {
 	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		return Answer{Error: err.Error()}
 	}
+	request.Host = host
 	for _, name := range passedOn {
 		if value := r.Header.Get(name); value != "" {
 			request.Header.Set(name, value)
@@ -65,7 +67,7 @@ func asJSON(body []byte) json.RawMessage {
 	return quoted
 }
 
-// answerCall calls ?url= and shows its status and body; 502 when nothing answered there.
+// answerCall calls ?url= (with ?host= as its Host header, if given) and shows its status and body; 502 when nothing answered there.
 func (instance *Instance) answerCall(w http.ResponseWriter, r *http.Request) {
 	address := r.URL.Query().Get("url")
 	parsed, err := url.Parse(address)
@@ -73,7 +75,7 @@ func (instance *Instance) answerCall(w http.ResponseWriter, r *http.Request) {
 		refuse(w, fmt.Errorf("url: must be an http address, got %q", address))
 		return
 	}
-	answer := instance.call(r, address)
+	answer := instance.call(r, address, r.URL.Query().Get("host"))
 	status := http.StatusOK
 	if answer.Status == 0 {
 		status = http.StatusBadGateway

@@ -24,7 +24,7 @@ func (instance *Instance) answerIdentity(w http.ResponseWriter, r *http.Request)
 		identity.Calls = make(map[string]Answer, len(settings.Calls))
 	}
 	for _, call := range settings.Calls {
-		answer := instance.call(r, call.URL)
+		answer := instance.call(r, call.URL, "")
 		identity.Calls[call.Name] = answer
 		if answer.Status < 200 || answer.Status > 299 {
 			status = http.StatusBadGateway

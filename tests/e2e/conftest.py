@@ -1,0 +1,47 @@
+"""Stacks for the end-to-end tests: one to share, and one of its own for each test that breaks things."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.stack import Stack, service, stack_for
+
+# Ports of their own, so that a developer's stack on 3000 stays untouched; two for each stack.
+_PORTS = itertools.count(3200, 2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.engine)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tools() -> None:
+    """Refuse to run without the tools, rather than skip: `make test` brings them."""
+    missing = [tool for tool in ("pulumi", "docker") if shutil.which(tool) is None]
+    assert missing == [], f"not on PATH: {missing}; run `make test`, which brings them"
+
+
+@pytest.fixture
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack of the test's own, with nothing in it."""
+    port = next(_PORTS)
+    with stack_for(tmp_path_factory.mktemp("stack"), f"e2e{port}", port) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack that is up: `web` (two instances) may call `cart`, and `cart` nobody."""
+    port = next(_PORTS)
+    with stack_for(tmp_path_factory.mktemp("shop"), f"e2e{port}", port) as made:
+        two = {"autoscaling.knative.dev/minScale": "2"}
+        made.write("web", service("web", annotations={"runyard.dev/uses": "cart"}, template=two))
+        made.write("cart", service("cart"))
+        made.write("single", service("single"))
+        made.up()
+        yield made

@@ -1,0 +1,205 @@
+"""A stack for tests: its own Pulumi backend, ports and manifests directory, on the machine's real engine."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+# A test that waits longer than this for something that takes milliseconds has found a fault.
+PATIENCE_S = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def service(name: str, *, image: str = "runyard/hello:1", **parts: Any) -> dict[str, Any]:
+    """Make a Service manifest; `annotations` go on it, `template` on its template, the rest on its container."""
+    annotations = parts.pop("annotations", {})
+    template_annotations = parts.pop("template", {})
+    namespace = parts.pop("namespace", None)
+    traffic = parts.pop("traffic", None)
+    metadata = {"name": name, "annotations": annotations}
+    if namespace:
+        metadata["namespace"] = namespace
+    limits = parts.pop("limits", {"cpu": "1", "memory": "128Mi"})
+    container = {"image": image, "resources": {"limits": limits}, **parts}
+    spec: dict[str, Any] = {
+        "template": {"metadata": {"annotations": template_annotations}, "spec": {"containers": [container]}}
+    }
+    if traffic:
+        spec["traffic"] = traffic
+    return {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+class Stack:
+    """One Pulumi stack and what runs for it."""
+
+    def __init__(self, directory: Path, name: str, port: int) -> None:
+        self.name = name
+        self.port = port
+        self.directory = directory
+        self.manifests = directory / "manifests"
+        self.state = directory / "state"
+        self.manifests.mkdir(parents=True)
+        self.state.mkdir()
+        self.environment = os.environ | {
+            "PULUMI_BACKEND_URL": f"file://{self.state}",
+            "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "NO_COLOR": "1",
+        }
+        self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        self.write(
+            "platform",
+            {
+                "apiVersion": "runyard.dev/v1",
+                "kind": "Platform",
+                "metadata": {"name": "platform"},
+                "spec": {"gateway": {"port": port}, "orchestrator": {"port": port + 1}},
+            },
+        )
+        self.config = directory / "Pulumi.yaml"
+        self.pulumi("stack", "init", name)
+        self.pulumi("config", "set", "runyard:manifests", str(self.manifests), "--stack", name)
+
+    def write(self, name: str, manifest: dict[str, Any]) -> None:
+        # JSON is YAML.
+        (self.manifests / f"{name}.yaml").write_text(json.dumps(manifest, indent=1))
+
+    def remove(self, name: str) -> None:
+        (self.manifests / f"{name}.yaml").unlink()
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["pulumi", "--non-interactive", *arguments, "--config-file", str(self.directory / "stack.yaml")]
+
+    def pulumi(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = ["pulumi", "--non-interactive", *arguments]
+        if arguments[0] in ("up", "preview", "destroy", "config"):
+            command += ["--config-file", str(self.directory / "stack.yaml")]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def up(self, *, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.pulumi("up", "--yes", "--skip-preview", "--stack", self.name, check=check, **environment)
+
+    def preview(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.pulumi("preview", *arguments, "--stack", self.name, check=check)
+
+    def expect_no_changes(self) -> None:
+        self.preview("--expect-no-changes", "--diff")
+
+    def destroy(self, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.pulumi("destroy", "--yes", "--skip-preview", "--stack", self.name, check=check)
+
+    def start_up(self) -> subprocess.Popen[str]:
+        """Start an `up` in a process group of its own, its output to be read line by line."""
+        command = ["pulumi", "--non-interactive", "up", "--yes", "--skip-preview", "--stack", self.name]
+        command += ["--config-file", str(self.directory / "stack.yaml")]
+        return subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def get(self, host: str, path: str = "/", method: str = "GET", body: str | None = None) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body=body, headers={"Host": host})
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+        finally:
+            connection.close()
+
+    def status(self) -> dict[str, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port + 1, timeout=5)
+        try:
+            connection.request("GET", "/v1/status")
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def names(self, role: str | None = None, *, running: bool = False) -> list[str]:
+        filters = ["--filter", f"label=runyard.dev/stack={self.name}"]
+        filters += ["--filter", f"label=runyard.dev/role={role}"] if role else []
+        scope = [] if running else ["--all"]
+        return sorted(docker("ps", *scope, *filters, "--format", "{{.Names}}").split())
+
+    def left_on_host(self) -> list[str]:
+        """List every container, network and volume that has the stack's label or a name of its."""
+        label = ["--filter", f"label=runyard.dev/stack={self.name}"]
+        found = self.names()
+        found += docker("network", "ls", *label, "--format", "{{.Name}}").split()
+        found += docker("volume", "ls", *label, "--format", "{{.Name}}").split()
+        return found
+
+
+def docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+def inspect(name: str) -> dict[str, Any]:
+    return json.loads(docker("inspect", name))[0]
+
+
+def until(condition: Callable[[], Any], within_s: float = PATIENCE_S, every_s: float = 0.05) -> float:
+    """Poll a real system until a condition holds; returns the seconds it took, fails after `within_s`."""
+    start = time.monotonic()
+    last: object = None
+    while (elapsed := time.monotonic() - start) < within_s:
+        try:
+            if condition():
+                return elapsed
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            last = error
+        time.sleep(every_s)
+    raise AssertionError(f"not within {within_s} s (last error: {last})")
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill an update as a power cut would: the CLI, the program and the plugins at once."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=PATIENCE_S)
+
+
+@contextlib.contextmanager
+def stack_for(directory: Path, name: str, port: int) -> Iterator[Stack]:
+    """Give a stack and destroy it afterwards, whatever happened; what is then left on the host is a failure."""
+    stack = Stack(directory, name, port)
+    try:
+        yield stack
+    finally:
+        stack.pulumi("cancel", "--yes", "--stack", name, check=False)
+        stack.destroy(check=False)
+        left = stack.left_on_host()
+        for container in stack.names():
+            docker("rm", "--force", "--volumes", container)
+    assert left == []

@@ -1,0 +1,104 @@
+import contextlib
+import random
+import subprocess
+
+import pytest
+
+from tests.e2e.stack import Stack, docker, inspect, kill_group, service, until
+
+DEADLINE_S = 15
+DEADLINE = {"serving.knative.dev/progress-deadline": f"{DEADLINE_S}s"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"image": "runyard/no-such-image:1"}, ["runyard/no-such-image:1"]),
+        ({"ports": [{"containerPort": 8080}], "env": [{"name": "LISTEN_PORT", "value": "9"}]}, ["8080"]),
+        ({"env": [{"name": "FAIL_START", "value": "no database here"}]}, ["exit", "no database here"]),
+        ({"command": ["/no-such-program"]}, ["no-such-program"]),
+    ],
+    ids=["missing_image", "port_that_nobody_listens_on", "container_that_exits", "broken_command"],
+)
+def test_failed_update_says_why_keeps_the_old_revision_and_heals_with_a_good_manifest(stack: Stack, broken, said):
+    stack.write("hello", service("hello", template=DEADLINE))
+    stack.up()
+    before = stack.get("hello.localhost").json()["revision"]
+
+    stack.write("hello", service("hello", template=DEADLINE, **broken))
+    failed = stack.up(check=False)
+    assert failed.returncode != 0
+    for words in said:
+        assert words in failed.stdout + failed.stderr
+    assert stack.get("hello.localhost").json()["revision"] == before
+    assert all(before in name for name in stack.names("instance", running=True))
+
+    stack.write("hello", service("hello", template=DEADLINE, env=[{"name": "FIXED", "value": "yes"}]))
+    stack.up()
+    assert stack.get("hello.localhost").json()["revision"] != before
+    stack.expect_no_changes()
+
+
+def test_strangers_container_with_a_clashing_name_is_named_and_left_alone(stack: Stack):
+    name = f"runyard.{stack.name}.gateway"
+    docker("create", "--name", name, "runyard/hello:1")
+    before = inspect(name)["Id"]
+    try:
+        stack.write("hello", service("hello"))
+        refused = stack.up(check=False)
+        assert refused.returncode != 0
+        assert f"container {name} ({before[:12]}): is not Runyard's" in refused.stdout + refused.stderr
+        assert inspect(name)["Id"] == before
+        assert stack.left_on_host() == []
+    finally:
+        docker("rm", name)
+    stack.up()
+    assert stack.get("hello.localhost").status == 200
+
+
+# Points at which the output of `up` says that a step has begun; the next `up` must converge from each.
+STEPS = ["network:Network", "index:Network", "index:Volume", "gateway.container", "orchestrator.container",
+         "user-container", "Route", "Rollout"]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_first_update_killed_at_a_step_converges_at_the_next(stack: Stack, step):
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    stack.write("hello", service("hello"))
+    update = stack.start_up()
+    for line in update.stdout:
+        if step in line and "creating" in line:
+            # Somewhere within the step, so that repeated runs try different moments of it.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                update.wait(timeout=random.Random(seed).random() * 0.3)
+            break
+    kill_group(update)
+    update.stdout.close()
+    stale = stack.up(check=False)
+    if stale.returncode:
+        assert "currently locked" in stale.stdout + stale.stderr
+        stack.pulumi("cancel", "--yes", "--stack", stack.name)
+        stack.up()
+    assert stack.get("hello.localhost").status == 200
+    assert len(stack.names("template")) == 1
+    until(lambda: len(stack.names("instance")) == 1)
+    stack.expect_no_changes()
+
+
+def test_update_killed_in_the_middle_of_a_change_converges_at_the_next(stack: Stack):
+    stack.write("hello", service("hello"))
+    stack.up()
+    stack.write("hello", service("hello", env=[{"name": "A", "value": "b"}]))
+    update = stack.start_up()
+    for line in update.stdout:
+        if "Rollout" in line and "updating" in line:
+            break
+    kill_group(update)
+    update.stdout.close()
+    assert stack.get("hello.localhost").status == 200
+    stack.pulumi("cancel", "--yes", "--stack", stack.name)
+    stack.up()
+    assert len(stack.names("template")) == 1
+    until(lambda: len(stack.names("instance")) == 1, within_s=30)
+    stack.expect_no_changes()

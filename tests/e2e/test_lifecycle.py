@@ -1,0 +1,138 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.stack import ROOT, Stack, docker, inspect, service, until
+
+
+def verify(stack: Stack) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runyard.cli.main", "verify", str(stack.manifests), "--stack", stack.name]
+    command += ["--config-file", str(stack.directory / "stack.yaml")]
+    return subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
+
+
+def test_first_preview_works_without_an_engine_and_names_each_resource(stack: Stack):
+    stack.write("hello", service("hello"))
+    preview = stack.pulumi("preview", "--stack", stack.name, DOCKER_HOST="unix:///nonexistent/docker.sock")
+    assert "preview without the host" in preview.stdout
+    for wanted in ("Service", "Route", "Rollout", "default.hello", "gateway.container"):
+        assert wanted in preview.stdout
+    assert stack.left_on_host() == []
+
+
+def test_two_previews_are_byte_identical(stack: Stack):
+    stack.write("hello", service("hello"))
+    first, second = (stack.preview("--json").stdout for _ in range(2))
+    assert _timeless(first) == _timeless(second)
+
+
+def _timeless(preview: str) -> object:
+    """Drop what Pulumi itself stamps: the duration and the times of its diagnostics."""
+    shown = json.loads(preview)
+    shown.pop("duration", None)
+    return shown
+
+
+def test_service_answers_with_its_revision_and_the_stack_then_shows_no_change(stack: Stack):
+    stack.write("hello", service("hello"))
+    stack.up()
+    answer = stack.get("hello.localhost")
+    assert answer.status == 200
+    revision = answer.json()["revision"]
+    assert revision.startswith("hello-")
+    assert f"runyard.{stack.name}.default.{revision}.user-container.template" in stack.names("template")
+    stack.expect_no_changes()
+
+    (instance,) = stack.names("instance")
+    docker("kill", instance)
+    until(lambda: stack.names("instance", running=True) not in ([], [instance]))
+    stack.expect_no_changes()
+
+    for part in ("gateway", "orchestrator"):
+        docker("restart", f"runyard.{stack.name}.{part}")
+        until(lambda: stack.get("hello.localhost").status == 200, within_s=10)
+        stack.expect_no_changes()
+
+    stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", stack.name)
+    stack.expect_no_changes()
+    verified = verify(stack)
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_changed_manifest_makes_a_new_revision_and_the_old_one_goes(stack: Stack):
+    stack.write("hello", service("hello", env=[{"name": "GREETING", "value": "one"}]))
+    stack.up()
+    first = stack.get("hello.localhost").json()["revision"]
+    stack.write("hello", service("hello", env=[{"name": "GREETING", "value": "two"}]))
+    shown = stack.preview("--diff").stdout
+    assert 'GREETING: "one" => "two"' in shown
+    stack.up()
+    second = stack.get("hello.localhost").json()["revision"]
+    assert second != first
+    until(lambda: not any(first in name for name in stack.names()), within_s=30)
+    stack.expect_no_changes()
+
+
+def test_verify_says_what_differs_after_a_hand_edit(stack: Stack):
+    stack.write("hello", service("hello"))
+    stack.up()
+    docker("run", "--detach", "--name", f"runyard.{stack.name}.stray", "--label", f"runyard.dev/stack={stack.name}",
+           "--publish", "127.0.0.1:0:8080", "runyard/hello:1")  # fmt: skip
+    verified = verify(stack)
+    docker("rm", "--force", f"runyard.{stack.name}.stray")
+    assert verified.returncode == 7, verified.stdout
+    assert "test_stack_has_no_container_that_nothing_planned" in verified.stdout
+    assert "test_no_container_of_the_stack_publishes_a_port" in verified.stdout
+
+
+def test_secret_reaches_the_service_and_no_preview_state_or_label_shows_it(stack: Stack):
+    canary = "canary-4f1d9c"
+    reference = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
+    stack.write("hello", service("hello", env=[reference]))
+    missing = stack.up(check=False)
+    assert missing.returncode != 0
+    assert "secret api has no key latest in this stack" in missing.stdout + missing.stderr
+    stack.pulumi("config", "set", "--secret", "--path", "runyard:secrets.default.api", canary, "--stack", stack.name)
+    shown = stack.preview("--diff").stdout + stack.preview("--json").stdout + stack.up().stdout
+    assert stack.get("hello.localhost", "/env").json()["TOKEN"] == canary
+    exported = stack.pulumi("stack", "export", "--stack", stack.name).stdout
+    files = "".join(path.read_text() for path in stack.state.rglob("*") if path.is_file())
+    labels = json.dumps([inspect(name)["Config"]["Labels"] for name in stack.names()])
+    logs = docker("logs", f"runyard.{stack.name}.orchestrator") + docker("logs", f"runyard.{stack.name}.gateway")
+    for where, text in {"preview": shown, "export": exported, "files": files, "labels": labels, "logs": logs}.items():
+        assert canary not in text, where
+    stack.expect_no_changes()
+
+
+def test_sidecar_shares_the_network_of_its_instance(stack: Stack):
+    manifest = service("pair", name="main", ports=[{"containerPort": 8080}])
+    sidecar = {"name": "side", "image": "runyard/hello:1", "env": [{"name": "PORT", "value": "9000"}],
+               "resources": {"limits": {"cpu": "1", "memory": "64Mi"}}}  # fmt: skip
+    manifest["spec"]["template"]["spec"]["containers"].append(sidecar)
+    stack.write("pair", manifest)
+    stack.up()
+    answer = stack.get("pair.localhost", "/call?url=http://127.0.0.1:9000/")
+    assert answer.status == 200
+    assert len(stack.names("template")) == 2
+    assert len(stack.names("instance")) == 2
+    stack.expect_no_changes()
+
+
+def test_destroy_leaves_nothing_even_when_the_orchestrator_was_killed_before(stack: Stack):
+    stack.write("hello", service("hello"))
+    stack.up()
+    docker("kill", f"runyard.{stack.name}.orchestrator")
+    stack.destroy()
+    assert stack.left_on_host() == []
+
+
+@pytest.mark.skipif("RUNYARD_DOCKERD_RESTART" not in os.environ, reason="no command given that restarts the engine")
+def test_stack_is_in_step_after_the_engine_was_restarted(stack: Stack):
+    stack.write("hello", service("hello"))
+    stack.up()
+    subprocess.run(os.environ["RUNYARD_DOCKERD_RESTART"].split(), check=True, timeout=120)
+    until(lambda: stack.get("hello.localhost").status == 200, within_s=60)
+    stack.expect_no_changes()

@@ -1,0 +1,93 @@
+import time
+
+from tests.e2e.load import Load
+from tests.e2e.stack import Stack, docker, inspect, until
+
+RATE = 500
+# Enough requests before and after a fault that one lost shows.
+STEADY_S = 2.0
+
+
+def instances(stack: Stack, name: str) -> list[str]:
+    return [each for each in stack.names("instance", running=True) if f".{name}-" in each]
+
+
+def address(stack: Stack, name: str) -> str:
+    networks = inspect(instances(stack, name)[0])["NetworkSettings"]["Networks"]
+    return networks[f"runyard.{stack.name}.tenant.default"]["IPAddress"]
+
+
+def test_killed_instance_under_load_loses_no_get_and_is_replaced_within_3_s(shop: Stack):
+    before = instances(shop, "web")
+    with Load(shop.port, "web.localhost", RATE) as load:
+        time.sleep(STEADY_S)
+        docker("kill", "--signal", "KILL", before[0])
+        took = until(lambda: len([each for each in instances(shop, "web") if each != before[0]]) == 2, within_s=3)
+        time.sleep(STEADY_S)
+    print(f"replaced after {took:.2f} s; {load.total} requests, {load.failures or 'no'} failures")
+    assert load.total > RATE * STEADY_S
+    assert load.failures == {}
+
+
+def test_killed_only_instance_under_load_holds_gets_until_its_replacement(shop: Stack):
+    (before,) = instances(shop, "single")
+    with Load(shop.port, "single.localhost", RATE) as load:
+        time.sleep(STEADY_S)
+        docker("kill", "--signal", "KILL", before)
+        until(lambda: instances(shop, "single") not in ([], [before]), within_s=3)
+        time.sleep(STEADY_S)
+    assert load.failures == {}
+
+
+def test_killed_orchestrator_leaves_traffic_untouched_and_is_in_step_within_3_s(shop: Stack):
+    orchestrator = f"runyard.{shop.name}.orchestrator"
+    before = shop.names("instance")
+    with Load(shop.port, "web.localhost", RATE) as load:
+        time.sleep(STEADY_S)
+        docker("kill", "--signal", "KILL", orchestrator)
+        time.sleep(STEADY_S)
+        docker("start", orchestrator)
+        took = until(lambda: shop.status()["in_step"], within_s=3)
+    print(f"in step after {took:.2f} s; {load.total} requests")
+    assert load.failures == {}
+    assert shop.names("instance") == before
+
+
+def test_gateway_restart_serves_without_the_orchestrator(shop: Stack):
+    orchestrator = f"runyard.{shop.name}.orchestrator"
+    docker("stop", orchestrator)
+    try:
+        docker("restart", f"runyard.{shop.name}.gateway")
+        until(lambda: shop.get("web.localhost").status == 200, within_s=5)
+    finally:
+        docker("start", orchestrator)
+    until(lambda: shop.status()["in_step"], within_s=5)
+
+
+def test_declared_callee_answers_by_name(shop: Stack):
+    answer = shop.get("web.localhost", "/call?url=http://cart.internal/")
+    assert answer.status == 200
+    assert '"cart"' in answer.body or "cart-" in answer.body
+
+
+def test_undeclared_callee_is_refused_by_the_gateway(shop: Stack):
+    gateway = next(
+        line.split(":")[1]
+        for line in inspect(instances(shop, "web")[0])["HostConfig"]["ExtraHosts"]
+        if line.startswith("cart.internal")
+    )
+    by_name = shop.get("cart.localhost", "/call?url=http://web.internal/")
+    assert by_name.json()["error"]
+    by_address = shop.get("cart.localhost", f"/call?url=http://{gateway}/&host=web.internal")
+    assert by_address.json()["status"] == 403
+    assert "application/problem+json" in str(by_address.json())
+
+
+def test_no_instance_reaches_another_by_address(shop: Stack):
+    answer = shop.get("cart.localhost", f"/call?url=http://{address(shop, 'web')}:8080/&timeout_ms=2000")
+    assert answer.json()["error"]
+
+
+def test_unknown_host_is_a_problem_document(shop: Stack):
+    answer = shop.get("nobody.localhost")
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")

@@ -1,0 +1,88 @@
+"""Pulumi's mocks: every resource that a plan registers, with its type, name, parent, inputs and outputs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks, rpc
+
+from components.platform import build
+from runyard.plan import Plan
+
+
+@dataclass
+class Registered:
+    """A registered resource; `secret` names the inputs that were registered as secrets."""
+
+    type: str
+    name: str
+    parent: str
+    inputs: dict[str, Any]
+    depends_on: list[str] = field(default_factory=list)
+    secret: set[str] = field(default_factory=set)
+    outputs: set[str] | None = None
+
+
+class Echo(mocks.Mocks):
+    """Gives each resource an id and its own inputs back."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return f"{args.name}-id", dict(args.inputs)
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        return {}
+
+
+class RecordingMonitor(mocks.MockMonitor):
+    """Pulumi's own mock monitor, which also keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Echo())
+        self.registered: dict[str, Registered] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        answer = super().RegisterResource(request)
+        sealed = rpc.deserialize_properties(request.object, keep_unknowns=True)
+        secrets = {key for key, value in sealed.items() if rpc.is_rpc_secret(value)}
+        inputs = {key: rpc.unwrap_rpc_secret(value) for key, value in sealed.items()}
+        depends_on = [urn.rsplit("::", 1)[1] for urn in request.dependencies]
+        parent = request.parent.rsplit("::", 1)[-1]
+        self.registered[answer.urn] = Registered(request.type, request.name, parent, inputs, depends_on, secrets)
+        return answer
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        if request.urn in self.registered:
+            self.registered[request.urn].outputs = set(request.outputs.keys())
+        return super().RegisterResourceOutputs(request)
+
+
+class Preview:
+    """What a plan registers, by kind and by name."""
+
+    def __init__(self, plan: Plan, secrets: dict[str, dict[str, str]] | None = None) -> None:
+        monitor = RecordingMonitor()
+        mocks.set_mocks(monitor.mocks, project="runyard", stack=plan.stack, preview=False, monitor=monitor)
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(pulumi.runtime.run_pulumi_func(lambda: build(plan, secrets or {})))
+        finally:
+            loop.close()
+        self.all = [each for each in monitor.registered.values() if each.type != "pulumi:pulumi:Stack"]
+
+    def of(self, kind: str) -> list[Registered]:
+        return [each for each in self.all if each.type == kind]
+
+    def named(self, name: str) -> Registered:
+        (found,) = [each for each in self.all if each.name == name]
+        return found
+
+
+@pytest.fixture
+def preview() -> Callable[..., Preview]:
+    return Preview

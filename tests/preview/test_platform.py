@@ -1,0 +1,140 @@
+import json
+
+import pytest
+
+from runyard.manifest.model import Container, EnvVar, Gateway, KeyReference, Platform
+from runyard.plan import plan
+from tests.unit.runyard.plan.example import container, manifests, service, template
+
+CONTAINER = "docker:index/container:Container"
+DYNAMIC = "pulumi-python:dynamic/runyard:"
+
+
+def planned(*services, **changes):
+    return plan(manifests(*services, **changes))
+
+
+def test_components_are_parented_and_named_from_their_component(preview):
+    shown = preview(planned(service()))
+    revision = shown.of("runyard:revision:Revision")[0]
+    assert shown.named("default.hello.route").parent == "default.hello"
+    assert shown.named("default.hello.rollout").parent == "default.hello"
+    assert revision.parent == "default.hello"
+    assert shown.named(f"{revision.name}.hello").parent == revision.name
+    assert shown.named("gateway.container").parent == "gateway"
+    assert shown.named("orchestrator.sweep").parent == "orchestrator"
+    for child in shown.all:
+        if child.parent and not child.parent.startswith("runyard-"):
+            assert child.name.startswith(child.parent) or child.type == "runyard:revision:Revision", child
+
+
+def test_components_register_their_outputs(preview):
+    shown = preview(planned(service()))
+    outputs = {each.type: each.outputs for each in shown.all if each.type.startswith("runyard:")}
+    assert outputs == {
+        "runyard:network:Network": {"network_name", "host_address"},
+        "runyard:gateway:Gateway": {"container_name"},
+        "runyard:orchestrator:Orchestrator": {"container_name"},
+        "runyard:revision:Revision": {"revision_name"},
+        "runyard:service:Service": {"url", "revision_name"},
+    }
+
+
+def test_template_is_created_and_never_started(preview):
+    (template_,) = [each for each in preview(planned(service())).of(CONTAINER) if each.name.endswith(".hello")]
+    assert (template_.inputs["start"], template_.inputs["mustRun"]) == (False, False)
+
+
+def test_template_is_hardened(preview):
+    (template_,) = [each for each in preview(planned(service())).of(CONTAINER) if each.name.endswith(".hello")]
+    inputs = template_.inputs
+    assert inputs["capabilities"] == {"drops": ["ALL"]}
+    assert inputs["securityOpts"] == ["no-new-privileges"]
+    assert inputs["readOnly"] is True
+    assert inputs["memory"] == inputs["memorySwap"] == 512
+    assert (inputs["cpuPeriod"], inputs["cpuQuota"]) == (100_000, 100_000)
+    assert "ports" not in inputs
+    assert "volumes" not in inputs
+    assert "privileged" not in inputs
+
+
+@pytest.mark.parametrize(("millis", "quota"), [(80, 8000), (250, 25_000), (1000, 100_000), (8000, 800_000)])
+def test_template_cpu_is_a_share_of_the_kernels_period(preview, millis, quota):
+    subject = service(template=template(containers=(container(cpu_millis=millis),)))
+    (template_,) = [each for each in preview(planned(subject)).of(CONTAINER) if each.name.endswith(".hello")]
+    assert template_.inputs["cpuQuota"] == quota
+
+
+def test_template_memory_is_rounded_up_to_what_the_provider_can_say(preview):
+    subject = service(template=template(containers=(container(memory_bytes=128 * 1024**2 + 1),)))
+    (template_,) = [each for each in preview(planned(subject)).of(CONTAINER) if each.name.endswith(".hello")]
+    assert template_.inputs["memory"] == 129
+
+
+def test_sidecars_have_templates_of_their_own(preview):
+    subject = service(template=template(containers=(container(), Container("logger", "runyard/hello:1"))))
+    names = {each.name.rsplit(".", 1)[1] for each in preview(planned(subject)).of(CONTAINER)}
+    assert names == {"hello", "logger", "container"}
+
+
+def test_environment_with_a_secret_is_secret_and_one_without_is_not(preview):
+    token = EnvVar("TOKEN", reference=KeyReference("secret", "api", "latest"))
+    subject = service(template=template(containers=(container(env=(EnvVar("A", "b"), token)),)))
+    shown = preview(planned(subject), {"default": {"api/latest": "s3cret"}})
+    (template_,) = [each for each in shown.of(CONTAINER) if each.name.endswith(".hello")]
+    assert "TOKEN=s3cret" in template_.inputs["envs"]
+    assert "envs" in template_.secret
+    elsewhere = [each.inputs for each in shown.all if each is not template_]
+    assert "s3cret" not in json.dumps(elsewhere, default=str)
+    plain = preview(planned(service()))
+    assert all("envs" not in each.secret for each in plain.of(CONTAINER))
+
+
+def test_rollout_waits_for_templates_route_and_the_platform(preview):
+    shown = preview(planned(service()))
+    rollout = shown.named("default.hello.rollout")
+    assert {"default.hello.route", "gateway.container", "orchestrator.container"} <= set(rollout.depends_on)
+    assert any(each.endswith(".hello") for each in rollout.depends_on)
+
+
+def test_sweep_outlives_the_orchestrator_and_goes_before_the_networks(preview):
+    shown = preview(planned(service()))
+    assert "orchestrator.sweep" in shown.named("orchestrator.container").depends_on
+
+
+def test_networks_are_bridges_without_traffic_between_containers(preview):
+    bridges = preview(planned(service())).of("docker:index/network:Network")
+    assert {each.name for each in bridges} == {"platform.bridge", "tenant.default.bridge"}
+    for bridge in bridges:
+        assert bridge.inputs["options"] == {"com.docker.network.bridge.enable_icc": "false"}
+        assert bridge.inputs["internal"] is False
+
+
+def test_only_the_orchestrator_has_the_engine_socket(preview):
+    holders = [
+        each.name
+        for each in preview(planned(service())).of(CONTAINER)
+        if "/var/run/docker.sock" in json.dumps(each.inputs.get("volumes", []))
+    ]
+    assert holders == ["orchestrator.container"]
+
+
+def test_gateway_listens_where_the_platform_says(preview):
+    platform = Platform(gateway=Gateway(address="0.0.0.0", port=8088))  # noqa: S104
+    (upload,) = preview(planned(platform=platform)).named("gateway.container").inputs["uploads"]
+    assert "0.0.0.0:8088" in upload["content"]
+
+
+def test_route_and_rollout_show_the_requests_field_by_field(preview):
+    shown = preview(planned(service(uses=("cart",)), service(name="cart")))
+    assert [each.inputs["service"] for each in shown.of(f"{DYNAMIC}Route")] == ["cart", "hello"]
+    assert shown.named("default.hello.route").inputs["uses"] == ["cart"]
+    (share,) = shown.named("default.hello.rollout").inputs["traffic"]
+    assert (share["percent"], share["tag"]) == (100, "")
+
+
+def test_service_shows_the_manifests_facts(preview):
+    subject = service(template=template(containers=(container(env=(EnvVar("LOG_LEVEL", "info"),)),)))
+    facts = preview(planned(subject)).named("default.hello").inputs
+    assert facts["containers"]["hello"]["env"] == {"LOG_LEVEL": "info"}
+    assert facts["timeoutSeconds"] == 300

@@ -70,10 +70,13 @@ class AddressBook:
         temporary.replace(self._path)
         return address
 
-    def hold(self, instance: str, network: str, address: str) -> None:
-        """Note the address of an instance that was found, not made."""
-        if address and instance not in self._held:
-            self._held[instance] = f"{network} {address}"
+    def sync(self, found: Mapping[str, tuple[str, str]], busy: Collection[str]) -> None:
+        """Hold what the instances found have (network and address by instance) and release what nobody has."""
+        for gone in self._held.keys() - found.keys() - set(busy):
+            self.release(gone)
+        for instance, (network, address) in found.items():
+            if address:
+                self._held[instance] = f"{network} {address}"
 
     def release(self, instance: str) -> None:
         """Let the address of an instance rest."""

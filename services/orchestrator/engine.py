@@ -17,6 +17,8 @@ from services.orchestrator.state import Json
 
 # A healthy engine answers in well under a second; one that is overloaded may take many. Past this it counts as gone.
 CALL_TIMEOUT_S = 30.0
+# An engine that works answers this in milliseconds.
+PING_TIMEOUT_S = 2.0
 # What the engine may take on top of the grace to kill a container and take its network away.
 STOP_MARGIN_S = 15.0
 EVENTS = ("create", "start", "die", "destroy", "oom")
@@ -37,8 +39,12 @@ class Event:
 class Engine(Protocol):
     """What a container engine can do; every method raises HostError or one of its kinds."""
 
-    async def list(self, labels: Mapping[str, str]) -> list[str]:
-        """Give the ids of all containers with these labels, running or not."""
+    async def ping(self) -> None:
+        """Do nothing but get an answer."""
+        ...
+
+    async def list(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Give the states of all containers with these labels, by id."""
         ...
 
     async def inspect(self, container: str) -> Json:
@@ -84,12 +90,18 @@ class DockerEngine:
     def __init__(self, docker: aiodocker.Docker) -> None:
         self._docker = docker
 
-    async def list(self, labels: Mapping[str, str]) -> list[str]:
-        """Give the ids of all containers with these labels, running or not."""
+    async def ping(self) -> None:
+        """Do nothing but get an answer."""
+        with translated("ask the engine's version"):
+            async with asyncio.timeout(PING_TIMEOUT_S):
+                await self._docker.version()
+
+    async def list(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Give the states of all containers with these labels, by id."""
         with translated("list containers"):
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 found = await self._docker.containers.list(all=True, filters=_filters(labels))
-                return [each.id for each in found]
+                return {each.id: str(each["State"]) for each in found}
 
     async def inspect(self, container: str) -> Json:
         """Describe a container in Docker's words."""

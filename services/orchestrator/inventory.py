@@ -1,17 +1,16 @@
-"""Inventory: what Docker holds with our labels, read into templates and instances and kept fresh by events."""
+"""Inventory: what Docker holds with our labels, kept fresh by listings and by events."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from runyard import names
-from runyard.contracts import RevisionSpec, TemplateSpec, decode
-from runyard.errors import ContractError, HostError, NotFound
+from runyard.errors import ContractError, NotFound
+from services.orchestrator.descriptions import assemble_instances, assemble_revisions, labels_of, read_template
 from services.orchestrator.engine import Engine
 from services.orchestrator.journal import Journal
-from services.orchestrator.state import DEFAULT_GRACE_S, Container, Instance, Json, Revision, Template
+from services.orchestrator.state import Instance, Json, Revision, Template
 
 # At most this many inspections at once: the engine serialises much of it anyway.
 INSPECTIONS = 8
@@ -32,10 +31,10 @@ class Inventory:
     async def refresh(self) -> None:
         """List and inspect everything; on an error nothing of what was known is forgotten."""
         async with self._turn:
-            ids = await self._engine.list({names.STACK: self._stack})
-            # A template never changes: one inspection is enough for its life.
-            known = {each: self._seen[each] for each in ids if self._is_template(each)}
-            self._seen = {**known, **await self._inspect(each for each in ids if each not in known)}
+            states = await self._engine.list({names.STACK: self._stack})
+            # What Docker says of a container changes with its state; the rest need not be asked again.
+            known = {each: seen for each, seen in self._seen.items() if states.get(each) == seen["State"]["Status"]}
+            self._seen = {**known, **await self._inspect(states.keys() - known.keys())}
 
     async def refresh_some(self, ids: Iterable[str]) -> None:
         """Inspect these containers again; those that are gone are dropped."""
@@ -45,10 +44,6 @@ class Inventory:
             for each in wanted:
                 self._seen.pop(each, None)
             self._seen.update(found)
-
-    def _is_template(self, container: str) -> bool:
-        seen = self._seen.get(container)
-        return seen is not None and labels_of(seen).get(names.ROLE) == names.ROLE_TEMPLATE
 
     async def _inspect(self, ids: Iterable[str]) -> dict[str, Json]:
         gate = asyncio.Semaphore(INSPECTIONS)
@@ -87,121 +82,3 @@ class Inventory:
         """Give the instances, ordered by id."""
         clones = [each for each in self._seen.values() if labels_of(each).get(names.ROLE) == names.ROLE_INSTANCE]
         return assemble_instances(clones)
-
-
-def labels_of(inspection: Json) -> Mapping[str, str]:
-    """Give a container's labels."""
-    return inspection["Config"].get("Labels") or {}
-
-
-def read_template(inspection: Json) -> Template:
-    """Read a template from Docker's description; ContractError or KeyError if its labels do not fit."""
-    labels = labels_of(inspection)
-    networks = sorted(inspection["NetworkSettings"]["Networks"] or {})
-    return Template(
-        id=inspection["Id"],
-        tenant=labels[names.TENANT],
-        service=labels[names.SERVICE],
-        revision=labels[names.REVISION],
-        spec=decode(TemplateSpec, labels[names.SPEC]),
-        network=networks[0] if networks else "",
-        # The resolved id: the instances of a revision stay what they were when the tag moves.
-        image=inspection["Image"],
-        config=inspection["Config"],
-        host_config=inspection["HostConfig"],
-    )
-
-
-def assemble_revisions(templates: Iterable[Template]) -> dict[str, Revision]:
-    """Group templates into complete revisions; one with a container still missing is left out."""
-    groups: dict[str, dict[str, Template]] = {}
-    for template in templates:
-        key = names.service_key(template.tenant, template.revision)
-        groups.setdefault(key, {})[template.spec.container] = template
-    revisions = {}
-    for key, group in sorted(groups.items()):
-        spec = next((each.spec.revision for each in group.values() if each.spec.revision is not None), None)
-        if spec is None or not group.keys() >= set(spec.containers):
-            continue
-        ordered = start_order([group[each] for each in spec.containers])
-        first = ordered[0]
-        revisions[key] = Revision(first.tenant, first.service, first.revision, spec, ordered)
-    return revisions
-
-
-def start_order(templates: Iterable[Template]) -> tuple[Template, ...]:
-    """Order templates so that each comes after those it depends on, and otherwise as they are declared."""
-    waiting, ordered = list(templates), list[Template]()
-    while waiting:
-        done = {each.spec.container for each in ordered}
-        # The manifest reader refuses cycles; should one come all the same, the first in line goes first.
-        chosen = next((each for each in waiting if done.issuperset(each.spec.depends_on)), waiting[0])
-        waiting.remove(chosen)
-        ordered.append(chosen)
-    return tuple(ordered)
-
-
-def assemble_instances(inspections: Iterable[Json]) -> tuple[Instance, ...]:
-    """Group clones into instances; the address is that of the container which owns the network namespace."""
-    groups: dict[str, list[Json]] = {}
-    for inspection in inspections:
-        groups.setdefault(labels_of(inspection).get(names.INSTANCE, inspection["Id"][:12]), []).append(inspection)
-    return tuple(_read_instance(key, group) for key, group in sorted(groups.items()))
-
-
-def _read_instance(key: str, group: list[Json]) -> Instance:
-    group = sorted(group, key=lambda each: labels_of(each).get(names.CONTAINER, ""))
-    labels = labels_of(group[0])
-    places = [place for each in group for place in addresses_of(each).items()]
-    network, address = places[0] if places else ("", "")
-    return Instance(
-        id=key,
-        tenant=labels.get(names.TENANT, ""),
-        service=labels.get(names.SERVICE, ""),
-        revision=labels.get(names.REVISION, ""),
-        address=address,
-        network=network,
-        containers=tuple(_read_container(each) for each in group),
-        grace_s=next((spec.termination_grace_s for each in group if (spec := _revision_spec(each))), DEFAULT_GRACE_S),
-    )
-
-
-def addresses_of(inspection: Json) -> dict[str, str]:
-    """Give a container's addresses by network, also those that a stopped container only reserves."""
-    found = {}
-    for network, settings in sorted((inspection["NetworkSettings"]["Networks"] or {}).items()):
-        address = (settings.get("IPAMConfig") or {}).get("IPv4Address") or settings.get("IPAddress")
-        if address:
-            found[network] = address
-    return found
-
-
-def addresses_of_network(network: Json) -> tuple[str, set[str]]:
-    """Give a network's IPv4 subnet and the addresses in use in it, its gateway's included."""
-    ranges = [each for each in network["IPAM"]["Config"] or () if ":" not in each.get("Subnet", ":")]
-    if not ranges:
-        raise HostError(f"read network {network['Name']}: it has no IPv4 subnet")
-    subnet = ranges[0]["Subnet"]
-    first = str(ipaddress.IPv4Network(subnet).network_address + 1)
-    endpoints = (network.get("Containers") or {}).values()
-    used = {each["IPv4Address"].partition("/")[0] for each in endpoints if each.get("IPv4Address")}
-    return subnet, {ranges[0].get("Gateway") or first, *used}
-
-
-def _revision_spec(inspection: Json) -> RevisionSpec | None:
-    try:
-        return decode(TemplateSpec, labels_of(inspection).get(names.SPEC, "")).revision
-    except ContractError:
-        # A clone made by another version of us: it can still be drained with the default grace.
-        return None
-
-
-def _read_container(inspection: Json) -> Container:
-    state = inspection["State"]
-    return Container(
-        id=inspection["Id"],
-        name=labels_of(inspection).get(names.CONTAINER, ""),
-        state=state["Status"],
-        exit_code=state.get("ExitCode", 0),
-        oom_killed=bool(state.get("OOMKilled")),
-    )

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runyard.errors import HostError, HostUnreachable, NotFound
+from runyard.names import service_key
 from services.orchestrator.addresses import AddressBook
 from services.orchestrator.cloning import Placement, clone_config, clone_name
+from services.orchestrator.descriptions import addresses_of_network
 from services.orchestrator.engine import Engine, Refused
 from services.orchestrator.failures import LOG_LINES, FailureLog
 from services.orchestrator.gateway import Gateway
-from services.orchestrator.inventory import Inventory, addresses_of_network
+from services.orchestrator.inventory import Inventory
 from services.orchestrator.journal import Journal
 from services.orchestrator.state import Action, CreateInstance, Instance, RemoveInstance, Revision, StartContainer
 
@@ -114,33 +116,40 @@ class Operations:
 
     async def _create(self, action: CreateInstance, revision: Revision) -> bool:
         made: list[str] = []
-        async with self._gate:
-            try:
-                await self._make(action.instance, revision, made)
-            except HostError as error:
-                await self._give_up(action.instance, revision.key, made, error)
-                return False
-            await self._tools.inventory.refresh_some(made)
+        try:
+            await self._make(action.instance, revision, made)
+        except HostError as error:
+            await self._give_up(action.instance, revision.key, made, error)
+            return False
+        await self._tools.inventory.refresh_some(made)
         self._tools.journal.write("instance created", instance=action.instance, revision=revision.key)
         return True
 
     async def _make(self, instance: str, revision: Revision, made: list[str]) -> None:
-        engine, first = self._tools.engine, revision.templates[0]
-        subnet, taken = addresses_of_network(await engine.inspect_network(first.network))
-        taken |= {each.address for each in self._tools.inventory.instances() if each.network == first.network}
-        address = self._tools.addresses.take(instance, first.network, subnet, taken)
-        self._reserved[instance] = (address, f"{revision.tenant}/{revision.service}")
-        # The gateway learns the caller's address while the engine creates the containers.
-        known = asyncio.create_task(self._publication.publish(CALLER_WAIT_S))
-        for template in revision.templates:
-            placement = Placement(instance, owner=made[0]) if made else Placement(instance, address=address)
-            name = clone_name(self._tools.stack, template, instance)
-            made.append(await engine.create(name, clone_config(template, placement, revision)))
+        engine = self._tools.engine
+        async with self._gate:
+            address = await self._reserve(instance, revision)
+            # The gateway learns the caller's address while the engine creates the containers.
+            known = asyncio.create_task(self._publication.publish(CALLER_WAIT_S))
+            for template in revision.templates:
+                placement = Placement(instance, owner=made[0]) if made else Placement(instance, address=address)
+                name = clone_name(self._tools.stack, template, instance)
+                made.append(await engine.create(name, clone_config(template, placement, revision)))
+        # Waited for outside the gate, or a gateway that is away would let in only a few every two seconds.
         if not await known:
             self._tools.journal.write("caller not confirmed", level="warning", instance=instance, address=address)
-        for template, container in zip(revision.templates, made, strict=True):
-            if not template.spec.depends_on:
-                await engine.start(container)
+        async with self._gate:
+            for template, container in zip(revision.templates, made, strict=True):
+                if not template.spec.depends_on:
+                    await engine.start(container)
+
+    async def _reserve(self, instance: str, revision: Revision) -> str:
+        network = revision.templates[0].network
+        subnet, taken = addresses_of_network(await self._tools.engine.inspect_network(network))
+        taken |= {each.address for each in self._tools.inventory.instances() if each.network == network}
+        address = self._tools.addresses.take(instance, network, subnet, taken)
+        self._reserved[instance] = (address, service_key(revision.tenant, revision.service))
+        return address
 
     async def _give_up(self, instance: str, revision: str, made: list[str], error: HostError) -> None:
         journal = self._tools.journal
@@ -208,7 +217,7 @@ class Operations:
                 lines += await self._tools.engine.logs(container.id, LOG_LINES)
             except HostError as error:
                 lines.append(f"(no log of container {container.name}: {error})")
-        return tuple(lines[:LOG_LINES]) if len(lines) > LOG_LINES else tuple(lines)
+        return tuple(lines[:LOG_LINES])
 
     async def _drain(self, instance: Instance) -> None:
         """Let requests under way end, up to the grace; the stop signal's own grace comes on top."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from runyard.contracts import TemplateSpec
-from runyard.manifest.model import Probe
+from runyard.contracts import Probe
 from services.orchestrator.probes import DEFAULT_STARTUP, Target, describe
 from services.orchestrator.state import UNKNOWN, Health, Instance, Revision
 
@@ -18,6 +18,8 @@ from services.orchestrator.state import UNKNOWN, Health, Instance, Revision
 QUICK_S = 0.01
 QUICK_FOR_S = 1.0
 GROWTH = 2.0
+# An engine that is away is asked again after this; meanwhile nothing is known, so nothing changes.
+UNTRIED_S = 1.0
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -25,8 +27,8 @@ Sleep = Callable[[float], Awaitable[object]]
 class Attempts(Protocol):
     """Something that tries a probe once."""
 
-    async def attempt(self, probe: Probe, target: Target) -> str:
-        """Try once; the answer is empty if it passed and else says what was seen."""
+    async def attempt(self, probe: Probe, target: Target) -> str | None:
+        """Try once: empty if it passed, else what was seen; None if it could not be tried."""
         ...
 
 
@@ -93,8 +95,10 @@ class Prober:
             self.note(container, ready=False, failed=f"its probes broke: {error!r}")
 
     async def attempt(self, probe: Probe, target: Target) -> str:
-        """Try a probe once."""
-        return await self._attempts.attempt(probe, target)
+        """Try a probe until it can be tried: empty if it passed, else what was seen."""
+        while (problem := await self._attempts.attempt(probe, target)) is None:
+            await self._timing.sleep(UNTRIED_S)
+        return problem
 
     @property
     def timing(self) -> Timing:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from runyard.errors import HostError
-from runyard.manifest.model import Probe
+from runyard.errors import HostError, HostUnreachable
+from runyard.contracts import Probe
 from services.orchestrator.engine import Engine
 from services.orchestrator.grpc_health import check_grpc
 
@@ -32,13 +32,27 @@ class ProbeRunner:
         self._engine = engine
         self._session: aiohttp.ClientSession | None = None
 
-    async def attempt(self, probe: Probe, target: Target) -> str:
-        """Try once within the probe's timeout; the answer is empty if it passed and else says what was seen."""
+    async def attempt(self, probe: Probe, target: Target) -> str | None:
+        """Try once within the probe's timeout: empty if it passed, else what was seen; None if it could not be tried.
+
+        A command runs through the engine, and an engine that is away says nothing about the container.
+        """
         try:
             async with asyncio.timeout(probe.timeout_s):
                 return await self._try(probe, target)
         except TimeoutError:
+            if probe.kind == "exec" and not await self._engine_answers():
+                return None
             return f"{describe(probe, target)}: no answer in {probe.timeout_s} s"
+        except HostUnreachable:
+            return None
+
+    async def _engine_answers(self) -> bool:
+        try:
+            await self._engine.ping()
+        except HostError:
+            return False
+        return True
 
     async def _try(self, probe: Probe, target: Target) -> str:
         where = describe(probe, target)
@@ -55,6 +69,9 @@ class ProbeRunner:
                 return f"{where}: {problem}" if problem else ""
             code = await self._engine.run(target.container, probe.command)
             return f"{where}: exit code {code}" if code else ""
+        except (HostUnreachable, TimeoutError):
+            # Both are also of a kind below, but say nothing of the container or are the caller's to tell.
+            raise
         except (OSError, aiohttp.ClientError, HostError) as error:
             return f"{where}: {_cause(error)}"
 

@@ -177,8 +177,8 @@ class Reconciler:
             await inventory.refresh_some(dirty)
         self.revisions = inventory.revisions()
         self.instances = inventory.instances()
-        for instance in self.instances:
-            self._tools.addresses.hold(instance.id, instance.network, instance.address)
+        places = {each.id: (each.network, each.address) for each in self.instances}
+        self._tools.addresses.sync(places, self._operations.busy)
         self._parts.prober.watch(self.instances, self.revisions, adopted=not self.settled)
 
     def _settle(self) -> bool:
@@ -187,7 +187,8 @@ class Reconciler:
         now, health = self._parts.timing.clock(), self._parts.prober.health()
         if self._settle_by is None:
             self._settle_by = now + SETTLE_S
-        running = [each for instance in self.instances for each in instance.containers if each.state == "running"]
+        probed = [each for each in self.instances if each.key in self.revisions]
+        running = [each for instance in probed for each in instance.containers if each.state == "running"]
         known = [each for each in running if each.id in health and (health[each.id].probed or health[each.id].failed)]
         if len(known) < len(running) and now < self._settle_by:
             return False
@@ -218,8 +219,10 @@ class Reconciler:
     def _offer(self) -> int:
         store, operations = self._parts.store, self._operations
         health = self._parts.prober.health()
-        endpoints = describe_endpoints(self.revisions, self.instances, health, operations.withdrawn)
-        callers = describe_callers(self.instances, operations.reserved)
+        # Fresher than the last pass: an operation that has just ended has handed its reservation over to it.
+        instances = self._tools.inventory.instances()
+        endpoints = describe_endpoints(self.revisions, instances, health, operations.withdrawn)
+        callers = describe_callers(instances, operations.reserved)
         return self._parts.publisher.offer(describe_snapshot(store.routes, store.rollouts, endpoints, callers))
 
     def _ended(self, action: Action, succeeded: bool) -> None:

@@ -80,7 +80,8 @@ def judge(request: RolloutRequest, progress: Progress) -> Verdict | None:
 
 def _late(request: RolloutRequest, progress: Progress, key: str) -> Verdict:
     failure = progress.failures.get(key)
-    cause = progress.problems.get(key) or (failure.reason if failure else "no instance could be started")
+    otherwise = "no instance could be started" if progress.listed else "the container engine did not answer"
+    cause = progress.problems.get(key) or (failure.reason if failure else otherwise)
     name = key.partition("/")[2]
     logs = failure.logs if failure else ()
     return Verdict("failed", f"revision {name}: not ready in {request.deadline_s} s: {cause}", key, logs)

@@ -27,6 +27,9 @@ from services.orchestrator.publisher import Publisher
 from services.orchestrator.reconciler import Parts
 from services.orchestrator.settings import Settings
 
+# Docker kills what does not stop in ten seconds; a rollout that is cut off here is simply asked for again.
+SHUTDOWN_S = 1.0
+
 
 async def serve(settings: Settings, journal: Journal) -> None:
     """Serve until cancelled; UsageError if a listener cannot be opened."""
@@ -79,7 +82,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> Orche
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, settings: Settings, *, tcp: bool = False) -> None:
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

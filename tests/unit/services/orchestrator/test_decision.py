@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runyard.contracts import RevisionSpec, TemplateSpec
+from services.orchestrator.decision import SURPLUS_GRACE_S, decide, desired_count, note_failed_creation
+from services.orchestrator.state import (
+    Container,
+    CreateInstance,
+    Health,
+    Instance,
+    Memory,
+    Observation,
+    RemoveInstance,
+    Revision,
+    Slot,
+    StartContainer,
+    Template,
+)
+
+READY = Health(started=True, ready=True, probed=True)
+MEMORY = Memory(sequence=0xA0)
+
+
+def revision(name: str = "hello-1", containers: tuple[str, ...] = ("app",), **depends: tuple[str, ...]) -> Revision:
+    spec = RevisionSpec(service="hello", port=8080, containers=containers)
+    templates = tuple(
+        Template(
+            id=each,
+            tenant="default",
+            service="hello",
+            revision=name,
+            spec=TemplateSpec(each, 64, depends_on=depends.get(each, ()), revision=spec if each == "app" else None),
+            network="n",
+            image="i",
+        )
+        for each in containers
+    )
+    return Revision("default", "hello", name, spec, templates)
+
+
+def instance(key: str, state: str = "running", name: str = "hello-1", **container: Any) -> Instance:
+    box = Container(id=f"c-{key}", name="app", state=state, **container)
+    return Instance(key, "default", "hello", name, "10.0.0.9", "n", (box,))
+
+
+def observation(*instances: Instance, wanted: int = 1, ready: bool = True, **fields: Any) -> Observation:
+    health = {box.id: READY for each in instances for box in each.containers} if ready else {}
+    base = Observation({"default/hello-1": revision()}, instances, {"default/hello-1": wanted}, health)
+    return replace(base, **fields)
+
+
+def test_nothing_to_do_is_no_action_and_no_due_time() -> None:
+    decision = decide(observation(instance("1")), MEMORY, 100)
+    assert (decision.actions, decision.due) == ((), None)
+
+
+def test_missing_instances_are_created_with_new_numbers() -> None:
+    decision = decide(observation(wanted=2), MEMORY, 100)
+    assert decision.actions == (CreateInstance("a1", "default/hello-1"), CreateInstance("a2", "default/hello-1"))
+    assert decision.memory.sequence == 0xA2
+
+
+def test_instances_being_made_are_not_made_twice() -> None:
+    making = {"busy": frozenset({"a1"}), "starting": {"a1": "default/hello-1"}}
+    assert decide(observation(**making), MEMORY, 100).actions == ()
+
+
+def test_revision_without_template_makes_nothing() -> None:
+    assert decide(observation(revisions={}), MEMORY, 100).actions == ()
+
+
+def test_dead_instance_is_removed_and_replaced_in_one_decision() -> None:
+    decision = decide(observation(instance("1", "exited", exit_code=3)), MEMORY, 100)
+    assert decision.actions == (
+        RemoveInstance("1", "container app: exited with code 3"),
+        CreateInstance("a1", "default/hello-1"),
+    )
+
+
+def test_instance_killed_for_its_memory_says_so() -> None:
+    dead = instance("1", "exited", exit_code=137, oom_killed=True)
+    removal = decide(observation(dead), MEMORY, 100).actions[0]
+    assert removal == RemoveInstance("1", "container app: killed for using more memory than its limit (OOM)")
+
+
+def test_instance_whose_liveness_failed_is_replaced() -> None:
+    failing = {"c-1": replace(READY, ready=False, failed="liveness probe http :8080/: answered 500")}
+    decision = decide(observation(instance("1"), health=failing), MEMORY, 100)
+    assert decision.actions[0] == RemoveInstance("1", "container app: liveness probe http :8080/: answered 500")
+
+
+def test_second_crash_waits_and_says_until_when() -> None:
+    crashed = observation(instance("1", "exited"))
+    decision = decide(crashed, replace(MEMORY, attempts={"1": 1}), 100)
+    assert decision.actions == (RemoveInstance("1", "container app: exited with code 0"),)
+    assert decision.due == 101
+    gone = observation()
+    assert decide(gone, decision.memory, 100.9).actions == ()
+    assert decide(gone, decision.memory, 101).actions == (CreateInstance("a1", "default/hello-1"),)
+
+
+def test_replacement_inherits_the_failures_of_its_slot() -> None:
+    waiting = replace(MEMORY, slots={"default/hello-1": (Slot(3, 50),)})
+    memory = decide(observation(), waiting, 100).memory
+    assert (memory.attempts, memory.slots) == ({"a1": 3}, {})
+
+
+def test_removal_that_is_tried_again_is_not_a_second_failure() -> None:
+    crashed = observation(instance("1", "exited"))
+    first = decide(crashed, MEMORY, 100)
+    again = decide(replace(crashed, starting={"a1": "default/hello-1"}, busy=frozenset({"a1"})), first.memory, 101)
+    assert again.actions == (RemoveInstance("1", "container app: exited with code 0"),)
+    assert again.memory.slots == {}
+
+
+def test_healthy_minute_forgives_earlier_failures() -> None:
+    memory = replace(MEMORY, attempts={"1": 5}, ready_since={"1": 30.0})
+    decision = decide(observation(instance("1", "exited")), memory, 100)
+    assert CreateInstance("a1", "default/hello-1") in decision.actions
+    assert decision.memory.attempts["a1"] == 1
+
+
+def test_revision_that_nobody_wants_is_removed_after_the_grace() -> None:
+    idle = observation(instance("1"), wanted=0)
+    first = decide(idle, MEMORY, 100)
+    assert (first.actions, first.due) == ((), 100 + SURPLUS_GRACE_S)
+    assert decide(idle, first.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("1"),)
+
+
+def test_revision_wanted_again_within_the_grace_is_kept() -> None:
+    first = decide(observation(instance("1"), wanted=0), MEMORY, 100)
+    back = decide(observation(instance("1")), first.memory, 101)
+    assert (back.actions, back.memory.surplus_since) == ((), {})
+
+
+def test_instance_whose_template_is_gone_is_removed_after_the_grace() -> None:
+    orphan = observation(instance("1"), revisions={})
+    first = decide(orphan, MEMORY, 100)
+    assert decide(orphan, first.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("1"),)
+
+
+def test_deleted_service_is_removed_without_grace() -> None:
+    idle = observation(instance("1"), wanted=0, deleted=frozenset({"default/hello"}))
+    assert decide(idle, MEMORY, 100).actions == (RemoveInstance("1"),)
+
+
+def test_of_too_many_instances_the_unready_go_first_then_the_youngest() -> None:
+    three = observation(instance("1"), instance("2"), instance("3"), wanted=1)
+    unready = replace(three, health={"c-2": READY, "c-3": READY})
+    first = decide(unready, MEMORY, 100)
+    assert decide(unready, first.memory, 110).actions == (RemoveInstance("1"), RemoveInstance("3"))
+
+
+def test_busy_instance_gets_no_second_action() -> None:
+    busy = observation(instance("1", "exited"), busy=frozenset({"1"}))
+    assert decide(busy, MEMORY, 100).actions == (CreateInstance("a1", "default/hello-1"),)
+
+
+def test_instance_whose_making_was_interrupted_is_removed() -> None:
+    two = {"default/hello-1": revision(containers=("app", "proxy"))}
+    decision = decide(observation(instance("1"), revisions=two), MEMORY, 100)
+    assert decision.actions[0] == RemoveInstance("1", "its making was interrupted")
+
+
+def two_containers(first: str, second: str) -> Instance:
+    boxes = (Container("c-app", "app", second), Container("c-proxy", "proxy", first))
+    return Instance("1", "default", "hello", "hello-1", "10.0.0.9", "n", boxes)
+
+
+def test_container_is_started_once_what_it_depends_on_has_started() -> None:
+    revisions = {"default/hello-1": revision(containers=("proxy", "app"), app=("proxy",))}
+    waiting = observation(two_containers("running", "created"), revisions=revisions, health={})
+    assert decide(waiting, MEMORY, 100).actions == ()
+    started = replace(waiting, health={"c-proxy": Health(started=True)})
+    assert decide(started, MEMORY, 100).actions == (StartContainer("1", "c-app"),)
+
+
+def test_instance_with_one_dead_container_is_replaced_whole() -> None:
+    revisions = {"default/hello-1": revision(containers=("proxy", "app"))}
+    decision = decide(observation(two_containers("exited", "running"), revisions=revisions), MEMORY, 100)
+    assert decision.actions[0] == RemoveInstance("1", "container proxy: exited with code 0")
+
+
+def test_failed_creation_leaves_a_slot_with_its_failures() -> None:
+    memory = note_failed_creation(replace(MEMORY, attempts={"a1": 2}), "default/hello-1", "a1", 100)
+    assert memory.slots == {"default/hello-1": (Slot(3, 102),)}
+    assert memory.attempts == {}
+
+
+def test_desired_count_is_at_least_one() -> None:
+    spec = RevisionSpec(service="hello", port=1, containers=("app",))
+    assert [desired_count(replace(spec, min_instances=count)) for count in (0, 1, 3)] == [1, 1, 3]
+
+
+STATES = st.sampled_from(["running", "created", "exited", "dead"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(states=st.lists(STATES, max_size=6), wanted=st.integers(0, 4), busy=st.sets(st.integers(0, 5)))
+def test_any_observation_converges_and_is_decided_alike_twice(states: list[str], wanted: int, busy: set[int]) -> None:
+    instances = tuple(instance(str(index), state) for index, state in enumerate(states))
+    seen = observation(*instances, wanted=wanted, busy=frozenset(str(each) for each in busy if each < len(states)))
+    decision = decide(seen, MEMORY, 100)
+    assert decision == decide(seen, MEMORY, 100)
+    touched = [action.instance for action in decision.actions]
+    assert len(touched) == len(set(touched))
+    assert not seen.busy & set(touched)
+    removed = {action.instance for action in decision.actions if isinstance(action, RemoveInstance)}
+    living = [each for each in instances if each.id not in removed | seen.busy]
+    created = [action for action in decision.actions if isinstance(action, CreateInstance)]
+    assert len(living) + len(created) >= wanted or decision.due is not None
+    assert len(created) == max(0, wanted - len(living))

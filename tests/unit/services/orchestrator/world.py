@@ -1,0 +1,319 @@
+"""A small world for the orchestrator: an engine, a gateway, a clock and probes that exist in memory only."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import heapq
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runyard import names
+from runyard.contracts import GatewaySnapshot, RevisionSpec, TemplateSpec, encode
+from runyard.errors import HostError, HostUnreachable, NotFound
+from runyard.manifest.model import Probe
+from services.orchestrator.addresses import AddressBook
+from services.orchestrator.desired import DesiredStore
+from services.orchestrator.engine import Event
+from services.orchestrator.failures import FailureLog
+from services.orchestrator.inventory import Inventory
+from services.orchestrator.operations import Tools
+from services.orchestrator.orchestrator import Orchestrator
+from services.orchestrator.prober import Prober, Timing
+from services.orchestrator.probes import Target
+from services.orchestrator.publisher import Publisher
+from services.orchestrator.reconciler import Parts
+
+STACK = "test"
+NETWORK = "runyard.test.tenant.default"
+SUBNET = "10.130.0.0/24"
+Json = dict[str, Any]
+
+
+class FakeClock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.now + seconds, next(self._order), future))
+        await future
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, waking each sleeper at its own moment."""
+        end = self.now + seconds
+        await quiet()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            self.now, _, future = heapq.heappop(self._sleepers)
+            if not future.done():
+                future.set_result(None)
+            await quiet()
+        self.now = end
+
+
+async def quiet() -> None:
+    """Let every task run until it waits for something: time, or an answer that a test holds back."""
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
+class ListJournal:
+    """A journal to look into."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, Json]] = []
+
+    def write(self, event: str, **fields: Any) -> None:
+        self.entries.append((event, fields))
+
+    def events(self) -> list[str]:
+        return [event for event, _ in self.entries]
+
+
+class FakeEngine:
+    """An engine whose containers are descriptions in Docker's words."""
+
+    def __init__(self) -> None:
+        self.containers: dict[str, Json] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.errors: dict[str, HostError] = {}
+        self.output: dict[str, tuple[str, ...]] = {}
+        self.exits_at_once: dict[str, int] = {}
+        self.exit_code = 0
+        self.away = False
+        self._ids = itertools.count(1)
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    def _enter(self, verb: str, what: str = "") -> None:
+        self.calls.append((verb, what))
+        if self.away:
+            raise HostUnreachable(f"{verb}: connection refused")
+        if verb in self.errors:
+            raise self.errors[verb]
+
+    def _get(self, container: str) -> Json:
+        if container not in self.containers:
+            raise NotFound(f"container {container} is not there")
+        return self.containers[container]
+
+    async def ping(self) -> None:
+        self._enter("ping")
+
+    async def list(self, labels: Mapping[str, str]) -> dict[str, str]:
+        self._enter("list")
+        return {
+            key: each["State"]["Status"]
+            for key, each in self.containers.items()
+            if labels.items() <= each["Config"]["Labels"].items()
+        }
+
+    async def inspect(self, container: str) -> Json:
+        self._enter("inspect", container)
+        return copy.deepcopy(self._get(container))
+
+    async def inspect_network(self, network: str) -> Json:
+        self._enter("inspect_network", network)
+        return {"Name": network, "IPAM": {"Config": [{"Subnet": SUBNET}]}, "Containers": {}}
+
+    async def create(self, name: str, config: Json) -> str:
+        self._enter("create", name)
+        return self.add(name, config)
+
+    def add(self, name: str, config: Json) -> str:
+        """Put a container there, created and not started."""
+        container = f"{next(self._ids):064x}"
+        networks = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
+        self.containers[container] = {
+            "Id": container,
+            "Name": f"/{name}",
+            "Image": config.get("Image", "sha256:0"),
+            "Config": {key: value for key, value in config.items() if key not in ("HostConfig", "NetworkingConfig")},
+            "HostConfig": config.get("HostConfig", {}),
+            "NetworkSettings": {"Networks": networks},
+            "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False},
+        }
+        return container
+
+    async def start(self, container: str) -> None:
+        self._enter("start", container)
+        revision = self._get(container)["Config"]["Labels"][names.REVISION]
+        code = self.exits_at_once.get(revision)
+        self._get(container)["State"] = {"Status": "running" if code is None else "exited", "ExitCode": code or 0}
+
+    def die(self, container: str, exit_code: int, *, oom: bool = False) -> None:
+        """End a container as its own process would."""
+        self.containers[container]["State"] = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": oom}
+        self._events.put_nowait(Event("die", container))
+
+    async def stop(self, container: str, grace_s: int) -> None:
+        self._enter("stop", container)
+        if container in self.containers:
+            self.containers[container]["State"] = {"Status": "exited", "ExitCode": 0}
+
+    async def remove(self, container: str) -> None:
+        self._enter("remove", container)
+        self.containers.pop(container, None)
+
+    async def logs(self, container: str, lines: int) -> tuple[str, ...]:
+        self._enter("logs", container)
+        revision = self._get(container)["Config"]["Labels"][names.REVISION]
+        return self.output.get(revision, ())[-lines:]
+
+    async def run(self, container: str, command: tuple[str, ...]) -> int:
+        self._enter("run", container)
+        return self.exit_code
+
+    async def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    def cut_events(self) -> None:
+        """End the stream of events, as a restarting engine does."""
+        self._events.put_nowait(None)
+
+    def clones(self, state: str | None = None) -> list[str]:
+        """Give the ids of instances' containers in this state."""
+        return [
+            key
+            for key, each in self.containers.items()
+            if each["Config"]["Labels"].get(names.ROLE) == names.ROLE_INSTANCE
+            and state in (None, each["State"]["Status"])
+        ]
+
+
+class FakeGateway:
+    """A gateway that keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.current = 0
+        self.sent: list[GatewaySnapshot] = []
+        self.flying: dict[str, int] = {}
+        self.away = False
+
+    def _enter(self) -> None:
+        if self.away:
+            raise HostError("ask the gateway: connection refused")
+
+    async def generation(self) -> int:
+        self._enter()
+        return self.current
+
+    async def put(self, snapshot: GatewaySnapshot) -> bool:
+        self._enter()
+        if snapshot.generation <= self.current:
+            return False
+        self.current = snapshot.generation
+        self.sent.append(snapshot)
+        return True
+
+    async def in_flight(self, address: str) -> int:
+        self._enter()
+        return self.flying.get(address, 0)
+
+    @property
+    def last(self) -> GatewaySnapshot:
+        return self.sent[-1]
+
+    def addresses(self, key: str) -> tuple[str, ...]:
+        """Give the endpoints that the gateway has for a revision."""
+        return self.last.endpoints[key].addresses
+
+
+class FakeAttempts:
+    """Probes that pass unless their container's answer says otherwise."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, str | None] = {}
+        self.default: str | None = ""
+        self.seen: list[tuple[Probe, Target]] = []
+
+    async def attempt(self, probe: Probe, target: Target) -> str | None:
+        self.seen.append((probe, target))
+        return self.answers.get(target.container, self.default)
+
+
+def template_spec(container: str = "app", **changes: Any) -> TemplateSpec:
+    """Describe the template of an ingress container, or with `revision=None` of a sidecar."""
+    service = changes.pop("service", "hello")
+    fields = {"revision": RevisionSpec(service=service, port=8080, containers=("app",), termination_grace_s=3)}
+    return TemplateSpec(container=container, pids_limit=64, **{**fields, **changes})
+
+
+def template_config(revision: str, spec: TemplateSpec, *, service: str = "hello", tenant: str = "default") -> Json:
+    """Describe a template to the engine as a component would."""
+    labels = {
+        names.STACK: STACK,
+        names.TENANT: tenant,
+        names.SERVICE: service,
+        names.REVISION: revision,
+        names.ROLE: names.ROLE_TEMPLATE,
+        names.SPEC: encode(spec),
+    }
+    config = {"Labels": labels, "Env": ["TOKEN=secret"], "Image": "sha256:abc"}
+    return {**config, "HostConfig": {"Memory": 64}, "NetworkingConfig": {"EndpointsConfig": {NETWORK: {}}}}
+
+
+class World:
+    """An orchestrator with everything around it faked, driven pass by pass."""
+
+    def __init__(self, directory: Path, engine: FakeEngine | None = None, gateway: FakeGateway | None = None) -> None:
+        self.engine = engine or FakeEngine()
+        self.gateway = gateway or FakeGateway()
+        self.clock = FakeClock()
+        self.journal = ListJournal()
+        self.attempts = FakeAttempts()
+        wake = asyncio.Event()
+        timing = Timing(self.clock, self.clock.sleep)
+        tools = Tools(
+            stack=STACK,
+            engine=self.engine,
+            inventory=Inventory(self.engine, STACK, self.journal),
+            addresses=AddressBook(directory / "addresses.json", self.clock),
+            gateway=self.gateway,
+            failures=FailureLog(),
+            journal=self.journal,
+            sleep=self.clock.sleep,
+        )
+        self.parts = Parts(
+            tools=tools,
+            store=DesiredStore(directory, self.journal),
+            prober=Prober(self.attempts, timing, wake.set),
+            publisher=Publisher(self.gateway, self.journal),
+            timing=timing,
+            wake=wake,
+            boot_ms=0x100,
+        )
+        self.orchestrator = Orchestrator(self.parts)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> World:
+        self._task = asyncio.create_task(self.orchestrator.run())
+        await quiet()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self.orchestrator.close()
+
+    def add_template(self, revision: str = "hello-1", spec: TemplateSpec | None = None, **identity: str) -> str:
+        """Put a template there, as `pulumi up` does before it asks for the rollout."""
+        spec = spec or template_spec()
+        return self.engine.add(f"{revision}.{spec.container}.template", template_config(revision, spec, **identity))
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass in small steps, with a look at the world after each: the real loop waits on real time."""
+        for _ in range(max(1, round(seconds / 0.25))):
+            await self.clock.advance(min(seconds, 0.25))
+            self.parts.wake.set()
+            await quiet()

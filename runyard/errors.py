@@ -74,6 +74,10 @@ class RolloutError(RunyardError):
     """A revision that did not become ready in time; traffic was left where it was."""
 
 
+class ToolchainError(RunyardError):
+    """A tool, package, image or file that the machine lacks and that could not be brought or made."""
+
+
 class LockError(RunyardError):
     """The stack's lock is held, or it cannot be told whether its holder still lives."""
 

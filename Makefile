@@ -1,0 +1,43 @@
+# Runyard's commands. `make up` and `make test` bring what this machine lacks (toolchain/); nothing needs to be first.
+MANIFESTS ?= manifests/hello.yaml
+STACK ?= dev
+BOOTSTRAP = toolchain/bootstrap
+PYTHON = .venv/bin/python
+CODE = runyard components services stacks toolchain tests
+
+.PHONY: up down preview verify check test bench fidelity lock
+
+up:
+	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS)
+
+preview:
+	@$(BOOTSTRAP) preview --stack $(STACK) --manifests $(MANIFESTS)
+
+down:
+	@$(BOOTSTRAP) down --stack $(STACK)
+
+verify:
+	@$(BOOTSTRAP) run -- .venv/bin/runyard verify $(MANIFESTS)
+
+# Formatting, lint, strict types and unit tests: no engine, under a minute.
+check:
+	@$(BOOTSTRAP) environment
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report=term tests/unit tests/preview
+
+# Everything: the checks, then what needs the engine, which the toolchain starts.
+test: check
+	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m "engine" tests
+	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e
+
+bench:
+	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.bench
+
+fidelity:
+	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.bench.fidelity
+
+lock:
+	@$(BOOTSTRAP) environment
+	@$(BOOTSTRAP) lock

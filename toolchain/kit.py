@@ -1,0 +1,122 @@
+"""Kit: everything a machine needs, joined: the engine, Pulumi, the environment, the state and the images."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runyard.errors import ToolchainError, UsageError
+from toolchain import cache, pins
+from toolchain.base import BaseImage
+from toolchain.engine import Engine
+from toolchain.environment import Environment
+from toolchain.gobuild import Go
+from toolchain.lock import LockKeeper
+from toolchain.plugin import PluginInstaller
+from toolchain.pulumi import Installer, Pulumi
+from toolchain.state import State
+from toolchain.step import Steps
+from toolchain.update import PROJECT, Update
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+# What a shell needs to run plain `pulumi` as `make up` does.
+EXPORTED = (
+    "PATH",
+    "DOCKER_HOST",
+    "PULUMI_HOME",
+    "PULUMI_BACKEND_URL",
+    "PULUMI_CONFIG_PASSPHRASE_FILE",
+    "PULUMI_SKIP_UPDATE_CHECK",
+)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What `Kit.bring` found or brought; `environment` makes any command use exactly that."""
+
+    pulumi: Pulumi
+    environment: Mapping[str, str]
+
+
+class Kit:
+    """The toolchain of one checkout on one machine."""
+
+    def __init__(self, variables: Mapping[str, str], checkout: Path = CHECKOUT) -> None:
+        self.checkout = checkout
+        self.variables = variables
+        self.pins = pins.load()
+        self.store = cache.Cache(cache.locate(variables))
+        self.steps = Steps(self.store.logs)
+        self.go = Go(self.steps, self.store, variables, self.pins.go_minimum, self.pins.go_version)
+        self.environment = Environment(self.steps, checkout, variables)
+
+    def bring_environment(self) -> None:
+        """Bring the virtual environment alone: all that `make check` needs."""
+        with self.store.held(self._say_waiting):
+            self.environment.bring()
+
+    def bring(self) -> Tools:
+        """Bring everything; what is there already costs a look."""
+        with self.store.held(self._say_waiting):
+            self.store.sweep()
+            self.environment.bring()
+            engine = Engine(self.steps, self.variables, self.store.root / "engine").bring()
+            installer = Installer(self.steps, self.store, self.variables, self.pins, self.go)
+            pulumi = installer.bring()
+            PluginInstaller(self.steps, self.store, self.variables, self.pins, self.go).bring(pulumi)
+            variables = {**pulumi.environment(self.variables), "DOCKER_HOST": engine}
+            variables |= State(self.steps, self.checkout, self.variables).bring()
+            variables["PATH"] = f"{self.environment.directory / 'bin'}:{variables['PATH']}"
+            # In the environment just made: reading the catalog takes its YAML library.
+            self._build_images(variables)
+        self._write_exports(variables)
+        return Tools(pulumi, variables)
+
+    def bring_images(self) -> None:
+        """Build the images that the engine lacks; runs inside the environment, with the cache already held."""
+        # Here, because it needs the environment and the rest must not.
+        from toolchain.images import ImageBuilder
+
+        base = BaseImage(self.steps, self.store, self.variables, self.pins)
+        ImageBuilder(
+            self.steps, self.store, self.variables, self.checkout, self.environment.python, self.go, base
+        ).bring()
+
+    def run(self, command: Sequence[str]) -> int:
+        """Bring everything and run a command with it; return its exit code."""
+        if not command:
+            raise UsageError("run: must be followed by a command: toolchain/bootstrap run -- COMMAND")
+        tools = self.bring()
+        sys.stdout.flush()
+        try:
+            os.execvpe(command[0], list(command), dict(tools.environment))  # noqa: S606  a fixed list, no shell
+        except OSError as error:
+            raise UsageError(f"run {command[0]}: {error.strerror}") from None
+
+    def update(self, tools: Tools, stack: str) -> Update:
+        """Return Pulumi's verbs on a stack that exists and that no dead update holds."""
+        State(self.steps, self.checkout, self.variables).select(tools.pulumi.command, stack, tools.environment)
+        LockKeeper(self.steps).release_stale(tools.environment["PULUMI_BACKEND_URL"], PROJECT, stack)
+        return Update(self.steps, self.checkout, tools.pulumi, stack, tools.environment)
+
+    def _build_images(self, variables: Mapping[str, str]) -> None:
+        command: list[str | Path] = [self.environment.python, "-m", "toolchain", "images"]
+        ended = subprocess.run(command, cwd=self.checkout, env=dict(variables), check=False).returncode
+        if ended != 0:
+            raise ToolchainError("images: not all could be built; the reason is above")
+
+    def _write_exports(self, variables: Mapping[str, str]) -> None:
+        lines = [f"export {name}={shlex.quote(variables[name])}" for name in EXPORTED if name in variables]
+        file = self.checkout / ".runyard" / "env"
+        file.parent.mkdir(exist_ok=True)
+        draft = file.with_name("env.new")
+        draft.write_text("# Source this to run plain `pulumi` on what `make up` made.\n" + "\n".join(lines) + "\n")
+        draft.rename(file)
+
+    def _say_waiting(self) -> None:
+        self.steps.say("toolchain", f"another run is busy with {self.store.root}: waiting for it")

@@ -1,0 +1,40 @@
+"""Requirements: the lock files with hashes, written by uv from pyproject.toml, naming no package index."""
+
+from __future__ import annotations
+
+import tempfile
+import tomllib
+from pathlib import Path
+
+from toolchain.environment import LOCK
+from toolchain.step import Steps
+
+# The oldest Python that is served, and the one in the images (Debian 12's).
+PYTHON = "3.11"
+ORCHESTRATOR_LOCK = Path("services", "orchestrator", "requirements.txt")
+OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet", "-p", PYTHON)
+
+
+def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
+    """Write the environment's lock file, and the orchestrator's with the same versions."""
+    compile_command: list[str | Path] = [python, "-m", "uv", "pip", "compile", *OPTIONS]
+    with steps.step("lock", f"write {LOCK}"):
+        steps.run(
+            "lock",
+            [*compile_command, "pyproject.toml", "--all-extras", "--universal", "--upgrade", "-o", LOCK],
+            directory=checkout,
+        )
+    extras = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    with steps.step("lock", f"write {ORCHESTRATOR_LOCK}"), tempfile.TemporaryDirectory() as directory:
+        # The extra alone: the project's own dependencies are the CLI's, and no part of the image.
+        wanted = Path(directory, "orchestrator.in")
+        wanted.write_text("\n".join(extras["orchestrator"]) + "\n")
+        steps.run(
+            "lock",
+            [
+                *(*compile_command, wanted, "--constraint", LOCK, "--upgrade"),
+                # No markers in it: pip would judge them by the host's Python, not by the image's.
+                *("--python-platform", "linux", "-o", ORCHESTRATOR_LOCK),
+            ],
+            directory=checkout,
+        )

@@ -168,4 +168,6 @@ def _check_listener(name: str, listener: Listener) -> None:
     except (ValueError, AttributeError):
         fits = False
     if not fits:
-        raise UsageError(f"gateway: {name}.address: must be address:port such as 127.0.0.1:3000, got {listener.address!r}")
+        raise UsageError(
+            f"gateway: {name}.address: must be address:port such as 127.0.0.1:3000, got {listener.address!r}"
+        )

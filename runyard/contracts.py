@@ -1,9 +1,10 @@
 """Messages between Runyard's parts, versioned.
 
 They are the labels on templates, the requests to the orchestrator, its status, and the snapshot that it pushes
-to the gateway. Every message is a frozen dataclass; `encode` gives canonical JSON (sorted keys, no spaces) and
-`decode` gives the message back or raises `ContractError` naming the field. A field with a default may be absent, so a newer
-reader understands an older writer; an unknown field is refused, so an older reader never guesses.
+to the gateway. Every message is a frozen dataclass; `encode` gives
+canonical JSON (sorted keys, no spaces) and `decode` gives the message back or raises `ContractError` naming the
+field. A field with a default may be absent, so a newer reader understands an older writer; an unknown field is
+refused, so an older reader never guesses.
 """
 
 from __future__ import annotations
@@ -17,11 +18,30 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from runyard.errors import ContractError
-from runyard.manifest.model import Ingress, Probe
 
 VERSION = 1
 
 Message = TypeVar("Message")
+
+ProbeKind = Literal["http", "tcp", "grpc", "exec"]
+Ingress = Literal["all", "internal", "internal-and-cloud-load-balancing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A health check; `port` is None for exec, `path` and `headers` are for http, `service` for grpc."""
+
+    kind: ProbeKind
+    port: int | None = None
+    path: str = "/"
+    headers: tuple[tuple[str, str], ...] = ()
+    service: str = ""
+    command: tuple[str, ...] = ()
+    initial_delay_s: int = 0
+    period_s: int = 10
+    timeout_s: int = 1
+    failure_threshold: int = 3
+    success_threshold: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +196,7 @@ def decode(kind: type[Message], text: str | bytes) -> Message:
         value = json.loads(text)
     except ValueError as error:
         raise ContractError(f"decode {kind.__name__}: not JSON: {error}") from None
-    message = _build(kind, value, kind.__name__)
+    message: Message = _build(kind, value, kind.__name__)
     version = getattr(message, "version", VERSION)
     if version != VERSION:
         raise ContractError(f"decode {kind.__name__}: version: must be {VERSION}, got {version}")
@@ -244,7 +264,10 @@ __all__ = [
     "GatewayEndpoints",
     "GatewayService",
     "GatewaySnapshot",
+    "Ingress",
     "OrchestratorStatus",
+    "Probe",
+    "ProbeKind",
     "RevisionSpec",
     "RevisionStatus",
     "RolloutRequest",

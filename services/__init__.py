@@ -1,0 +1,1 @@
+"""Services that the platform itself runs, one folder each."""

@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-ProbeKind = Literal["http", "tcp", "grpc", "exec"]
+# Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
+from runyard.contracts import Ingress as Ingress
+from runyard.contracts import Probe as Probe
+from runyard.contracts import ProbeKind as ProbeKind
+
 Egress = Literal["all", "none"]
-Ingress = Literal["all", "internal", "internal-and-cloud-load-balancing"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,23 +29,6 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A health check; `port` is None for exec, `path` and `headers` are for http, `service` for grpc."""
-
-    kind: ProbeKind
-    port: int | None = None
-    path: str = "/"
-    headers: tuple[tuple[str, str], ...] = ()
-    service: str = ""
-    command: tuple[str, ...] = ()
-    initial_delay_s: int = 0
-    period_s: int = 10
-    timeout_s: int = 1
-    failure_threshold: int = 3
-    success_threshold: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,14 @@ class Orchestrator:
         self._reconciler.set_deleted(key)
         self._reconciler.wake(listing=True)
         allowed = REMOVAL_MARGIN_S + 2 * max((each.grace_s for each in self._instances_of(key)), default=0)
-        asked = self._parts.timing.clock()
-        try:
-            async with asyncio.timeout(allowed), self._passes:
-                await self._passes.wait_for(lambda: self._reconciler.listed_at >= asked and not self._remains(key))
-        except TimeoutError:
+        if not await self._parts.timing.within(allowed, self._gone(key)):
             left = ", ".join(each.id for each in self._instances_of(key))
-            raise DeadlineError(f"remove service {key}: still there after {allowed:.0f} s: {left}") from None
+            raise DeadlineError(f"remove service {key}: still there after {allowed:.0f} s: {left}")
+
+    async def _gone(self, key: str) -> None:
+        asked = self._parts.timing.clock()
+        async with self._passes:
+            await self._passes.wait_for(lambda: self._reconciler.listed_at >= asked and not self._remains(key))
 
     def status(self) -> OrchestratorStatus:
         """Describe everything as it is now."""

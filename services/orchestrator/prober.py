@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from runyard.contracts import TemplateSpec
-from runyard.contracts import Probe
-from services.orchestrator.probes import DEFAULT_STARTUP, Target, describe
+from runyard.contracts import Probe, TemplateSpec
+from services.orchestrator.probes import DEFAULT_STARTUP, Target
 from services.orchestrator.state import UNKNOWN, Health, Instance, Revision
+from services.orchestrator.timing import Timing
 
 # Every 10 ms for the first second: an instance that listens after 40 ms serves after 50. Then twice as long each
 # time, up to the probe's period, so that a slow starter costs nothing.
@@ -21,8 +21,6 @@ GROWTH = 2.0
 # An engine that is away is asked again after this; meanwhile nothing is known, so nothing changes.
 UNTRIED_S = 1.0
 
-Sleep = Callable[[float], Awaitable[object]]
-
 
 class Attempts(Protocol):
     """Something that tries a probe once."""
@@ -30,14 +28,6 @@ class Attempts(Protocol):
     async def attempt(self, probe: Probe, target: Target) -> str | None:
         """Try once: empty if it passed, else what was seen; None if it could not be tried."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """The clock and the way to wait, so that tests need neither."""
-
-    clock: Callable[[], float]
-    sleep: Sleep
 
 
 class Prober:
@@ -202,6 +192,3 @@ def _spec_of(revision: Revision | None, container: str) -> TemplateSpec | None:
     if revision is None:
         return None
     return next((each.spec for each in revision.templates if each.spec.container == container), None)
-
-
-__all__ = ["DEFAULT_STARTUP", "Prober", "Timing", "describe", "next_pause"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from runyard.errors import HostError, HostUnreachable
 from runyard.contracts import Probe
+from runyard.errors import HostError, HostUnreachable
 from services.orchestrator.engine import Engine
 from services.orchestrator.grpc_health import check_grpc
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 from runyard.contracts import GatewaySnapshot
 from runyard.errors import HostError
 from services.orchestrator.gateway import Gateway
 from services.orchestrator.journal import Journal
+from services.orchestrator.timing import Timing
 
 # How often the gateway is asked whether it still has what it was sent: a restarted one is whole again within this.
 CHECK_S = 1.0
@@ -20,10 +20,10 @@ RETRY_S = 0.1
 class Publisher:
     """Sends snapshots one at a time; those offered meanwhile melt into the newest."""
 
-    def __init__(self, gateway: Gateway, journal: Journal, confirmed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, gateway: Gateway, journal: Journal, timing: Timing) -> None:
         self._gateway = gateway
         self._journal = journal
-        self._on_confirmed = confirmed
+        self._timing = timing
         self._offered: GatewaySnapshot | None = None
         self._version = 0
         self._confirmed_version = 0
@@ -52,12 +52,11 @@ class Publisher:
 
     async def wait(self, version: int, timeout_s: float) -> bool:
         """Wait until the gateway has this version or a newer one; False when the time ran out."""
-        try:
-            async with asyncio.timeout(timeout_s), self._confirmed:
-                await self._confirmed.wait_for(lambda: self._confirmed_version >= version)
-        except TimeoutError:
-            return False
-        return True
+        return await self._timing.within(timeout_s, self._reached(version))
+
+    async def _reached(self, version: int) -> None:
+        async with self._confirmed:
+            await self._confirmed.wait_for(lambda: self._confirmed_version >= version)
 
     async def run(self) -> None:
         """Keep the gateway in step until cancelled."""
@@ -73,12 +72,8 @@ class Publisher:
                 if self._reachable:
                     self._reachable = False
                     self._journal.write("gateway lost", level="error", error=str(error))
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                # Nothing new was offered: look whether the gateway still has what it was sent.
-                continue
+            # If nothing new is offered: look whether the gateway still has what it was sent.
+            await self._timing.within(pause, self._wake.wait())
 
     async def _converge(self) -> None:
         self._wake.clear()
@@ -99,6 +94,5 @@ class Publisher:
         async with self._confirmed:
             self._confirmed_version = version
             self._confirmed.notify_all()
-        self._on_confirmed()
         if self._version != version:
             self._wake.set()

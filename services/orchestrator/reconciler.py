@@ -13,10 +13,11 @@ from services.orchestrator.decision import Decision, decide, desired_count, note
 from services.orchestrator.desired import DesiredStore
 from services.orchestrator.journal import Journal
 from services.orchestrator.operations import Operations, Tools
-from services.orchestrator.prober import Prober, Timing
+from services.orchestrator.prober import Prober
 from services.orchestrator.publisher import Publisher
 from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot
 from services.orchestrator.state import Action, CreateInstance, Instance, Memory, Observation, Revision
+from services.orchestrator.timing import Timing
 
 # Events are only a wake-up and can be lost; this bounds how long anything can go unseen.
 RESYNC_S = 5.0
@@ -119,12 +120,9 @@ class Reconciler:
 
     async def publish(self, timeout_s: float) -> bool:
         """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""
+        # Before the first probes a snapshot would take every endpoint away.
         if not self.settled:
-            # Before the first probes a snapshot would take every endpoint away.
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._settled.wait()
-            except TimeoutError:
+            if not await self._parts.timing.within(timeout_s, self._settled.wait()):
                 return False
         return await self._parts.publisher.wait(self._offer(), timeout_s)
 
@@ -134,12 +132,7 @@ class Reconciler:
         """Reconcile until cancelled."""
         while True:
             pause = await self.step()
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                # Time itself was the reason to look again.
-                continue
+            await self._parts.timing.within(pause, self._wake.wait())
 
     async def step(self) -> float:
         """Do one pass and give the seconds until the next is due."""

@@ -21,11 +21,12 @@ from services.orchestrator.journal import Journal
 from services.orchestrator.lease import Lease
 from services.orchestrator.operations import Tools
 from services.orchestrator.orchestrator import Orchestrator
-from services.orchestrator.prober import Prober, Timing
+from services.orchestrator.prober import Prober
 from services.orchestrator.probes import ProbeRunner
 from services.orchestrator.publisher import Publisher
 from services.orchestrator.reconciler import Parts
 from services.orchestrator.settings import Settings
+from services.orchestrator.timing import Timing
 
 # Docker kills what does not stop in ten seconds; a rollout that is cut off here is simply asked for again.
 SHUTDOWN_S = 1.0
@@ -73,7 +74,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> Orche
         tools=tools,
         store=DesiredStore(settings.directory, journal),
         prober=prober,
-        publisher=Publisher(gateway, journal),
+        publisher=Publisher(gateway, journal, timing),
         timing=timing,
         wake=wake,
         boot_ms=int(time.time() * 1000),

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import pulumi
 import pytest
 from pulumi.runtime import mocks, rpc
+from pulumi.runtime.stack import run_pulumi_func
 
 from components.platform import build
 from runyard.plan import Plan
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Pulumi's SDK makes an event loop in each of its threads and closes none of them.
+    config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @dataclass
@@ -66,11 +71,11 @@ class Preview:
 
     def __init__(self, plan: Plan, secrets: dict[str, dict[str, str]] | None = None) -> None:
         monitor = RecordingMonitor()
-        mocks.set_mocks(monitor.mocks, project="runyard", stack=plan.stack, preview=False, monitor=monitor)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
+        mocks.set_mocks(monitor.mocks, project="runyard", stack=plan.stack, preview=False, monitor=monitor)
         try:
-            loop.run_until_complete(pulumi.runtime.run_pulumi_func(lambda: build(plan, secrets or {})))
+            loop.run_until_complete(run_pulumi_func(lambda: build(plan, secrets or {})))
         finally:
             loop.close()
         self.all = [each for each in monitor.registered.values() if each.type != "pulumi:pulumi:Stack"]

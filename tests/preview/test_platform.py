@@ -120,7 +120,7 @@ def test_only_the_orchestrator_has_the_engine_socket(preview):
 
 
 def test_gateway_listens_where_the_platform_says(preview):
-    platform = Platform(gateway=Gateway(address="0.0.0.0", port=8088))  # noqa: S104
+    platform = Platform(gateway=Gateway(address="0.0.0.0", port=8088))
     (upload,) = preview(planned(platform=platform)).named("gateway.container").inputs["uploads"]
     assert "0.0.0.0:8088" in upload["content"]
 

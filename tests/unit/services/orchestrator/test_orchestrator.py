@@ -1,0 +1,424 @@
+"""The orchestrator as its callers see it, on an engine, a gateway and a clock that are in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.contracts import RevisionSpec, RolloutRequest, RouteRequest, TrafficShare
+from runyard.errors import Conflict, DeadlineError, HostUnreachable, NotFound, UsageError
+from runyard.manifest.model import Probe
+from services.orchestrator.engine import Refused
+from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
+
+from .world import STACK, World, quiet, template_spec
+
+KEY = "default/hello-1"
+PORTLESS = "startup probe tcp :8080: connection refused"
+
+
+def rollout(*shares: tuple[str, int], deadline_s: int = 20, **fields: Any) -> RolloutRequest:
+    traffic = tuple(TrafficShare(name, percent) for name, percent in shares or (("hello-1", 100),))
+    return RolloutRequest("default", "hello", traffic, deadline_s, **fields)
+
+
+def in_world(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
+    """Run a test inside a running world."""
+
+    def run(tmp_path: Path) -> None:
+        async def whole() -> None:
+            async with World(tmp_path) as world:
+                await test(world)
+
+        asyncio.run(whole())
+
+    run.__name__ = test.__name__
+    return run
+
+
+async def served(world: World, *revisions: str) -> None:
+    """Bring revisions to serving."""
+    names = revisions or ("hello-1",)
+    for name in names:
+        world.add_template(name)
+    shares = [(name, 100 if index == 0 else 0) for index, name in enumerate(names)]
+    await asyncio.wait_for(world.orchestrator.roll_out(rollout(*shares)), 5)
+
+
+async def failing(world: World, work: Coroutine[Any, Any, None], seconds: float = 10) -> BaseException:
+    """Let time pass until the work fails, and give its error."""
+    task = asyncio.create_task(work)
+    for _ in range(int(seconds * 2)):
+        await quiet()
+        if task.done():
+            break
+        await world.pass_time(0.5)
+    error = task.exception() if task.done() else None
+    task.cancel()
+    assert error is not None
+    return error
+
+
+@in_world
+async def test_rollout_answers_when_the_gateway_has_the_traffic(world: World) -> None:
+    await served(world)
+    assert world.gateway.addresses(KEY) == ("10.130.0.2:8080",)
+    assert world.gateway.last.services["default/hello"].traffic == (TrafficShare("hello-1", 100),)
+
+
+@in_world
+async def test_caller_address_reaches_the_gateway_before_the_instance_starts(world: World) -> None:
+    await served(world)
+    known = next(each for each in world.gateway.sent if each.callers)
+    assert known.callers == {"10.130.0.2": "default/hello"}
+    assert known.endpoints[KEY].addresses == ()
+
+
+@in_world
+async def test_killed_instance_leaves_the_endpoints_and_is_replaced_at_once(world: World) -> None:
+    await served(world)
+    world.engine.die(world.engine.clones()[0], 137)
+    await quiet()
+    assert world.gateway.addresses(KEY) == ("10.130.0.3:8080",)
+    assert any(each.endpoints[KEY].addresses == () for each in world.gateway.sent[-4:])
+    assert len(world.engine.clones()) == 1
+
+
+@in_world
+async def test_lost_event_is_made_up_for_by_the_next_listing(world: World) -> None:
+    await served(world)
+    dead = world.engine.clones()[0]
+    world.engine.containers[dead]["State"] = {"Status": "exited", "ExitCode": 1}
+    await world.pass_time(6)
+    assert world.engine.clones("running") != [dead]
+    assert world.gateway.addresses(KEY) == ("10.130.0.3:8080",)
+
+
+@in_world
+async def test_traffic_moves_only_when_the_new_revision_is_ready_and_the_old_one_is_drained(world: World) -> None:
+    await served(world)
+    world.add_template("hello-2")
+    world.attempts.default = PORTLESS
+    task = asyncio.create_task(world.orchestrator.roll_out(rollout(("hello-2", 100))))
+    await world.pass_time(3)
+    assert world.gateway.last.services["default/hello"].traffic[0].revision == "hello-1"
+    world.attempts.default = ""
+    await world.pass_time(2)
+    await asyncio.wait_for(task, 5)
+    assert world.gateway.last.services["default/hello"].traffic[0].revision == "hello-2"
+    await world.pass_time(3)
+    assert [world.engine.containers[each]["Name"] for each in world.engine.clones()] == [
+        f"/runyard.{STACK}.default.hello-2.app.102"
+    ]
+
+
+@in_world
+async def test_drained_instance_is_stopped_only_when_nothing_is_in_flight(world: World) -> None:
+    await served(world)
+    world.gateway.flying["10.130.0.2"] = 1
+    await served(world, "hello-2")
+    await world.pass_time(3)
+    assert ("stop", world.engine.clones()[0]) not in world.engine.calls
+    world.gateway.flying.clear()
+    await world.pass_time(0.5)
+    assert len(world.engine.clones()) == 1
+
+
+@in_world
+async def test_request_that_never_ends_holds_a_drain_no_longer_than_the_grace(world: World) -> None:
+    await served(world)
+    world.gateway.flying["10.130.0.2"] = 1
+    await served(world, "hello-2")
+    await world.pass_time(2 + 3 + 1)
+    assert len(world.engine.clones()) == 1
+
+
+@in_world
+async def test_revisions_with_a_tag_and_no_share_are_kept_too(world: World) -> None:
+    await served(world, "hello-1", "hello-2")
+    assert len(world.engine.clones("running")) == 2
+
+
+@in_world
+async def test_revision_gets_its_least_number_of_instances(world: World) -> None:
+    spec = replace(RevisionSpec("hello", 8080, ("app",)), min_instances=3)
+    world.add_template(spec=template_spec(revision=spec))
+    await asyncio.wait_for(world.orchestrator.roll_out(rollout()), 5)
+    assert len(world.gateway.addresses(KEY)) == 3
+
+
+@in_world
+async def test_crashing_revision_fails_early_with_its_log_and_the_old_one_serves_on(world: World) -> None:
+    await served(world)
+    world.add_template("hello-2")
+    world.engine.exits_at_once["hello-2"] = 3
+    world.engine.output["hello-2"] = ("boom",)
+    error = await failing(world, world.orchestrator.roll_out(rollout(("hello-2", 100))))
+    assert str(error) == "rollout default/hello: revision hello-2: container app: exited with code 3 (3 times)"
+    assert isinstance(error, RolloutFailed)
+    assert error.logs == ("boom",)
+    assert world.gateway.last.services["default/hello"].traffic[0].revision == "hello-1"
+    await world.pass_time(3)
+    assert world.gateway.addresses(KEY) == ("10.130.0.2:8080",)
+    assert len(world.engine.clones()) == 1
+
+
+@in_world
+async def test_port_that_nobody_listens_on_fails_at_the_deadline_with_the_log(world: World) -> None:
+    world.add_template()
+    world.attempts.default = "tcp :8080: connection refused"
+    world.engine.output["hello-1"] = ("starting",)
+    error = await failing(world, world.orchestrator.roll_out(rollout(deadline_s=5)))
+    assert str(error) == f"rollout default/hello: revision hello-1: not ready in 5 s: {PORTLESS}"
+    assert isinstance(error, RolloutFailed)
+    assert error.logs == ("starting",)
+    await world.pass_time(4)
+    assert world.engine.clones() == []
+
+
+@in_world
+async def test_startup_probe_that_gave_up_fails_the_rollout_at_once(world: World) -> None:
+    probe = Probe(kind="tcp", period_s=1, failure_threshold=2)
+    world.add_template(spec=template_spec(startup_probe=probe))
+    world.attempts.default = "tcp :8080: connection refused"
+    error = await failing(world, world.orchestrator.roll_out(rollout(deadline_s=600)), 6)
+    assert str(error) == f"rollout default/hello: revision hello-1: container app: {PORTLESS}, for 2 s"
+
+
+@pytest.mark.parametrize(
+    "cause", [NotFound("create container x: no such image"), Refused("start container x: exec: not found")]
+)
+def test_engine_refusal_that_no_retry_can_heal_fails_at_once(tmp_path: Path, cause: Exception) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            world.add_template()
+            world.engine.errors["create"] = cause  # type: ignore[assignment]
+            error = await failing(world, world.orchestrator.roll_out(rollout(deadline_s=600)), 1)
+            assert str(error) == f"rollout default/hello: revision hello-1: {cause}"
+
+    asyncio.run(whole())
+
+
+@in_world
+async def test_address_taken_by_a_stranger_is_tried_again_with_the_next_one(world: World) -> None:
+    world.add_template()
+    world.engine.errors["start"] = Conflict("start container x: Address already in use")
+    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    await quiet()
+    world.engine.errors.clear()
+    await world.pass_time(2)
+    await asyncio.wait_for(task, 5)
+    assert world.gateway.addresses(KEY) != ("10.130.0.2:8080",)
+    assert len(world.engine.clones()) == 1
+
+
+@in_world
+async def test_missing_template_fails_as_soon_as_docker_was_listed(world: World) -> None:
+    error = await failing(world, world.orchestrator.roll_out(rollout()), 1)
+    assert str(error) == "rollout default/hello: revision hello-1: has no template on this host"
+
+
+@in_world
+async def test_newer_rollout_supersedes_the_one_under_way(world: World) -> None:
+    world.add_template("hello-1")
+    world.add_template("hello-2")
+    world.attempts.default = PORTLESS
+    first = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    await quiet()
+    world.attempts.default = ""
+    await asyncio.wait_for(world.orchestrator.roll_out(rollout(("hello-2", 100))), 5)
+    with pytest.raises(RolloutSuperseded) as caught:
+        await first
+    assert str(caught.value) == "rollout default/hello: superseded by a newer request"
+    assert world.gateway.last.services["default/hello"].traffic[0].revision == "hello-2"
+
+
+@in_world
+async def test_rollout_whose_client_went_away_leaves_nothing_behind(world: World) -> None:
+    world.add_template()
+    world.attempts.default = PORTLESS
+    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    await quiet()
+    assert len(world.engine.clones("running")) == 1
+    task.cancel()
+    await world.pass_time(4)
+    assert world.engine.clones() == []
+    assert world.parts.store.rollouts == {}
+
+
+@in_world
+async def test_delete_takes_traffic_away_and_returns_when_no_instance_is_left(world: World) -> None:
+    await served(world)
+    await asyncio.wait_for(world.orchestrator.delete_service("default", "hello"), 5)
+    assert world.engine.clones() == []
+    assert world.gateway.last.services == {}
+    # Again, as a destroy that was cut short does.
+    await asyncio.wait_for(world.orchestrator.delete_service("default", "hello"), 5)
+
+
+@in_world
+async def test_route_reaches_the_gateway_and_goes_again(world: World) -> None:
+    await world.orchestrator.put_route(RouteRequest("default", "hello", ("hello.localhost",), ("cart",)))
+    assert world.gateway.last.hosts == {"hello.localhost": "default/hello"}
+    assert world.gateway.last.services["default/hello"].uses == ("cart",)
+    await world.orchestrator.delete_route("default", "hello")
+    assert world.gateway.last.hosts == {}
+
+
+@in_world
+async def test_engine_that_does_not_answer_changes_nothing(world: World) -> None:
+    await served(world)
+    world.engine.away = True
+    world.engine.cut_events()
+    before, sent = dict(world.engine.containers), len(world.gateway.sent)
+    await world.pass_time(60)
+    assert world.engine.containers == before
+    assert len(world.gateway.sent) == sent
+    assert not world.orchestrator.healthy
+    assert world.journal.events().count("engine lost") == 1
+    world.engine.away = False
+    await world.pass_time(1)
+    assert world.engine.containers == before
+    assert world.orchestrator.healthy
+
+
+@in_world
+async def test_engine_lost_while_making_an_instance_is_not_the_revisions_fault(world: World) -> None:
+    world.add_template()
+    world.engine.errors["create"] = HostUnreachable("create container: no answer in the time allowed")
+    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    await world.pass_time(2)
+    assert world.parts.tools.failures.last() == {}
+    world.engine.errors.clear()
+    await world.pass_time(4)
+    await asyncio.wait_for(task, 5)
+
+
+@in_world
+async def test_gateway_that_lost_its_state_gets_it_again(world: World) -> None:
+    await served(world)
+    world.gateway.current = 0
+    world.gateway.sent.clear()
+    await world.pass_time(1)
+    assert world.gateway.addresses(KEY) == ("10.130.0.2:8080",)
+
+
+@in_world
+async def test_gateway_that_is_away_does_not_keep_instances_from_starting(world: World) -> None:
+    world.gateway.away = True
+    world.add_template()
+    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    await world.pass_time(3)
+    assert len(world.engine.clones("running")) == 1
+    world.gateway.away = False
+    await world.pass_time(1)
+    await asyncio.wait_for(task, 5)
+    assert "caller not confirmed" in world.journal.events()
+
+
+def test_restarted_orchestrator_adopts_what_runs_and_makes_nothing_new(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            await served(world)
+        calls = len(world.engine.calls)
+        async with World(tmp_path, world.engine, world.gateway) as again:
+            await quiet()
+            assert again.gateway.addresses(KEY) == ("10.130.0.2:8080",)
+            assert not {"create", "start", "stop", "remove"} & {verb for verb, _ in again.engine.calls[calls:]}
+
+    asyncio.run(whole())
+
+
+def test_restarted_orchestrator_keeps_endpoints_until_it_has_probed_them(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            await served(world)
+        world.gateway.sent.clear()
+        again = World(tmp_path, world.engine, world.gateway)
+        again.attempts.default = None  # cannot be tried yet
+        async with again:
+            await quiet()
+            assert world.gateway.sent == []
+            await again.pass_time(2.5)
+            # Whatever cannot be probed by then is not ready.
+            assert world.gateway.addresses(KEY) == ()
+
+    asyncio.run(whole())
+
+
+def test_restarted_orchestrator_clears_an_instance_whose_making_was_cut_short(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            await served(world)
+            spec = template_spec("proxy", revision=None)
+            both = replace(template_spec(), revision=RevisionSpec("hello", 8080, ("app", "proxy")))
+            world.add_template("hello-2", both)
+            world.add_template("hello-2", spec)
+            await asyncio.wait_for(world.orchestrator.roll_out(rollout(("hello-2", 100))), 5)
+        lost = next(each for each in world.engine.clones() if ".proxy." in world.engine.containers[each]["Name"])
+        del world.engine.containers[lost]
+        async with World(tmp_path, world.engine, world.gateway) as again:
+            await again.pass_time(3)
+            running = sorted(again.engine.containers[each]["Name"] for each in again.engine.clones("running"))
+            assert [name.split(".")[4] for name in running] == ["app", "proxy"]
+
+    asyncio.run(whole())
+
+
+@in_world
+async def test_container_of_another_stack_is_never_touched(world: World) -> None:
+    config = {"Labels": {"runyard.dev/stack": "other", "runyard.dev/role": "instance"}, "Image": "x"}
+    stranger = world.engine.add("stranger", config)
+    await served(world)
+    world.orchestrator.status()
+    await world.pass_time(10)
+    assert stranger in world.engine.containers
+    assert stranger not in {what for _, what in world.engine.calls}
+
+
+@in_world
+async def test_status_shows_why_a_revision_is_not_ready(world: World) -> None:
+    await served(world)
+    world.engine.output["hello-1"] = ("out of cheese",)
+    world.engine.errors["create"] = NotFound("create container x: no such image")
+    world.engine.die(world.engine.clones()[0], 1)
+    await quiet()
+    revision = world.orchestrator.status().revisions[0]
+    assert (revision.desired, revision.ready, revision.restarts) == (1, 0, 2)
+    assert revision.reason == "create container x: no such image"
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (rollout(("a", 50)), "rollout default/hello: traffic must add up to 100 percent, got 50"),
+        (rollout(("a", 150), ("b", -50)), "rollout default/hello: traffic must add up to 100 percent, got 100"),
+        (rollout(deadline_s=0), "rollout default/hello: deadline_s must be positive, got 0"),
+        (
+            RolloutRequest("default", "hello", (TrafficShare("a", 50, "t"), TrafficShare("b", 50, "t"))),
+            "rollout default/hello: a tag must name one revision, got t, t",
+        ),
+    ],
+)
+def test_traffic_that_no_gateway_can_keep_to_is_refused(tmp_path: Path, request_: RolloutRequest, message: str) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            with pytest.raises(UsageError) as caught:
+                await world.orchestrator.roll_out(request_)
+            assert str(caught.value) == message
+
+    asyncio.run(whole())
+
+
+@in_world
+async def test_instances_that_cannot_be_removed_are_named(world: World) -> None:
+    await served(world)
+    world.engine.errors["remove"] = Conflict("remove container: device busy")
+    error = await failing(world, world.orchestrator.delete_service("default", "hello"), 60)
+    assert isinstance(error, DeadlineError)
+    assert str(error) == "remove service default/hello: still there after 36 s: 101"

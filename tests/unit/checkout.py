@@ -17,8 +17,8 @@ LAYERS = (
     ("components", "policies", "services.*", "runyard.verify"),
     ("runyard.host", "runyard.gateway", "runyard.images", "runyard.secrets"),
     ("runyard.plan", "runyard.scaling", "runyard.pricing"),
-    ("runyard.contracts",),
     ("runyard.manifest",),
+    ("runyard.contracts",),
     ("toolchain",),
     ("runyard.errors", "runyard.names", "runyard.units"),
 )

@@ -16,8 +16,8 @@ from runyard.plan import Plan
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Pulumi's SDK makes an event loop in each of its threads and closes none of them.
-    config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
+    # Pulumi's SDK makes an event loop and a channel in each of its threads and closes none of them.
+    config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
 
 
 @dataclass

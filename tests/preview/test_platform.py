@@ -127,7 +127,7 @@ def test_gateway_listens_where_the_platform_says(preview):
 
 def test_route_and_rollout_show_the_requests_field_by_field(preview):
     shown = preview(planned(service(uses=("cart",)), service(name="cart")))
-    assert [each.inputs["service"] for each in shown.of(f"{DYNAMIC}Route")] == ["cart", "hello"]
+    assert {each.inputs["service"] for each in shown.of(f"{DYNAMIC}Route")} == {"cart", "hello"}
     assert shown.named("default.hello.route").inputs["uses"] == ["cart"]
     (share,) = shown.named("default.hello.rollout").inputs["traffic"]
     assert (share["percent"], share["tag"]) == (100, "")

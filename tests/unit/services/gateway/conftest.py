@@ -1,0 +1,61 @@
+"""Fixtures of the gateway's tests: a running gateway, and instances that are killed in the end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.services.gateway.instance import Instance
+from tests.unit.services.gateway.nginx import Gateway, make_gateway
+
+MakeInstance = Callable[..., Instance]
+MakeGateway = Callable[..., Gateway]
+
+
+@pytest.fixture
+def make_instance() -> Iterator[MakeInstance]:
+    made: list[Instance] = []
+
+    def make(name: str = "one", port: int = 0) -> Instance:
+        made.append(Instance(name, port).start())
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path) -> Iterator[MakeGateway]:
+    if shutil.which("nginx") is None:
+        pytest.skip("nginx with its Lua module is not installed")
+    made: list[Gateway] = []
+
+    def start(**settings: Any) -> Gateway:
+        directory = tmp_path / f"gateway-{len(made)}"
+        directory.mkdir()
+        made.append(make_gateway(directory, **settings))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for each in made:
+        # Every test ends with this: whatever it did, no count may be left behind, and Lua has not failed.
+        if each.process is not None:
+            each.stop()
+        assert "lua entry thread aborted" not in each.errors()
+        assert "failed to run" not in each.errors()
+
+
+@pytest.fixture
+def gateway(start_gateway: MakeGateway) -> Gateway:
+    return start_gateway()
+
+
+@pytest.fixture
+def instance(make_instance: MakeInstance) -> Instance:
+    return make_instance()

@@ -1,0 +1,112 @@
+"""An instance: a small HTTP server that tells what it was sent, and waits or breaks when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+
+PATIENCE_S = 20
+
+
+class Instance:
+    """A server in a thread of its own. Paths: /wait until released, /break, /stream, /upgrade, the rest is echoed."""
+
+    def __init__(self, name: str = "one", port: int = 0) -> None:
+        self.name = name
+        self.port = port
+        self.seen: list[tuple[str, str]] = []
+        self.connections = 0
+        self.waiting = 0
+        self._loop = asyncio.new_event_loop()
+        self._gate = asyncio.Event()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def start(self) -> Instance:
+        self._thread.start()
+        self._call(self._listen())
+        return self
+
+    def release(self) -> None:
+        """Let everything that waits go on, now and later."""
+        self._loop.call_soon_threadsafe(self._gate.set)
+
+    def kill(self) -> None:
+        """Stop listening and reset every connection, as a killed process does."""
+        if self._thread.is_alive():
+            self._call(self._break_all())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(PATIENCE_S)
+            self._loop.close()
+
+    def _call(self, work: Callable[[], object] | object) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)  # type: ignore[arg-type]
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=512)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _break_all(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        self._gate.set()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        try:
+            while await self._answer(reader, writer):
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # the gateway closed the connection, or kill() did
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        method, path, _ = head[0].split(" ")
+        headers = [line.split(": ", 1) for line in head[1:] if line]
+        length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
+        body = await reader.readexactly(length)
+        self.seen.append((method, path))
+        if path.startswith("/wait"):
+            self.waiting += 1
+            await self._gate.wait()
+            self.waiting -= 1
+        if path.startswith("/break"):
+            writer.transport.abort()
+            return False
+        if path.startswith("/upgrade"):
+            return await self._upgrade(reader, writer)
+        if path.startswith("/stream"):
+            return await self._stream(writer)
+        status = path.rpartition("=")[2] if path.startswith("/status=") else "200"
+        echo = {"name": self.name, "method": method, "path": path, "headers": headers, "body": body.decode("latin-1")}
+        text = json.dumps(echo).encode()
+        extra = "X-Accel-Redirect: /elsewhere\r\n" if path == "/redirect" else ""
+        writer.write(f"HTTP/1.1 {status} Fine\r\nServer: tests\r\n{extra}Content-Length: {len(text)}\r\n\r\n".encode())
+        writer.write(b"" if method == "HEAD" else text)
+        return True
+
+    async def _upgrade(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+        while data := await reader.read(1024):
+            writer.write(data)
+            await writer.drain()
+        return False
+
+    async def _stream(self, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 200 Fine\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"6\r\nfirst\n\r\n")
+        await writer.drain()
+        await self._gate.wait()
+        writer.write(b"5\r\nlast\n\r\n0\r\n\r\n")
+        return True

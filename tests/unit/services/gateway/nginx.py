@@ -1,0 +1,224 @@
+"""The gateway as a running nginx on free ports, and the snapshots and requests that tests send it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from runyard.contracts import GatewayEndpoints, GatewayService, GatewaySnapshot, TrafficShare, encode
+from runyard.gateway import GatewayConfig, Listener, render
+
+LUA = Path(__file__).resolve().parents[4] / "services" / "gateway" / "lua"
+# Only a hang takes this long.
+PATIENCE_S = 20
+TENANT = "default"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def kind(self) -> str:
+        """The last part of a problem's type."""
+        assert self.headers["Content-Type"] == "application/problem+json"
+        assert self.json()["status"] == self.status
+        return str(self.json()["type"]).removeprefix("urn:runyard:problem:")
+
+
+class UnixConnection(HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("gateway", timeout=PATIENCE_S)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE_S)
+        self.sock.connect(str(self.path))
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Look every 10 ms whether the condition holds, and fail when it never does."""
+    deadline = time.monotonic() + PATIENCE_S
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"gave up waiting until {what}"
+        pause.wait(0.01)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def answer_of(response: HTTPResponse) -> Answer:
+    return Answer(response.status, dict(response.getheaders()), response.read())
+
+
+def service(*traffic: tuple[str, int] | tuple[str, int, str], **fields: Any) -> GatewayService:
+    """Describe a service by its shares: (revision, percent) or (revision, percent, tag)."""
+    return GatewayService(traffic=tuple(TrafficShare(*share) for share in traffic), **fields)
+
+
+def endpoints(*ports: int, concurrency: int = 80) -> GatewayEndpoints:
+    return GatewayEndpoints(tuple(f"127.0.0.1:{port}" for port in ports), concurrency=concurrency)
+
+
+@dataclass
+class Gateway:
+    """A gateway in a directory of its own; `snapshot` is what was pushed last."""
+
+    directory: Path
+    config: GatewayConfig
+    process: subprocess.Popen[bytes] | None = None
+    snapshot: GatewaySnapshot = field(default_factory=lambda: GatewaySnapshot(0))
+
+    @property
+    def edge_port(self) -> int:
+        return int(self.config.listeners[0].address.rpartition(":")[2])
+
+    @property
+    def internal_port(self) -> int:
+        return int(self.config.listeners[1].address.rpartition(":")[2])
+
+    @property
+    def state(self) -> Path:
+        return Path(self.config.state_file)
+
+    def start(self) -> None:
+        path = self.directory / "nginx.conf"
+        path.write_text(render(self.config))
+        # What the entrypoint does: a killed nginx leaves its socket.
+        Path(self.config.admin_socket).unlink(missing_ok=True)
+        with (self.directory / "error.log").open("ab") as errors:
+            self.process = subprocess.Popen(["nginx", "-c", str(path)], stderr=errors)
+        until(self._answers, f"nginx answers: {self.errors()}")
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.errors()
+        try:
+            return self.admin("GET", "/healthz").status == 200
+        except OSError:
+            return False
+
+    def stop(self, *, kill: bool = False) -> None:
+        if self.process is not None:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+            if kill:
+                self.process.kill()
+                for child in children:
+                    os.kill(int(child), 9)
+            else:
+                self.process.terminate()
+            self.process.wait(PATIENCE_S)
+            self.process = None
+
+    def errors(self) -> str:
+        path = self.directory / "error.log"
+        return path.read_text() if path.exists() else ""
+
+    def requests(self, count: int) -> list[dict[str, Any]]:
+        """Wait for this many lines in the request log and give them."""
+        path = Path(self.config.log)
+        until(lambda: path.exists() and path.read_bytes().count(b"\n") >= count, f"{count} requests are logged")
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    def admin(self, method: str, path: str, body: str | bytes | None = None) -> Answer:
+        connection = UnixConnection(Path(self.config.admin_socket))
+        try:
+            connection.request(method, path, body)
+            return answer_of(connection.getresponse())
+        finally:
+            connection.close()
+
+    def push(self, **changes: Any) -> None:
+        """Put the last snapshot in force with these sections replaced."""
+        self.snapshot = replace(self.snapshot, generation=self.snapshot.generation + 1, **changes)
+        answer = self.admin("PUT", "/v1/snapshot", encode(self.snapshot))
+        assert (answer.status, answer.json()) == (200, {"generation": self.snapshot.generation})
+
+    def serve(self, *ports: int, concurrency: int = 80, **fields: Any) -> None:
+        """Push one service, `hello` at hello.localhost, with its only revision at these ports."""
+        self.push(
+            services={"default/hello": service(("hello-1", 100), **fields)},
+            hosts={"hello.localhost": "default/hello"},
+            endpoints={"default/hello-1": endpoints(*ports, concurrency=concurrency)},
+        )
+
+    def inflight(self) -> dict[str, int]:
+        return dict(self.admin("GET", "/v1/inflight").json()["inflight"])
+
+    @contextmanager
+    def connect(self, source: str = "") -> Iterator[HTTPConnection]:
+        """Connect to the edge, or from this source address to the internal listener."""
+        port = self.internal_port if source else self.edge_port
+        connection = HTTPConnection("127.0.0.1", port, PATIENCE_S, (source, 0) if source else None)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def request(
+        self,
+        method: str = "GET",
+        path: str = "/",
+        *,
+        host: str = "hello.localhost",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        source: str = "",
+    ) -> Answer:
+        with self.connect(source) as connection:
+            connection.request(method, path, body, {"Host": host, **(headers or {})})
+            return answer_of(connection.getresponse())
+
+    def raw(self, text: str) -> bytes:
+        """Send bytes as they are to the edge and give all that comes back until it closes."""
+        with socket.create_connection(("127.0.0.1", self.edge_port), PATIENCE_S) as client:
+            client.sendall(text.encode("latin-1"))
+            client.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def make_gateway(directory: Path, **settings: Any) -> Gateway:
+    """Prepare a gateway that has not been started."""
+    (directory / "state").mkdir()
+    (directory / "tmp").mkdir()
+    edge, internal = free_ports(2)
+    defaults: dict[str, Any] = {
+        "listeners": (Listener("edge", f"127.0.0.1:{edge}"), Listener("internal", f"127.0.0.1:{internal}")),
+        # Two, so that what must hold across workers is tried across workers.
+        "workers": 2,
+        "worker_connections": 1024,
+        "directory": str(directory),
+        "temporary_directory": str(directory / "tmp"),
+        "lua_directory": str(LUA),
+        # Workers of another user could not enter the directory of a test.
+        "user": pwd.getpwuid(os.getuid()).pw_name,
+        "log": str(directory / "requests.log"),
+    }
+    return Gateway(directory, GatewayConfig(**{**defaults, **settings}))

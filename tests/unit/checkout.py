@@ -14,12 +14,11 @@ ROOT = Path(__file__).parents[2]
 # higher ones nor those beside it. `services.*` stands for every service, each a room of its own.
 LAYERS = (
     ("stacks", "runyard.cli"),
-    ("components", "policies", "services.*", "runyard.verify"),
+    ("components", "policies", "services.*", "toolchain", "runyard.verify"),
     ("runyard.host", "runyard.gateway", "runyard.images", "runyard.secrets"),
     ("runyard.plan", "runyard.scaling", "runyard.pricing"),
     ("runyard.manifest",),
     ("runyard.contracts",),
-    ("toolchain",),
     ("runyard.errors", "runyard.names", "runyard.units"),
 )
 SOURCE_ROOTS = ("runyard", "components", "policies", "services", "stacks", "toolchain")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import bench_apply
+from tests.bench.timing import Stopwatch
 
 
 def test_both_contenders_get_the_same_services_and_limits() -> None:
@@ -58,9 +59,12 @@ class FailingContender:
     def down(self) -> None:
         self.calls.append("down")
 
+    def close(self) -> None:
+        self.calls.append("close")
+
 
 def test_measure_takes_everything_down_when_a_check_fails() -> None:
     contender = FailingContender()
     with pytest.raises(RuntimeError, match="must answer 200"):
-        bench_apply.measure(bench_apply.Stopwatch(), contender, 1)
-    assert contender.calls == ["up", "down"]
+        bench_apply.measure(Stopwatch(), contender, 1)
+    assert contender.calls == ["up", "down", "close"]

@@ -17,6 +17,8 @@ from services.orchestrator.timing import Timing
 # time, up to the probe's period, so that a slow starter costs nothing.
 QUICK_S = 0.01
 QUICK_FOR_S = 1.0
+# A command in a container costs the engine some 50 ms of work; a hundred of them at once would keep it from starting.
+QUICK_COMMAND_S = 0.1
 GROWTH = 2.0
 # An engine that is away is asked again after this; meanwhile nothing is known, so nothing changes.
 UNTRIED_S = 1.0
@@ -134,7 +136,7 @@ class _Watch:
         began = self._timing.clock()
         # As in Kubernetes, what counts is the time that the failures would take, however often we try in it.
         allowed = probe.failure_threshold * probe.period_s
-        pause = QUICK_S
+        pause = quick = quick_pause(probe)
         while True:
             problem = await self._prober.attempt(probe, self._target)
             if not problem:
@@ -145,12 +147,13 @@ class _Watch:
                 failed = f"startup probe {problem}, for {allowed} s"
                 self._prober.note(self._target.container, failed=failed)
                 return False
-            pause = next_pause(pause, waited, probe.period_s)
+            pause = quick if waited < QUICK_FOR_S else next_pause(pause, probe.period_s)
             await self._timing.sleep(pause)
 
     async def _keep_ready(self, probe: Probe) -> None:
         await self._initial_delay(probe)
-        began, pause, ready = self._timing.clock(), QUICK_S, False
+        began, ready = self._timing.clock(), False
+        pause = quick = quick_pause(probe)
         passed = failed = 0
         while True:
             problem = await self._prober.attempt(probe, self._target)
@@ -161,8 +164,9 @@ class _Watch:
                 ready = False
             shown = f"readiness probe {problem}" if problem else ""
             self._prober.note(self._target.container, ready=ready, probed=True, problem=shown)
-            pause = float(probe.period_s) if ready else next_pause(pause, self._timing.clock() - began, probe.period_s)
-            await self._timing.sleep(pause)
+            early = self._timing.clock() - began < QUICK_FOR_S
+            pause = quick if early else next_pause(pause, probe.period_s)
+            await self._timing.sleep(probe.period_s if ready else pause)
 
     async def _keep_alive(self, probe: Probe) -> None:
         await self._initial_delay(probe)
@@ -181,10 +185,13 @@ class _Watch:
             await self._timing.sleep(probe.initial_delay_s)
 
 
-def next_pause(pause: float, waited: float, period_s: float) -> float:
-    """Give the pause before the next try: quick for a second, then growing up to the period."""
-    if waited < QUICK_FOR_S:
-        return QUICK_S
+def quick_pause(probe: Probe) -> float:
+    """Give the pause between tries in the first second."""
+    return QUICK_COMMAND_S if probe.kind == "exec" else QUICK_S
+
+
+def next_pause(pause: float, period_s: float) -> float:
+    """Give the pause after this one, later: twice as long, up to the period."""
     return min(pause * GROWTH, period_s)
 
 

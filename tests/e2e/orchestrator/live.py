@@ -1,0 +1,179 @@
+"""A real orchestrator on the real engine, with a gateway that only keeps what it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import aiohttp
+import docker
+from aiohttp import web
+from docker.models.containers import Container
+from docker.types import IPAMConfig, IPAMPool
+
+from runyard import names
+from runyard.contracts import RevisionSpec, RolloutRequest, TemplateSpec, TrafficShare, encode
+
+IMAGE = "debian:bookworm-slim"
+ROOT = Path(__file__).parents[3]
+# A server in Perl, which Debian's smallest image has: it answers, and ends at once when it is told to.
+SERVER = (
+    "use IO::Socket::INET; $|=1; print qq(listening\\n); $SIG{TERM}=sub{print qq(stopping\\n); exit 0};"
+    "my $s=IO::Socket::INET->new(LocalPort=>8080,Listen=>50,ReuseAddr=>1) or die;"
+    "while(1){my $c=$s->accept or next; <$c>;"
+    "print $c qq(HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nok\\n); close $c}"
+)
+SERVE = ["perl", "-e", SERVER]
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RecordingGateway:
+    """The gateway's admin port, keeping what it is sent."""
+
+    def __init__(self) -> None:
+        self.snapshot: dict[str, Any] = {"generation": 0, "endpoints": {}, "callers": {}, "services": {}}
+
+    async def serve(self, path: Path) -> web.AppRunner:
+        app = web.Application()
+        app.router.add_get("/v1/snapshot", self._get)
+        app.router.add_put("/v1/snapshot", self._put)
+        app.router.add_get("/v1/inflight", self._in_flight)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.UnixSite(runner, str(path)).start()
+        return runner
+
+    async def _get(self, _: web.Request) -> web.Response:
+        return web.json_response({"generation": self.snapshot["generation"]})
+
+    async def _put(self, request: web.Request) -> web.Response:
+        snapshot = await request.json()
+        if snapshot["generation"] <= self.snapshot["generation"]:
+            return web.json_response({}, status=409)
+        self.snapshot = snapshot
+        return web.json_response({"generation": snapshot["generation"]})
+
+    async def _in_flight(self, _: web.Request) -> web.Response:
+        return web.json_response({"inflight": {}})
+
+    def addresses(self, revision: str) -> list[str]:
+        return list(self.snapshot["endpoints"].get(f"default/{revision}", {}).get("addresses", []))
+
+
+class Live:
+    """The orchestrator as a process of its own, so that it can be killed; everything it makes goes at the end."""
+
+    def __init__(self, directory: Path, subnet: str) -> None:
+        self.docker = docker.from_env()
+        self.stack = f"e2e-{uuid4().hex[:8]}"
+        self.network = names.tenant_network(self.stack, "default")
+        self.gateway = RecordingGateway()
+        self._subnet = subnet
+        self._directory = directory
+        self._port = free_port()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        pool = IPAMPool(subnet=self._subnet)
+        self.docker.networks.create(
+            self.network,
+            labels={names.STACK: self.stack},
+            options={"com.docker.network.bridge.enable_icc": "false"},
+            ipam=IPAMConfig(pool_configs=[pool]),
+        )
+        self._runner = await self.gateway.serve(self._directory / "admin.sock")
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
+        await self._runner.cleanup()
+        for container in self.containers(all=True):
+            container.remove(force=True)
+        for network in self.docker.networks.list(filters={"label": f"{names.STACK}={self.stack}"}):
+            network.remove()
+        self.docker.close()
+
+    async def start(self) -> None:
+        """Start the orchestrator and wait until its control socket answers."""
+        environment = {
+            **os.environ,
+            "RUNYARD_STACK": self.stack,
+            "RUNYARD_HTTP_ADDRESS": f"127.0.0.1:{self._port}",
+            "RUNYARD_ORCHESTRATOR_DIRECTORY": str(self._directory / "own"),
+            "RUNYARD_GATEWAY_DIRECTORY": str(self._directory),
+        }
+        command = (sys.executable, "-m", "services.orchestrator")
+        with (self._directory / "log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log)
+        await until(lambda: self._answers(), 10)
+
+    async def _answers(self) -> bool:
+        try:
+            return (await self.ask("GET", "/v1/status"))[0] == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def kill(self) -> None:
+        """Kill the orchestrator as a crash does."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def ask(self, method: str, path: str, message: Any = None) -> tuple[int, dict[str, Any]]:
+        """Ask over the control socket, as `docker exec curl` does."""
+        connector = aiohttp.UnixConnector(str(self._directory / "own" / "control.sock"))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            data = encode(message) if message is not None else None
+            async with session.request(method, f"http://orchestrator{path}", data=data) as response:
+                return response.status, json.loads(await response.text())
+
+    async def roll_out(self, revision: str, deadline_s: int = 30) -> tuple[int, dict[str, Any]]:
+        """Give all traffic of the service to a revision."""
+        request = RolloutRequest("default", "hello", (TrafficShare(revision, 100),), deadline_s)
+        return await self.ask("PUT", "/v1/rollouts/default/hello", request)
+
+    def add_template(
+        self, revision: str, command: list[str] | None = None, spec: TemplateSpec | None = None, **options: Any
+    ) -> Container:
+        """Create a template as `pulumi up` does."""
+        revision_spec = RevisionSpec(service="hello", port=8080, containers=("app",), termination_grace_s=3)
+        spec = spec or TemplateSpec(container="app", pids_limit=64, revision=revision_spec)
+        labels = {
+            names.STACK: self.stack,
+            names.TENANT: "default",
+            names.SERVICE: "hello",
+            names.REVISION: revision,
+            names.ROLE: names.ROLE_TEMPLATE,
+            names.SPEC: encode(spec),
+        }
+        name = names.template_container(self.stack, "default", revision, spec.container)
+        return self.docker.containers.create(
+            IMAGE, command or SERVE, name=name, labels=labels, network=self.network, **{"mem_limit": "64m", **options}
+        )
+
+    def containers(self, *, all: bool = False) -> list[Container]:
+        """Give the containers of this stack; templates never run."""
+        return list(self.docker.containers.list(all=all, filters={"label": f"{names.STACK}={self.stack}"}))
+
+
+async def until(condition: Any, seconds: float) -> None:
+    """Wait until a condition holds; the engine is real, so there is nothing to wait for but the world."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = condition()
+            if await answer if asyncio.iscoroutine(answer) else answer:
+                return
+            await asyncio.sleep(0.02)

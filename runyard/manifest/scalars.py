@@ -1,5 +1,6 @@
-"""Scalars of YAML as manifests mean them: YAML 1.2's core types, with everything that YAML 1.1 reads differently
-refused, because the same file would mean something else to another tool.
+"""Scalars of YAML as manifests mean them: YAML 1.2's core types.
+
+What YAML 1.1 reads differently is refused, because the same file would mean something else to another tool.
 """
 
 from __future__ import annotations

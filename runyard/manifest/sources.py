@@ -23,7 +23,7 @@ def find_files(paths: Sequence[Path | str]) -> tuple[list[str], list[Problem]]:
     """Find the files that these paths name, each once, directories sorted; what names nothing is a problem."""
     files: dict[str, str] = {}
     problems: list[Problem] = []
-    for path in map(os.fspath, paths):
+    for path in map(str, paths):
         found, rule = _expand(path)
         if not found:
             problems.append(_problem(path, "file.missing", rule))

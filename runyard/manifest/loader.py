@@ -1,0 +1,120 @@
+"""Loader of manifests: files to typed data, with every problem of every file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from runyard.errors import ManifestError
+from runyard.manifest.documents import Document
+from runyard.manifest.model import Location, Manifests
+from runyard.manifest.platform import build_platform, build_tenant, check_platform, check_tenant
+from runyard.manifest.problems import Findings, Problem, ordered, render_value
+from runyard.manifest.raw import value_at
+from runyard.manifest.reader import read_documents
+from runyard.manifest.rules import check_service
+from runyard.manifest.rules_set import ServiceSet, check_set
+from runyard.manifest.schema import KINDS, RUNYARD_API, SERVICE_API, check_schema
+from runyard.manifest.service import build_service
+from runyard.manifest.sources import find_files, read_text
+from runyard.manifest.support import check_support
+
+# A file with more is of another kind than its name says; a hostile one could hold a problem in every second byte.
+FILE_PROBLEM_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Manifests that can be planned, and the warnings about them in stable order."""
+
+    manifests: Manifests
+    warnings: tuple[Problem, ...]
+
+
+def load(paths: Sequence[FilePath | str]) -> Loaded:
+    """Read files, directories (recursively) and globs; ManifestError carries every problem, warnings among them."""
+    files, problems = find_files(paths)
+    found = ServiceSet()
+    for file in files:
+        problems.extend(_load_file(file, found))
+    if not paths:
+        problems.append(Problem(Location(".", 1, 1), "", "must name at least one manifest", "file.missing"))
+    problems.extend(check_set(found))
+    problems = list(ordered(_without_echoes(problems)))
+    if any(problem.severity == "error" for problem in problems):
+        raise ManifestError(problems)
+    return Loaded(found.manifests(), tuple(problems))
+
+
+def _load_file(file: str, found: ServiceSet) -> list[Problem]:
+    text, problems = read_text(file)
+    if problems:
+        return problems
+    empty = True
+    for document in read_documents(file, text, problems):
+        empty = False
+        before = len(problems)
+        problems.extend(_load_document(document, found, readable=not problems))
+        if len(problems) > before and len(problems) >= FILE_PROBLEM_LIMIT:
+            message = f"has {FILE_PROBLEM_LIMIT} problems; reading stopped here"
+            problems.append(Problem(document.locate(()), "", message, "file.problems"))
+            return problems
+    if empty and not problems:
+        problems.append(Problem(Location(file, 1, 1), "", "holds no document", "file.empty"))
+    return problems
+
+
+def _load_document(document: Document, found: ServiceSet, *, readable: bool) -> list[Problem]:
+    findings = Findings(document.locate)
+    kind = _kind(document.data, findings)
+    if kind is None:
+        return findings.problems
+    data: dict[str, Any] = document.data
+    fits = check_schema(kind, data, findings)
+    if kind == "service":
+        check_service(data, findings)
+        check_support(data, findings)
+    elif kind == "platform":
+        check_platform(data, findings)
+    else:
+        check_tenant(data, findings)
+    location = document.locate(())
+    found.note(kind, data, document)
+    if fits and readable and not any(problem.severity == "error" for problem in findings.problems):
+        if kind == "service":
+            found.add_service(build_service(data, location), document)
+        elif kind == "platform":
+            found.add_platform(build_platform(data, location))
+        else:
+            found.add_tenant(build_tenant(data, location), document)
+    return findings.problems
+
+
+def _kind(data: Any, findings: Findings) -> str | None:
+    if type(data) is not dict:
+        findings.error((), "document.mapping", f"must be a mapping, got {render_value(data, ('env',))}")
+        return None
+    api, name = value_at(data, "apiVersion"), value_at(data, "kind")
+    if isinstance(api, str) and isinstance(name, str) and (api, name) in KINDS:
+        return KINDS[api, name]
+    hint = f"Runyard reads {SERVICE_API} Service and {RUNYARD_API} Platform and Tenant; keep other documents elsewhere"
+    for key, value in (("apiVersion", api), ("kind", name)):
+        if value is None:
+            findings.error((key,), "document.kind", "must be given", hint)
+            return None
+    versions = [each for each, kind in KINDS if kind == name]
+    if versions:
+        findings.error(("apiVersion",), "document.kind", f"must be {versions[0]} for a {name}, got {render_value(api)}")
+    else:
+        findings.error(
+            ("kind",), "document.kind", f"unknown kind, got {render_value(name)} of {render_value(api)}", hint
+        )
+    return None
+
+
+def _without_echoes(problems: list[Problem]) -> list[Problem]:
+    """Leave out what the schema says of a value that the reader has refused already."""
+    refused = {problem.location for problem in problems if problem.rule.startswith("yaml.")}
+    return [each for each in problems if each.rule.startswith("yaml.") or each.location not in refused]

@@ -1,0 +1,106 @@
+"""Platform and Tenant: their rules, and raw data to typed data."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, ip_address
+
+from runyard.manifest.model import Gateway, Location, Platform, Tenant
+from runyard.manifest.problems import Findings, Path, render_value
+from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
+from runyard.names import INTERNAL_DOMAIN
+from runyard.units import parse_bytes
+
+# A bridge needs its gateway and an instance; more than a /8 is not one company's to give.
+_SUBNET_LENGTHS = (8, 29)
+_POOL_LENGTHS = (8, 20)
+_BODY_LIMIT_BYTES = 1024**4
+
+
+def check_platform(platform: Raw, findings: Findings) -> None:
+    """Check addresses, domain and ports of a Platform."""
+    check_network(platform, ("spec", "addressPool"), _POOL_LENGTHS, findings)
+    _check_address(platform, ("spec", "gateway", "address"), findings)
+    domain = text_at(platform, "spec", "domain")
+    if domain == INTERNAL_DOMAIN or domain.endswith("." + INTERNAL_DOMAIN):
+        message = f"must not be {INTERNAL_DOMAIN}, by which services call each other, got {render_value(domain)}"
+        findings.error(("spec", "domain"), "platform.domain", message)
+    gateway, orchestrator = (
+        value_at(platform, "spec", "gateway", "port"),
+        value_at(platform, "spec", "orchestratorPort"),
+    )
+    defaults = Platform()
+    if (gateway or defaults.gateway.port) == (orchestrator or defaults.orchestrator_port):
+        path = ("spec", "orchestratorPort") if orchestrator else ("spec", "gateway", "port")
+        message = f"must differ from the gateway's port, got {orchestrator or gateway} for both"
+        findings.error(path, "platform.ports", message)
+    _check_body_size(platform, findings)
+
+
+def check_tenant(tenant: Raw, findings: Findings) -> None:
+    """Check the subnet of a Tenant."""
+    check_network(tenant, ("spec", "subnet"), _SUBNET_LENGTHS, findings)
+
+
+def build_platform(platform: Raw, location: Location) -> Platform:
+    """Build a Platform from data without errors."""
+    spec, gateway, defaults = mapping_at(platform, "spec"), mapping_at(platform, "spec", "gateway"), Gateway()
+    size = gateway.get("maxBodySize")
+    return Platform(
+        name=text_at(platform, "metadata", "name") or "platform",
+        domain=spec.get("domain", "localhost"),
+        gateway=Gateway(
+            address=gateway.get("address", defaults.address),
+            port=int(gateway.get("port", defaults.port)),
+            connect_timeout_s=int(gateway.get("connectTimeoutSeconds", defaults.connect_timeout_s)),
+            hold_timeout_s=int(gateway.get("holdTimeoutSeconds", defaults.hold_timeout_s)),
+            max_body_bytes=defaults.max_body_bytes if size is None else parse_bytes(str(size)),
+        ),
+        orchestrator_port=int(spec.get("orchestratorPort", 3001)),
+        address_pool=spec.get("addressPool", "10.128.0.0/9"),
+        engine=spec.get("engine", "docker"),
+        location=location,
+    )
+
+
+def build_tenant(tenant: Raw, location: Location) -> Tenant:
+    """Build a Tenant from data without errors."""
+    return Tenant(tenant["metadata"]["name"], mapping_at(tenant, "spec").get("subnet"), location)
+
+
+def check_network(document: Raw, path: tuple[str, ...], lengths: tuple[int, int], findings: Findings) -> None:
+    """Check that a value is an IPv4 network of private addresses and a usable size."""
+    text = text_at(document, *path)
+    if not text:
+        return
+    try:
+        network = IPv4Network(text)
+    except ValueError:
+        message = f"must be an IPv4 network such as 10.200.0.0/24, without host bits, got {render_value(text)}"
+        findings.error(path, "network.form", message)
+        return
+    if not lengths[0] <= network.prefixlen <= lengths[1]:
+        message = f"must be of /{lengths[0]} to /{lengths[1]}, got {render_value(text)}"
+        findings.error(path, "network.size", message)
+    if not network.is_private or network.is_loopback or network.is_link_local:
+        message = f"must be of private addresses (10/8, 172.16/12 or 192.168/16), got {render_value(text)}"
+        findings.error(path, "network.private", message)
+
+
+def _check_address(platform: Raw, path: Path, findings: Findings) -> None:
+    text = text_at(platform, *map(str, path))
+    try:
+        ip_address(text or "127.0.0.1")
+    except ValueError:
+        findings.error(path, "platform.address", f"must be an IP address, got {render_value(text)}")
+
+
+def _check_body_size(platform: Raw, findings: Findings) -> None:
+    value = value_at(platform, "spec", "gateway", "maxBodySize")
+    try:
+        size = parse_bytes(str(value or "32Mi"))
+    except ValueError:
+        # The schema has told of everything that is no quantity; a fraction of a byte is left.
+        size = -1
+    path = ("spec", "gateway", "maxBodySize")
+    if isinstance(value, str | int | float) and not 0 < size <= _BODY_LIMIT_BYTES:
+        findings.error(path, "platform.body-size", f"must be 1 byte to 1Ti, got {render_value(value)}")

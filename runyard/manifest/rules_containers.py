@@ -1,0 +1,114 @@
+"""Rules of containers: names, the one port, and environment variables."""
+
+from __future__ import annotations
+
+import re
+
+from runyard.manifest.problems import Findings, Path, render_value
+from runyard.manifest.raw import CONTAINERS, Raw, mapping_at, mappings_at, text_at, value_at
+
+# Knative's own container in a pod, and the ports that it listens on.
+RESERVED_CONTAINER = "queue-proxy"
+_RESERVED_PORTS = frozenset({8012, 8013, 8022, 9090, 9091})
+_RESERVED_ENV = frozenset({"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
+# What the platform's template of Cloud Run files has in place of an image: ${IMAGE}, $(IMAGE), PROJECT_ID, <image>.
+_PLACEHOLDER = re.compile(r"[$%{}()]|[A-Z]")
+
+
+def check_containers(service: Raw, findings: Findings) -> None:
+    """Check names, ports and environment of all containers."""
+    containers = list(mappings_at(service, *CONTAINERS))
+    _check_names(containers, findings)
+    _check_ports(service, containers, findings)
+    several = len(containers) > 1
+    for index, container in containers:
+        sidecar = several and "ports" not in container
+        _check_env(container, (*CONTAINERS, index), findings, sidecar=sidecar)
+        _check_env_from(container, (*CONTAINERS, index), findings)
+        _check_image(container, (*CONTAINERS, index), findings)
+        _check_user(container, (*CONTAINERS, index), findings)
+
+
+def _check_names(containers: list[tuple[int, Raw]], findings: Findings) -> None:
+    seen: dict[str, int] = {}
+    for index, container in containers:
+        path = (*CONTAINERS, index, "name")
+        name = text_at(container, "name")
+        if not name:
+            if len(containers) > 1 and "name" not in container:
+                findings.error(path, "containers.name", "must be given when there are several containers")
+            continue
+        if name == RESERVED_CONTAINER:
+            findings.error(path, "containers.reserved", f"must not be {RESERVED_CONTAINER}, which is reserved")
+        if name in seen:
+            message = f"must be unique, got {render_value(name)} as in containers[{seen[name]}]"
+            findings.error(path, "containers.unique", message)
+        seen.setdefault(name, index)
+
+
+def _check_ports(service: Raw, containers: list[tuple[int, Raw]], findings: Findings) -> None:
+    with_ports = [index for index, container in containers if "ports" in container]
+    listed = value_at(service, *CONTAINERS)
+    if len(containers) > 1 and not with_ports and len(containers) == len(listed):
+        findings.error(
+            CONTAINERS, "ports.one", "must have ports in one container, which receives the requests, got none"
+        )
+    for index in with_ports[1:]:
+        message = f"must stand in one container only, also in containers[{with_ports[0]}]"
+        hint = "sidecars are reached by localhost and need no ports"
+        findings.error((*CONTAINERS, index, "ports"), "ports.one", message, hint, at_key=True)
+    for index, container in containers:
+        for number, port in mappings_at(container, "ports"):
+            if value_at(port, "containerPort") in _RESERVED_PORTS:
+                path = (*CONTAINERS, index, "ports", number, "containerPort")
+                message = f"must not be a port that Knative reserves, got {port['containerPort']}"
+                findings.error(path, "ports.reserved", message, "8080 is usual; the program is told in PORT")
+
+
+def _check_env(container: Raw, base: Path, findings: Findings, *, sidecar: bool) -> None:
+    seen: dict[str, int] = {}
+    for index, variable in mappings_at(container, "env"):
+        path = (*base, "env", index)
+        name = text_at(variable, "name")
+        if name in _RESERVED_ENV and not (sidecar and name == "PORT"):
+            findings.error((*path, "name"), "env.reserved", f"must not be {name}, which the platform sets", "remove it")
+        if name and name in seen:
+            message = f"{name} is also in env[{seen[name]}]; the last one wins"
+            findings.warning((*path, "name"), "env.duplicate", message)
+        seen[name] = index
+        _check_env_value(variable, path, findings)
+
+
+def _check_env_value(variable: Raw, path: Path, findings: Findings) -> None:
+    if "valueFrom" not in variable:
+        return
+    source = mapping_at(variable, "valueFrom")
+    if "value" in variable:
+        findings.error((*path, "valueFrom"), "env.one-value", "must not stand beside value", at_key=True)
+    known = source.keys() & {"secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"}
+    if type(variable["valueFrom"]) is dict and len(known) != 1:
+        seen = " and ".join(sorted(known)) or "none"
+        message = f"must have one of secretKeyRef and configMapKeyRef, got {seen}"
+        findings.error((*path, "valueFrom"), "env.one-source", message)
+
+
+def _check_env_from(container: Raw, base: Path, findings: Findings) -> None:
+    for index, source in mappings_at(container, "envFrom"):
+        if len(source.keys() & {"configMapRef", "secretRef"}) != 1:
+            seen = "both" if "configMapRef" in source else "neither"
+            message = f"must have one of configMapRef and secretRef, got {seen}"
+            findings.error((*base, "envFrom", index), "env.one-source", message)
+
+
+def _check_image(container: Raw, base: Path, findings: Findings) -> None:
+    image = text_at(container, "image")
+    if image and _PLACEHOLDER.search(image.partition("@")[0].rpartition(":")[0] or image.partition("@")[0]):
+        message = f"is not the name of an image, which is in lower case, got {render_value(image)}"
+        findings.warning((*base, "image"), "image.placeholder", message, "a placeholder? replace it before deploying")
+
+
+def _check_user(container: Raw, base: Path, findings: Findings) -> None:
+    security = mapping_at(container, "securityContext")
+    if security.get("runAsNonRoot") is True and security.get("runAsUser") == 0:
+        path = (*base, "securityContext", "runAsUser")
+        findings.error(path, "user.non-root", "must not be 0 when runAsNonRoot is true, got 0", "use 10000 or above")

@@ -1,0 +1,133 @@
+"""Rules of the whole set: names given twice, hosts that clash, callees that do not exist, networks that overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from runyard.manifest.documents import Document
+from runyard.manifest.model import Manifests, Platform, Service, Tenant
+from runyard.manifest.problems import Findings, Path, Problem, render_value
+from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
+from runyard.manifest.schema import closest
+from runyard.names import DEFAULT_TENANT, service_host, tagged_host
+
+_USES = (*SERVICE_ANNOTATIONS, "runyard.dev/uses")
+_NAME = ("metadata", "name")
+# A host name is at most this long (RFC 1035).
+_HOST_LIMIT = 253
+
+
+@dataclass(slots=True)
+class ServiceSet:
+    """Everything that was read so far; documents with problems count by their names alone."""
+
+    services: list[tuple[Service, Document]] = field(default_factory=list)
+    tenants: list[tuple[Tenant, Document]] = field(default_factory=list)
+    platform: Platform | None = None
+    # Kind, tenant and name of each document, in the order of reading.
+    named: list[tuple[str, str, str, Document]] = field(default_factory=list)
+
+    def note(self, kind: str, data: Raw, document: Document) -> None:
+        """Remember a document's name, whether or not it has problems."""
+        name = text_at(data, *_NAME)
+        tenant = text_at(data, "metadata", "namespace") or DEFAULT_TENANT
+        self.named.append((kind, tenant if kind == "service" else "", name, document))
+
+    def add_service(self, service: Service, document: Document) -> None:
+        """Add a service without problems of its own."""
+        self.services.append((service, document))
+
+    def add_tenant(self, tenant: Tenant, document: Document) -> None:
+        """Add a tenant without problems of its own."""
+        self.tenants.append((tenant, document))
+
+    def add_platform(self, platform: Platform) -> None:
+        """Add the platform; a second one is a problem, found by name."""
+        self.platform = platform
+
+    def manifests(self) -> Manifests:
+        """Give the set as typed data, ordered, with the tenants that are only named."""
+        declared = {tenant.name: tenant for tenant, _ in self.tenants}
+        names = {DEFAULT_TENANT, *declared, *(service.tenant for service, _ in self.services)}
+        services = sorted((service for service, _ in self.services), key=lambda each: (each.tenant, each.name))
+        tenants = tuple(declared.get(name) or Tenant(name) for name in sorted(names))
+        return Manifests(self.platform or Platform(), tenants, tuple(services))
+
+
+def check_set(found: ServiceSet) -> list[Problem]:
+    """Check what only the whole set can show."""
+    return [*_check_names(found), *_check_uses(found), *_check_hosts(found), *_check_subnets(found)]
+
+
+def _error(document: Document, path: Path, rule: str, message: str, hint: str = "") -> Problem:
+    findings = Findings(document.locate)
+    findings.error(path, rule, message, hint)
+    return findings.problems[0]
+
+
+def _check_names(found: ServiceSet) -> Iterator[Problem]:
+    seen: dict[tuple[str, str, str], Document] = {}
+    for kind, tenant, name, document in found.named:
+        key = (kind, tenant, "" if kind == "platform" else name)
+        if not name and kind != "platform":
+            continue
+        first = seen.setdefault(key, document)
+        if first is document:
+            continue
+        where = first.locate(_NAME if name else ())
+        if kind == "platform":
+            yield _error(document, (), "set.platform", f"must be the only Platform, another one is at {where}")
+        else:
+            what = f"service {name} of tenant {tenant}" if kind == "service" else f"tenant {name}"
+            yield _error(document, _NAME, "set.name", f"must be unique, {what} is also at {where}")
+
+
+def _check_uses(found: ServiceSet) -> Iterator[Problem]:
+    names: dict[str, list[str]] = {}
+    for kind, tenant, name, _ in found.named:
+        if kind == "service" and name:
+            names.setdefault(tenant, []).append(name)
+    known = {tenant: frozenset(members) for tenant, members in names.items()}
+    for service, document in found.services:
+        for callee in service.uses:
+            if callee == service.name:
+                yield _error(document, _USES, "uses.self", f"must not name the service itself, got {callee}")
+            elif callee not in known[service.tenant]:
+                message = f"must name a service of tenant {service.tenant}, got {render_value(callee)}"
+                yield _error(document, _USES, "uses.unknown", message, closest(callee, names[service.tenant]))
+
+
+def _check_hosts(found: ServiceSet) -> Iterator[Problem]:
+    domain = (found.platform or Platform()).domain
+    owners: dict[str, Service] = {}
+    for service, document in found.services:
+        host = service_host(service.name, service.tenant, domain)
+        hosts = [(_NAME, host)]
+        for index, target in enumerate(service.traffic):
+            if target.tag:
+                hosts.append((("spec", "traffic", index, "tag"), tagged_host(target.tag, host)))  # type: ignore[arg-type]
+        for path, each in hosts:
+            owner = owners.setdefault(each, service)
+            same = (owner.tenant, owner.name) == (service.tenant, service.name)
+            if not same:
+                message = f"makes the host {each}, which service {owner.name} of tenant {owner.tenant} has already"
+                yield _error(document, path, "set.host", f"{message} ({owner.location})")
+            if len(each) > _HOST_LIMIT:
+                message = f"makes a host of {len(each)} characters, must be at most {_HOST_LIMIT}"
+                yield _error(document, path, "set.host", message)
+
+
+def _check_subnets(found: ServiceSet) -> Iterator[Problem]:
+    from ipaddress import IPv4Network
+
+    networks = [(IPv4Network(tenant.subnet), tenant, document) for tenant, document in found.tenants if tenant.subnet]
+    # Sorted by first address, networks that overlap are neighbours of one that holds them.
+    networks.sort(key=lambda each: (each[0].network_address, each[0].prefixlen))
+    widest = None
+    for network, tenant, document in networks:
+        if widest is not None and network.overlaps(widest[0]):
+            message = f"must not overlap the subnet of tenant {widest[1].name} ({widest[0]}), got {network}"
+            yield _error(document, ("spec", "subnet"), "set.subnet", message)
+        if widest is None or network.broadcast_address > widest[0].broadcast_address:
+            widest = (network, tenant)

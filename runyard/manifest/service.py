@@ -1,0 +1,263 @@
+"""Service: raw data without errors to typed data, with every default filled in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from runyard.manifest.model import (
+    Container,
+    ContainerPort,
+    EnvFrom,
+    EnvVar,
+    KeyReference,
+    Location,
+    Probe,
+    ProbeKind,
+    RevisionTemplate,
+    Scaling,
+    Service,
+    TrafficTarget,
+    Volume,
+    VolumeItem,
+    VolumeMount,
+)
+from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw, mapping_at
+from runyard.manifest.rules import DEFAULT_TIMEOUT_S
+from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, KNATIVE, RUNYARD, parse_fraction
+from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
+from runyard.manifest.rules_resources import ingress_container, parse_limit
+from runyard.names import DEFAULT_TENANT
+from runyard.units import parse_bytes, parse_duration_s
+
+DEFAULT_CONTAINER = "user-container"
+DEFAULT_CONCURRENCY = 80
+DEFAULT_MAX_SCALE = 100
+_FULL_CPU_MILLIS = 1000
+# Knative's own way to say `ingress: internal`, in its present and its former spelling.
+_VISIBILITY_LABELS = ("networking.knative.dev/visibility", "serving.knative.dev/visibility")
+_PROBE_KINDS: dict[str, ProbeKind] = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc", "exec": "exec"}
+
+
+def build_service(service: Raw, location: Location) -> Service:
+    """Build a Service from data that has passed the schema and every rule."""
+    metadata, annotations = service["metadata"], mapping_at(service, *SERVICE_ANNOTATIONS)
+    labels = metadata.get("labels", {})
+    auth_off = annotations.get(CLOUD_RUN + "invoker-iam-disabled") == "true"
+    audiences = annotations.get(CLOUD_RUN + "custom-audiences")
+    uses = annotations.get(RUNYARD + "uses", "")
+    return Service(
+        name=metadata["name"],
+        tenant=metadata.get("namespace", DEFAULT_TENANT),
+        template=_template(service),
+        location=location,
+        labels=labels,
+        annotations=annotations,
+        traffic=_traffic(service["spec"].get("traffic")),
+        min_scale=_count(annotations, CLOUD_RUN + "minScale"),
+        max_scale=_count(annotations, CLOUD_RUN + "maxScale"),
+        manual_instance_count=_manual_count(annotations),
+        ingress=annotations.get(CLOUD_RUN + "ingress") or _visibility(labels),
+        require_caller_auth=not auth_off and CLOUD_RUN + "invoker-iam-disabled" in annotations,
+        custom_audiences=tuple(json.loads(audiences)) if audiences else (),
+        rollout_duration_s=parse_duration_s(annotations.get(KNATIVE + "rollout-duration", "0s")),
+        uses=tuple(dict.fromkeys(name.strip() for name in uses.split(",") if name.strip())),
+        egress=annotations.get(RUNYARD + "egress", "all"),
+    )
+
+
+def _visibility(labels: Raw) -> Any:
+    return "internal" if any(labels.get(label) == "cluster-local" for label in _VISIBILITY_LABELS) else "all"
+
+
+def _manual_count(annotations: Raw) -> int | None:
+    manual = annotations.get(CLOUD_RUN + "scalingMode") == "manual"
+    return _count(annotations, CLOUD_RUN + "manualInstanceCount") if manual else None
+
+
+def _count(annotations: Raw, *names: str) -> int | None:
+    return next((int(annotations[name]) for name in names if name in annotations), None)
+
+
+def _traffic(shares: list[Raw] | None) -> tuple[TrafficTarget, ...]:
+    if not shares:
+        return (TrafficTarget(percent=100),)
+    return tuple(
+        TrafficTarget(int(share.get("percent", 0)), share.get("revisionName"), share.get("tag", "")) for share in shares
+    )
+
+
+def _template(service: Raw) -> RevisionTemplate:
+    template = service["spec"]["template"]
+    pod, annotations = template["spec"], mapping_at(service, *TEMPLATE_ANNOTATIONS)
+    dependencies = annotations.get(ANNOTATION)
+    metadata = template.get("metadata", {})
+    return RevisionTemplate(
+        containers=tuple(_container(each, pod) for each in pod["containers"]),
+        name=metadata.get("name"),
+        labels=metadata.get("labels", {}),
+        annotations=annotations,
+        container_concurrency=_concurrency(pod),
+        timeout_s=int(pod.get("timeoutSeconds", 0)) or DEFAULT_TIMEOUT_S,
+        response_start_timeout_s=pod.get("responseStartTimeoutSeconds"),
+        idle_timeout_s=int(pod.get("idleTimeoutSeconds", 0)),
+        service_account=pod.get("serviceAccountName", ""),
+        image_pull_secrets=tuple(secret["name"] for secret in pod.get("imagePullSecrets", ())),
+        node_selector=pod.get("nodeSelector", {}),
+        volumes=tuple(_volume(each) for each in pod.get("volumes", ())),
+        scaling=_scaling(annotations),
+        progress_deadline_s=parse_duration_s(annotations.get(KNATIVE + "progress-deadline", "600s")),
+        cpu_throttling=annotations.get(CLOUD_RUN + "cpu-throttling", "true") == "true",
+        startup_cpu_boost=annotations.get(CLOUD_RUN + "startup-cpu-boost") == "true",
+        session_affinity=annotations.get(CLOUD_RUN + "sessionAffinity") == "true",
+        container_dependencies=parse_dependencies(dependencies) if dependencies else {},
+    )
+
+
+def _concurrency(pod: Raw) -> int:
+    """Give the concurrency; an instance with less than a CPU takes one request at a time (Cloud Run)."""
+    if "containerConcurrency" in pod:
+        return int(pod["containerConcurrency"])
+    ingress = ingress_container(pod["containers"]) or {}
+    cpu = parse_limit(ingress, "cpu")
+    return 1 if cpu is not None and cpu < _FULL_CPU_MILLIS else DEFAULT_CONCURRENCY
+
+
+def _scaling(annotations: Raw) -> Scaling:
+    own = {key.partition("/")[2]: value for key, value in annotations.items() if key.startswith(AUTOSCALING)}
+    defaults = Scaling()
+    least = int(own.get("minScale", own.get("min-scale", 0)))
+    # The default is no reason to refuse a larger minimum.
+    most = int(own.get("maxScale", own.get("max-scale", max(DEFAULT_MAX_SCALE, least))))
+    return Scaling(
+        min_scale=least,
+        max_scale=most,
+        metric=own.get("metric", defaults.metric),
+        target=float(own.get("target", defaults.target)),
+        target_utilization_percentage=float(
+            own.get("target-utilization-percentage", defaults.target_utilization_percentage)
+        ),
+        window_s=parse_duration_s(own.get("window", "60s")),
+        panic_window_percentage=float(own.get("panic-window-percentage", defaults.panic_window_percentage)),
+        panic_threshold_percentage=float(own.get("panic-threshold-percentage", defaults.panic_threshold_percentage)),
+        scale_down_delay_s=parse_duration_s(own.get("scale-down-delay", "0s")),
+        retention_period_s=parse_duration_s(own.get("scale-to-zero-pod-retention-period", "0s")),
+        initial_scale=int(own.get("initial-scale", defaults.initial_scale)),
+        activation_scale=int(own.get("activation-scale", defaults.activation_scale)),
+        cpu_target=float(parse_fraction(annotations.get(CLOUD_RUN + "scaling-cpu-target", "0.6"))),
+        concurrency_target=float(parse_fraction(annotations.get(CLOUD_RUN + "scaling-concurrency-target", "0.6"))),
+        target_burst_capacity=float(own.get("target-burst-capacity", defaults.target_burst_capacity)),
+        aggregation=own.get("metric-aggregation-algorithm", defaults.aggregation),
+    )
+
+
+def _container(container: Raw, pod: Raw) -> Container:
+    security = container.get("securityContext", {})
+    kinds = {volume["name"]: volume for volume in pod.get("volumes", ())}
+    port = _port(container, alone=len(pod["containers"]) == 1)
+    return Container(
+        name=container.get("name", DEFAULT_CONTAINER),
+        image=container["image"],
+        command=tuple(container.get("command", ())),
+        args=tuple(container.get("args", ())),
+        working_dir=container.get("workingDir", ""),
+        image_pull_policy=container.get("imagePullPolicy", ""),
+        env=_env(container.get("env", ())),
+        env_from=tuple(_env_from(source) for source in container.get("envFrom", ())),
+        port=port,
+        cpu_millis=parse_limit(container, "cpu") or 0,
+        memory_bytes=parse_limit(container, "memory") or 0,
+        gpu=int(mapping_at(container, "resources", "limits").get("nvidia.com/gpu", 0)),
+        startup_probe=_probe(container.get("startupProbe"), port),
+        liveness_probe=_probe(container.get("livenessProbe"), port),
+        readiness_probe=_probe(container.get("readinessProbe"), port),
+        run_as_user=security.get("runAsUser"),
+        run_as_group=security.get("runAsGroup"),
+        run_as_non_root=security.get("runAsNonRoot", False),
+        volume_mounts=tuple(_mount(mount, kinds) for mount in container.get("volumeMounts", ())),
+    )
+
+
+def _port(container: Raw, *, alone: bool) -> ContainerPort | None:
+    ports = container.get("ports", ())
+    if not ports:
+        return ContainerPort() if alone or "ports" in container else None
+    return ContainerPort(int(ports[0].get("containerPort", 8080)), ports[0].get("name") or "http1")
+
+
+def _env(variables: Any) -> tuple[EnvVar, ...]:
+    last: dict[str, EnvVar] = {}
+    for variable in variables:
+        # Kubernetes keeps the last of several of one name, at the place of the last.
+        last.pop(variable["name"], None)
+        last[variable["name"]] = EnvVar(variable["name"], variable.get("value", ""), _reference(variable))
+    return tuple(last.values())
+
+
+def _reference(variable: Raw) -> KeyReference | None:
+    source = variable.get("valueFrom")
+    if not source:
+        return None
+    secret = source.get("secretKeyRef")
+    named = secret or source["configMapKeyRef"]
+    kind: Any = "secret" if secret else "configMap"
+    return KeyReference(kind, named["name"], named["key"], named.get("optional", False))
+
+
+def _env_from(source: Raw) -> EnvFrom:
+    secret = source.get("secretRef")
+    named = secret or source["configMapRef"]
+    kind: Any = "secret" if secret else "configMap"
+    return EnvFrom(kind, named["name"], source.get("prefix", ""), named.get("optional", False))
+
+
+def _probe(probe: Raw | None, port: ContainerPort | None) -> Probe | None:
+    if probe is None:
+        return None
+    handler = next((name for name in _PROBE_KINDS if name in probe), "tcpSocket")
+    what = probe.get(handler, {})
+    own_port = port.number if port is not None else 8080
+    return Probe(
+        kind=_PROBE_KINDS[handler],
+        port=None if handler == "exec" else int(what.get("port", own_port)),
+        path=_http_path(what.get("path", "")) if handler == "httpGet" else "/",
+        headers=tuple((header["name"], header["value"]) for header in what.get("httpHeaders", ())),
+        service=what.get("service", ""),
+        command=tuple(what.get("command", ())),
+        initial_delay_s=int(probe.get("initialDelaySeconds", 0)),
+        period_s=int(probe.get("periodSeconds", 10)),
+        timeout_s=int(probe.get("timeoutSeconds", 1)),
+        failure_threshold=int(probe.get("failureThreshold", 3)),
+        success_threshold=int(probe.get("successThreshold", 1)),
+    )
+
+
+def _http_path(path: str) -> str:
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _mount(mount: Raw, volumes: dict[str, Raw]) -> VolumeMount:
+    volume = volumes[mount["name"]]
+    read_only = mount.get("readOnly", "emptyDir" not in volume)
+    return VolumeMount(mount["name"], mount["mountPath"], read_only, mount.get("subPath", ""))
+
+
+def _volume(volume: Raw) -> Volume:
+    name = volume["name"]
+    if "emptyDir" in volume:
+        limit = volume["emptyDir"].get("sizeLimit")
+        return Volume(name, "emptyDir", size_limit_bytes=None if limit is None else parse_bytes(str(limit)))
+    if "nfs" in volume:
+        nfs = volume["nfs"]
+        return Volume(name, "nfs", server=nfs["server"], path=nfs["path"], read_only=nfs.get("readOnly", False))
+    kind: Any = next(kind for kind in ("secret", "configMap", "projected") if kind in volume)
+    source = volume[kind]
+    items = (VolumeItem(item["key"], item["path"], item.get("mode")) for item in source.get("items", ()))
+    return Volume(
+        name,
+        kind,
+        source=source.get("secretName") or source.get("name", ""),
+        items=tuple(items),
+        default_mode=int(source.get("defaultMode", 0o444)),
+        optional=source.get("optional", False),
+    )

@@ -63,20 +63,21 @@ class State:
         return file
 
     def select(self, pulumi: Path, stack: str, environment: Mapping[str, str]) -> None:
-        """Make the stack in the backend when it is not there."""
-        listed = self._pulumi(pulumi, ["stack", "ls", "--json"], environment)
-        if f'"name": "{stack}"' in listed:
-            return
-        with self.steps.step("state", f"make the stack {stack}"):
-            self._pulumi(pulumi, ["stack", "init", stack, "--non-interactive"], environment)
-
-    def _pulumi(self, pulumi: Path, arguments: list[str], environment: Mapping[str, str]) -> str:
+        """Select the stack, making it in the backend when it is not there."""
+        command = [pulumi, "stack", "select", stack, "--create", "--non-interactive"]
         asked = subprocess.run(
-            [pulumi, *arguments], cwd=self.checkout, env=dict(environment), capture_output=True, text=True, check=False
+            command, cwd=self.checkout, env=dict(environment), capture_output=True, text=True, check=False
         )
-        if asked.returncode != 0:
-            raise ToolchainError(f"state: pulumi {' '.join(arguments)}: {asked.stderr.strip() or asked.stdout.strip()}")
-        return asked.stdout
+        if asked.returncode == 0:
+            return
+        reason = asked.stderr.strip() or asked.stdout.strip()
+        hint = ""
+        if "passphrase" in reason:
+            hint = (
+                f"\n  stacks/Pulumi.{stack}.yaml was encrypted with another passphrase: put that one in"
+                f" {self.directory / 'passphrase'}, or remove the file's encryptionsalt and secrets to start anew"
+            )
+        raise ToolchainError(f"state: select stack {stack}: {reason}{hint}")
 
 
 def _without_secrets(url: str) -> str:

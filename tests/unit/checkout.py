@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 # Rooms from top to bottom, as docs/architecture.md draws them. A room imports rooms of lower layers only: neither
 # higher ones nor those beside it. `services.*` stands for every service, each a room of its own.
 LAYERS = (
-    ("stacks", "runyard.cli"),
+    ("stacks", "runyard.cli", "toolchain"),
     ("components", "policies", "services.*", "toolchain", "runyard.verify"),
     ("runyard.host", "runyard.gateway", "runyard.images", "runyard.secrets"),
     ("runyard.plan", "runyard.scaling", "runyard.pricing"),

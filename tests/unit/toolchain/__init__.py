@@ -1,0 +1,1 @@
+"""Unit tests of the toolchain: real sockets, real processes, small programs written by the test."""

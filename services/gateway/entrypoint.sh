@@ -9,6 +9,14 @@ user=www-data
 uid=$(id -u "$user")
 gid=$(id -g "$user")
 
+# The engine takes no files into a container whose root is read-only, so the configuration comes as a variable. It
+# is written beside and renamed, so that a container killed here starts again from a whole file.
+if [ -n "${RUNYARD_NGINX_CONF:-}" ]; then
+    printf '%s' "$RUNYARD_NGINX_CONF" >"$directory/nginx.conf.new"
+    mv "$directory/nginx.conf.new" "$directory/nginx.conf"
+    unset RUNYARD_NGINX_CONF
+fi
+
 # A killed nginx leaves its socket behind, and a new one cannot bind to it.
 rm -f "$directory/admin.sock"
 

@@ -2,11 +2,13 @@
 local admin = require "runyard.admin"
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
+local hops = require "runyard.hops"
 local hold = require "runyard.hold"
 local router = require "runyard.router"
 local snapshot = require "runyard.snapshot"
 
 local M = {
+    strip = hops.strip,
     route = router.route,
     balance = balancer.balance,
     again = hold.again,

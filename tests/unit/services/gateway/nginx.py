@@ -41,6 +41,7 @@ class Answer:
         """The last part of a problem's type."""
         assert self.headers["Content-Type"] == "application/problem+json"
         assert self.json()["status"] == self.status
+        assert self.json()["request_id"] == self.headers.get("X-Request-Id", self.json()["request_id"]) != ""
         return str(self.json()["type"]).removeprefix("urn:runyard:problem:")
 
 

@@ -35,8 +35,8 @@ GATEWAY_PORT, ORCHESTRATOR_PORT = 3900, 3901
 PATIENCE_S = 900
 # How often a restarted gateway is asked again; far below what a restart takes.
 POLL_S = 0.005
-# What the sample needs, so that a hundred fit a small machine.
-MEMORY, MEMORY_BYTES, PROCESSES = "64Mi", 64 << 20, 256
+# The least that Cloud Run allows; it is a limit, so that a hundred fit a small machine all the same.
+MEMORY, MEMORY_BYTES, PROCESSES = "128Mi", 128 << 20, 256
 
 
 class Contender(Protocol):

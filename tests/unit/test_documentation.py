@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from runyard.manifest import load
 from tests.unit import checkout
 
 DOCUMENTS = [path for path in checkout.files() if path.suffix == ".md" and path.parts[0] not in {"tests", "services"}]
 RECORDS = sorted(path for path in checkout.files() if path.match("docs/adr/0*.md"))
+# What a user may give to MANIFESTS: files, and directories of them.
+EXAMPLES = sorted(
+    {
+        path if path.parts[1] == "faults" else Path(*path.parts[:2])
+        for path in checkout.files()
+        if path.match("manifests/**/*.yaml")
+    }
+)
 # A first screen, as a terminal or a browser shows it.
 FIRST_SCREEN = 45
 
@@ -50,6 +59,22 @@ def test_readmes_manifest_is_the_example() -> None:
 
 def test_readmes_manifest_has_eight_lines() -> None:
     assert len(checkout.text(Path("manifests/hello.yaml")).splitlines()) == 8
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_example_loads_without_a_warning(example: Path) -> None:
+    loaded = load([checkout.ROOT / example])
+    assert loaded.manifests.services
+    assert [warning.text() for warning in loaded.warnings] == []
+
+
+@pytest.mark.parametrize("example", [path for path in checkout.files() if path.match("manifests/**/*.yaml")], ids=str)
+def test_example_begins_with_its_schema(example: Path) -> None:
+    first, *rest = checkout.text(example).splitlines()
+    schema = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert schema
+    (kind,) = {line.removeprefix("kind: ").lower() for line in rest if line.startswith("kind: ")}
+    assert (checkout.ROOT / example.parent / schema[1]).resolve() == checkout.ROOT / f"manifests/schema/{kind}.json"
 
 
 def test_readmes_answer_has_the_samples_fields() -> None:

@@ -18,7 +18,7 @@ def test_both_contenders_get_the_same_services_and_limits() -> None:
     manifest = str(bench_apply.service_manifest("bench-001"))
     assert services["bench-001"]["image"] in manifest
     assert bench_apply.MEMORY in manifest
-    assert services["bench-001"]["mem_limit"] == 64 * 1024 * 1024
+    assert services["bench-001"]["mem_limit"] == 128 * 1024 * 1024
 
 
 def test_expect_answers_names_every_service_that_failed() -> None:

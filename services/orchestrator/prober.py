@@ -136,7 +136,7 @@ class _Watch:
         began = self._timing.clock()
         # As in Kubernetes, what counts is the time that the failures would take, however often we try in it.
         allowed = probe.failure_threshold * probe.period_s
-        pause = quick = quick_pause(probe)
+        pause = quick_pause(probe)
         while True:
             problem = await self._prober.attempt(probe, self._target)
             if not problem:
@@ -147,13 +147,13 @@ class _Watch:
                 failed = f"startup probe {problem}, for {allowed} s"
                 self._prober.note(self._target.container, failed=failed)
                 return False
-            pause = quick if waited < QUICK_FOR_S else next_pause(pause, probe.period_s)
+            if waited >= QUICK_FOR_S:
+                pause = next_pause(pause, probe.period_s)
             await self._timing.sleep(pause)
 
     async def _keep_ready(self, probe: Probe) -> None:
         await self._initial_delay(probe)
-        began, ready = self._timing.clock(), False
-        pause = quick = quick_pause(probe)
+        began, pause, ready = self._timing.clock(), quick_pause(probe), False
         passed = failed = 0
         while True:
             problem = await self._prober.attempt(probe, self._target)
@@ -164,9 +164,12 @@ class _Watch:
                 ready = False
             shown = f"readiness probe {problem}" if problem else ""
             self._prober.note(self._target.container, ready=ready, probed=True, problem=shown)
-            early = self._timing.clock() - began < QUICK_FOR_S
-            pause = quick if early else next_pause(pause, probe.period_s)
-            await self._timing.sleep(probe.period_s if ready else pause)
+            if ready:
+                # From the first success on it goes by its period, as Kubernetes does, also while it fails.
+                pause = float(probe.period_s)
+            elif self._timing.clock() - began >= QUICK_FOR_S:
+                pause = next_pause(pause, probe.period_s)
+            await self._timing.sleep(pause)
 
     async def _keep_alive(self, probe: Probe) -> None:
         await self._initial_delay(probe)

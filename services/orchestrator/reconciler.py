@@ -121,9 +121,8 @@ class Reconciler:
     async def publish(self, timeout_s: float) -> bool:
         """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""
         # Before the first probes a snapshot would take every endpoint away.
-        if not self.settled:
-            if not await self._parts.timing.within(timeout_s, self._settled.wait()):
-                return False
+        if not self.settled and not await self._parts.timing.within(timeout_s, self._settled.wait()):
+            return False
         return await self._parts.publisher.wait(self._offer(), timeout_s)
 
     # The loop.

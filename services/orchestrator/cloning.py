@@ -42,6 +42,7 @@ def clone_config(template: Template, placement: Placement, revision: Revision) -
         "AutoRemove": False,
         "LogConfig": LOG_CONFIG,
         "PidsLimit": template.spec.pids_limit,
+        **_memory(template),
     }
     if placement.owner:
         config = {key: value for key, value in config.items() if key not in OWNERS_CONFIG}
@@ -61,6 +62,16 @@ def clone_config(template: Template, placement: Placement, revision: Revision) -
 def clone_name(stack: str, template: Template, instance: str) -> str:
     """Name the clone of a template."""
     return names.instance_container(stack, template.tenant, template.revision, template.spec.container, instance)
+
+
+def _memory(template: Template) -> Json:
+    """Give the exact memory limit, where the template's is rounded; the swap on top of it stays the same."""
+    exact = template.spec.memory_bytes
+    if not exact:
+        return {}
+    rounded, swap = template.host_config.get("Memory") or 0, template.host_config.get("MemorySwap") or 0
+    # Docker counts memory and swap together; 0 and -1 are its words for "twice as much" and "no limit".
+    return {"Memory": exact, "MemorySwap": exact + max(0, swap - rounded) if swap > 0 else swap}
 
 
 def _named(template: Template) -> bool:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from runyard import names
-from runyard.contracts import RevisionSpec, TemplateSpec
-from runyard.manifest.model import Probe
+from runyard.contracts import Probe, RevisionSpec, TemplateSpec
 
 from .live import SERVE, Live, until
 

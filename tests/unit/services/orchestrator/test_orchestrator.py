@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import RevisionSpec, RolloutRequest, RouteRequest, TrafficShare
+from runyard.contracts import Probe, RevisionSpec, RolloutRequest, RouteRequest, TrafficShare
 from runyard.errors import Conflict, DeadlineError, HostUnreachable, NotFound, UsageError
-from runyard.manifest.model import Probe
 from services.orchestrator.engine import Refused
 from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
 

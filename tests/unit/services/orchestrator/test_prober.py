@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import RevisionSpec, TemplateSpec
-from runyard.manifest.model import Probe
+from runyard.contracts import Probe, RevisionSpec, TemplateSpec
 from services.orchestrator.prober import Prober, next_pause, quick_pause
 from services.orchestrator.state import Container, Health, Instance, Revision, Template
 from services.orchestrator.timing import Timing

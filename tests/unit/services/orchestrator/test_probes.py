@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from runyard.contracts import Probe
 from runyard.errors import HostUnreachable, NotFound
-from runyard.manifest.model import Probe
 from services.orchestrator.probes import ProbeRunner, Target, describe
 
 from .world import FakeEngine

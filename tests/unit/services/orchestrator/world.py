@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from runyard import names
-from runyard.contracts import GatewaySnapshot, RevisionSpec, TemplateSpec, encode
+from runyard.contracts import GatewaySnapshot, Probe, RevisionSpec, TemplateSpec, encode
 from runyard.errors import HostError, HostUnreachable, NotFound
-from runyard.manifest.model import Probe
 from services.orchestrator.addresses import AddressBook
 from services.orchestrator.desired import DesiredStore
 from services.orchestrator.engine import Event

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from runyard.contracts import (
+    GatewayEndpoints,
+    GatewayService,
+    RevisionSpec,
+    RolloutRequest,
+    RouteRequest,
+    TrafficShare,
+)
+from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot
+from services.orchestrator.state import Container, Health, Instance, Revision
+
+READY = Health(started=True, ready=True)
+SHARES = (TrafficShare("web-1", 100),)
+
+
+def instance(key: str, address: str, state: str = "running") -> Instance:
+    return Instance(key, "shop", "web", "web-1", address, "n", (Container(f"c{key}", "app", state),))
+
+
+REVISIONS = {"shop/web-1": Revision("shop", "web", "web-1", RevisionSpec("web", 80, ("app",), "h2c", 9), ())}
+
+
+def test_endpoints_are_the_ready_addresses_in_order() -> None:
+    found = describe_endpoints(
+        REVISIONS, [instance("2", "10.0.0.3"), instance("1", "10.0.0.2")], {"c1": READY, "c2": READY}, ()
+    )
+    assert found == {"shop/web-1": GatewayEndpoints(("10.0.0.2:80", "10.0.0.3:80"), "h2c", 9)}
+
+
+def test_endpoints_leave_out_the_unready_the_dead_the_failed_and_the_withdrawn() -> None:
+    instances = [
+        instance("1", "10.0.0.1"),
+        instance("2", "10.0.0.2", "exited"),
+        instance("3", "10.0.0.3"),
+        instance("4", "10.0.0.4"),
+        instance("5", "10.0.0.5"),
+    ]
+    failed = Health(started=True, ready=True, failed="liveness")
+    health = {"c2": READY, "c3": failed, "c4": READY, "c5": READY}
+    assert describe_endpoints(REVISIONS, instances, health, {"4"})["shop/web-1"].addresses == ("10.0.0.5:80",)
+
+
+def test_revision_without_instance_is_there_so_that_requests_are_held_for_it() -> None:
+    assert describe_endpoints(REVISIONS, [], {}, ()) == {"shop/web-1": GatewayEndpoints((), "h2c", 9)}
+
+
+def test_callers_hold_every_instance_and_those_about_to_start() -> None:
+    found = describe_callers([instance("1", "10.0.0.2"), instance("2", "")], {"10.0.0.9": "shop/cart"})
+    assert found == {"10.0.0.2": "shop/web", "10.0.0.9": "shop/cart"}
+
+
+def test_snapshot_joins_routes_and_traffic_by_service() -> None:
+    route = RouteRequest("shop", "web", ("web.localhost",), ("cart",), "internal", 60)
+    rollout = RolloutRequest("shop", "web", SHARES)
+    snapshot = describe_snapshot({"shop/web": route}, {"shop/web": rollout}, {}, {})
+    assert snapshot.services == {"shop/web": GatewayService(SHARES, ("cart",), "internal", 60)}
+    assert snapshot.hosts == {"web.localhost": "shop/web"}
+
+
+def test_snapshot_has_services_with_only_one_of_the_two() -> None:
+    route = RouteRequest("shop", "a", ("a.localhost",))
+    snapshot = describe_snapshot({"shop/a": route}, {"shop/b": RolloutRequest("shop", "b", SHARES)}, {}, {})
+    assert snapshot.services == {"shop/a": GatewayService(), "shop/b": GatewayService(SHARES)}

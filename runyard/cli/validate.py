@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 import click
 
@@ -30,7 +31,7 @@ def validate(context: click.Context, paths: tuple[str, ...], output: str, strict
     try:
         loaded = load(paths)
     except ManifestError as error:
-        problems = error.problems
+        problems = cast("tuple[Problem, ...]", error.problems)
     else:
         problems = loaded.warnings
         count = len(loaded.manifests.services)

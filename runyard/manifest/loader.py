@@ -94,7 +94,9 @@ def _load_document(document: Document, found: ServiceSet, *, readable: bool) -> 
 
 def _kind(data: Any, findings: Findings) -> str | None:
     if type(data) is not dict:
-        findings.error((), "document.mapping", f"must be a mapping, got {render_value(data, ('env',))}")
+        # Text that is no manifest may be anything, a key file too.
+        seen = "a list" if type(data) is list else "a single value"
+        findings.error((), "document.mapping", f"must be a mapping, got {seen}")
         return None
     api, name = value_at(data, "apiVersion"), value_at(data, "kind")
     if isinstance(api, str) and isinstance(name, str) and (api, name) in KINDS:
@@ -115,6 +117,17 @@ def _kind(data: Any, findings: Findings) -> str | None:
 
 
 def _without_echoes(problems: list[Problem]) -> list[Problem]:
-    """Leave out what the schema says of a value that the reader has refused already."""
-    refused = {problem.location for problem in problems if problem.rule.startswith("yaml.")}
-    return [each for each in problems if each.rule.startswith("yaml.") or each.location not in refused]
+    """Leave out what follows from a problem that is told: of a value that was refused, the first reason is enough."""
+    unread = {problem.location for problem in problems if problem.rule.startswith("yaml.")}
+    mistyped = {(problem.location, problem.path) for problem in problems if problem.rule == "schema.type"}
+    unfit = {(problem.location, problem.path) for problem in problems if problem.rule.startswith("schema.")}
+
+    def is_echo(problem: Problem) -> bool:
+        place = (problem.location, problem.path)
+        if problem.rule.startswith("yaml."):
+            return False
+        if problem.location in unread or (place in mistyped and problem.rule != "schema.type"):
+            return True
+        return place in unfit and not problem.rule.startswith("schema.")
+
+    return [problem for problem in problems if not is_echo(problem)]

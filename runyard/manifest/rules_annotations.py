@@ -17,6 +17,19 @@ KNATIVE = "serving.knative.dev/"
 RUNYARD = "runyard.dev/"
 PREFIXES = (AUTOSCALING, CLOUD_RUN, KNATIVE, RUNYARD)
 _HOUR_S = 3600
+# Often seen in public manifests, and nothing to Cloud Run either.
+_MISTAKEN = {
+    CLOUD_RUN + "min-instances": AUTOSCALING + "minScale",
+    CLOUD_RUN + "max-instances": AUTOSCALING + "maxScale",
+    CLOUD_RUN + "min-scale": AUTOSCALING + "minScale",
+    CLOUD_RUN + "max-scale": AUTOSCALING + "maxScale",
+    CLOUD_RUN + "cpu": "resources.limits.cpu of the container",
+    CLOUD_RUN + "memory": "resources.limits.memory of the container",
+    CLOUD_RUN + "timeout": "timeoutSeconds of the template's spec",
+    CLOUD_RUN + "concurrency": "containerConcurrency of the template's spec",
+    CLOUD_RUN + "cpu-boost": CLOUD_RUN + "startup-cpu-boost",
+    CLOUD_RUN + "gpu-type": "nodeSelector of the template's spec",
+}
 # Least and most of each value; a None is no bound.
 _NUMBER_RANGES: dict[str, tuple[str, str | None]] = {
     AUTOSCALING + "target": ("0.01", None),
@@ -67,11 +80,21 @@ def _check_known(
         if name in elsewhere:
             message, hint = "has no effect here", f"put it under {'.'.join(other)}"
         else:
-            message, hint = "unknown annotation, has no effect here", closest(name, sorted(known | elsewhere))
+            message, hint = "unknown annotation, has no effect here", _suggest(name, known | elsewhere)
         if ours:
             findings.error(path, "annotations.unknown", message, hint, at_key=True)
         else:
             findings.warning(path, "annotations.unknown", message, hint)
+
+
+def _suggest(name: str, known: frozenset[str]) -> str:
+    if name in _MISTAKEN:
+        return f"use {_MISTAKEN[name]}"
+    # What stands before the slash is the same for most, and would make every name look alike.
+    prefix, _, short = name.partition("/")
+    near = {each.partition("/")[2]: each for each in sorted(known) if each.startswith(prefix)}
+    hint = closest(short, list(near))
+    return hint.replace("mean ", f"mean {prefix}/") if hint else ""
 
 
 def _check_ranges(annotations: Raw, findings: Findings) -> None:

@@ -77,7 +77,7 @@ def _check_memory(cpu: int, memory: int, limits: Raw, path: Path, findings: Find
     if least <= memory <= most:
         return
     seen = f"got {render_value(limits['memory'])}" if "memory" in limits else "got 512Mi by default"
-    message = f"must be {_size(least)} to {_size(most)} with {cpu / 1000:g} CPU, {seen}"
+    message = f"must be {render_size(least)} to {render_size(most)} with {cpu / 1000:g} CPU, {seen}"
     findings.error((*path, "limits", "memory"), "resources.memory", message)
 
 
@@ -116,7 +116,8 @@ def _parse(value: object, parse: Callable[[str], int], default: int) -> int | No
         return None
 
 
-def _size(size: int) -> str:
+def render_size(size: int) -> str:
+    """Render bytes in the largest unit that fits: 4Gi, 512Mi."""
     return f"{size // GIBIBYTE}Gi" if size % GIBIBYTE == 0 else f"{size // MEBIBYTE}Mi"
 
 

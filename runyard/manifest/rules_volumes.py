@@ -7,7 +7,7 @@ import re
 
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import CONTAINERS, VOLUMES, Raw, mapping_at, mappings_at, text_at
-from runyard.manifest.rules_resources import parse_limit
+from runyard.manifest.rules_resources import parse_limit, render_size
 from runyard.manifest.schema import closest
 from runyard.units import parse_bytes
 
@@ -104,5 +104,5 @@ def _check_sizes(volumes: list[tuple[int, Raw]], containers: list[Raw], findings
             # The schema has told of everything that is no quantity; what is left is a fraction of a byte.
             size = 0
         if size > memory > 0:
-            message = f"must be at most the memory of all containers ({memory} bytes), got {render_value(limit)}"
+            message = f"must be at most the memory of all containers ({render_size(memory)}), got {render_value(limit)}"
             findings.error(path, "volumes.size", message, "an emptyDir counts against memory")

@@ -110,7 +110,10 @@ def _rule(kind: Any, holder: dict[str, Any]) -> str:
         return str(holder["x-rule"])
     value = kind.value
     rules = {
-        "enum": lambda: "must be one of " + ", ".join(json.dumps(each) if each == "" else str(each) for each in value),
+        "enum": lambda: (
+            ("must be one of " if len(value) > 1 else "must be ")
+            + ", ".join(json.dumps(each) if each == "" else str(each) for each in value)
+        ),
         "const": lambda: f"must be {value}",
         "minimum": lambda: f"must be at least {value}",
         "maximum": lambda: f"must be at most {value}",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import shutil
 import tarfile
 import urllib.error
 import urllib.request
-from pathlib import Path
+import zlib
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 from runyard.errors import ToolchainError
@@ -51,12 +53,31 @@ def fetch(release: Release, archive: Path, timeout_s: float = TIMEOUT_S) -> str:
 
 
 def unpack(archive: Path, directory: Path) -> None:
-    """Unpack a verified tar archive; entries that point out of the directory are refused."""
+    """Unpack a verified tar archive of plain files and directories; anything else in it is refused.
+
+    By hand, because Debian 12's Python has no extraction filters yet.
+    """
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(directory, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+            for member in tar:
+                _unpack_member(tar, member, directory)
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ToolchainError(f"unpack {archive.name}: {error}") from None
+
+
+def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
+        raise tarfile.TarError(f"{member.name}: must be a file or directory inside the archive's own")
+    target = directory / name
+    content = tar.extractfile(member)
+    if content is None:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with content, target.open("wb") as file:
+        shutil.copyfileobj(content, file)
+    target.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
 def _published_checksum(url: str, name: str, timeout_s: float) -> str:

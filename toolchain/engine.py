@@ -103,6 +103,8 @@ class Engine:
     service_pid_file: Path = Path("/var/run/docker.pid")
     # More arguments of a dockerd that is started here.
     arguments: Sequence[str] = ()
+    # The dockerd that was started here; it goes on when this run ends.
+    daemon: subprocess.Popen[bytes] | None = None
 
     def bring(self) -> str:
         """Return the address of an engine that answers, having installed and started one when there was none."""
@@ -179,7 +181,8 @@ class Engine:
                 self._await(None)
             return
         with self.steps.step("engine", "start dockerd (no systemd here)"):
-            self._await(self._spawn())
+            self.daemon = self._spawn()
+            self._await(self.daemon)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         """Start dockerd in a session of its own, so that it outlives this run and its terminal."""

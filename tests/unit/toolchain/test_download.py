@@ -165,6 +165,16 @@ def test_unpack_refuses_to_write_outside_its_directory(tmp_path: Path) -> None:
     assert not (tmp_path / "escaped").exists()
 
 
+def test_unpack_refuses_links(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "archive", "w") as tar:
+        link = tarfile.TarInfo("pulumi")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        tar.addfile(link)
+    with pytest.raises(ToolchainError) as caught:
+        download.unpack(tmp_path / "archive", tmp_path / "out")
+    assert str(caught.value) == "unpack archive: pulumi: must be a file or directory inside the archive's own"
+
+
 def test_unpack_of_something_else_names_the_archive(tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(b"not a tar")
     with pytest.raises(ToolchainError, match="unpack archive: "):

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from runyard.errors import ToolchainError
+from toolchain.environment import STAMP, Environment
+from toolchain.step import Steps
+
+PROJECT = '[project]\nname = "runyard"\n[project.scripts]\nrunyard = "runyard_stub.entry:main"\n'
+
+
+def write_wheel(directory: Path, version: str) -> str:
+    """Write the wheel of a package `sample` and return its SHA-256."""
+    directory.mkdir(exist_ok=True)
+    path = directory / f"sample-{version}-py3-none-any.whl"
+    information = f"sample-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("sample.py", f"VERSION = {version!r}\n")
+        wheel.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: sample\nVersion: {version}\n")
+        wheel.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{information}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Checkout:
+    """A checkout with a lock file of one package, which pip finds in a directory and nowhere else."""
+
+    def __init__(self, root: Path, steps: Steps) -> None:
+        self.root = root
+        (root / "toolchain").mkdir(parents=True)
+        (root / "runyard_stub").mkdir()
+        (root / "runyard_stub" / "entry.py").write_text("def main():\n    print('hello')\n    return 3\n")
+        (root / "pyproject.toml").write_text(PROJECT)
+        variables = {"PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(root / "wheels")}
+        self.environment = Environment(steps, root, variables)
+
+    def lock(self, version: str, sha256: str | None = None) -> None:
+        actual = write_wheel(self.root / "wheels", version)
+        text = f"sample=={version} --hash=sha256:{sha256 or actual}\n"
+        (self.root / "toolchain" / "requirements.txt").write_text(text)
+
+    def version(self) -> str:
+        command = [self.environment.python, "-c", "import sample; print(sample.VERSION)"]
+        return subprocess.run(command, cwd="/", capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, steps: Steps) -> Checkout:
+    return Checkout(tmp_path / "checkout", steps)
+
+
+def test_environment_has_the_locked_packages_the_checkout_and_its_scripts(
+    checkout: Checkout, words: io.StringIO
+) -> None:
+    checkout.lock("1.0")
+    checkout.environment.bring()
+    assert checkout.version() == "1.0"
+    ended = subprocess.run([checkout.root / ".venv/bin/runyard"], cwd="/", capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.returncode) == ("hello\n", 3)
+    checkout.environment.bring()
+    assert words.getvalue().endswith(f"environment: {checkout.root}/.venv is up to date\n")
+
+
+def test_environment_is_made_anew_after_a_failure_or_another_lock_file(checkout: Checkout, tmp_path: Path) -> None:
+    target = tmp_path / "shared"
+    target.mkdir()
+    (target / "precious").touch()
+    (checkout.root / ".venv").symlink_to(target)
+    checkout.lock("1.0", sha256="0" * 64)
+    with pytest.raises(ToolchainError, match="THESE PACKAGES DO NOT MATCH THE HASHES"):
+        checkout.environment.bring()
+    # What failed is not taken for finished, and what the link led to is not ours.
+    assert not (checkout.root / ".venv" / STAMP).exists()
+    assert (target / "precious").exists()
+    left = checkout.root / ".venv" / "left-behind"
+    left.touch()
+    checkout.lock("2.0")
+    checkout.environment.bring()
+    assert checkout.version() == "2.0"
+    assert not left.exists()

@@ -34,6 +34,8 @@ def check_platform(platform: Raw, findings: Findings) -> None:
         message = f"must differ from the gateway's port, got {orchestrator or gateway} for both"
         findings.error(path, "platform.ports", message)
     _check_body_size(platform, findings)
+    if value_at(platform, "spec", "engine") == "swarm":
+        findings.warning(("spec", "engine"), "support.later", "swarm is accepted, not carried out yet: docker is used")
 
 
 def check_tenant(tenant: Raw, findings: Findings) -> None:

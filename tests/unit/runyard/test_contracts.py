@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runyard.contracts import (
+    GatewayEndpoints,
+    GatewayService,
+    GatewaySnapshot,
+    OrchestratorStatus,
+    Probe,
+    RevisionSpec,
+    RevisionStatus,
+    RolloutRequest,
+    RouteRequest,
+    ServiceStatus,
+    TemplateSpec,
+    TrafficShare,
+    decode,
+    encode,
+)
+from runyard.errors import ContractError
+
+SHARES = (TrafficShare("web-1", 90), TrafficShare("web-2", 10, "new"))
+PROBE = Probe(kind="http", port=80, path="/up", headers=(("X-A", "1"),))
+MESSAGES: list[Any] = [
+    TemplateSpec("app", 64),
+    TemplateSpec(
+        "app",
+        64,
+        startup_probe=PROBE,
+        depends_on=("db",),
+        revision=RevisionSpec("web", 80, ("app", "db"), "h2c", 1, 2, 3),
+    ),
+    RouteRequest("shop", "web", ("web.localhost",), ("cart",), "internal", 5),
+    RolloutRequest("shop", "web", SHARES, 30),
+    OrchestratorStatus(
+        3,
+        True,
+        (ServiceStatus("shop", "web", ("h",), (), SHARES),),
+        (RevisionStatus("shop", "web", "web-1", 1, 0, reason="x", logs=("a",)),),
+    ),
+    GatewaySnapshot(
+        9,
+        {"shop/web": GatewayService(SHARES, ("cart",), "internal", 5)},
+        {"web.localhost": "shop/web"},
+        {"shop/web-1": GatewayEndpoints(("10.0.0.2:80",), "h2c", 7)},
+        {"10.0.0.2": "shop/web"},
+    ),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda each: type(each).__name__)
+def test_message_survives_encoding(message: Any) -> None:
+    assert decode(type(message), encode(message)) == message
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda each: type(each).__name__)
+def test_encoding_is_canonical(message: Any) -> None:
+    text = encode(message)
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    assert encode(dataclasses.replace(message)) == text
+
+
+def test_equal_snapshots_encode_alike_whatever_the_order_of_their_maps() -> None:
+    one = GatewaySnapshot(1, hosts={"a": "x", "b": "y"})
+    other = GatewaySnapshot(1, hosts={"b": "y", "a": "x"})
+    assert encode(one) == encode(other)
+
+
+def test_absent_fields_get_their_defaults() -> None:
+    text = '{"tenant":"shop","service":"web","traffic":[{"revision":"web-1","percent":100}]}'
+    assert decode(RolloutRequest, text) == RolloutRequest("shop", "web", (TrafficShare("web-1", 100),))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"extra": 1}, "decode RolloutRequest: unknown field 'extra'"),
+        ({"tenant": None}, "decode RolloutRequest.tenant: must be of type str, got None"),
+        ({"deadline_s": "5"}, "decode RolloutRequest.deadline_s: must be of type int, got '5'"),
+        ({"deadline_s": True}, "decode RolloutRequest.deadline_s: must be of type int, got True"),
+        ({"deadline_s": 1.5}, "decode RolloutRequest.deadline_s: must be of type int, got 1.5"),
+        ({"traffic": {}}, "decode RolloutRequest.traffic: must be a list, got {}"),
+        ({"traffic": [7]}, "decode RolloutRequest.traffic[0]: must be an object, got 7"),
+        ({"traffic": [{"percent": 1}]}, "decode RolloutRequest.traffic[0]: field 'revision' is missing"),
+        ({"version": 2}, "decode RolloutRequest: version: must be 1, got 2"),
+    ],
+)
+def test_field_that_does_not_fit_is_named(change: dict[str, Any], message: str) -> None:
+    value = json.loads(encode(RolloutRequest("shop", "web", SHARES))) | change
+    with pytest.raises(ContractError) as caught:
+        decode(RolloutRequest, json.dumps(value))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("probe", "message"),
+    [
+        ({"kind": "udp"}, "decode TemplateSpec.startup_probe.kind: must be one of http, tcp, grpc, exec, got 'udp'"),
+        (
+            {"kind": "http", "headers": [["a"]]},
+            "decode TemplateSpec.startup_probe.headers[0]: must be a list of 2, got ['a']",
+        ),
+    ],
+)
+def test_probe_that_does_not_fit_is_named(probe: dict[str, Any], message: str) -> None:
+    text = json.dumps({"container": "app", "pids_limit": 1, "startup_probe": probe})
+    with pytest.raises(ContractError) as caught:
+        decode(TemplateSpec, text)
+    assert str(caught.value) == message
+
+
+def test_map_value_that_does_not_fit_is_named_by_its_key() -> None:
+    with pytest.raises(ContractError) as caught:
+        decode(GatewaySnapshot, '{"generation":1,"hosts":{"a":1}}')
+    assert str(caught.value) == "decode GatewaySnapshot.hosts.a: must be of type str, got 1"
+
+
+@pytest.mark.parametrize("text", ["", "{", "nope", b"\xff"])
+def test_text_that_is_not_json_is_refused(text: str | bytes) -> None:
+    with pytest.raises(ContractError, match=r"^decode RouteRequest: not JSON: "):
+        decode(RouteRequest, text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_no_json_breaks_the_decoder(value: Any) -> None:
+    with pytest.raises(ContractError):
+        decode(RolloutRequest, json.dumps(value))

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runyard import names
+
+LABEL = st.from_regex(names.DNS_LABEL, fullmatch=True)
+
+
+@pytest.mark.parametrize("label", ["a", "web", "web-1", "a" * 63])
+def test_label_is_what_dns_allows(label: str) -> None:
+    assert names.DNS_LABEL.fullmatch(label)
+
+
+@pytest.mark.parametrize("label", ["", "1a", "-a", "a-", "A", "a.b", "a_b", "a" * 64, "a\n", "ä"])
+def test_label_that_dns_refuses_is_refused(label: str) -> None:
+    assert not names.DNS_LABEL.fullmatch(label)
+
+
+def test_containers_are_named_by_their_whole_identity() -> None:
+    assert names.template_container("dev", "shop", "web-1", "app") == "runyard.dev.shop.web-1.app.template"
+    assert names.instance_container("dev", "shop", "web-1", "app", "7f") == "runyard.dev.shop.web-1.app.7f"
+    assert names.platform_container("dev", "gateway") == "runyard.dev.gateway"
+
+
+@given(st.lists(st.tuples(LABEL, LABEL, LABEL, LABEL), min_size=2, max_size=2, unique=True))
+def test_two_identities_never_share_a_name(pair: list[tuple[str, str, str, str]]) -> None:
+    assert names.template_container(*pair[0]) != names.template_container(*pair[1])
+    assert names.service_key(*pair[0][:2]) != names.service_key(*pair[1][:2]) or pair[0][:2] == pair[1][:2]
+
+
+def test_networks_of_tenants_and_platform_never_clash() -> None:
+    tenants = ["platform", "tenant", "internal", "default"]
+    found = [names.tenant_network("dev", each, internal=inside) for each, inside in product(tenants, (True, False))]
+    assert len({*found, names.platform_network("dev")}) == len(found) + 1
+
+
+def test_default_tenant_is_left_out_of_hosts() -> None:
+    assert names.service_host("web", "default", "localhost") == "web.localhost"
+    assert names.service_host("web", "shop", "localhost") == "web.shop.localhost"
+    assert names.tagged_host("new", "web.localhost") == "new---web.localhost"
+    assert names.internal_host("cart") == "cart.internal"
+
+
+def test_revision_is_named_as_asked_or_by_its_hash() -> None:
+    digest = names.digest("what shapes it")
+    assert names.revision_name("web", "web-blue", digest) == "web-blue"
+    assert names.revision_name("web", None, digest) == f"web-{digest[:8]}"
+
+
+def test_longest_service_s_revision_is_still_a_label() -> None:
+    name = names.revision_name("a" * names.SERVICE_NAME_LIMIT, None, names.digest("x"))
+    assert names.DNS_LABEL.fullmatch(name)
+
+
+def test_digest_is_the_same_everywhere() -> None:
+    assert names.digest("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_sockets_lie_in_the_directories_that_are_mounted() -> None:
+    assert names.GATEWAY_ADMIN_SOCKET.startswith(names.GATEWAY_DIRECTORY + "/")
+    assert names.ORCHESTRATOR_SOCKET.startswith(names.ORCHESTRATOR_DIRECTORY + "/")

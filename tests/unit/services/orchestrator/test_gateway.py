@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from runyard.contracts import GatewaySnapshot, decode
+from runyard.errors import HostError
+from services.orchestrator.gateway import GatewayClient
+
+from .world import ListJournal
+
+Answer = tuple[int, dict[str, Any] | None]
+Call = Callable[[GatewayClient], Awaitable[Any]]
+
+
+def ask(
+    path: Path, answer: Answer, call: Callable[[GatewayClient], Awaitable[Any]]
+) -> tuple[Any, list[Any], list[str]]:
+    """Call a gateway that answers everything alike; also give what it saw and what was written down."""
+    seen: list[Any] = []
+    journal = ListJournal()
+
+    async def handle(request: web.Request) -> web.Response:
+        seen.append((request.method, request.path, await request.text()))
+        status, body = answer
+        return web.json_response(body, status=status) if body is not None else web.Response(status=status)
+
+    async def whole() -> Any:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.UnixSite(runner, str(path / "admin.sock")).start()
+        client = GatewayClient(path / "admin.sock", journal)
+        try:
+            return await call(client)
+        finally:
+            await client.close()
+            await runner.cleanup()
+
+    return asyncio.run(whole()), seen, journal.events()
+
+
+def test_generation_is_read(tmp_path: Path) -> None:
+    generation, seen, _ = ask(tmp_path, (200, {"generation": 7}), lambda client: client.generation())
+    assert generation == 7
+    assert seen == [("GET", "/v1/snapshot", "")]
+
+
+@pytest.mark.parametrize(("status", "taken"), [(200, True), (409, False)])
+def test_snapshot_is_sent_whole_and_a_newer_one_respected(tmp_path: Path, status: int, taken: bool) -> None:
+    snapshot = GatewaySnapshot(3, hosts={"a": "default/hello"})
+    answer, seen, _ = ask(tmp_path, (status, {"generation": 3}), lambda client: client.put(snapshot))
+    assert answer is taken
+    assert seen[0][:2] == ("PUT", "/v1/snapshot")
+    assert decode(GatewaySnapshot, seen[0][2]) == snapshot
+
+
+def test_snapshot_that_the_gateway_could_not_keep_is_written_down(tmp_path: Path) -> None:
+    answer = (200, {"generation": 3, "warning": "disk full"})
+    assert ask(tmp_path, answer, lambda client: client.put(GatewaySnapshot(3)))[2] == ["snapshot not kept"]
+
+
+def test_refused_snapshot_is_an_error_with_the_answer(tmp_path: Path) -> None:
+    with pytest.raises(HostError) as caught:
+        ask(tmp_path, (400, {"detail": "hosts: bad"}), lambda client: client.put(GatewaySnapshot(3)))
+    assert str(caught.value) == "send snapshot 3 to the gateway: answered 400: {'detail': 'hosts: bad'}"
+
+
+def test_requests_in_flight_are_those_of_the_address_on_any_port(tmp_path: Path) -> None:
+    counts = {"inflight": {"10.0.0.2:8080": 2, "10.0.0.2:9": 1, "10.0.0.21:8080": 5}}
+    assert ask(tmp_path, (200, counts), lambda client: client.in_flight("10.0.0.2"))[0] == 3
+
+
+def test_gateway_that_is_not_there_is_an_error_that_names_its_socket(tmp_path: Path) -> None:
+    async def whole() -> None:
+        client = GatewayClient(tmp_path / "none.sock", ListJournal())
+        try:
+            await client.generation()
+        finally:
+            await client.close()
+
+    with pytest.raises(HostError) as caught:
+        asyncio.run(whole())
+    assert str(caught.value).startswith(f"ask the gateway at {tmp_path}/none.sock: ")
+
+
+@pytest.mark.parametrize("call", [GatewayClient.generation, lambda client: client.in_flight("10.0.0.2")])
+def test_failing_gateway_is_an_error(tmp_path: Path, call: Callable[[GatewayClient], Awaitable[int]]) -> None:
+    with pytest.raises(HostError, match="answered 500"):
+        ask(tmp_path, (500, None), call)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runyard.errors import UsageError
+from runyard.names import GATEWAY_ADMIN_SOCKET, ORCHESTRATOR_SOCKET
+from services.orchestrator.settings import parse_settings
+
+
+def test_defaults_are_the_names_that_all_parts_share() -> None:
+    settings = parse_settings({"RUNYARD_STACK": "dev"})
+    assert (settings.stack, settings.host, settings.port) == ("dev", "127.0.0.1", 3001)
+    assert str(settings.socket) == ORCHESTRATOR_SOCKET
+    assert str(settings.gateway_socket) == GATEWAY_ADMIN_SOCKET
+
+
+def test_environment_overrides_everything() -> None:
+    settings = parse_settings(
+        {
+            "RUNYARD_STACK": "dev",
+            "RUNYARD_HTTP_ADDRESS": "[::1]:99",
+            "RUNYARD_ORCHESTRATOR_DIRECTORY": "/o",
+            "RUNYARD_GATEWAY_DIRECTORY": "/g",
+        }
+    )
+    assert (settings.host, settings.port) == ("::1", 99)
+    assert (settings.directory, settings.gateway_directory) == (Path("/o"), Path("/g"))
+
+
+@pytest.mark.parametrize("stack", ["", "Dev", "a.b", "-a"])
+def test_stack_that_is_no_label_is_refused(stack: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_settings({"RUNYARD_STACK": stack})
+    assert str(caught.value) == f"RUNYARD_STACK: must be a DNS label, got {stack!r}"
+
+
+@pytest.mark.parametrize("address", ["3001", ":3001", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000"])
+def test_address_that_nobody_can_listen_on_is_refused(address: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_settings({"RUNYARD_STACK": "dev", "RUNYARD_HTTP_ADDRESS": address})
+    assert str(caught.value) == f"RUNYARD_HTTP_ADDRESS: must be ADDRESS:PORT, got {address!r}"

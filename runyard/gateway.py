@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -102,17 +103,7 @@ _PATHS = ("directory", "temporary_directory", "lua_directory", "modules_director
 def render(config: GatewayConfig) -> str:
     """Render nginx.conf, the same text for the same configuration; UsageError names the first value that cannot be."""
     check(config)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES_DIRECTORY),
-        autoescape=False,  # noqa: S701 this is no HTML; every value passes check() and quote()
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["quote"] = quote
-    environment.filters["forwarded"] = _forwarded
-    return environment.get_template(TEMPLATE).render(config=config)
+    return _environment().get_template(TEMPLATE).render(config=config)
 
 
 def check(config: GatewayConfig) -> None:
@@ -138,6 +129,22 @@ def quote(text: str) -> str:
     """Quote a text for nginx and Lua alike; UsageError if it holds anything that either could read as more."""
     _check_text("value", text, _PLAIN, "letters, digits and . _ : / [ ] ? ; -")
     return f'"{text}"'
+
+
+@cache
+def _environment() -> Environment:
+    # Kept, because reading and compiling the template takes far longer than filling it in.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES_DIRECTORY),
+        autoescape=False,  # noqa: S701 this is no HTML; every value passes check() and quote()
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["quote"] = quote
+    environment.filters["forwarded"] = _forwarded
+    return environment
 
 
 def _forwarded(family: str) -> str:

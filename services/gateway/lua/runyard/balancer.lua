@@ -30,6 +30,7 @@ function M.is_idempotent(method)
     return idempotent[method] or false
 end
 
+-- Takes a count of this endpoint for this request, which must hold none; false when it is full.
 local function take(endpoint, limit)
     local count, failure = inflight:incr(endpoint.address, 1, 0)
     if not count then
@@ -37,6 +38,7 @@ local function take(endpoint, limit)
         return false
     end
     if count <= limit then
+        var.instance = endpoint.address
         return true
     end
     inflight:incr(endpoint.address, -1)
@@ -101,14 +103,9 @@ local function pick(endpoints)
     return take_any(endpoints, nil, false)
 end
 
--- Takes a count for a request that waits, and puts it in $instance; returns whether one was to be had. A request
--- that waits is patient: it does not go back to an instance that refused a moment ago, even if that is the only one.
+-- Takes a count for a request that waits; returns whether one was to be had. A request that waits is patient: it does not go back to an instance that refused a moment ago, even if that is the only one.
 function M.reserve()
-    local endpoint = take_any(world.endpoints(var.tenant, var.revision), nil, true)
-    if endpoint then
-        var.instance = endpoint.address
-    end
-    return endpoint ~= nil
+    return take_any(world.endpoints(var.tenant, var.revision), nil, true) ~= nil
 end
 
 -- Gives back the count that this request holds, if any.
@@ -125,28 +122,27 @@ function M.eject(address)
     ejected[address] = now() + EJECTION_S
 end
 
--- Whether a request was sent in any of the tries so far, and whether the last one got a connection. nginx writes
--- "-" as the connect time of a try that got none; `upto` leaves out that many tries at the end.
-function M.tries(leave_out)
-    local sent, connected, times = false, false, {}
+-- In how many of the tries that have ended the request was sent, and whether the last one got a connection. nginx
+-- writes "-" as the connect time of a try that got none, and leaves out the try that is just being set up.
+function M.tries()
+    local sent, last = 0, "-"
     for time in (var.upstream_connect_time or ""):gmatch("[^,:%s]+") do
-        times[#times + 1] = time ~= "-"
+        last = time
+        if time ~= "-" then
+            sent = sent + 1
+        end
     end
-    for index = 1, #times - leave_out do
-        connected = times[index]
-        sent = sent or connected
-    end
-    return sent, connected
+    return sent, last ~= "-"
 end
 
 -- Another endpoint after a failed try, or nil when the request must not be sent again or nothing is free.
 local function retry(endpoints, failed)
     M.release()
-    local sent, connected = M.tries(1)  -- the try that is just beginning is the last in the list
+    local sent, connected = M.tries()
     if not connected then
         M.eject(failed)
     end
-    if sent and not idempotent[var.request_method] then
+    if sent > 0 and not idempotent[var.request_method] then
         return nil
     end
     var.retries = tonumber(var.retries) + 1
@@ -184,9 +180,6 @@ function M.balance()
     end
     if not endpoint then
         return ngx.exit(ngx.ERROR)
-    end
-    if endpoint.address ~= held then
-        var.instance = endpoint.address
     end
     local service = world.service(tenant .. "/" .. var.service)
     if service and service.timeout_s ~= default_timeout_s then

@@ -12,6 +12,9 @@ local M = {}
 local STEP_S = 0.01
 -- nginx allows 10 turns through error_page in the life of a request; the last ones are left for the answer.
 local MOST_ROUNDS = 7
+-- A request that breaks whatever instance it reaches must not work through all of them. Not lower, because a killed
+-- instance leaves idle connections behind that each take a try to find out.
+local MOST_SENT = 8
 local hold_timeout_s
 
 function M.configure(settings)
@@ -26,17 +29,20 @@ local function last_status()
     return last
 end
 
--- Why a failed request must not be sent again, as the name of an answer; nil when it may.
+-- Why this request must not be sent again, as the name of an answer; nil when it may (or never was).
 local function refuse_again(failed)
-    local sent, connected = balancer.tries(0)
-    if last_status() == "504" and connected then
+    local sent, connected = balancer.tries()
+    if connected and last_status() == "504" then
         return "instance-timeout"  -- it has the request and is slow; another one would only be slow too
     end
-    if not connected then
-        balancer.eject(failed)
-    end
-    if sent and not balancer.is_idempotent(var.request_method) then
+    if sent > 0 and not balancer.is_idempotent(var.request_method) or sent > MOST_SENT then
         return "instance-failed"
+    end
+    if failed ~= "" then
+        var.retries = tonumber(var.retries) + 1
+        if not connected then
+            balancer.eject(failed)
+        end
     end
     return nil
 end
@@ -64,20 +70,12 @@ function M.again()
         return answer.give(verdict)
     end
     local failed = var.instance
-    if failed ~= "" then
-        balancer.release()
-        local refusal = refuse_again(failed)
-        if refusal then
-            return answer.give(refusal)
-        end
-    end
+    balancer.release()
     local rounds = (tonumber(var.rounds) or 0) + 1
-    if rounds > MOST_ROUNDS then
-        return answer.give("instance-failed")
-    end
     var.rounds = rounds
-    if failed ~= "" then
-        var.retries = tonumber(var.retries) + 1
+    local again_refusal = rounds > MOST_ROUNDS and "instance-failed" or refuse_again(failed)
+    if again_refusal then
+        return answer.give(again_refusal)
     end
     -- Before an instance is reserved: a slow upload must not occupy it.
     ngx.req.read_body()

@@ -197,11 +197,15 @@ class Gateway:
             connection.request(method, path, body, {"Host": host, **(headers or {})})
             return answer_of(connection.getresponse())
 
-    def raw(self, text: str) -> bytes:
-        """Send bytes as they are to the edge and give all that comes back until it closes."""
+    def raw(self, text: str, *, half_close: bool = True) -> bytes:
+        """Send bytes as they are to the edge and give all that comes back until it closes.
+
+        To nginx, a client that has closed its half has gone away; only what it answers at once still comes back.
+        """
         with socket.create_connection(("127.0.0.1", self.edge_port), PATIENCE_S) as client:
             client.sendall(text.encode("latin-1"))
-            client.shutdown(socket.SHUT_WR)
+            if half_close:
+                client.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: client.recv(65536), b""))
 
 

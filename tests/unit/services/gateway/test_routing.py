@@ -41,7 +41,9 @@ def test_host_matches_whatever_its_case_port_or_final_dot(shop: Gateway, host: s
     assert shop.request(host=host).status == 200
 
 
-@pytest.mark.parametrize("host", ["nobody.localhost", "localhost", "127.0.0.1", "web.localhost.evil", "b---web.localhost"])
+@pytest.mark.parametrize(
+    "host", ["nobody.localhost", "localhost", "127.0.0.1", "web.localhost.evil", "b---web.localhost"]
+)
 def test_unknown_host_is_404(shop: Gateway, host: str) -> None:
     answer = shop.request(host=host)
     assert (answer.status, answer.kind) == (404, "unknown-host")

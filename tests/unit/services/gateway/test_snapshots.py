@@ -171,7 +171,10 @@ def test_kept_file_is_the_snapshot_as_it_was_pushed(gateway: Gateway, instance: 
 def test_one_worker_and_many_agree_on_the_snapshot(start_gateway: MakeGateway, instance: Instance) -> None:
     gateway = start_gateway(workers=4)
     for generation in range(1, 20):
-        gateway.push(services={"default/hello": service(("hello-1", 100))}, hosts={f"h{generation}.localhost": "default/hello"},
-                     endpoints={"default/hello-1": endpoints(instance.port)})
+        gateway.push(
+            services={"default/hello": service(("hello-1", 100))},
+            hosts={f"h{generation}.localhost": "default/hello"},
+            endpoints={"default/hello-1": endpoints(instance.port)},
+        )
         assert gateway.request(host=f"h{generation}.localhost").status == 200
         assert gateway.request(host=f"h{generation - 1}.localhost").status == 404

@@ -1,0 +1,231 @@
+"""The rendered nginx.conf: what it says, and that no value can make it say more."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import crossplane
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from runyard import names
+from runyard.errors import UsageError
+from runyard.gateway import GatewayConfig, Listener, check, quote, render
+
+LISTENERS = (Listener("edge", "127.0.0.1:3000"), Listener("internal", "172.30.0.1:80"))
+CONFIG = GatewayConfig(listeners=LISTENERS)
+TEXTS = ["directory", "temporary_directory", "lua_directory", "modules_directory", "user", "log"]
+NUMBERS = [
+    "workers",
+    "worker_connections",
+    "max_body_bytes",
+    "connect_timeout_ms",
+    "hold_timeout_ms",
+    "default_timeout_s",
+    "client_header_timeout_s",
+    "client_body_timeout_s",
+    "client_idle_s",
+    "instance_idle_s",
+    "shutdown_timeout_s",
+]
+# What nginx, Lua, Jinja or a shell would read as more than text.
+HOSTILE = "\"'\\;{}$#\n\r\t\x00 %()[]|&`<>*?~:" + string.ascii_letters + string.digits + "/._-\u2028é"
+hostile_text = st.text(HOSTILE, max_size=40) | st.text(max_size=20) | st.text(HOSTILE).map(lambda text: "/var/" + text)
+
+
+def parse(text: str, directory: Path) -> list[dict[str, Any]]:
+    """Parse a rendered configuration into crossplane's tree of directives."""
+    path = directory / "nginx.conf"
+    path.write_text(text)
+    payload = crossplane.parse(str(path), single=True, check_ctx=False, check_args=False)
+    assert payload["errors"] == []
+    return list(payload["config"][0]["parsed"])
+
+
+def walk(tree: list[dict[str, Any]], path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Give every directive as its path of names and its arguments."""
+    for each in tree:
+        if each["directive"] != "#":
+            name = f"{path}/{each['directive']}"
+            yield name, each["args"]
+            yield from walk(each.get("block", []), name)
+
+
+def arguments(tree: list[dict[str, Any]], name: str) -> list[list[str]]:
+    return [args for path, args in walk(tree) if path == name]
+
+
+def skeleton(tree: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Give the names of all directives and their numbers of arguments, which no value may change."""
+    return [(path, len(args)) for path, args in walk(tree)]
+
+
+def test_defaults_are_what_the_contract_says(tmp_path: Path) -> None:
+    tree = parse(render(GatewayConfig()), tmp_path)
+    assert arguments(tree, "/http/server/listen") == [
+        ["127.0.0.1:3000", "default_server", "backlog=4096"],
+        [f"unix:{names.GATEWAY_ADMIN_SOCKET}"],
+    ]
+    assert arguments(tree, "/user") == [["www-data"]]
+    assert arguments(tree, "/http/client_max_body_size") == [["33554432"]]
+    assert arguments(tree, "/worker_processes") == [["auto"]]
+
+
+def test_each_listener_is_one_server(tmp_path: Path) -> None:
+    tree = parse(render(CONFIG), tmp_path)
+    listens = arguments(tree, "/http/server/listen")
+    assert [each[0] for each in listens] == [
+        *(each.address for each in LISTENERS),
+        f"unix:{names.GATEWAY_ADMIN_SOCKET}",
+    ]
+    kinds = [args[1] for args in arguments(tree, "/http/server/set") if args[0] == "$listener"]
+    assert kinds == ["edge", "internal"]
+
+
+def test_received_request_id_counts_on_the_internal_listener_only(tmp_path: Path) -> None:
+    tree = parse(render(CONFIG), tmp_path)
+    ids = [args[1] for args in arguments(tree, "/http/server/set") if args[0] == "$call_id"]
+    assert ids == ["$request_id", "$received_id", "$request_id"]
+
+
+def test_address_family_decides_how_the_peer_is_written(tmp_path: Path) -> None:
+    listeners = (Listener("edge", "127.0.0.1:1"), Listener("edge", "[::1]:1"))
+    tree = parse(render(replace(CONFIG, listeners=listeners)), tmp_path)
+    written = [args[1] for args in arguments(tree, "/http/server/proxy_set_header") if args[0] == "Forwarded"]
+    rest = ';host="$http_host";proto=$scheme'
+    assert written == [f'for="$remote_addr"{rest}', f'for="[$remote_addr]"{rest}']
+
+
+def test_times_and_sizes_reach_their_directives(tmp_path: Path) -> None:
+    config = replace(CONFIG, connect_timeout_ms=1500, instance_idle_s=7, client_idle_s=8, max_body_bytes=9, workers=3)
+    tree = parse(render(config), tmp_path)
+    assert arguments(tree, "/http/proxy_connect_timeout") == [["1500ms"]]
+    assert arguments(tree, "/http/upstream/keepalive_timeout") == [["7s"]]
+    assert arguments(tree, "/http/keepalive_timeout") == [["8s"]]
+    assert arguments(tree, "/http/client_max_body_size") == [["9"]]
+    assert arguments(tree, "/worker_processes") == [["3"]]
+
+
+def test_settings_reach_lua(tmp_path: Path) -> None:
+    tree = parse(render(replace(CONFIG, hold_timeout_ms=2500, directory="/srv/gateway")), tmp_path)
+    [[lua]] = arguments(tree, "/http/init_by_lua_block")
+    assert 'state_file = "/srv/gateway/state/snapshot.json",' in lua
+    assert "hold_timeout_s = 2.5," in lua
+
+
+def test_log_of_several_workers_is_written_in_whole_lines(tmp_path: Path) -> None:
+    for workers, size in ((1, "64k"), (2, "4k"), (None, "4k")):
+        tree = parse(render(replace(CONFIG, workers=workers)), tmp_path)
+        assert arguments(tree, "/http/access_log")[0][2] == f"buffer={size}"
+
+
+def test_same_configuration_renders_the_same_text() -> None:
+    assert render(CONFIG) == render(replace(CONFIG))
+
+
+def test_values_that_were_refused_say_where_rule_and_value() -> None:
+    with pytest.raises(UsageError) as caught:
+        render(replace(CONFIG, user="www-data; daemon on"))
+    assert str(caught.value) == "gateway: user: must be a user name, got 'www-data; daemon on'"
+    with pytest.raises(UsageError) as caught:
+        render(replace(CONFIG, max_body_bytes=-1))
+    assert str(caught.value) == "gateway: max_body_bytes: must be a whole number from 0 to 1099511627776, got -1"
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [-1, 2**63, True, 1.5, "1", "1; daemon on", None])
+def test_number_that_is_none_or_out_of_range_is_refused(name: str, value: object) -> None:
+    if name == "workers" and value is None:
+        check(replace(CONFIG, workers=None))
+        return
+    with pytest.raises(UsageError, match=rf"^gateway: {name}: must be a whole number from \d+ to \d+, got "):
+        check(replace(CONFIG, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    "value", ["", "relative", "/", "/a//b", "/a/", "/a/../b", "/a/.b", "/$a", "/a b", "/a\n", "/é", None]
+)
+@pytest.mark.parametrize("name", [name for name in TEXTS if name != "user"])
+def test_path_outside_the_grammar_is_refused(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"^gateway: {name}: must be an absolute path"):
+        check(replace(CONFIG, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:08", "127.0.0.1:80 ssl", "127.1:80",
+        "localhost:80", "*:80", ":80", "::1:80", "[::1]", "[fe80::1%eth0]:80", "[::1%$x]:80", "[0:0::1]:80", 
+        "127.0.0.1:8\n",
+        "127.0.0.1:٣", None,
+    ],
+)  # fmt: skip
+def test_address_outside_the_grammar_is_refused(address: str) -> None:
+    with pytest.raises(UsageError, match=r"^gateway: listeners\[0\]\.address: must be address:port"):
+        check(replace(CONFIG, listeners=(Listener("edge", address),)))
+
+
+def test_listeners_are_there_differ_and_are_of_a_known_kind() -> None:
+    with pytest.raises(UsageError, match="at least one listener"):
+        check(replace(CONFIG, listeners=()))
+    with pytest.raises(UsageError, match=r"must have different addresses, got '127\.0\.0\.1:3000' twice"):
+        check(replace(CONFIG, listeners=(LISTENERS[0], replace(LISTENERS[0], kind="internal"))))
+    with pytest.raises(UsageError, match=r"listeners\[0\]\.kind: must be edge or internal, got 'other'"):
+        check(replace(CONFIG, listeners=(Listener("other", "127.0.0.1:1"),)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ['a"b', "a\\b", "a$b", "a{b", "a\nb", "a b", "a#b", "a'b", ""])
+def test_quoting_refuses_what_nginx_or_lua_would_read(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^gateway: value: must be letters"):
+        quote(text)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[str, int]]]:
+    directory = tmp_path_factory.mktemp("parsed")
+    return directory, skeleton(parse(render(CONFIG), directory))
+
+
+def holds(config: GatewayConfig, expected: tuple[Path, list[tuple[str, int]]]) -> bool:
+    """Whether the configuration is refused or renders the very same directives."""
+    try:
+        text = render(config)
+    except UsageError:
+        return True
+    directory, directives = expected
+    return skeleton(parse(text, directory)) == directives
+
+
+# 250 times 40 are the 10,000 hostile values; few get past the grammar, so few cost the time of a parse.
+@settings(max_examples=250, deadline=None)
+@given(st.sampled_from(TEXTS), st.lists(hostile_text, min_size=40, max_size=40))
+@example("user", ["root;}", "www-data\ninclude /etc/passwd;"])
+@example("log", ["/dev/stdout;\ninclude /x;", "/a$request_uri", '/a" "b', "/a/b'c"])
+def test_hostile_text_never_changes_the_directives(
+    expected: tuple[Path, list[tuple[str, int]]], name: str, values: list[str]
+) -> None:
+    for value in values:
+        assert holds(replace(CONFIG, **{name: value}), expected), value
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(hostile_text | st.ip_addresses().map(str).map("{}:80".format), min_size=10, max_size=10))
+def test_hostile_addresses_never_change_the_directives(
+    expected: tuple[Path, list[tuple[str, int]]], values: list[str]
+) -> None:
+    for value in values:
+        assert holds(replace(CONFIG, listeners=(Listener("edge", value), LISTENERS[1])), expected), value
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.from_regex(r"(/[A-Za-z0-9_][A-Za-z0-9._-]{0,20}){1,5}", fullmatch=True))
+def test_path_inside_the_grammar_arrives_as_it_is(expected: tuple[Path, list[tuple[str, int]]], path: str) -> None:
+    directory, directives = expected
+    tree = parse(render(replace(CONFIG, temporary_directory=path)), directory)
+    assert skeleton(tree) == directives
+    assert arguments(tree, "/pid") == [[f"{path}/nginx.pid"]]

@@ -1,0 +1,92 @@
+"""The request log: one JSON object a line, whatever the request was."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tests.unit.services.gateway.instance import Instance
+from tests.unit.services.gateway.nginx import Gateway, endpoints, free_ports, service
+
+CALLER = "127.0.0.2"
+FIELDS = {
+    "time", "unix_s", "request_id", "listener", "client", "caller", "host", "tenant", "service", "revision", "instance",
+    "method", "path", "status", "bytes_in", "bytes_out", "duration_s", "instances", "connect_s", "header_s",
+    "response_s", "retries",
+}  # fmt: skip
+
+
+def test_line_tells_the_whole_story_of_a_request(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port)
+    answer = gateway.request("POST", "/a/b?token=secret", host="hello.localhost:3000", body=b"x" * 100)
+    [line] = gateway.requests(1)
+    assert set(line) == FIELDS
+    expected = {
+        "request_id": answer.headers["X-Request-Id"],
+        "listener": "edge",
+        "client": "127.0.0.1",
+        "caller": "",
+        "host": "hello.localhost",
+        "tenant": "default",
+        "service": "hello",
+        "revision": "hello-1",
+        "instance": f"127.0.0.1:{instance.port}",
+        "instances": f"127.0.0.1:{instance.port}",
+        "method": "POST",
+        "path": "/a/b",
+        "status": 200,
+        "retries": 0,
+    }
+    assert {name: line[name] for name in expected} == expected
+    assert line["bytes_in"] > 100
+    assert line["bytes_out"] > len(answer.body)
+    # nginx rounds each of the two to a millisecond by itself.
+    assert 0 <= float(line["header_s"]) <= line["duration_s"] + 0.002 < 5
+    assert abs(datetime.fromisoformat(line["time"]).timestamp() - line["unix_s"]) < 1
+    assert "secret" not in str(line)
+
+
+def test_line_of_a_call_names_the_caller(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port)
+    services = {**gateway.snapshot.services, "default/web": service(uses=("hello",))}
+    gateway.push(services=services, callers={CALLER: "default/web"})
+    gateway.request(host="hello.internal", source=CALLER)
+    gateway.request(host="other.internal", source=CALLER)
+    lines = gateway.requests(2)
+    story = [(each["listener"], each["caller"], each["service"], each["status"]) for each in lines]
+    assert sorted(story) == [("internal", "web", "", 403), ("internal", "web", "hello", 200)]
+
+
+def test_line_of_a_retried_request_names_every_instance(gateway: Gateway, instance: Instance) -> None:
+    [dead] = free_ports(1)
+    gateway.serve(dead, instance.port)
+    for _ in range(20):
+        gateway.request()
+    retried = [each for each in gateway.requests(20) if each["retries"]]
+    assert retried
+    for line in retried:
+        assert (line["instances"], line["connect_s"][0]) == (f"127.0.0.1:{dead}, 127.0.0.1:{instance.port}", "-")
+        assert (line["instance"], line["retries"], line["status"]) == (f"127.0.0.1:{instance.port}", 1, 200)
+
+
+def test_odd_requests_leave_lines_of_plain_json(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port)
+    gateway.raw('GET /"\\\x01 HTTP/1.1\r\nHost: hello.localhost\r\n\r\n')
+    gateway.raw("GET /\xff\x80 HTTP/1.1\r\nHost: hello.localhost\r\nConnection: close\r\n\r\n", half_close=False)
+    gateway.raw('GET /"{$x}\\ HTTP/1.1\r\nHost: "\xff"\r\nConnection: close\r\n\r\n', half_close=False)
+    gateway.raw(f"GET /{'x' * 4000} HTTP/1.1\r\nHost: hello.localhost\r\nConnection: close\r\n\r\n", half_close=False)
+    gateway.raw("GARBAGE\r\n\r\n")
+    lines = gateway.requests(5)
+    assert {line["status"] for line in lines} <= {200, 400, 404}
+    assert max(len(line["path"]) for line in lines) == 1024
+    assert str(lines).isascii()
+
+
+def test_line_fits_into_one_write_to_a_pipe(gateway: Gateway, instance: Instance) -> None:
+    gateway.push(
+        services={"default/" + "s" * 63: service(("r" * 63, 100))},
+        hosts={"h" * 63 + ".localhost": "default/" + "s" * 63},
+        endpoints={"default/" + "r" * 63: endpoints(instance.port)},
+    )
+    gateway.request(path="/" + '"' * 5000, host="h" * 63 + ".localhost")
+    gateway.requests(1)
+    assert len((gateway.directory / "requests.log").read_bytes()) < 4096

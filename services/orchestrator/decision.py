@@ -62,8 +62,8 @@ def decide(observation: Observation, memory: Memory, now: float) -> Decision:
     return Decision((*actions, *created), memory, min(waiting, default=None))
 
 
-def note_failed_creation(memory: Memory, revision: str, instance: str, now: float) -> Memory:
-    """Remember that an instance could not even be made, so that the next try waits its turn."""
+def note_failed_start(memory: Memory, revision: str, instance: str, now: float) -> Memory:
+    """Remember that an instance could not even be made or started, so that the next try waits its turn."""
     slot = slot_after_failure(memory.attempts.get(instance, 0), None, now)
     attempts = {key: value for key, value in memory.attempts.items() if key != instance}
     return replace(memory, slots={**memory.slots, revision: (*memory.slots.get(revision, ()), slot)}, attempts=attempts)
@@ -129,7 +129,7 @@ def _next_starts(instance: Instance, observation: Observation) -> list[StartCont
         container = waiting.get(template.spec.container)
         if container is not None and started.issuperset(template.spec.depends_on):
             # One at a time: the instance is busy until it has started, and the next pass looks again.
-            return [StartContainer(instance.id, container.id)]
+            return [StartContainer(instance.id, instance.key, container.id)]
     return []
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from runyard import names
 from runyard.contracts import RolloutRequest, TrafficShare
 from runyard.errors import HostError
-from services.orchestrator.decision import Decision, decide, desired_count, note_failed_creation
+from services.orchestrator.decision import Decision, decide, desired_count, note_failed_start
 from services.orchestrator.desired import DesiredStore
 from services.orchestrator.journal import Journal
 from services.orchestrator.operations import Operations, Tools
 from services.orchestrator.prober import Prober
 from services.orchestrator.publisher import Publisher
 from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot
-from services.orchestrator.state import Action, CreateInstance, Instance, Memory, Observation, Revision
+from services.orchestrator.state import Action, CreateInstance, Instance, Memory, Observation, Revision, StartContainer
 from services.orchestrator.timing import Timing
 
 # Events are only a wake-up and can be lost; this bounds how long anything can go unseen.
@@ -218,9 +218,9 @@ class Reconciler:
         return self._parts.publisher.offer(describe_snapshot(store.routes, store.rollouts, endpoints, callers))
 
     def _ended(self, action: Action, succeeded: bool) -> None:
-        if isinstance(action, CreateInstance) and not succeeded:
+        if isinstance(action, CreateInstance | StartContainer) and not succeeded:
             now = self._parts.timing.clock()
-            self._memory = note_failed_creation(self._memory, action.revision, action.instance, now)
+            self._memory = note_failed_start(self._memory, action.revision, action.instance, now)
         self._wake.set()
 
     async def watch_events(self) -> None:

@@ -154,6 +154,7 @@ class StartContainer:
     """Start a container whose dependencies have started."""
 
     instance: str
+    revision: str
     container: str
 
 

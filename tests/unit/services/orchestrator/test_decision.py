@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runyard.contracts import RevisionSpec, TemplateSpec
-from services.orchestrator.decision import SURPLUS_GRACE_S, decide, desired_count, note_failed_creation
+from services.orchestrator.decision import SURPLUS_GRACE_S, decide, desired_count, note_failed_start
 from services.orchestrator.state import (
     Container,
     CreateInstance,
@@ -177,7 +177,7 @@ def test_container_is_started_once_what_it_depends_on_has_started() -> None:
     waiting = observation(two_containers("running", "created"), revisions=revisions, health={})
     assert decide(waiting, MEMORY, 100).actions == ()
     started = replace(waiting, health={"c-proxy": Health(started=True)})
-    assert decide(started, MEMORY, 100).actions == (StartContainer("1", "c-app"),)
+    assert decide(started, MEMORY, 100).actions == (StartContainer("1", "default/hello-1", "c-app"),)
 
 
 def test_instance_with_one_dead_container_is_replaced_whole() -> None:
@@ -186,8 +186,8 @@ def test_instance_with_one_dead_container_is_replaced_whole() -> None:
     assert decision.actions[0] == RemoveInstance("1", "container proxy: exited with code 0")
 
 
-def test_failed_creation_leaves_a_slot_with_its_failures() -> None:
-    memory = note_failed_creation(replace(MEMORY, attempts={"a1": 2}), "default/hello-1", "a1", 100)
+def test_failed_start_leaves_a_slot_with_its_failures() -> None:
+    memory = note_failed_start(replace(MEMORY, attempts={"a1": 2}), "default/hello-1", "a1", 100)
     assert memory.slots == {"default/hello-1": (Slot(3, 102),)}
     assert memory.attempts == {}
 

@@ -8,6 +8,7 @@ import shutil
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -278,22 +279,26 @@ def test_real_dockerd_is_started_and_answers(
     steps: Steps, tmp_path: Path, programs: Path, program: WriteProgram
 ) -> None:
     """A second real engine, without bridge and firewall rules, beside whatever runs on this machine."""
-    own = tmp_path / "own"
     # The docker command would lead to the engine that runs already.
     program("docker", "exit 1")
-    room = Engine(
-        steps,
-        dict(os.environ) | {"DOCKER_HOST": "", "PATH": f"{programs}:{os.environ['PATH']}"},
-        tmp_path / "engine",
-        default_address=f"unix://{own}.sock",
-        systemd=tmp_path / "no-systemd",
-        service_pid_file=tmp_path / "none",
-        arguments=[
-            *("--data-root", str(own / "data"), "--exec-root", str(own / "exec")),
-            *("--bridge=none", "--iptables=false", "--ip-forward=false", "--storage-driver=vfs"),
-        ],
-    )
-    try:
-        assert room.bring() == f"unix://{own}.sock"
-    finally:
-        stop_daemon(room)
+    # Not tmp_path: a Unix socket's path has at most 107 bytes, and containerd's lies deep in here.
+    with tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as directory:
+        own = Path(directory)
+        room = Engine(
+            steps,
+            dict(os.environ) | {"DOCKER_HOST": "", "PATH": f"{programs}:{os.environ['PATH']}"},
+            tmp_path / "engine",
+            default_address=f"unix://{own}/docker.sock",
+            systemd=tmp_path / "no-systemd",
+            service_pid_file=tmp_path / "none",
+            arguments=[
+                *("--data-root", str(own / "data"), "--exec-root", str(own / "exec")),
+                *("--bridge=none", "--iptables=false", "--ip-forward=false", "--storage-driver=vfs"),
+            ],
+        )
+        try:
+            assert room.bring() == f"unix://{own}/docker.sock"
+        finally:
+            stop_daemon(room)
+            # A dockerd that did not get far leaves its data directory mounted on itself.
+            subprocess.run(["umount", str(own / "data")], capture_output=True, check=False)

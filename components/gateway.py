@@ -51,7 +51,7 @@ class Gateway(pulumi.ComponentResource):
             # Port 80 on the inner address, and workers that are not root.
             capabilities=("NET_BIND_SERVICE", "SETGID", "SETUID"),
             volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
-            uploads={f"{names.GATEWAY_DIRECTORY}/nginx.conf": render(config)},
+            environment={"RUNYARD_NGINX_CONF": render(config)},
         )
         options = pulumi.ResourceOptions(parent=self, depends_on=[self.volume])
         self.container = part_container(stack, args, options)

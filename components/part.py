@@ -25,7 +25,6 @@ class PartArgs:
     environment: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     binds: Mapping[str, str] = field(default_factory=dict)
-    uploads: Mapping[str, str] = field(default_factory=dict)
 
 
 def part_volume(stack: str, part: str, parent: pulumi.Resource) -> docker.Volume:
@@ -69,10 +68,6 @@ def part_container(stack: str, args: PartArgs, opts: pulumi.ResourceOptions) -> 
             docker.ContainerVolumeArgs(host_path=source, container_path=path)
             for source, path in sorted(args.binds.items())
         ],
-        uploads=[
-            docker.ContainerUploadArgs(file=path, content=content) for path, content in sorted(args.uploads.items())
-        ]
-        or None,
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
         labels=[

@@ -14,7 +14,8 @@ from runyard.plan import RevisionPlan, TemplatePlan
 _MEBIBYTE = 1024 * 1024
 # Ten megabytes thrice: enough for last lines, bounded for a host (faults 26, 27).
 _LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
-_MAX_OPEN_FILES = 65536
+# Bounded against leaks, and below the hard limit of a daemon that may not raise its own (20,000 seen).
+_MAX_OPEN_FILES = 10_000
 # The kernel's default period of the CFS bandwidth controller (Documentation/scheduler/sched-bwc).
 _CPU_PERIOD_US = 100_000
 

@@ -121,8 +121,8 @@ def test_only_the_orchestrator_has_the_engine_socket(preview):
 
 def test_gateway_listens_where_the_platform_says(preview):
     platform = Platform(gateway=Gateway(address="0.0.0.0", port=8088))
-    (upload,) = preview(planned(platform=platform)).named("gateway.container").inputs["uploads"]
-    assert "0.0.0.0:8088" in upload["content"]
+    (configuration,) = preview(planned(platform=platform)).named("gateway.container").inputs["envs"]
+    assert "0.0.0.0:8088" in configuration
 
 
 def test_route_and_rollout_show_the_requests_field_by_field(preview):

@@ -18,9 +18,11 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("verb", choices=["bring", "environment", "images", "lock", "up", "preview", "down", "run"])
     parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
     parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
-    parser.add_argument("extra", nargs=argparse.REMAINDER, help="after --: more arguments for pulumi, or a command")
-    parsed = parser.parse_args(arguments)
-    parsed.extra = parsed.extra[1:] if parsed.extra[:1] == ["--"] else parsed.extra
+    parser.epilog = "after --: more arguments for pulumi, or the command to run"
+    # Cut here and not by argparse, whose REMAINDER takes the flags that stand before the first -- too.
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    parsed = parser.parse_args(arguments[:cut])
+    parsed.extra = list(arguments[cut + 1 :])
     return parsed
 
 

@@ -52,18 +52,21 @@ def _load_file(file: str, found: ServiceSet) -> list[Problem]:
     text, problems = read_text(file)
     if problems:
         return problems
+    unread: list[Problem] = []
+    told = 0
     empty = True
-    for document in read_documents(file, text, problems):
+    for document in read_documents(file, text, unread):
         empty = False
-        before = len(problems)
-        problems.extend(_load_document(document, found, readable=not problems))
-        if len(problems) > before and len(problems) >= FILE_PROBLEM_LIMIT:
+        # What the reader has told since the last document is of this one.
+        problems.extend(_load_document(document, found, readable=len(unread) == told))
+        told = len(unread)
+        if len(problems) >= FILE_PROBLEM_LIMIT:
             message = f"has {FILE_PROBLEM_LIMIT} problems; reading stopped here"
             problems.append(Problem(document.locate(()), "", message, "file.problems"))
-            return problems
-    if empty and not problems:
+            break
+    if empty and not unread:
         problems.append(Problem(Location(file, 1, 1), "", "holds no document", "file.empty"))
-    return problems
+    return unread + problems
 
 
 def _load_document(document: Document, found: ServiceSet, *, readable: bool) -> list[Problem]:

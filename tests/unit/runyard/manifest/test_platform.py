@@ -1,0 +1,68 @@
+"""Platform and Tenant as typed data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runyard.errors import ManifestError
+from runyard.manifest import load
+from runyard.manifest.model import Gateway, Location, Platform, Tenant
+
+
+def test_platform_and_tenants_take_everything_over(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text(
+        "apiVersion: runyard.dev/v1\nkind: Platform\nmetadata: {name: here}\nspec:\n  domain: example.com\n"
+        "  gateway: {address: 0.0.0.0, port: 80, connectTimeoutSeconds: 3, holdTimeoutSeconds: 0, maxBodySize: 1Mi}\n"
+        "  orchestratorPort: 4001\n  addressPool: 172.16.0.0/12\n"
+        "---\napiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: team}\nspec: {subnet: 172.20.0.0/24}\n"
+        "---\napiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: bare}\n"
+    )
+    manifests = load([file]).manifests
+    assert manifests.platform == Platform(
+        name="here",
+        domain="example.com",
+        gateway=Gateway("0.0.0.0", 80, 3, 0, 1024**2),
+        orchestrator_port=4001,
+        address_pool="172.16.0.0/12",
+        location=Location(str(file), 1, 1),
+    )
+    assert manifests.tenants == (
+        Tenant("bare", None, Location(str(file), 15, 1)),
+        Tenant("default"),
+        Tenant("team", "172.20.0.0/24", Location(str(file), 10, 1)),
+    )
+
+
+def test_empty_platform_has_every_default(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\n")
+    assert load([file]).manifests.platform == Platform(location=Location(str(file), 1, 1))
+
+
+def test_swarm_is_told_not_to_be_carried_out_yet(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\nspec: {engine: swarm}\n")
+    (warning,) = load([file]).warnings
+    assert warning.text().endswith("3:8: warning: spec.engine: swarm is accepted, not carried out yet: docker is used")
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("{gateway: {port: 3001}}", "spec.gateway.port: must differ from the gateway's port, got 3001 for both"),
+        ("{gateway: {maxBodySize: 0.5}}", "spec.gateway.maxBodySize: must be 1 byte to 1Ti, got 0.5"),
+        ("{gateway: {maxBodySize: 2Ti}}", 'spec.gateway.maxBodySize: must be 1 byte to 1Ti, got "2Ti"'),
+        ("{addressPool: 10.0.0.0/24}", 'spec.addressPool: must be of /8 to /20, got "10.0.0.0/24"'),
+        ("{domain: internal}", 'spec.domain: must not be internal, by which services call each other, got "internal"'),
+    ],
+)
+def test_platform_refuses_what_cannot_work(tmp_path: Path, spec: str, told: str) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text(f"apiVersion: runyard.dev/v1\nkind: Platform\nspec: {spec}\n")
+    with pytest.raises(ManifestError) as raised:
+        load([file])
+    (problem,) = str(raised.value).splitlines()
+    assert problem.endswith(told)

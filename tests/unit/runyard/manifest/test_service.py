@@ -1,0 +1,282 @@
+"""Service: what a manifest says, as typed data with every default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from runyard.manifest import load
+from runyard.manifest.model import (
+    Container,
+    ContainerPort,
+    EnvFrom,
+    EnvVar,
+    KeyReference,
+    Location,
+    Manifests,
+    Probe,
+    RevisionTemplate,
+    Scaling,
+    Service,
+    TrafficTarget,
+    Volume,
+    VolumeItem,
+    VolumeMount,
+)
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Any:
+    def _build(*, pod: Any = None, container: Any = None, **parts: Any) -> Service:
+        containers = [{"image": "shop:1", **(container or {})}, *parts.get("sidecars", [])]
+        template = {"spec": {"containers": containers, **(pod or {})}, "metadata": parts.get("template", {})}
+        document = {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Service",
+            "metadata": {"name": "shop", **parts.get("metadata", {})},
+            "spec": {"template": template, **parts.get("spec", {})},
+        }
+        file = tmp_path / "service.yaml"
+        file.write_text(yaml.safe_dump(document, default_style='"' if parts.get("quoted") else None), encoding="utf-8")
+        return load([file]).manifests.services[0]
+
+    return _build
+
+
+def test_smallest_service_has_every_default(build: Any, tmp_path: Path) -> None:
+    container = Container(name="user-container", image="shop:1", port=ContainerPort())
+    assert build() == Service(
+        name="shop",
+        tenant="default",
+        template=RevisionTemplate(containers=(container,)),
+        location=Location(str(tmp_path / "service.yaml"), 1, 1),
+    )
+
+
+def test_container_takes_everything_over(build: Any) -> None:
+    service = build(
+        container={
+            "name": "web",
+            "command": ["/bin/a"],
+            "args": ["-b", "c d"],
+            "workingDir": "/srv",
+            "imagePullPolicy": "Never",
+            "ports": [{"containerPort": 9000, "name": "h2c"}],
+            "resources": {"limits": {"cpu": 2, "memory": "1Gi", "nvidia.com/gpu": "1"}},
+            "securityContext": {"runAsUser": 10001, "runAsGroup": 10002, "runAsNonRoot": True},
+        }
+    )
+    assert service.template.containers == (
+        Container(
+            name="web",
+            image="shop:1",
+            command=("/bin/a",),
+            args=("-b", "c d"),
+            working_dir="/srv",
+            image_pull_policy="Never",
+            port=ContainerPort(9000, "h2c"),
+            cpu_millis=2000,
+            memory_bytes=1024**3,
+            gpu=1,
+            run_as_user=10001,
+            run_as_group=10002,
+            run_as_non_root=True,
+        ),
+    )
+
+
+def test_environment_keeps_the_last_of_one_name(build: Any) -> None:
+    env = [
+        {"name": "A", "value": "first"},
+        {"name": "B"},
+        {"name": "A", "value": "last"},
+        {"name": "S", "valueFrom": {"secretKeyRef": {"name": "token", "key": "latest"}}},
+        {"name": "C", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k", "optional": True}}},
+    ]
+    sources = [{"prefix": "P_", "configMapRef": {"name": "m"}}, {"secretRef": {"name": "s", "optional": True}}]
+    container = build(container={"env": env, "envFrom": sources}).template.containers[0]
+    assert container.env == (
+        EnvVar("B"),
+        EnvVar("A", "last"),
+        EnvVar("S", reference=KeyReference("secret", "token", "latest")),
+        EnvVar("C", reference=KeyReference("configMap", "m", "k", optional=True)),
+    )
+    assert container.env_from == (EnvFrom("configMap", "m", "P_"), EnvFrom("secret", "s", "", optional=True))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"httpGet": {}}, Probe("http", port=9000)),
+        ({"httpGet": {"path": "healthz", "port": 81}}, Probe("http", port=81, path="/healthz")),
+        ({"httpGet": {"httpHeaders": [{"name": "A", "value": "b"}]}}, Probe("http", port=9000, headers=(("A", "b"),))),
+        ({"tcpSocket": {}}, Probe("tcp", port=9000)),
+        ({"grpc": {"service": "s"}}, Probe("grpc", port=9000, service="s")),
+        ({"exec": {"command": ["a", "b"]}}, Probe("exec", command=("a", "b"))),
+        ({"periodSeconds": 0}, Probe("tcp", port=9000, period_s=0)),
+        (
+            {"initialDelaySeconds": 1, "periodSeconds": 20, "timeoutSeconds": 3, "failureThreshold": 4},
+            Probe("tcp", port=9000, initial_delay_s=1, period_s=20, timeout_s=3, failure_threshold=4),
+        ),
+    ],
+)
+def test_probe_asks_the_containers_own_port_by_default(build: Any, given: Any, expected: Probe) -> None:
+    container = {"ports": [{"containerPort": 9000}], "readinessProbe": given}
+    assert build(container=container).template.containers[0].readiness_probe == expected
+
+
+def test_volumes_of_every_kind(build: Any) -> None:
+    volumes = [
+        {"name": "a", "emptyDir": {"sizeLimit": "64Mi"}},
+        {
+            "name": "b",
+            "secret": {"secretName": "s", "items": [{"key": "1", "path": "p", "mode": 256}], "optional": True},
+        },
+        {"name": "c", "configMap": {"name": "m", "defaultMode": 256}},
+        {"name": "d", "nfs": {"server": "nfs", "path": "/p", "readOnly": True}},
+        {"name": "e", "projected": {"sources": []}},
+    ]
+    mounts = [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/b", "subPath": "x"}]
+    template = build(container={"volumeMounts": mounts}, pod={"volumes": volumes}).template
+    assert template.volumes == (
+        Volume("a", "emptyDir", size_limit_bytes=64 * 1024**2),
+        Volume("b", "secret", source="s", items=(VolumeItem("1", "p", 256),), optional=True),
+        Volume("c", "configMap", source="m", default_mode=256),
+        Volume("d", "nfs", server="nfs", path="/p", read_only=True),
+        Volume("e", "projected"),
+    )
+    assert template.containers[0].volume_mounts == (
+        VolumeMount("a", "/a", read_only=False),
+        VolumeMount("b", "/b", read_only=True, sub_path="x"),
+    )
+
+
+def test_sidecars_have_no_port_and_start_in_order(build: Any) -> None:
+    service = build(
+        container={"name": "web", "ports": [{}]},
+        sidecars=[{"name": "db", "image": "db:1"}],
+        template={"annotations": {"run.googleapis.com/container-dependencies": '{"web":["db","db"]}'}},
+    )
+    web, database = service.template.containers
+    assert (web.port, database.port) == (ContainerPort(), None)
+    assert service.template.ingress_container is web
+    assert service.template.container_dependencies == {"web": ("db",)}
+
+
+@pytest.mark.parametrize(
+    ("pod", "cpu", "expected"),
+    [({}, "1", 80), ({}, "500m", 1), ({"containerConcurrency": 0}, "1", 0), ({"containerConcurrency": 7}, "2", 7)],
+)
+def test_concurrency_is_one_below_one_cpu_unless_said(build: Any, pod: Any, cpu: str, expected: int) -> None:
+    template = build(pod=pod, container={"resources": {"limits": {"cpu": cpu}}}).template
+    assert template.container_concurrency == expected
+
+
+def test_scaling_reads_both_spellings_and_every_annotation(build: Any) -> None:
+    own = {
+        "min-scale": "2",
+        "maxScale": "9",
+        "metric": "rps",
+        "target": "12.5",
+        "target-utilization-percentage": "80",
+        "window": "2m",
+        "panic-window-percentage": "20",
+        "panic-threshold-percentage": "150",
+        "scale-down-delay": "30s",
+        "scale-to-zero-pod-retention-period": "1m",
+        "initial-scale": "3",
+        "activation-scale": "4",
+        "target-burst-capacity": "-1",
+        "metric-aggregation-algorithm": "weighted-exponential",
+    }
+    annotations = {f"autoscaling.knative.dev/{name}": value for name, value in own.items()}
+    annotations |= {
+        "run.googleapis.com/scaling-cpu-target": "75%",
+        "run.googleapis.com/scaling-concurrency-target": "0.5",
+        "run.googleapis.com/cpu-throttling": "false",
+        "run.googleapis.com/startup-cpu-boost": "true",
+        "run.googleapis.com/sessionAffinity": "true",
+        "serving.knative.dev/progress-deadline": "2m",
+    }
+    template = build(template={"annotations": annotations}).template
+    assert template.scaling == Scaling(
+        2, 9, "rps", 12.5, 80.0, 120, 20.0, 150.0, 30, 60, 3, 4, 0.75, 0.5, -1.0, "weighted-exponential"
+    )
+    assert (template.cpu_throttling, template.startup_cpu_boost, template.session_affinity) == (False, True, True)
+    assert template.progress_deadline_s == 120
+
+
+def test_default_maximum_gives_way_to_a_larger_minimum(build: Any) -> None:
+    annotations = {"autoscaling.knative.dev/minScale": "150"}
+    assert build(template={"annotations": annotations}).template.scaling.max_scale == 150
+
+
+def test_annotations_of_the_service(build: Any) -> None:
+    annotations = {
+        "run.googleapis.com/minScale": "1",
+        "run.googleapis.com/maxScale": "5",
+        "run.googleapis.com/scalingMode": "manual",
+        "run.googleapis.com/manualInstanceCount": "3",
+        "run.googleapis.com/ingress": "internal",
+        "run.googleapis.com/invoker-iam-disabled": "false",
+        "run.googleapis.com/custom-audiences": '["a", "b"]',
+        "serving.knative.dev/rollout-duration": "90s",
+        "runyard.dev/egress": "none",
+    }
+    service = build(metadata={"annotations": annotations, "namespace": "team", "labels": {"x": "1"}})
+    assert (service.tenant, service.labels, service.annotations) == ("team", {"x": "1"}, annotations)
+    assert (service.min_scale, service.max_scale, service.manual_instance_count) == (1, 5, 3)
+    assert (service.ingress, service.egress, service.require_caller_auth) == ("internal", "none", True)
+    assert (service.custom_audiences, service.rollout_duration_s) == (("a", "b"), 90)
+
+
+@pytest.mark.parametrize("label", ["networking.knative.dev/visibility", "serving.knative.dev/visibility"])
+def test_cluster_local_label_of_knative_is_internal_ingress(build: Any, label: str) -> None:
+    assert build(metadata={"labels": {label: "cluster-local"}}).ingress == "internal"
+    assert build(metadata={"labels": {label: "other"}}).ingress == "all"
+
+
+def test_traffic_names_revisions_and_tags(build: Any) -> None:
+    traffic = [{"percent": 90, "latestRevision": True}, {"percent": 10, "revisionName": "shop-a", "tag": "old"}]
+    assert build(spec={"traffic": traffic}).traffic == (TrafficTarget(90), TrafficTarget(10, "shop-a", "old"))
+
+
+def test_template_says_its_name_times_and_identity(build: Any) -> None:
+    pod = {
+        "timeoutSeconds": 20,
+        "responseStartTimeoutSeconds": 10,
+        "idleTimeoutSeconds": 5,
+        "serviceAccountName": "me",
+        "imagePullSecrets": [{"name": "r"}],
+        "nodeSelector": {"a": "b"},
+    }
+    template = build(pod=pod, template={"name": "shop-x", "labels": {"l": "m"}}).template
+    assert (template.name, template.labels) == ("shop-x", {"l": "m"})
+    assert (template.timeout_s, template.response_start_timeout_s, template.idle_timeout_s) == (20, 10, 5)
+    assert (template.service_account, template.image_pull_secrets, template.node_selector) == ("me", ("r",), {"a": "b"})
+
+
+def test_timeout_of_zero_is_the_default(build: Any) -> None:
+    assert build(pod={"timeoutSeconds": 0}).template.timeout_s == 300
+
+
+def test_set_is_ordered_with_named_tenants_made(tmp_path: Path) -> None:
+    text = "apiVersion: serving.knative.dev/v1\nkind: Service\n"
+    text += "metadata: {{name: {}, namespace: {}, annotations: {{{}}}}}\n"
+    text += "spec: {{template: {{spec: {{containers: [{{image: a}}]}}}}}}\n"
+    uses = "runyard.dev/uses: 'a , b,a'"
+    (tmp_path / "z.yaml").write_text(text.format("b", "team", "") + "---\n" + text.format("a", "team", ""))
+    (tmp_path / "a.yaml").write_text(text.format("c", "team", uses) + "---\n" + text.format("a", "alpha", ""))
+    manifests: Manifests = load([tmp_path]).manifests
+    assert [(each.tenant, each.name) for each in manifests.services] == [
+        ("alpha", "a"),
+        ("team", "a"),
+        ("team", "b"),
+        ("team", "c"),
+    ]
+    assert [tenant.name for tenant in manifests.tenants] == ["alpha", "default", "team"]
+    assert manifests.services[3].uses == ("a", "b")
+    assert manifests.platform.domain == "localhost"

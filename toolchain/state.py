@@ -64,7 +64,7 @@ class State:
 
     def select(self, pulumi: Path, stack: str, environment: Mapping[str, str]) -> None:
         """Select the stack, making it in the backend when it is not there."""
-        command = [pulumi, "stack", "select", stack, "--create", "--non-interactive"]
+        command: list[str | Path] = [pulumi, "stack", "select", stack, "--create", "--non-interactive"]
         asked = subprocess.run(
             command, cwd=self.checkout, env=dict(environment), capture_output=True, text=True, check=False
         )

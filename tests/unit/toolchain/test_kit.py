@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runyard.errors import LockError, UsageError
+from tests.unit.toolchain.conftest import WriteProgram
+from tests.unit.toolchain.test_engine import answering
+from toolchain import cache
+from toolchain.environment import LOCK, STAMP
+from toolchain.kit import CHECKOUT, Kit
+from toolchain.pulumi import Pulumi
+
+# A machine that has everything: Pulumi with its host and plugin, an engine, an environment of this lock file.
+PULUMI = """case "$1" in
+version) echo v3.259.0 ;;
+*) echo "$PULUMI_BACKEND_URL $@" >> {log} ;;
+esac"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    root = tmp_path / "checkout"
+    (root / "toolchain").mkdir(parents=True)
+    shutil.copyfile(CHECKOUT / LOCK, root / LOCK)
+    shutil.copyfile(CHECKOUT / "pyproject.toml", root / "pyproject.toml")
+    (root / ".venv" / "bin").mkdir(parents=True)
+    (root / ".venv" / STAMP).write_text(cache.key([root / LOCK, root / "pyproject.toml"]))
+    # `python -m toolchain images`, run with everything that was brought.
+    python = root / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\necho "$DOCKER_HOST $@" >> {tmp_path}/python\n')
+    python.chmod(0o755)
+    return root
+
+
+@pytest.fixture
+def kit(checkout: Path, variables: dict[str, str], tmp_path: Path, program: WriteProgram) -> Iterator[Kit]:
+    program("pulumi", PULUMI.format(log=tmp_path / "pulumi.log"))
+    program("pulumi-language-python", "exit 0")
+    plugin = tmp_path / "pulumi-home" / "plugins" / "resource-docker-v5.2.0" / "pulumi-resource-docker"
+    plugin.parent.mkdir(parents=True)
+    plugin.touch()
+    with answering(tmp_path / "docker.sock") as address:
+        ready = {
+            **variables,
+            "DOCKER_HOST": address,
+            "PULUMI_HOME": str(tmp_path / "pulumi-home"),
+            "RUNYARD_CACHE": str(tmp_path / "cache"),
+        }
+        yield Kit(ready, checkout)
+
+
+def test_kit_on_a_machine_that_has_everything_only_looks(
+    kit: Kit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tools = kit.bring()
+    assert tools.pulumi == Pulumi(tmp_path / "programs" / "pulumi", None)
+    assert capfd.readouterr().out.splitlines() == [
+        f"environment: {tmp_path}/checkout/.venv is up to date",
+        f"engine: answers at unix://{tmp_path}/docker.sock (DOCKER_HOST)",
+        f"pulumi: v3.259.0 is installed at {tmp_path}/programs/pulumi",
+        "docker plugin: 5.2.0 is installed",
+        f"state: in {tmp_path}/checkout/.runyard/state",
+        f"state: made a passphrase in {tmp_path}/checkout/.runyard/passphrase: keep it, the stack's secrets need it",
+    ]
+    assert (tmp_path / "python").read_text() == f"unix://{tmp_path}/docker.sock -m toolchain images\n"
+
+
+def test_kit_gives_commands_exactly_what_it_found(kit: Kit, tmp_path: Path) -> None:
+    environment = kit.bring().environment
+    assert environment["PATH"].split(":")[:2] == [f"{tmp_path}/checkout/.venv/bin", f"{tmp_path}/programs"]
+    assert environment["DOCKER_HOST"] == f"unix://{tmp_path}/docker.sock"
+    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/checkout/.runyard/state"
+    assert environment["PULUMI_CONFIG_PASSPHRASE_FILE"] == f"{tmp_path}/checkout/.runyard/passphrase"
+
+
+def test_kit_writes_what_a_shell_needs_for_plain_pulumi(kit: Kit, tmp_path: Path) -> None:
+    environment = kit.bring().environment
+    script = f'. {tmp_path}/checkout/.runyard/env; echo "$PULUMI_BACKEND_URL"; command -v pulumi'
+    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env={"PATH": "/bin"}, check=True)
+    assert told.stdout.splitlines() == [environment["PULUMI_BACKEND_URL"], f"{tmp_path}/programs/pulumi"]
+
+
+def test_update_selects_the_stack_and_then_judges_its_lock(kit: Kit, tmp_path: Path) -> None:
+    tools = kit.bring()
+    locks = tmp_path / "checkout/.runyard/state/.pulumi/locks/organization/runyard/dev"
+    locks.mkdir(parents=True)
+    (locks / "1.json").write_text('{"pid": 1, "hostname": "elsewhere", "timestamp": "2026-11-23T08:00:00Z"}')
+    with pytest.raises(LockError, match="held by unknown@elsewhere, pid 1"):
+        kit.update(tools, "dev")
+    assert (tmp_path / "pulumi.log").read_text() == (
+        f"file://{tmp_path}/checkout/.runyard/state stack select dev --create --non-interactive\n"
+    )
+
+
+def test_run_without_a_command_is_refused(kit: Kit) -> None:
+    with pytest.raises(UsageError, match="run: must be followed by a command"):
+        kit.run([])
+
+
+def test_run_of_an_unknown_command_is_refused(kit: Kit) -> None:
+    with pytest.raises(UsageError) as caught:
+        kit.run(["nonesuch"])
+    assert str(caught.value) == "run nonesuch: No such file or directory"
+
+
+def test_kit_leaves_nothing_of_a_killed_run(kit: Kit, tmp_path: Path) -> None:
+    left = tmp_path / "cache" / f"{cache.STAGE}left"
+    left.mkdir(parents=True)
+    kit.bring()
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["nonesuch"], 2, "invalid choice: 'nonesuch'"),
+        (["run"], 2, "error: run: must be followed by a command: toolchain/bootstrap run -- COMMAND"),
+    ],
+)
+def test_bootstrap_ends_with_one_clear_error(arguments: list[str], code: int, text: str) -> None:
+    ended = subprocess.run(
+        [CHECKOUT / "toolchain" / "bootstrap", *arguments], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == code
+    assert text in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_bootstrap_without_a_fit_python_tells_a_user_the_way_out(
+    variables: dict[str, str], program: WriteProgram, tmp_path: Path
+) -> None:
+    (tmp_path / "basic" / "dirname").symlink_to("/usr/bin/dirname")
+    program("python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
+    program("id", "echo 1000")
+    ended = subprocess.run(
+        [CHECKOUT / "toolchain" / "bootstrap", "bring"], capture_output=True, text=True, env=variables, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "toolchain: python3 with venv: must be at least 3.11, found Python 3.9.2\n"
+        "  as root: apt-get install python3 python3-venv\n"
+    )
+
+
+def test_bootstrap_installs_python_as_root(variables: dict[str, str], program: WriteProgram, tmp_path: Path) -> None:
+    (tmp_path / "basic" / "dirname").symlink_to("/usr/bin/dirname")
+    # Fit only once apt-get has been asked to install it.
+    program("python3", f'[ -f {tmp_path}/apt ] || exit 1; echo "python3 $@"')
+    program("id", "echo 0")
+    program("apt-get", f'[ "$1" = update ] || echo "$@" > {tmp_path}/apt')
+    ended = subprocess.run(
+        [CHECKOUT / "toolchain" / "bootstrap", "up"], capture_output=True, text=True, env=variables, check=False
+    )
+    assert ended.stdout.splitlines()[-1] == "python3 -m toolchain up"
+    assert "python3 python3-venv" in (tmp_path / "apt").read_text()

@@ -12,7 +12,9 @@ from runyard.errors import RunyardError
 
 # Name of a command -> "module:function" of a click command, and the line that `runyard --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "validate": ("runyard.cli.validate:validate", "Check manifests; needs neither Docker nor Pulumi."),
+    "verify": ("runyard.cli.verify:verify", "Prove that what runs is what the manifests ask for."),
 }
 
 

@@ -22,11 +22,12 @@ _CONFIG_TIMEOUT_S = 60
 @click.command()
 @click.argument("manifests", nargs=-1, required=True)
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack to look at.")
+@click.option("--config-file", type=click.Path(exists=True), help="The stack's configuration, as pulumi's own flag.")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write the results as JUnit XML to this file.")
 @click.option("-q", "--quiet", is_flag=True, help="Show failures only.")
-def verify(manifests: tuple[str, ...], stack: str, junit: str | None, quiet: bool) -> None:
+def verify(manifests: tuple[str, ...], stack: str, config_file: str | None, junit: str | None, quiet: bool) -> None:
     """Check the live stack against MANIFESTS with testinfra; exit 7 if it differs."""
-    planned = plan(load(manifests).manifests, stack, _stack_secret_digests(stack))
+    planned = plan(load(manifests).manifests, stack, _secret_digests(stack, config_file))
     checks = Path(__file__).resolve().parent.parent / "verify"
     arguments = ["--rootdir", str(checks), "-c", "/dev/null", "-p", "no:cacheprovider", "--tb=short"]
     arguments += ["-o", "python_files=checks_*.py", "-q" if quiet else "-v"]
@@ -36,9 +37,10 @@ def verify(manifests: tuple[str, ...], stack: str, junit: str | None, quiet: boo
         raise VerifyError(f"verify stack {stack}: it is not what the manifests ask for, see the failed checks above")
 
 
-def _stack_secret_digests(stack: str) -> dict[str, dict[str, str]]:
+def _secret_digests(stack: str, config_file: str | None) -> dict[str, dict[str, str]]:
     """Digest the stack's secrets, which shape revisions; a stack without any has none to read."""
     command = ["pulumi", "config", "--show-secrets", "--json", "--stack", stack]
+    command += ["--config-file", config_file] if config_file else []
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_CONFIG_TIMEOUT_S, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -72,7 +72,7 @@ class Stack:
                 "apiVersion": "runyard.dev/v1",
                 "kind": "Platform",
                 "metadata": {"name": "platform"},
-                "spec": {"gateway": {"port": port}, "orchestrator": {"port": port + 1}},
+                "spec": {"gateway": {"port": port}, "orchestratorPort": port + 1},
             },
         )
         self.config = directory / "Pulumi.yaml"

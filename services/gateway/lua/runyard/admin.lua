@@ -37,23 +37,35 @@ local function lock()
     return false
 end
 
+-- Lets other requests of this worker have their turn.
+local function breathe()
+    ngx.sleep(0)
+end
+
+local function take(body)
+    local before = world.generation()
+    local generation, kind, detail = snapshot.accept(body, breathe)
+    local failure = generation and generation ~= before and snapshot.keep(body) or nil
+    return { generation = generation, kind = kind, detail = detail, warning = failure }
+end
+
 local function put()
     local body = read_body()
     if not lock() then
         return answer.problem(503, "busy", "another snapshot is being written")
     end
-    local before = world.generation()
-    local called, generation, kind, detail = pcall(snapshot.accept, body)
-    local failure = called and generation and generation ~= before and snapshot.keep(body) or nil
+    local done, result = pcall(take, body)
     shared:delete("writing")
-    if not called then
-        error(generation, 0)
+    if not done then
+        error(result, 0)
     end
-    if not generation then
-        ngx.log(ngx.WARN, "refuse snapshot: ", detail)
-        return answer.problem(statuses[kind], kind, detail, { generation = world.generation() })
+    if not result.generation then
+        ngx.log(ngx.WARN, "refuse snapshot: ", result.detail)
+        return answer.problem(statuses[result.kind], result.kind, result.detail, { generation = world.generation() })
     end
-    return answer.send(200, "application/json", cjson.encode({ generation = generation, warning = failure }))
+    return answer.send(
+        200, "application/json", cjson.encode({ generation = result.generation, warning = result.warning })
+    )
 end
 
 -- PUT puts a snapshot in force; GET tells what is in force.

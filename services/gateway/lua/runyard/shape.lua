@@ -8,6 +8,13 @@ local VERSION = 1
 -- Above 2^53 a Lua number no longer counts in ones.
 local LARGEST = 2 ^ 53
 
+-- Paths are joined only to explain: the first pass runs without, and almost every snapshot passes it.
+local explaining = false
+
+local function under(path, separator, name)
+    return explaining and path .. separator .. name or path
+end
+
 local function fail(path, rule, value)
     local seen = type(value) == "string" and ("%q"):format(value) or tostring(value)
     error(path .. ": must be " .. rule .. ", got " .. seen:sub(1, 120), 0)
@@ -102,7 +109,7 @@ local function list(item)
             fail(path, "a list", "an object")
         end
         for index, each in ipairs(value) do
-            item(path .. "[" .. index - 1 .. "]", each)
+            item(explaining and path .. "[" .. index - 1 .. "]" or path, each)
         end
         return value
     end
@@ -115,7 +122,7 @@ local function map(name, item)
         end
         for each, inner in pairs(value) do
             name(path, each)
-            item(path .. "." .. each, inner)
+            item(under(path, ".", each), inner)
         end
         return value
     end
@@ -134,7 +141,7 @@ local function object(fields)
         end
         for name, field in pairs(fields) do
             if value[name] ~= nil then
-                field[1](path .. "." .. name, value[name])
+                field[1](under(path, ".", name), value[name])
             elseif field[2] == nil then
                 error(path .. ": field " .. name .. " is missing", 0)
             else
@@ -173,11 +180,14 @@ local snapshot = object {
 
 -- Returns the snapshot with its defaults filled in, or nil and what is wrong with it.
 function M.check(value)
+    explaining = false
     local done, result = pcall(snapshot, "snapshot", value)
-    if not done then
-        return nil, result
+    if done then
+        return result
     end
-    return result
+    explaining = true
+    done, result = pcall(snapshot, "snapshot", value)
+    return nil, result
 end
 
 return M

@@ -21,6 +21,9 @@ function M.configure(settings)
     path = settings.state_file
 end
 
+-- How many keys are written before other requests get their turn; about 2 ms of work.
+local BATCH = 500
+
 -- Every key of shared memory that this snapshot asks for, in writing order, and the same as a set.
 local function flatten(snapshot)
     local order, wanted = {}, {}
@@ -42,19 +45,20 @@ local function set(name, value)
     end
 end
 
-local function remove_others(wanted)
-    for _, name in ipairs(shared:get_keys(0)) do
+local function remove_others(snapshot, wanted, breathe)
+    for index, name in ipairs(shared:get_keys(0)) do
+        if index % BATCH == 0 then
+            breathe()
+        end
         if name:find(":", 1, true) and not wanted[name] then
             shared:delete(name)
         end
     end
     -- Counts of addresses that are gone and idle would pile up; a busy one goes with the next snapshot.
     local live = {}
-    for name, raw in pairs(wanted) do
-        if name:find("^endpoints:") then
-            for _, address in ipairs(cjson.decode(raw).addresses) do
-                live[address] = true
-            end
+    for _, endpoints in pairs(snapshot.endpoints) do
+        for _, address in ipairs(endpoints.addresses) do
+            live[address] = true
         end
     end
     for _, address in ipairs(inflight:get_keys(0)) do
@@ -64,33 +68,39 @@ local function remove_others(wanted)
     end
 end
 
-local function apply(snapshot, digest)
+local function apply(snapshot, digest, breathe)
     local order, wanted = flatten(snapshot)
-    for _, name in ipairs(order) do
+    breathe()
+    for index, name in ipairs(order) do
+        if index % BATCH == 0 then
+            breathe()
+        end
         if shared:get(name) ~= wanted[name] then
             set(name, wanted[name])
         end
     end
     shared:incr("epoch", 1, 0)
-    remove_others(wanted)
+    remove_others(snapshot, wanted, breathe)
     set("digest", digest)
     set("generation", snapshot.generation)
     -- Again, after the removals: a worker may have looked at the doomed keys since.
     shared:incr("epoch", 1, 0)
 end
 
-local function decode(body)
+local function decode(body, breathe)
     local snapshot, failure = cjson.decode(body)
     if snapshot == nil then
         return nil, "not JSON: " .. failure
     end
+    breathe()
     return shape.check(snapshot)
 end
 
--- Puts a snapshot (JSON text) in force. Returns its generation, or nil, a kind ("shape", "generation" or "memory")
--- and what is wrong; then nothing or, for "memory", not everything was changed.
-function M.accept(body)
-    local snapshot, failure = decode(body)
+-- Puts a snapshot (JSON text) in force. `breathe` is called between pieces of the work, to let other requests have
+-- their turn: a snapshot of a thousand services takes 0.1 s. Returns its generation, or nil, a kind ("shape",
+-- "generation" or "memory") and what is wrong; then nothing or, for "memory", not everything was changed.
+function M.accept(body, breathe)
+    local snapshot, failure = decode(body, breathe)
     if not snapshot then
         return nil, "shape", failure
     end
@@ -101,7 +111,7 @@ function M.accept(body)
     if snapshot.generation <= current then
         return nil, "generation", "generation: must be above " .. current .. ", got " .. snapshot.generation
     end
-    local done, trouble = pcall(apply, snapshot, digest)
+    local done, trouble = pcall(apply, snapshot, digest, breathe)
     if not done then
         return nil, "memory", trouble
     end
@@ -128,7 +138,7 @@ function M.restore()
     end
     local body, failure = file.read(path)
     if body then
-        local generation, _, trouble = M.accept(body)
+        local generation, _, trouble = M.accept(body, function() end)
         failure = not generation and ("restore " .. path .. ": " .. trouble) or nil
     end
     if failure then

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator
 from functools import lru_cache
@@ -60,6 +59,9 @@ def closest(word: str, known: Iterator[str] | list[str] | dict[str, Any]) -> str
     """Give the `did you mean` hint for a misspelt word, or nothing."""
     if len(word) > _KEY_LIMIT:
         return ""
+    # Imported here because a valid file needs it not, and the start of `validate` is short.
+    import difflib
+
     by_folded = {each.casefold(): each for each in known}
     found = difflib.get_close_matches(word.casefold(), sorted(by_folded), n=1, cutoff=0.7)
     return f"did you mean {by_folded[found[0]]}?" if found else ""

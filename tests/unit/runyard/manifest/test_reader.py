@@ -207,14 +207,14 @@ def _plain_data(draw: st.DrawFn) -> Any:
     return draw(st.dictionaries(text, tree, min_size=1, max_size=4))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(_plain_data())
 def test_reader_reads_back_what_a_dumper_wrote(data: Any) -> None:
     documents, problems = read(yaml.safe_dump(data, allow_unicode=True))
     assert [document.data for document in documents] == [data] or problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(_plain_data())
 def test_reader_and_pyyaml_agree_when_everything_is_quoted(data: Any) -> None:
     text = yaml.safe_dump(data, default_style='"', allow_unicode=False)

@@ -103,7 +103,8 @@ local function pick(endpoints)
     return take_any(endpoints, nil, false)
 end
 
--- Takes a count for a request that waits; returns whether one was to be had. A request that waits is patient: it does not go back to an instance that refused a moment ago, even if that is the only one.
+-- Takes a count for a request that waits; returns whether one was to be had. A request that waits is patient: it does
+-- not go back to an instance that refused a moment ago, even if that is the only one.
 function M.reserve()
     return take_any(world.endpoints(var.tenant, var.revision), nil, true) ~= nil
 end
@@ -146,7 +147,8 @@ local function retry(endpoints, failed)
         return nil
     end
     var.retries = tonumber(var.retries) + 1
-    return take_any(endpoints, failed, false)
+    -- Never the same one at once: a killed instance leaves idle connections, and each would take a try to find out.
+    return take_any(endpoints, failed, true)
 end
 
 local function address_parts(endpoints, address)

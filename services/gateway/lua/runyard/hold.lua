@@ -84,6 +84,10 @@ function M.again()
         deadline = now() + hold_timeout_s
         var.hold_until = deadline
     end
+    if failed ~= "" then
+        -- A turn of the event loop, in which nginx sees that the dead instance's other idle connections are closed.
+        ngx.sleep(STEP_S)
+    end
     local refusal = wait(deadline)
     if refusal then
         return answer.give(refusal)

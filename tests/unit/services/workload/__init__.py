@@ -1,0 +1,1 @@
+"""Unit tests of the sample workload: the real program, over real sockets."""

@@ -67,10 +67,10 @@ def _check_overlap(networks: list[NetworkPlan], locations: list[Location | None]
     problems = [
         Problem(
             location=location or earlier_location or Location("manifests", 1, 1),
-            path="spec.network.subnet",
+            path="spec.subnet",
             message=f"must not overlap: {name} has {subnet}, {earlier_name} has {earlier}",
             rule="network-overlap",
-            hint="set spec.network.subnet of one of the tenants",
+            hint="set spec.subnet of one of the tenants",
         )
         for (earlier, earlier_name, earlier_location), (subnet, name, location) in itertools.pairwise(taken)
         if subnet.overlaps(earlier)

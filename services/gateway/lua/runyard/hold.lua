@@ -84,8 +84,8 @@ function M.again()
         deadline = now() + hold_timeout_s
         var.hold_until = deadline
     end
-    if failed ~= "" then
-        -- A turn of the event loop, in which nginx sees that the dead instance's other idle connections are closed.
+    if var.upstream_addr then
+        -- It was tried. A turn of the event loop, in which nginx sees that the dead instance's other idle connections are closed.
         ngx.sleep(STEP_S)
     end
     local refusal = wait(deadline)

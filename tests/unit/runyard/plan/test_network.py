@@ -62,8 +62,8 @@ def test_overlapping_subnets_are_an_error_that_names_both_and_the_fix():
     with pytest.raises(ManifestError) as caught:
         plan_networks("dev", manifests(tenants=tenants))
     assert str(caught.value) == (
-        "m.yaml:9:1: spec.network.subnet: must not overlap: runyard.dev.tenant.bolt has 10.9.1.0/24, "
-        "runyard.dev.tenant.acme has 10.9.0.0/22 (set spec.network.subnet of one of the tenants)"
+        "m.yaml:9:1: spec.subnet: must not overlap: runyard.dev.tenant.bolt has 10.9.1.0/24, "
+        "runyard.dev.tenant.acme has 10.9.0.0/22 (set spec.subnet of one of the tenants)"
     )
 
 

@@ -3,9 +3,8 @@ MANIFESTS ?= manifests/hello.yaml
 STACK ?= dev
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
-CODE = runyard components services stacks toolchain tests
 
-.PHONY: up down preview verify check test bench fidelity lock
+.PHONY: up down preview verify check test bench lock
 
 up:
 	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS)
@@ -29,14 +28,11 @@ check:
 
 # Everything: the checks, then what needs the engine, which the toolchain starts.
 test: check
-	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m "engine" tests
+	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m engine tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e
 
 bench:
 	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.bench
-
-fidelity:
-	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.bench.fidelity
 
 lock:
 	@$(BOOTSTRAP) environment

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from runyard.errors import ToolchainError, UsageError
 from toolchain import cache, pins
@@ -46,12 +47,12 @@ class Tools:
 class Kit:
     """The toolchain of one checkout on one machine."""
 
-    def __init__(self, variables: Mapping[str, str], checkout: Path = CHECKOUT) -> None:
+    def __init__(self, variables: Mapping[str, str], checkout: Path = CHECKOUT, out: TextIO | None = None) -> None:
         self.checkout = checkout
         self.variables = variables
         self.pins = pins.load()
         self.store = cache.Cache(cache.locate(variables))
-        self.steps = Steps(self.store.logs)
+        self.steps = Steps(self.store.logs, out)
         self.go = Go(self.steps, self.store, variables, self.pins.go_minimum, self.pins.go_version)
         self.environment = Environment(self.steps, checkout, variables)
 

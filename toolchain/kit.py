@@ -53,8 +53,15 @@ class Kit:
         self.pins = pins.load()
         self.store = cache.Cache(cache.locate(variables))
         self.steps = Steps(self.store.logs, out)
-        self.go = Go(self.steps, self.store, variables, self.pins.go_minimum, self.pins.go_version)
         self.environment = Environment(self.steps, checkout, variables)
+        self.go = Go(
+            self.steps,
+            self.store,
+            variables,
+            self.pins.go_minimum,
+            self.pins.go_version,
+            self.environment.python,
+        )
 
     def bring_environment(self) -> None:
         """Bring the virtual environment alone: all that `make check` needs."""

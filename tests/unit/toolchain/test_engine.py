@@ -283,6 +283,8 @@ def test_real_dockerd_is_started_and_answers(
     """A second real engine, without bridge and firewall rules, beside whatever runs on this machine."""
     # The docker command would lead to the engine that runs already.
     program("docker", "exit 1")
+    # In a network namespace of its own: a dockerd without a bridge deletes the docker0 of the one that is in use.
+    program("dockerd", f'exec unshare --net {shutil.which("dockerd")} "$@"')
     # Not tmp_path: a Unix socket's path has at most 107 bytes, and containerd's lies deep in here.
     with tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as directory:
         own = Path(directory)

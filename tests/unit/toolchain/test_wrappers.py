@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def test_wrapper_passes_its_own_tests(steps: Steps, wrapper: str) -> None:
     if not list(store.root.glob({"language": "pulumi-*-*", "bridge": "plugin-docker-*"}[wrapper])):
         pytest.skip("this machine has the official one, and compiling it anew takes minutes")
     loaded = pins.load()
-    go = Go(steps, store, dict(os.environ), loaded.go_minimum, loaded.go_version)
+    go = Go(steps, store, dict(os.environ), loaded.go_minimum, loaded.go_version, Path(sys.executable))
     steps.run(f"go {wrapper}", [go.command(), "test", "-vet=off", "."], CHECKOUT / "toolchain" / wrapper, go.settings())
     log: Path = steps.log_directory / f"go-{wrapper}.log"
     assert log.read_text().splitlines()[-1].startswith("ok")

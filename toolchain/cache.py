@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -95,4 +96,14 @@ class Cache:
     def sweep(self) -> None:
         """Remove what killed runs left half made; call it while the cache is held."""
         for left in [*self.root.glob(f"{STAGE}*"), *self.root.glob(f"*/{STAGE}*")]:
+            _unmount_below(left)
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _unmount_below(directory: Path) -> None:
+    """Unmount what a killed debootstrap left mounted (its chroot's /proc), innermost first."""
+    # The kernel writes spaces as octal; our own directories have none.
+    points = [Path(line.split()[1]) for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted((each for each in points if directory in each.parents), reverse=True):
+        # Lazily: a process that died a moment ago may still hold it.
+        subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,18 @@ def test_sweep_removes_what_a_killed_run_left_and_nothing_else(store: Cache) -> 
     whole.mkdir()
     store.sweep()
     assert [each.name for each in store.root.iterdir()] == ["pulumi-1"]
+
+
+@pytest.mark.engine
+def test_sweep_unmounts_what_a_killed_debootstrap_left(store: Cache) -> None:
+    """Marked for the full run, which is root's."""
+    proc = store.root / f"{cache.STAGE}abc" / "proc"
+    proc.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", proc], check=True)
+    (proc / "file").touch()
+    store.sweep()
+    assert list(store.root.iterdir()) == []
+    assert str(proc) not in Path("/proc/self/mounts").read_text()
 
 
 def test_held_cache_makes_the_second_run_wait_and_say_so(store: Cache) -> None:

@@ -21,8 +21,10 @@ from runyard.manifest.scalars import AmbiguousScalar, parse_scalar
 DEPTH_LIMIT = 64
 # A Service that uses every field many times has some hundreds of nodes; aliases are counted as what they stand for.
 DOCUMENT_NODE_LIMIT = 20_000
-# More than FILE_SIZE_LIMIT bytes of honest manifests hold; a document counts as one, or empty ones were free.
-FILE_NODE_LIMIT = 500_000
+# 2,000 services of the usual 60 nodes; the slowest file of so many is refused within a second.
+FILE_NODE_LIMIT = 120_000
+# As many services as those nodes are; documents cost most of all when each of them is small.
+FILE_DOCUMENT_LIMIT = 2_000
 # Nobody reads more at once, and a hostile file could hold a problem in every second byte.
 PROBLEM_LIMIT = 100
 
@@ -131,6 +133,7 @@ class _Builder:
         self._start: Any = None
         self._nodes = 0
         self._nodes_before = 0
+        self._documents = 0
         # By name: the value and its size in nodes; None while the anchored node is still open.
         self._anchors: dict[str, tuple[Any, int] | None] = {}
 
@@ -139,6 +142,10 @@ class _Builder:
         self._places, self._anchors, self._root, self._start = {}, {}, None, event.start_mark
         self._nodes_before += self._nodes
         self._nodes = 0
+        self._documents += 1
+        if self._documents > FILE_DOCUMENT_LIMIT:
+            message = f"must hold at most {FILE_DOCUMENT_LIMIT} documents; reading stopped here"
+            self._stop(event.start_mark, "yaml.documents", message)
         self._count(1, event.start_mark)
 
     def document(self) -> Document | None:

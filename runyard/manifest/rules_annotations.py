@@ -16,6 +16,10 @@ CLOUD_RUN = "run.googleapis.com/"
 KNATIVE = "serving.knative.dev/"
 RUNYARD = "runyard.dev/"
 PREFIXES = (AUTOSCALING, CLOUD_RUN, KNATIVE, RUNYARD)
+# Kubernetes: names and values of one object's annotations together (apimachinery, TotalAnnotationSizeLimitB).
+SIZE_LIMIT = 256 * 1024
+# More digits than any count has, and fewer than what Python refuses to read.
+_COUNT_DIGITS = 9
 _HOUR_S = 3600
 # Often seen in public manifests, and nothing to Cloud Run either.
 _MISTAKEN = {
@@ -52,6 +56,8 @@ def check_annotations(service: Raw, findings: Findings) -> None:
     """Check the annotations of a Service and of its template."""
     on_service, on_template = known_annotations()
     here, there = mapping_at(service, *SERVICE_ANNOTATIONS), mapping_at(service, *TEMPLATE_ANNOTATIONS)
+    _check_size(here, SERVICE_ANNOTATIONS, findings)
+    _check_size(there, TEMPLATE_ANNOTATIONS, findings)
     _check_known(here, SERVICE_ANNOTATIONS, on_service, on_template, findings)
     _check_known(there, TEMPLATE_ANNOTATIONS, on_template, on_service, findings)
     _check_ranges(there, findings)
@@ -66,6 +72,13 @@ def parse_fraction(text: str) -> Decimal:
         return Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
     except InvalidOperation:
         raise ValueError(f"must be a number, got {text!r}") from None
+
+
+def _check_size(annotations: Raw, base: Path, findings: Findings) -> None:
+    size = sum(len(name) + len(value) for name, value in annotations.items() if type(value) is str)
+    if size > SIZE_LIMIT:
+        message = f"must have at most {SIZE_LIMIT} characters, names and values together, got {size}"
+        findings.error(base, "annotations.size", message)
 
 
 def _check_known(
@@ -153,7 +166,9 @@ def _check_order(annotations: Raw, base: Path, names: tuple[str, str], findings:
 
 def _count(annotations: Raw, name: str) -> int | None:
     text = annotations.get(name)
-    return int(text) if type(text) is str and text.isascii() and text.isdigit() else None
+    if type(text) is not str or not text.isascii() or not text.isdigit() or len(text) > _COUNT_DIGITS:
+        return None
+    return int(text)
 
 
 def _check_metric(annotations: Raw, findings: Findings) -> None:

@@ -11,6 +11,8 @@ from runyard.manifest.schema import closest
 
 ANNOTATION = "run.googleapis.com/container-dependencies"
 _RULE = "dependencies"
+# Ten containers that each name all others fit twice; what is longer is not worth parsing.
+TEXT_LIMIT = 8 * 1024
 # Google's own samples leave the quotes out: {app:[collector]}.
 _BARE_NAME = re.compile(r'(?<!["a-z0-9-])([a-z][a-z0-9-]*)(?!["a-z0-9-])')
 
@@ -61,6 +63,9 @@ def check_dependencies(service: Raw, findings: Findings) -> None:
     if not text:
         return
     path = (*TEMPLATE_ANNOTATIONS, ANNOTATION)
+    if len(text) > TEXT_LIMIT:
+        findings.error(path, _RULE, f"must have at most {TEXT_LIMIT} characters, got {len(text)}")
+        return
     try:
         dependencies = parse_dependencies(text)
     except ValueError as error:

@@ -14,6 +14,10 @@ from runyard.names import DEFAULT_TENANT, service_host, tagged_host
 
 _USES = (*SERVICE_ANNOTATIONS, "runyard.dev/uses")
 _NAME = ("metadata", "name")
+# Nobody reads more at once, and a set of strangers could hold one for every pair of services.
+PROBLEM_LIMIT = 1000
+# Names compared for all hints together, which takes a tenth of a second: ten hints among a thousand services.
+_COMPARISON_LIMIT = 10_000
 # A host name is at most this long (RFC 1035).
 _HOST_LIMIT = 253
 
@@ -89,13 +93,21 @@ def _check_uses(found: ServiceSet) -> Iterator[Problem]:
         if kind == "service" and name:
             names.setdefault(tenant, []).append(name)
     known = {tenant: frozenset(members) for tenant, members in names.items()}
+    comparisons = told = 0
     for service, document in found.services:
         for callee in service.uses:
             if callee == service.name:
                 yield _error(document, _USES, "uses.self", f"must not name the service itself, got {callee}")
             elif callee not in known[service.tenant]:
                 message = f"must name a service of tenant {service.tenant}, got {render_value(callee)}"
-                yield _error(document, _USES, "uses.unknown", message, closest(callee, names[service.tenant]))
+                comparisons += len(names[service.tenant])
+                hint = closest(callee, names[service.tenant]) if comparisons <= _COMPARISON_LIMIT else ""
+                yield _error(document, _USES, "uses.unknown", message, hint)
+                told += 1
+                if told >= PROBLEM_LIMIT:
+                    message = f"is the {PROBLEM_LIMIT}th name of no service; the others are not shown"
+                    yield _error(document, _USES, "uses.problems", message)
+                    return
 
 
 def _check_hosts(found: ServiceSet) -> Iterator[Problem]:

@@ -16,6 +16,8 @@ _REFUSED_SOURCES = ("csi", "persistentVolumeClaim", "hostPath", "downwardAPI", "
 # Docker separates mount options by colons and commas; control characters belong to no path that somebody meant.
 _PATH_GRAMMAR = re.compile(r"[^\x00-\x1f\x7f:,\"'`$;{}\\]+")
 _SYSTEM_PATHS = ("/dev", "/proc", "/sys")
+# The schema allows no more, but a manifest that breaks it is still told of its mounts.
+_HINTED_VOLUMES = 50
 
 
 def check_volumes(service: Raw, findings: Findings) -> None:
@@ -62,7 +64,7 @@ def _check_mounts(container: Raw, base: Path, volumes: dict[str, Raw], findings:
         volume = volumes.get(name)
         if name and volume is None:
             message = f"must name a volume of this revision, got {render_value(name)}"
-            findings.error((*path, "name"), "mounts.volume", message, closest(name, list(volumes)))
+            findings.error((*path, "name"), "mounts.volume", message, closest(name, list(volumes)[:_HINTED_VOLUMES]))
         if volume is not None and mount.get("readOnly") is False and ("secret" in volume or "configMap" in volume):
             findings.error(
                 (*path, "readOnly"), "mounts.read-only", "must be true for secrets and config maps, got false"

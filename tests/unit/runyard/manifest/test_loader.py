@@ -12,6 +12,7 @@ import pytest
 from runyard.errors import ManifestError
 from runyard.manifest import load
 from runyard.manifest.loader import FILE_PROBLEM_LIMIT
+from runyard.manifest.rules_set import PROBLEM_LIMIT as SET_PROBLEM_LIMIT
 from runyard.manifest.schema import PROBLEM_LIMIT
 
 SERVICE = (
@@ -63,9 +64,7 @@ def test_type_is_told_once_and_not_again_by_other_rules(tmp_path: Path) -> None:
 def test_keys_without_end_are_capped(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(SERVICE.format(name="a", more="".join(f", annotation{n}: 1" for n in range(5000))))
-    start = time.perf_counter()
     lines = told(file)
-    assert time.perf_counter() - start < 5
     assert len(lines) == PROBLEM_LIMIT + 1
     assert lines[0].endswith("has 100 problems; the others are not shown")
 
@@ -78,13 +77,11 @@ def test_documents_of_another_kind_without_end_are_capped(tmp_path: Path) -> Non
     assert sum(line.endswith("has 1000 problems; reading stopped here") for line in lines) == 1
 
 
-def test_file_of_50_mb_is_refused_within_a_second(tmp_path: Path) -> None:
+def test_file_of_50_mb_is_refused_unread(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     with file.open("wb") as stream:
         stream.truncate(50 * 1024 * 1024)
-    start = time.perf_counter()
     assert told(file) == [f"{file}:1:1: must be at most 8 MiB"]
-    assert time.perf_counter() - start < 1
 
 
 def test_two_thousand_services_in_a_file_take_linear_time(tmp_path: Path) -> None:
@@ -107,6 +104,42 @@ def test_ring_of_callers_is_no_cycle(tmp_path: Path) -> None:
         more = f", annotations: {{runyard.dev/uses: {callee}}}"
         (tmp_path / f"{name}.yaml").write_text(SERVICE.format(name=name, more=more))
     assert len(load([tmp_path]).manifests.services) == 50
+
+
+def test_calls_of_unknown_services_are_capped_and_hints_given_to_the_first(tmp_path: Path) -> None:
+    callees = ",".join(f"s{n}x" for n in range(30))
+    more = f", annotations: {{runyard.dev/uses: '{callees}'}}"
+    (tmp_path / "a.yaml").write_text("---\n".join(SERVICE.format(name=f"s{n}", more=more) for n in range(1000)))
+    lines = told(tmp_path)
+    assert len(lines) == SET_PROBLEM_LIMIT + 1
+    assert sum("did you mean" in line for line in lines) == 10
+    assert sum(line.endswith("is the 1000th name of no service; the others are not shown") for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (", annotations: {runyard.dev/uses: '" + "a-" * 150_000 + "'}", "must have at most 262144 characters"),
+        (", annotations: {run.googleapis.com/minScale: '" + "9" * 5000 + "'}", "must be a whole number"),
+    ],
+    ids=["size", "digits"],
+)
+def test_annotation_without_end_is_refused(tmp_path: Path, more: str, said: str) -> None:
+    (tmp_path / "a.yaml").write_text(SERVICE.format(name="a", more=more))
+    assert any(said in line for line in told(tmp_path))
+    assert max(map(len, told(tmp_path))) < 500
+
+
+def test_container_dependencies_without_end_are_refused_unparsed(tmp_path: Path) -> None:
+    annotation = "{a: [" + ",".join(["b"] * 5000) + "]}"
+    text = SERVICE.format(name="a", more="").replace(
+        "template: {",
+        f"template: {{metadata: {{annotations: {{run.googleapis.com/container-dependencies: '{annotation}'}}}}, ",
+    )
+    (tmp_path / "a.yaml").write_text(text)
+    assert [line.partition("]: ")[2] for line in told(tmp_path)] == [
+        f"must have at most 8192 characters, got {len(annotation)}"
+    ]
 
 
 def test_unknown_name_of_the_package_is_an_attribute_error() -> None:

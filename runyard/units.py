@@ -22,6 +22,8 @@ _SUFFIXES = {
 }
 QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(|m|k|M|G|T|Ki|Mi|Gi|Ti)")
 DURATION = re.compile(r"([0-9]{1,9})(s|m|h)?")
+# Money and counts of it: twelve digits on either side hold a nation's budget and a billionth of a cent.
+AMOUNT = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -49,6 +51,20 @@ def parse_duration_s(text: str) -> int:
     if match is None:
         raise ValueError(f"must be a duration of whole seconds such as 60s, 5m or 1h, got {text!r}")
     return int(match[1]) * _SECONDS[match[2] or ""]
+
+
+def parse_amount(value: str | int | float) -> Decimal:
+    """Parse an amount of money or a price exactly; ValueError says what was seen.
+
+    A float is taken as the shortest decimal that it stands for, which is what was written: the reader of manifests
+    refuses numbers of more digits than a float keeps.
+    """
+    text = format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
+    if isinstance(value, bool) or AMOUNT.fullmatch(text) is None:
+        raise ValueError(
+            f"must be an amount such as 12.50 with at most 12 digits before and after the point, got {value!r}"
+        )
+    return Decimal(text)
 
 
 def _whole(value: Decimal, text: str, grain: str) -> int:

@@ -10,7 +10,8 @@ from typing import Any
 from runyard.errors import ManifestError
 from runyard.manifest.documents import Document
 from runyard.manifest.model import Location, Manifests
-from runyard.manifest.platform import build_platform, build_tenant, check_platform, check_tenant
+from runyard.manifest.platform import build_platform, check_platform
+from runyard.manifest.pricebook import build_pricebook, check_pricebook
 from runyard.manifest.problems import Findings, Problem, ordered, render_value
 from runyard.manifest.raw import value_at
 from runyard.manifest.reader import read_documents
@@ -20,6 +21,7 @@ from runyard.manifest.schema import KINDS, RUNYARD_API, SERVICE_API, check_schem
 from runyard.manifest.service import build_service
 from runyard.manifest.sources import find_files, read_text
 from runyard.manifest.support import check_support
+from runyard.manifest.tenant import build_tenant, check_tenant
 
 # A file with more is of another kind than its name says; a hostile one could hold a problem in every second byte.
 FILE_PROBLEM_LIMIT = 1000
@@ -76,23 +78,37 @@ def _load_document(document: Document, found: ServiceSet, *, readable: bool) -> 
         return findings.problems
     data: dict[str, Any] = document.data
     fits = check_schema(kind, data, findings)
-    if kind == "service":
-        check_service(data, findings)
-        check_support(data, findings)
-    elif kind == "platform":
-        check_platform(data, findings)
-    else:
-        check_tenant(data, findings)
-    location = document.locate(())
+    _CHECKS[kind](data, findings)
     found.note(kind, data, document)
     if fits and readable and not any(problem.severity == "error" for problem in findings.problems):
-        if kind == "service":
-            found.add_service(build_service(data, location), document)
-        elif kind == "platform":
-            found.add_platform(build_platform(data, location))
-        else:
-            found.add_tenant(build_tenant(data, location), document)
+        _add(kind, document, found)
     return findings.problems
+
+
+def _check_service(data: dict[str, Any], findings: Findings) -> None:
+    check_service(data, findings)
+    check_support(data, findings)
+
+
+_CHECKS = {
+    "service": _check_service,
+    "platform": check_platform,
+    "tenant": check_tenant,
+    "pricebook": check_pricebook,
+}
+
+
+def _add(kind: str, document: Document, found: ServiceSet) -> None:
+    """Build a document without errors and keep it."""
+    data, location = document.data, document.locate(())
+    if kind == "service":
+        found.add_service(build_service(data, location), document)
+    elif kind == "platform":
+        found.add_platform(build_platform(data, location))
+    elif kind == "tenant":
+        found.add_tenant(build_tenant(data, location), document)
+    else:
+        found.add_price_book(build_pricebook(data, location))
 
 
 def _kind(data: Any, findings: Findings) -> str | None:
@@ -104,7 +120,8 @@ def _kind(data: Any, findings: Findings) -> str | None:
     api, name = value_at(data, "apiVersion"), value_at(data, "kind")
     if isinstance(api, str) and isinstance(name, str) and (api, name) in KINDS:
         return KINDS[api, name]
-    hint = f"Runyard reads {SERVICE_API} Service and {RUNYARD_API} Platform and Tenant; keep other documents elsewhere"
+    kinds = f"{SERVICE_API} Service and {RUNYARD_API} Platform, Tenant and PriceBook"
+    hint = f"Runyard reads {kinds}; keep other documents elsewhere"
     for key, value in (("apiVersion", api), ("kind", name)):
         if value is None:
             findings.error((key,), "document.kind", "must be given", hint)

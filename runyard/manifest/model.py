@@ -15,20 +15,11 @@ from typing import Literal
 from runyard.contracts import Ingress as Ingress
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
+from runyard.manifest.accounts import Budget, Member, Quotas
+from runyard.manifest.location import Location as Location
+from runyard.manifest.prices import PriceBook
 
 Egress = Literal["all", "none"]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Location:
-    """A place in a manifest file; line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +199,7 @@ class Service:
     rollout_duration_s: int = 0
     uses: tuple[str, ...] = ()
     egress: Egress = "all"
+    max_requests_per_second: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,17 +228,28 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A team whose services share a network; `subnet` is None when it is derived from the name."""
+    """A team whose services share a network; `subnet` is None when it is derived from the name.
+
+    `allowed_registries` are prefixes of image names, none being no limit; `budget` is None when there is none.
+    """
 
     name: str
     subnet: str | None = None
     location: Location | None = None
+    quotas: Quotas = field(default_factory=Quotas)
+    budget: Budget | None = None
+    allowed_registries: tuple[str, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """Everything that was read, ordered by tenant and name; `default` is always among the tenants."""
+    """Everything that was read, ordered by tenant and name; `default` is always among the tenants.
+
+    `price_book` is None when none was given; `runyard.manifest.pricebook.default_book` is then the one to use.
+    """
 
     platform: Platform
     tenants: tuple[Tenant, ...]
     services: tuple[Service, ...]
+    price_book: PriceBook | None = None

@@ -1,17 +1,15 @@
-"""Platform and Tenant: their rules, and raw data to typed data."""
+"""Platform: its rules, and raw data to typed data."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Network, ip_address
 
-from runyard.manifest.model import Gateway, Location, Platform, Tenant
+from runyard.manifest.model import Gateway, Location, Platform
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
 from runyard.names import INTERNAL_DOMAIN
 from runyard.units import parse_bytes
 
-# A bridge needs its gateway and an instance; more than a /8 is not one company's to give.
-_SUBNET_LENGTHS = (8, 29)
 _POOL_LENGTHS = (8, 20)
 _BODY_LIMIT_BYTES = 1024**4
 
@@ -38,11 +36,6 @@ def check_platform(platform: Raw, findings: Findings) -> None:
         findings.warning(("spec", "engine"), "support.later", "swarm is accepted, not carried out yet: docker is used")
 
 
-def check_tenant(tenant: Raw, findings: Findings) -> None:
-    """Check the subnet of a Tenant."""
-    check_network(tenant, ("spec", "subnet"), _SUBNET_LENGTHS, findings)
-
-
 def build_platform(platform: Raw, location: Location) -> Platform:
     """Build a Platform from data without errors."""
     spec, gateway, defaults = mapping_at(platform, "spec"), mapping_at(platform, "spec", "gateway"), Gateway()
@@ -62,11 +55,6 @@ def build_platform(platform: Raw, location: Location) -> Platform:
         engine=spec.get("engine", "docker"),
         location=location,
     )
-
-
-def build_tenant(tenant: Raw, location: Location) -> Tenant:
-    """Build a Tenant from data without errors."""
-    return Tenant(tenant["metadata"]["name"], mapping_at(tenant, "spec").get("subnet"), location)
 
 
 def check_network(document: Raw, path: tuple[str, ...], lengths: tuple[int, int], findings: Findings) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from runyard.manifest.documents import Document
 from runyard.manifest.model import Manifests, Platform, Service, Tenant
+from runyard.manifest.prices import DEFAULT_CURRENCY, PriceBook
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
 from runyard.manifest.schema import closest
@@ -20,6 +21,8 @@ PROBLEM_LIMIT = 1000
 _COMPARISON_LIMIT = 10_000
 # A host name is at most this long (RFC 1035).
 _HOST_LIMIT = 253
+# Kinds of which a set has one, however it is named.
+_ONLY_ONE = {"platform": "Platform", "pricebook": "PriceBook"}
 
 
 @dataclass(slots=True)
@@ -29,6 +32,7 @@ class ServiceSet:
     services: list[tuple[Service, Document]] = field(default_factory=list)
     tenants: list[tuple[Tenant, Document]] = field(default_factory=list)
     platform: Platform | None = None
+    price_book: PriceBook | None = None
     # Kind, tenant and name of each document, in the order of reading.
     named: list[tuple[str, str, str, Document]] = field(default_factory=list)
 
@@ -50,18 +54,28 @@ class ServiceSet:
         """Add the platform; a second one is a problem, found by name."""
         self.platform = platform
 
+    def add_price_book(self, book: PriceBook) -> None:
+        """Add the price book; a second one is a problem, found by name."""
+        self.price_book = book
+
     def manifests(self) -> Manifests:
         """Give the set as typed data, ordered, with the tenants that are only named."""
         declared = {tenant.name: tenant for tenant, _ in self.tenants}
         names = {DEFAULT_TENANT, *declared, *(service.tenant for service, _ in self.services)}
         services = sorted((service for service, _ in self.services), key=lambda each: (each.tenant, each.name))
         tenants = tuple(declared.get(name) or Tenant(name) for name in sorted(names))
-        return Manifests(self.platform or Platform(), tenants, tuple(services))
+        return Manifests(self.platform or Platform(), tenants, tuple(services), self.price_book)
 
 
 def check_set(found: ServiceSet) -> list[Problem]:
     """Check what only the whole set can show."""
-    return [*_check_names(found), *_check_uses(found), *_check_hosts(found), *_check_subnets(found)]
+    return [
+        *_check_names(found),
+        *_check_uses(found),
+        *_check_hosts(found),
+        *_check_subnets(found),
+        *_check_currencies(found),
+    ]
 
 
 def _error(document: Document, path: Path, rule: str, message: str, hint: str = "") -> Problem:
@@ -73,15 +87,16 @@ def _error(document: Document, path: Path, rule: str, message: str, hint: str = 
 def _check_names(found: ServiceSet) -> Iterator[Problem]:
     seen: dict[tuple[str, str, str], Document] = {}
     for kind, tenant, name, document in found.named:
-        key = (kind, tenant, "" if kind == "platform" else name)
-        if not name and kind != "platform":
+        only_one = _ONLY_ONE.get(kind, "")
+        key = (kind, tenant, "" if only_one else name)
+        if not (name or only_one):
             continue
         first = seen.setdefault(key, document)
         if first is document:
             continue
         where = first.locate(_NAME if name else ())
-        if kind == "platform":
-            yield _error(document, (), "set.platform", f"must be the only Platform, another one is at {where}")
+        if only_one:
+            yield _error(document, (), f"set.{kind}", f"must be the only {only_one}, another one is at {where}")
         else:
             what = f"service {name} of tenant {tenant}" if kind == "service" else f"tenant {name}"
             yield _error(document, _NAME, "set.name", f"must be unique, {what} is also at {where}")
@@ -143,3 +158,11 @@ def _check_subnets(found: ServiceSet) -> Iterator[Problem]:
             yield _error(document, ("spec", "subnet"), "set.subnet", message)
         if widest is None or network.broadcast_address > widest[0].broadcast_address:
             widest = (network, tenant)
+
+
+def _check_currencies(found: ServiceSet) -> Iterator[Problem]:
+    currency = found.price_book.currency if found.price_book else DEFAULT_CURRENCY
+    for tenant, document in found.tenants:
+        if tenant.budget and tenant.budget.currency != currency:
+            message = f"must be the price book's currency ({currency}), got {render_value(tenant.budget.currency)}"
+            yield _error(document, ("spec", "budget", "currency"), "set.currency", message)

@@ -6,6 +6,7 @@ What YAML 1.1 reads differently is refused, because the same file would mean som
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import lru_cache
 
 Scalar = str | int | float | bool | None
@@ -59,7 +60,11 @@ def _parse_number(text: str) -> Scalar:
             raise AmbiguousScalar(f"is a number of more than {_DIGITS_LIMIT} digits")
         return int(text)
     if _DECIMAL.fullmatch(text):
-        return float(text)
+        number = float(text)
+        # What a float does not keep would become another price without a word.
+        if Decimal(repr(number)) != Decimal(text):
+            raise AmbiguousScalar("is a number of more digits than readers of YAML keep")
+        return number
     if _NOT_FINITE.fullmatch(text):
         raise AmbiguousScalar("is not a finite number")
     if _AMBIGUOUS_NUMBER.fullmatch(text):

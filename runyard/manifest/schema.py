@@ -20,6 +20,7 @@ KINDS = {
     (SERVICE_API, "Service"): "service",
     (RUNYARD_API, "Platform"): "platform",
     (RUNYARD_API, "Tenant"): "tenant",
+    (RUNYARD_API, "PriceBook"): "pricebook",
 }
 # A document with more has another cause than its single fields; looking for similar keys is slow too.
 PROBLEM_LIMIT = 100
@@ -50,7 +51,7 @@ def check_schema(kind: str, data: Any, findings: Findings) -> bool:
 
 
 def load_schema(kind: str) -> dict[str, Any]:
-    """Load the JSON Schema of a kind: service, platform or tenant."""
+    """Load the JSON Schema of a kind: service, platform, tenant or pricebook."""
     schema: dict[str, Any] = json.loads((SCHEMA_DIRECTORY / f"{kind}.json").read_text(encoding="utf-8"))
     return schema
 

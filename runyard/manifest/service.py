@@ -63,6 +63,7 @@ def build_service(service: Raw, location: Location) -> Service:
         rollout_duration_s=parse_duration_s(annotations.get(KNATIVE + "rollout-duration", "0s")),
         uses=tuple(dict.fromkeys(name.strip() for name in uses.split(",") if name.strip())),
         egress=annotations.get(RUNYARD + "egress", "all"),
+        max_requests_per_second=_count(annotations, RUNYARD + "max-requests-per-second"),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.units import parse_bytes, parse_cpu_millis, parse_duration_s, parse_quantity
+from runyard.units import parse_amount, parse_bytes, parse_cpu_millis, parse_duration_s, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,24 @@ def test_duration_of_another_form_is_refused(text: str) -> None:
 def test_bytes_of_whole_numbers_are_always_whole(number: int, suffix: str) -> None:
     factor = {"": 1, "Ki": 1024, "Mi": 1024**2, "k": 1000, "M": 1000**2}[suffix]
     assert parse_bytes(f"{number}{suffix}") == number * factor
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"), [("12.50", "12.50"), (3, "3"), (0.000024, "0.000024"), (1e-12, "0.000000000001")]
+)
+def test_amount_is_exact(value: str | int | float, amount: str) -> None:
+    assert parse_amount(value) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "-1", "1e3m", "1e308", 1e308, float("nan"), float("inf"), "NaN", True, -0.5, "1,5", "1234567890123", 1e-13],
+)
+def test_amount_that_is_none_is_refused(value: str | int | float) -> None:
+    with pytest.raises(ValueError, match=r"must be an amount such as 12\.50 .*, got "):
+        parse_amount(value)
+
+
+@given(st.decimals(min_value=0, max_value=10**12 - 1, places=9))
+def test_amount_survives_being_written(value: Decimal) -> None:
+    assert parse_amount(format(value, "f")) == value

@@ -20,19 +20,29 @@ def labels_of(inspection: Json) -> Mapping[str, str]:
 def read_template(inspection: Json) -> Template:
     """Read a template from Docker's description; ContractError or KeyError if its labels do not fit."""
     labels = labels_of(inspection)
-    networks = sorted(inspection["NetworkSettings"]["Networks"] or {})
     return Template(
         id=inspection["Id"],
         tenant=labels[names.TENANT],
         service=labels[names.SERVICE],
         revision=labels[names.REVISION],
         spec=_decode_spec(labels[names.SPEC]),
-        network=networks[0] if networks else "",
+        network=network_of(inspection),
         # The resolved id: the instances of a revision stay what they were when the tag moves.
         image=inspection["Image"],
         config=inspection["Config"],
         host_config=inspection["HostConfig"],
     )
+
+
+def network_of(inspection: Json) -> str:
+    """Give the tenant's network that a template is on; empty while it is not on it yet.
+
+    Pulumi's provider creates a container on Docker's default bridge and moves it in a second call.
+    """
+    labels = labels_of(inspection)
+    stack, tenant = labels[names.STACK], labels[names.TENANT]
+    wanted = (names.tenant_network(stack, tenant), names.tenant_network(stack, tenant, internal=True))
+    return next((name for name in wanted if name in (inspection["NetworkSettings"]["Networks"] or {})), "")
 
 
 # Read again in every pass, and the same text on every clone of a template; a thousand services fit.
@@ -42,7 +52,7 @@ def _decode_spec(text: str) -> TemplateSpec:
 
 
 def assemble_revisions(templates: Iterable[Template]) -> dict[str, Revision]:
-    """Group templates into complete revisions; one with a container still missing is left out."""
+    """Group templates into complete revisions; one with a container or its network still missing is left out."""
     groups: dict[str, dict[str, Template]] = {}
     for template in templates:
         key = names.service_key(template.tenant, template.revision)
@@ -50,7 +60,7 @@ def assemble_revisions(templates: Iterable[Template]) -> dict[str, Revision]:
     revisions = {}
     for key, group in sorted(groups.items()):
         spec = next((each.spec.revision for each in group.values() if each.spec.revision is not None), None)
-        if spec is None or not group.keys() >= set(spec.containers):
+        if spec is None or not group.keys() >= set(spec.containers) or not all(each.network for each in group.values()):
             continue
         ordered = start_order([group[each] for each in spec.containers])
         first = ordered[0]

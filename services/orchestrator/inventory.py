@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 from runyard import names
 from runyard.errors import ContractError, NotFound
-from services.orchestrator.descriptions import assemble_instances, assemble_revisions, labels_of, read_template
+from services.orchestrator.descriptions import (
+    assemble_instances,
+    assemble_revisions,
+    labels_of,
+    network_of,
+    read_template,
+)
 from services.orchestrator.engine import Engine
 from services.orchestrator.journal import Journal
 from services.orchestrator.state import Instance, Json, Revision, Template
@@ -33,7 +39,11 @@ class Inventory:
         async with self._turn:
             states = await self._engine.list({names.STACK: self._stack})
             # What Docker says of a container changes with its state; the rest need not be asked again.
-            known = {each: seen for each, seen in self._seen.items() if states.get(each) == seen["State"]["Status"]}
+            known = {
+                each: seen
+                for each, seen in self._seen.items()
+                if states.get(each) == seen["State"]["Status"] and not _unfinished(seen)
+            }
             self._seen = {**known, **await self._inspect(states.keys() - known.keys())}
 
     async def refresh_some(self, ids: Iterable[str]) -> None:
@@ -82,3 +92,9 @@ class Inventory:
         """Give the instances, ordered by id."""
         clones = [each for each in self._seen.values() if labels_of(each).get(names.ROLE) == names.ROLE_INSTANCE]
         return assemble_instances(clones)
+
+
+def _unfinished(inspection: Json) -> bool:
+    """Tell whether this is a template that was seen before it got its network, of which no event tells."""
+    labels = labels_of(inspection)
+    return labels.get(names.ROLE) == names.ROLE_TEMPLATE and names.TENANT in labels and not network_of(inspection)

@@ -17,6 +17,7 @@ from services.orchestrator.descriptions import (
 )
 from services.orchestrator.state import DEFAULT_GRACE_S, Container, Template
 
+NETWORK = "runyard.s.tenant.shop"
 SPEC = RevisionSpec("web", 8080, ("app", "proxy"), termination_grace_s=7)
 
 
@@ -36,7 +37,7 @@ def inspection(role: str, container: str = "app", **changes: Any) -> dict[str, A
         "Image": "sha256:1",
         "Config": {"Labels": labels},
         "HostConfig": {},
-        "NetworkSettings": {"Networks": {"net": {"IPAMConfig": {"IPv4Address": "10.1.0.9"}}}},
+        "NetworkSettings": {"Networks": {NETWORK: {"IPAMConfig": {"IPv4Address": "10.1.0.9"}}}},
         "State": {"Status": "running", "ExitCode": 0, "OOMKilled": False},
         **changes,
     }
@@ -49,7 +50,7 @@ def template(container: str, *depends_on: str, revision: bool = False) -> Templa
 
 def test_template_is_read_from_its_labels() -> None:
     read = read_template(inspection(names.ROLE_TEMPLATE))
-    assert (read.tenant, read.service, read.revision, read.network) == ("shop", "web", "web-1", "net")
+    assert (read.tenant, read.service, read.revision, read.network) == ("shop", "web", "web-1", NETWORK)
     assert (read.image, read.spec.revision) == ("sha256:1", SPEC)
 
 
@@ -91,7 +92,7 @@ def test_instance_is_its_containers_under_the_owner_s_address() -> None:
     inside = clone("proxy", NetworkSettings={"Networks": {}}, State={"Status": "exited", "ExitCode": 2})
     (instance,) = assemble_instances([inside, clone("app")])
     assert (instance.id, instance.key, instance.service_key) == ("7f", "shop/web-1", "shop/web")
-    assert (instance.address, instance.network, instance.grace_s) == ("10.1.0.9", "net", 7)
+    assert (instance.address, instance.network, instance.grace_s) == ("10.1.0.9", NETWORK, 7)
     assert instance.containers == (
         Container("instance-app", "app", "running"),
         Container("instance-proxy", "proxy", "exited", exit_code=2),

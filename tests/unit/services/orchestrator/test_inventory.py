@@ -8,7 +8,7 @@ from runyard import names
 from runyard.errors import HostUnreachable
 from services.orchestrator.inventory import Inventory
 
-from .world import STACK, FakeEngine, ListJournal, template_config, template_spec
+from .world import NETWORK, STACK, FakeEngine, ListJournal, template_config, template_spec
 
 
 def world() -> tuple[FakeEngine, Inventory, ListJournal]:
@@ -87,3 +87,20 @@ def test_unreadable_template_is_left_out_and_reported_once() -> None:
     assert journal.events() == ["template unreadable"]
     assert journal.entries[0][1]["container"] == "/broken"
     assert "secret" not in str(journal.entries)
+
+
+def test_template_seen_on_its_way_to_its_network_is_no_revision_until_it_is_there() -> None:
+    engine, inventory, _ = world()
+    config = template_config("hello-1", template_spec())
+    networks = config["NetworkingConfig"]["EndpointsConfig"]
+    config["NetworkingConfig"] = {"EndpointsConfig": {"bridge": {}}}
+    template = engine.add("t", config)
+    asyncio.run(inventory.refresh_some([template]))
+    assert inventory.revisions() == {}
+    # Neither an event nor another state tells of the move.
+    engine.containers[template]["NetworkSettings"]["Networks"] = networks
+    asyncio.run(inventory.refresh())
+    assert inventory.revisions()["default/hello-1"].templates[0].network == NETWORK
+    engine.calls.clear()
+    asyncio.run(inventory.refresh())
+    assert ("inspect", template) not in engine.calls

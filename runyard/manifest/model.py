@@ -201,6 +201,16 @@ class Service:
     egress: Egress = "all"
     max_requests_per_second: int | None = None
 
+    @property
+    def scale(self) -> tuple[int, int | None]:
+        """Fewest and most instances, by the service's and its template's settings together; None is no limit."""
+        if self.manual_instance_count is not None:
+            return self.manual_instance_count, self.manual_instance_count
+        least = max(self.template.scaling.min_scale, self.min_scale or 0)
+        # A maximum of 0 is none.
+        bounds = [bound for bound in (self.template.scaling.max_scale, self.max_scale) if bound]
+        return least, max(least, min(bounds)) if bounds else None
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway:

@@ -1,0 +1,238 @@
+"""Quotas: what each tenant asks for at its best and at its worst, and which limits that breaks.
+
+Best is every service at its minScale, worst every service at its maxScale. Sums are whole numbers of base units,
+so one unit over a limit is over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from runyard.manifest.accounts import Quotas
+from runyard.manifest.model import Location, Manifests, Service, Tenant
+
+Case = Literal["best", "worst"]
+Unit = Literal["cpu", "bytes", "count"]
+
+# A CPU limit is a ceiling, not a reservation: processor time is shared out when it is short, memory cannot be.
+CPU_OVERCOMMIT = 4
+# More terms than this make a message that nobody reads; the rest is summed up.
+_TERMS_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One service's part of a sum; `amount` is None when nothing bounds it."""
+
+    service: str
+    amount: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A tenant's sum of one resource in one case; `amount` is None when a service's part has no bound."""
+
+    resource: str
+    unit: Unit
+    case: Case
+    terms: tuple[Term, ...]
+
+    @property
+    def amount(self) -> int | None:
+        """The sum in base units."""
+        amounts = [term.amount for term in self.terms]
+        return None if None in amounts else sum(amount for amount in amounts if amount is not None)
+
+    def describe(self) -> str:
+        """Say the sum with its terms, the largest first."""
+        ordered = sorted(self.terms, key=lambda term: (term.amount is not None, -(term.amount or 0), term.service))
+        shown = [f"{term.service} {render_amount(term.amount, self.unit)}" for term in ordered[:_TERMS_SHOWN]]
+        rest = ordered[_TERMS_SHOWN:]
+        if rest:
+            shown.append(f"{len(rest)} more {render_amount(sum(term.amount or 0 for term in rest), self.unit)}")
+        return " + ".join(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """One quota of a tenant: what it allows, and what is asked for at best and at worst, in base units."""
+
+    tenant: str
+    resource: str
+    unit: Unit
+    limit: int
+    best: int | None
+    worst: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaFinding:
+    """A limit that is broken: of a tenant's quota or, without a tenant, of the host."""
+
+    tenant: str
+    resource: str
+    case: Case
+    unit: Unit
+    limit: int
+    asked: int | None
+    message: str
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a host has: cores in thousandths, and memory in bytes."""
+
+    cpu_millis: int
+    memory_bytes: int
+
+
+def demand_of(tenant: str, services: Sequence[Service], case: Case) -> dict[str, Demand]:
+    """Sum up what a tenant's services ask for, by the name of the quota in the manifest."""
+    own = [service for service in services if service.tenant == tenant]
+    parts = {service.name: _parts(service, service.scale[case == "worst"]) for service in own}
+    return {
+        resource: Demand(resource, unit, case, tuple(Term(name, part[resource]) for name, part in parts.items()))
+        for resource, unit in RESOURCES.items()
+    }
+
+
+def headroom(manifests: Manifests) -> tuple[Headroom, ...]:
+    """Show every quota that is set beside what is asked for, by tenant and resource."""
+    found = []
+    for tenant in manifests.tenants:
+        best, worst = (demand_of(tenant.name, manifests.services, case) for case in CASES)
+        for resource, limit in limits_of(tenant.quotas).items():
+            unit = RESOURCES[resource]
+            amounts = best[resource].amount, worst[resource].amount
+            found.append(Headroom(tenant.name, resource, unit, limit, *amounts))
+    return tuple(found)
+
+
+def check_quotas(manifests: Manifests) -> tuple[QuotaFinding, ...]:
+    """Find every quota that the tenants' services break, and say in which case."""
+    return tuple(finding for tenant in manifests.tenants for finding in _check_tenant(tenant, manifests.services))
+
+
+def check_capacity(manifests: Manifests, capacity: Capacity) -> tuple[QuotaFinding, ...]:
+    """Find what of the host the services cannot fit in, all at their minScale, and a container larger than the host."""
+    totals: dict[str, list[Term]] = {"cpu": [], "memory": []}
+    for service in manifests.services:
+        part = _parts(service, service.scale[0])
+        for resource, terms in totals.items():
+            terms.append(Term(f"{service.tenant}/{service.name}", part[resource]))
+    findings = list(_check_largest(manifests.services, capacity))
+    limits = {"cpu": capacity.cpu_millis * CPU_OVERCOMMIT, "memory": capacity.memory_bytes}
+    for resource, limit in limits.items():
+        demand = Demand(resource, RESOURCES[resource], "best", tuple(totals[resource]))
+        if (demand.amount or 0) > limit:
+            what = f"the host's {resource}"
+            if resource == "cpu":
+                what += f" ({render_amount(capacity.cpu_millis, 'cpu')} cores, each given out {CPU_OVERCOMMIT} times)"
+            findings.append(_finding("", what, demand, limit, None))
+    return tuple(findings)
+
+
+def limits_of(quotas: Quotas) -> dict[str, int]:
+    """Give the limits that are set, by the name of the quota in the manifest."""
+    limits = {
+        "cpu": quotas.cpu_millis,
+        "memory": quotas.memory_bytes,
+        "instances": quotas.instances,
+        "services": quotas.services,
+        "storage": quotas.storage_bytes,
+        "hosts": quotas.hosts,
+        "requestsPerSecond": quotas.requests_per_second,
+    }
+    return {resource: limit for resource, limit in limits.items() if limit is not None}
+
+
+def render_amount(amount: int | None, unit: Unit) -> str:
+    """Render an amount exactly, in the largest unit that takes no more than three decimals, else in the base unit."""
+    if amount is None:
+        return "without limit"
+    if unit == "cpu":
+        return f"{amount // 1000}" if amount % 1000 == 0 else f"{amount}m"
+    if unit == "bytes":
+        for suffix, size in (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024)):
+            if amount and amount % size == 0:
+                return f"{amount // size}{suffix}"
+    return str(amount)
+
+
+# By the name of the quota in the manifest.
+RESOURCES: dict[str, Unit] = {
+    "cpu": "cpu",
+    "memory": "bytes",
+    "instances": "count",
+    "services": "count",
+    "storage": "bytes",
+    "hosts": "count",
+    "requestsPerSecond": "count",
+}
+CASES: tuple[Case, Case] = ("best", "worst")
+
+
+def _parts(service: Service, instances: int | None) -> dict[str, int | None]:
+    """Give what a service takes of each resource with this many instances; None is no bound."""
+    containers = service.template.containers
+    memory = sum(container.memory_bytes for container in containers)
+    storage = sum(
+        memory if volume.size_limit_bytes is None else volume.size_limit_bytes
+        for volume in service.template.volumes
+        if volume.kind == "emptyDir"
+    )
+
+    def times(size: int) -> int | None:
+        return size * instances if instances is not None else None if size else 0
+
+    return {
+        "cpu": times(sum(container.cpu_millis for container in containers)),
+        "memory": times(memory),
+        "instances": instances,
+        "services": 1,
+        "storage": times(storage),
+        "hosts": 1 + len({target.tag for target in service.traffic if target.tag}),
+        "requestsPerSecond": service.max_requests_per_second,
+    }
+
+
+def _check_tenant(tenant: Tenant, services: Sequence[Service]) -> Iterator[QuotaFinding]:
+    demands = {case: demand_of(tenant.name, services, case) for case in CASES}
+    for resource, limit in limits_of(tenant.quotas).items():
+        for case in CASES:
+            demand = demands[case][resource]
+            if demand.amount is None or demand.amount > limit:
+                what = f"tenant {tenant.name}'s quota of {resource}"
+                yield _finding(tenant.name, what, demand, limit, tenant.location)
+                # What breaks at minScale breaks at maxScale too; the sooner one says it all.
+                break
+
+
+def _finding(tenant: str, what: str, demand: Demand, limit: int, location: Location | None) -> QuotaFinding:
+    amount = demand.amount
+    scale = "at minScale" if demand.case == "best" else "at maxScale"
+    got = render_amount(limit, demand.unit)
+    if amount is None:
+        message = f"{what} must be without limit {scale}, got {got}: {demand.describe()}"
+    else:
+        asked, over = render_amount(amount, demand.unit), render_amount(amount - limit, demand.unit)
+        message = f"{what} must be at least {asked} {scale}, got {got}, {over} over: {demand.describe()}"
+    return QuotaFinding(tenant, demand.resource, demand.case, demand.unit, limit, amount, message, location)
+
+
+def _check_largest(services: Sequence[Service], capacity: Capacity) -> Iterator[QuotaFinding]:
+    for service in services:
+        for container in service.template.containers:
+            # Docker refuses to create a container with more CPUs than the host has.
+            if container.cpu_millis > capacity.cpu_millis:
+                message = (
+                    f"container {container.name} of service {service.tenant}/{service.name}: CPU limit must be at most "
+                    f"the host's {render_amount(capacity.cpu_millis, 'cpu')} cores, "
+                    f"got {render_amount(container.cpu_millis, 'cpu')}"
+                )
+                yield QuotaFinding(
+                    "", "cpu", "best", "cpu", capacity.cpu_millis, container.cpu_millis, message, service.location
+                )

@@ -1,0 +1,190 @@
+"""Quotas: sums by case, one unit over, the sum shown, and the host's own capacity."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runyard.manifest.accounts import Quotas
+from runyard.manifest.model import Location, Manifests, Scaling, Service, Tenant, TrafficTarget, Volume
+from runyard.plan.quota import (
+    CPU_OVERCOMMIT,
+    Capacity,
+    Headroom,
+    check_capacity,
+    check_quotas,
+    demand_of,
+    headroom,
+    render_amount,
+)
+from tests.unit.runyard.plan.example import container, manifests, service, template
+
+GIB = 1024**3
+PLACE = Location("manifests/tenant.yaml", 1, 1)
+
+
+def web(name: str = "web", least: int = 1, most: int = 3, **changes: Any) -> Service:
+    """A service of half a core, 1 GiB of memory and a volume of 2 GiB in each instance."""
+    shape = template(
+        containers=(container(cpu_millis=500, memory_bytes=GIB),),
+        scaling=Scaling(min_scale=least, max_scale=most),
+        volumes=(Volume("cache", "emptyDir", size_limit_bytes=2 * GIB),),
+    )
+    traffic = (TrafficTarget(100), TrafficTarget(0, "web-1", "old"))
+    given = service(name=name, tenant="shop", template=shape, traffic=traffic, max_requests_per_second=50)
+    return dataclasses.replace(given, **changes)
+
+
+def shop(*services: Service, **quotas: int) -> Manifests:
+    return manifests(*services, tenants=(Tenant("shop", location=PLACE, quotas=Quotas(**quotas)),))
+
+
+# Three instances at worst: each quota, what the service takes of it, and how the refusal shows it.
+WORST = [
+    ("cpu_millis", "cpu", 1500, "1500m", "1499m", "1m"),
+    ("memory_bytes", "memory", 3 * GIB, "3Gi", "3221225471", "1"),
+    ("instances", "instances", 3, "3", "2", "1"),
+    ("services", "services", 1, "1", "0", "1"),
+    ("storage_bytes", "storage", 6 * GIB, "6Gi", "6442450943", "1"),
+    ("hosts", "hosts", 2, "2", "1", "1"),
+    ("requests_per_second", "requestsPerSecond", 50, "50", "49", "1"),
+]
+
+
+@pytest.mark.parametrize(("field", "resource", "worst", "asked", "got", "over"), WORST, ids=[row[1] for row in WORST])
+def test_quota_one_unit_short_is_refused_with_the_sum(
+    field: str, resource: str, worst: int, asked: str, got: str, over: str
+) -> None:
+    (finding,) = check_quotas(shop(web(), **{field: worst - 1}))
+    scale = "at minScale" if resource in ("services", "hosts", "requestsPerSecond") else "at maxScale"
+    assert finding.message == (
+        f"tenant shop's quota of {resource} must be at least {asked} {scale}, got {got}, {over} over: web {asked}"
+    )
+    assert finding.location == PLACE
+
+
+@pytest.mark.parametrize(("field", "worst"), [(row[0], row[2]) for row in WORST], ids=[row[1] for row in WORST])
+def test_quota_that_is_just_enough_is_kept(field: str, worst: int) -> None:
+    assert check_quotas(shop(web(), **{field: worst})) == ()
+
+
+def test_finding_says_that_the_best_case_breaks_already() -> None:
+    (finding,) = check_quotas(shop(web(least=2), web("api", least=1), instances=2))
+    assert (finding.case, finding.asked, finding.limit) == ("best", 3, 2)
+    assert finding.message.endswith("at least 3 at minScale, got 2, 1 over: web 2 + api 1")
+
+
+def test_finding_shows_the_largest_terms_and_sums_up_the_rest() -> None:
+    services = [web(f"web-{number}", most=number) for number in range(1, 11)]
+    (finding,) = check_quotas(shop(*services, instances=54))
+    assert finding.message.endswith(
+        "web-10 10 + web-9 9 + web-8 8 + web-7 7 + web-6 6 + web-5 5 + web-4 4 + web-3 3 + 2 more 3"
+    )
+
+
+def test_service_without_a_rate_breaks_the_quota_of_rates() -> None:
+    (finding,) = check_quotas(shop(web(), web("api", max_requests_per_second=None), requests_per_second=1000))
+    assert finding.asked is None
+    assert finding.message == (
+        "tenant shop's quota of requestsPerSecond must be without limit at minScale, got 1000: "
+        "api without limit + web 50"
+    )
+
+
+def test_tenant_without_quotas_may_take_everything() -> None:
+    assert check_quotas(shop(web(most=1000))) == ()
+
+
+def test_tenant_answers_for_its_own_services_alone() -> None:
+    other = dataclasses.replace(web("other", most=900), tenant="default")
+    assert check_quotas(shop(web(), other, instances=3)) == ()
+
+
+def test_volume_without_a_size_counts_as_its_containers_memory() -> None:
+    subject = web(template=dataclasses.replace(web().template, volumes=(Volume("cache", "emptyDir"),)))
+    assert demand_of("shop", [subject], "worst")["storage"].amount == 3 * GIB
+
+
+@pytest.mark.parametrize(
+    ("changes", "scale"),
+    [
+        ({}, (1, 3)),
+        ({"min_scale": 2}, (2, 3)),
+        ({"max_scale": 2}, (1, 2)),
+        ({"min_scale": 5}, (5, 5)),
+        ({"manual_instance_count": 7}, (7, 7)),
+        ({"template": dataclasses.replace(web().template, scaling=Scaling(max_scale=0))}, (0, None)),
+    ],
+)
+def test_scale_is_that_of_service_and_template_together(changes: Any, scale: tuple[int, int | None]) -> None:
+    assert web(**changes).scale == scale
+
+
+def test_headroom_shows_every_quota_that_is_set() -> None:
+    assert headroom(shop(web(), cpu_millis=4000, services=9)) == (
+        Headroom("shop", "cpu", "cpu", 4000, 500, 1500),
+        Headroom("shop", "services", "count", 9, 1, 1),
+    )
+
+
+def test_host_that_is_just_large_enough_is_kept() -> None:
+    given = shop(web(least=4), web("api", least=2))
+    assert check_capacity(given, Capacity(3000 // CPU_OVERCOMMIT, 6 * GIB)) == ()
+
+
+def test_host_one_byte_short_of_memory_is_refused_with_the_sum() -> None:
+    (finding,) = check_capacity(shop(web(least=4), web("api", least=2)), Capacity(8000, 6 * GIB - 1))
+    assert finding.message == (
+        "the host's memory must be at least 6Gi at minScale, got 6442450943, 1 over: shop/web 4Gi + shop/api 2Gi"
+    )
+
+
+def test_host_short_of_cores_is_refused_with_what_is_given_out() -> None:
+    (finding,) = check_capacity(shop(web(least=17)), Capacity(2000, 64 * GIB))
+    assert finding.message == (
+        "the host's cpu (2 cores, each given out 4 times) must be at least 8500m at minScale, got 8, 500m over: "
+        "shop/web 8500m"
+    )
+
+
+def test_container_larger_than_the_host_is_refused() -> None:
+    large = service(template=template(containers=(container(cpu_millis=4000),)))
+    (finding,) = check_capacity(manifests(large), Capacity(2000, 64 * GIB))
+    assert (
+        finding.message
+        == "container hello of service default/hello: CPU limit must be at most the host's 2 cores, got 4"
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "text"),
+    [
+        (2000, "cpu", "2"),
+        (1, "cpu", "1m"),
+        (0, "bytes", "0"),
+        (1025, "bytes", "1025"),
+        (1536 * 1024**2, "bytes", "1536Mi"),
+    ],
+)
+def test_amount_is_rendered_exactly(amount: int, unit: Any, text: str) -> None:
+    assert render_amount(amount, unit) == text
+
+
+def test_service_without_a_maximum_breaks_every_quota_that_instances_use_up() -> None:
+    endless = web(template=dataclasses.replace(web().template, scaling=Scaling(max_scale=0)))
+    found = check_quotas(shop(endless, cpu_millis=10**9, instances=10**9, services=1))
+    assert [(each.resource, each.case, each.asked) for each in found] == [
+        ("cpu", "worst", None),
+        ("instances", "worst", None),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)), max_size=8), st.integers(0, 10**10))
+def test_quota_is_broken_exactly_when_the_sum_is_above_it(scales: list[tuple[int, int]], limit: int) -> None:
+    services = [web(f"web-{index}", least, least + more) for index, (least, more) in enumerate(scales)]
+    worst = sum(least + more for least, more in scales)
+    assert bool(check_quotas(shop(*services, instances=limit))) is (worst > limit)

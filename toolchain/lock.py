@@ -113,6 +113,8 @@ class LockKeeper:
                 f"  wait for that update, or when it is surely dead: pulumi cancel {stack}"
             )
         file.unlink(missing_ok=True)
+        # The backend's own note beside each of its files.
+        file.with_name(f"{file.name}.attrs").unlink(missing_ok=True)
         self.steps.say("lock", f"released a stale one ({holder.describe()}): {reason}")
 
     def _gone(self, holder: Holder) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from runyard import names
@@ -9,6 +10,8 @@ from services.orchestrator.state import Json, Revision, Template
 
 # Enough to see what went wrong, little enough that a thousand chatty instances do not fill the disk.
 LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+# For a template that names no memory limit: as much as the plan gives /tmp.
+VOLUME_SIZE_BYTES = 64 * 1024 * 1024
 # What Docker refuses for a container that lives in another's network namespace (it has the owner's).
 OWNERS_CONFIG = ("Hostname", "Domainname", "ExposedPorts", "MacAddress")
 OWNERS_HOST_CONFIG = ("Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "Links", "PortBindings", "PublishAllPorts")
@@ -43,6 +46,7 @@ def clone_config(template: Template, placement: Placement, revision: Revision) -
         "LogConfig": LOG_CONFIG,
         "PidsLimit": template.spec.pids_limit,
         **_memory(template),
+        **_tmpfs(template),
     }
     if placement.owner:
         config = {key: value for key, value in config.items() if key not in OWNERS_CONFIG}
@@ -72,6 +76,22 @@ def _memory(template: Template) -> Json:
     rounded, swap = template.host_config.get("Memory") or 0, template.host_config.get("MemorySwap") or 0
     # Docker counts memory and swap together; 0 and -1 are its words for "twice as much" and "no limit".
     return {"Memory": exact, "MemorySwap": exact + max(0, swap - rounded) if swap > 0 else swap}
+
+
+def _tmpfs(template: Template) -> Json:
+    """Put memory where the image declares a VOLUME.
+
+    Docker would make an anonymous volume there: a writable place on the host's disk without a limit, in a container
+    whose manifest and root are read-only. Memory counts against the instance's own limit, as on Cloud Run.
+    """
+    mounts = dict(template.host_config.get("Tmpfs") or {})
+    size = template.spec.memory_bytes or VOLUME_SIZE_BYTES
+    for declared in template.config.get("Volumes") or {}:
+        # Docker compares with the cleaned path. One that is not absolute is left so: Docker refuses it in a tmpfs.
+        path = posixpath.normpath(declared)
+        path = f"/{path.lstrip('/')}" if path.startswith("/") else path
+        mounts.setdefault(path, f"rw,nosuid,nodev,mode=1777,size={size}")
+    return {"Tmpfs": mounts} if mounts else {}
 
 
 def _named(template: Template) -> bool:

@@ -103,6 +103,25 @@ def test_owner_of_the_namespace_knows_the_names_that_any_container_may_call() ->
     assert made["HostConfig"]["ExtraHosts"] == ["cart.internal:10.0.0.1"]
 
 
+@pytest.mark.parametrize(
+    ("declared", "path"),
+    [("/data", "/data"), ("/srv/a/../b/", "/srv/b"), ("//x", "/x"), ("data", "data")],
+    ids=["plain", "climbing", "two_slashes", "relative_for_docker_to_refuse"],
+)
+def test_volume_of_the_image_is_memory_of_the_instance_and_not_disk_of_the_host(declared: str, path: str) -> None:
+    host = clone(template("app", Volumes={declared: {}}), ALONE)["HostConfig"]
+    assert host["Tmpfs"] == {path: "rw,nosuid,nodev,mode=1777,size=67108864"}
+
+
+def test_volume_of_the_image_leaves_the_manifest_s_own_mount_alone() -> None:
+    of = template("app", {"Tmpfs": {"/data": "rw,size=5"}}, Volumes={"/data": {}, "/more": {}})
+    limited = replace(of, spec=replace(of.spec, memory_bytes=1000))
+    assert clone(limited, ALONE)["HostConfig"]["Tmpfs"] == {
+        "/data": "rw,size=5",
+        "/more": "rw,nosuid,nodev,mode=1777,size=1000",
+    }
+
+
 def test_template_is_left_as_it_was() -> None:
     original = template("app", {"Memory": 64})
     clone(original, ALONE)

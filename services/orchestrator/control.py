@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from aiohttp import web
@@ -38,7 +39,8 @@ class ControlApi:
 
     def control_app(self) -> web.Application:
         """Build the application of the unix socket: everything."""
-        app = self.reading_app()
+        app = self._app()
+        app.router.add_get("/v1/status", self._get_status)
         app.router.add_put("/v1/routes/{tenant}/{service}", self._put_route)
         app.router.add_delete("/v1/routes/{tenant}/{service}", self._delete_route)
         app.router.add_put("/v1/rollouts/{tenant}/{service}", self._put_rollout)
@@ -47,9 +49,13 @@ class ControlApi:
 
     def reading_app(self) -> web.Application:
         """Build the application of the TCP port: what may be read by anybody on the machine."""
+        app = self._app()
+        app.router.add_get("/v1/status", self._get_public_status)
+        return app
+
+    def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._problems], client_max_size=BODY_LIMIT)
         app.router.add_get("/healthz", self._get_health)
-        app.router.add_get("/v1/status", self._get_status)
         return app
 
     @web.middleware
@@ -83,6 +89,12 @@ class ControlApi:
 
     async def _get_status(self, _: web.Request) -> web.Response:
         return web.Response(text=encode(self._orchestrator.status()), content_type="application/json")
+
+    async def _get_public_status(self, _: web.Request) -> web.Response:
+        # What instances log is their tenant's, and may hold anything; the unix socket's readers get it.
+        status = self._orchestrator.status()
+        revisions = tuple(replace(each, logs=()) for each in status.revisions)
+        return web.Response(text=encode(replace(status, revisions=revisions)), content_type="application/json")
 
     async def _get_health(self, _: web.Request) -> web.Response:
         healthy = self._orchestrator.healthy

@@ -25,6 +25,14 @@ class Failure:
     streak: int = 1
 
 
+def readable(line: str) -> str:
+    """Cut a line that an instance wrote and show its control characters as escapes.
+
+    It ends on somebody's terminal, where a raw one could hide what came before or type for the reader.
+    """
+    return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in line[:LINE_LENGTH])
+
+
 class FailureLog:
     """The last failure of each revision, by `tenant/revision`."""
 
@@ -36,8 +44,7 @@ class FailureLog:
         before = self._last.get(revision)
         total = before.total + 1 if before else 1
         streak = before.streak + 1 if before and before.reason == reason else 1
-        kept = tuple(line[:LINE_LENGTH] for line in logs[-LOG_LINES:])
-        self._last[revision] = Failure(reason, kept, final, total, streak)
+        self._last[revision] = Failure(reason, logs[-LOG_LINES:], final, total, streak)
         return self._last[revision]
 
     def last(self) -> Mapping[str, Failure]:

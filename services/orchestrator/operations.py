@@ -13,7 +13,7 @@ from services.orchestrator.addresses import AddressBook
 from services.orchestrator.cloning import Placement, clone_config, clone_name
 from services.orchestrator.descriptions import addresses_of_network
 from services.orchestrator.engine import Engine, Refused
-from services.orchestrator.failures import LOG_LINES, FailureLog
+from services.orchestrator.failures import LOG_LINES, FailureLog, readable
 from services.orchestrator.gateway import Gateway
 from services.orchestrator.inventory import Inventory
 from services.orchestrator.journal import Journal
@@ -217,7 +217,7 @@ class Operations:
                 lines += await self._tools.engine.logs(container.id, LOG_LINES)
             except HostError as error:
                 lines.append(f"(no log of container {container.name}: {error})")
-        return tuple(lines[:LOG_LINES])
+        return tuple(readable(line) for line in lines[:LOG_LINES])
 
     async def _drain(self, instance: Instance) -> None:
         """Let requests under way end, up to the grace; the stop signal's own grace comes on top."""

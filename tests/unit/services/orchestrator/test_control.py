@@ -143,6 +143,22 @@ def test_reading_port_cannot_change_anything(tmp_path: Path) -> None:
     asyncio.run(whole())
 
 
+def test_reading_port_keeps_the_logs_of_instances_to_itself(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            world.add_template()
+            world.engine.output["hello-1"] = ("the password is 1234",)
+            world.parts.tools.failures.note("default/hello-1", "exited", ("the password is 1234",))
+            api = ControlApi(world.orchestrator, world.journal)
+            world.orchestrator._reconciler.set_candidate("default/hello", ROLLOUT)
+            for app, logs in ((api.reading_app(), ()), (api.control_app(), ("the password is 1234",))):
+                async with TestClient(TestServer(app)) as client:
+                    status = decode(OrchestratorStatus, await (await client.get("/v1/status")).text())
+                    assert (status.revisions[0].reason, status.revisions[0].logs) == ("exited", logs)
+
+    asyncio.run(whole())
+
+
 def test_every_status_can_be_reached() -> None:
     # A wider kind before a narrower one would hide it.
     for index, (kind, _, _) in enumerate(STATUSES):

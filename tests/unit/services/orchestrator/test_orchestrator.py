@@ -171,11 +171,11 @@ async def test_crashing_revision_fails_early_with_its_log_and_the_old_one_serves
 async def test_port_that_nobody_listens_on_fails_at_the_deadline_with_the_log(world: World) -> None:
     world.add_template()
     world.attempts.default = "tcp :8080: connection refused"
-    world.engine.output["hello-1"] = ("starting",)
+    world.engine.output["hello-1"] = ("\x1b[31mstarting",)
     error = await failing(world, world.orchestrator.roll_out(rollout(deadline_s=5)))
     assert str(error) == f"rollout default/hello: revision hello-1: not ready in 5 s: {PORTLESS}"
     assert isinstance(error, RolloutFailed)
-    assert error.logs == ("starting",)
+    assert error.logs == ("\\x1b[31mstarting",)
     await world.pass_time(4)
     assert world.engine.clones() == []
 

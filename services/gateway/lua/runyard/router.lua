@@ -13,6 +13,7 @@ local M = {}
 -- within a point after a few hundred requests, where random ones would need tens of thousands.
 local STRIDE = 0.6180339887498949
 local INTERNAL = ".internal"
+local LOOPBACK = "127.0.0.1"
 local COLON, DOT = byte(":"), byte(".")
 
 -- What may follow the host in a Host header, remembered; there are at most 65,536 ports, twice for the dot.
@@ -96,6 +97,12 @@ local function settle(service, revision)
 end
 
 local function edge(pinned)
+    -- An instance that finds the edge on an address of the host would go around `uses`, tenants and `egress: none`.
+    -- Nobody's instance has the loopback address, and asking the shared memory costs a lock.
+    local peer = var.remote_addr
+    if peer ~= LOOPBACK and world.caller(peer) then
+        return "public-host"
+    end
     local host = var.host
     local route = world.routes[host] or resolve(host)
     if not route then

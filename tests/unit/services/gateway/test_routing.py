@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, service
+from tests.unit.services.gateway.nginx import Gateway, answer_of, endpoints, service
 
 WEB, STOCK, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.9"
 
@@ -84,6 +84,15 @@ def test_declared_call_reaches_the_service_of_the_callers_tenant(shop: Gateway) 
 def test_call_that_is_not_declared_is_403(shop: Gateway, source: str, host: str, kind: str) -> None:
     answer = shop.request(host=host, source=source)
     assert (answer.status, answer.kind) == (403, kind)
+
+
+def test_instance_is_refused_at_the_edge_whatever_it_asks_for(shop: Gateway) -> None:
+    for host in ("web.localhost", "cart.acme.localhost", "nobody.localhost"):
+        connection = HTTPConnection("127.0.0.1", shop.edge_port, 20, (STOCK, 0))
+        connection.request("GET", "/", headers={"Host": host})
+        answer = answer_of(connection.getresponse())
+        connection.close()
+        assert (answer.status, answer.kind) == (403, "public-host")
 
 
 def test_caller_that_is_gone_may_call_nothing(shop: Gateway) -> None:

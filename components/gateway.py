@@ -48,8 +48,9 @@ class Gateway(pulumi.ComponentResource):
             role=names.ROLE_GATEWAY,
             memory_mib=_MEMORY_MIB,
             tmp_mib=_TMP_MIB,
-            # Port 80 on the inner address, and workers that are not root.
-            capabilities=("NET_BIND_SERVICE", "SETGID", "SETUID"),
+            # Port 80 on the inner address, and workers that are not root. Spelled as the engine gives them back, or a
+            # refresh would make every preview show a change.
+            capabilities=("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"),
             volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
             environment={"RUNYARD_NGINX_CONF": render(config)},
         )

@@ -29,13 +29,13 @@ class Answer:
         return json.loads(self.body)
 
 
-def service(name: str, *, image: str = "runyard/hello:1", **parts: Any) -> dict[str, Any]:
+def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: Any) -> dict[str, Any]:
     """Make a Service manifest; `annotations` go on it, `template` on its template, the rest on its container."""
     annotations = parts.pop("annotations", {})
     template_annotations = parts.pop("template", {})
     namespace = parts.pop("namespace", None)
     traffic = parts.pop("traffic", None)
-    metadata = {"name": name, "annotations": annotations}
+    metadata = {"name": service_name, "annotations": annotations}
     if namespace:
         metadata["namespace"] = namespace
     limits = parts.pop("limits", {"cpu": "1", "memory": "128Mi"})

@@ -79,8 +79,8 @@ def test_undeclared_callee_is_refused_by_the_gateway(shop: Stack):
     by_name = shop.get("cart.localhost", "/call?url=http://web.internal/")
     assert by_name.json()["error"]
     by_address = shop.get("cart.localhost", f"/call?url=http://{gateway}/&host=web.internal")
-    assert by_address.json()["status"] == 403
-    assert "application/problem+json" in str(by_address.json())
+    refusal = by_address.json()["body"]
+    assert (refusal["status"], refusal["type"]) == (403, "urn:runyard:problem:undeclared-call")
 
 
 def test_no_instance_reaches_another_by_address(shop: Stack):

@@ -165,6 +165,20 @@ class RevisionTemplate:
     container_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def memory_bytes(self) -> int:
+        """The memory limits of an instance's containers together."""
+        return sum(container.memory_bytes for container in self.containers)
+
+    @property
+    def storage_bytes(self) -> int:
+        """The size of an instance's emptyDir volumes; one without a size may fill the memory."""
+        return sum(
+            self.memory_bytes if volume.size_limit_bytes is None else volume.size_limit_bytes
+            for volume in self.volumes
+            if volume.kind == "emptyDir"
+        )
+
+    @property
     def ingress_container(self) -> Container:
         """The one container that receives requests: the one with a port."""
         return next(container for container in self.containers if container.port is not None)

@@ -178,22 +178,16 @@ CASES: tuple[Case, Case] = ("best", "worst")
 def _parts(service: Service, instances: int | None) -> dict[str, int | None]:
     """Give what a service takes of each resource with this many instances; None is no bound."""
     containers = service.template.containers
-    memory = sum(container.memory_bytes for container in containers)
-    storage = sum(
-        memory if volume.size_limit_bytes is None else volume.size_limit_bytes
-        for volume in service.template.volumes
-        if volume.kind == "emptyDir"
-    )
 
     def times(size: int) -> int | None:
         return size * instances if instances is not None else None if size else 0
 
     return {
         "cpu": times(sum(container.cpu_millis for container in containers)),
-        "memory": times(memory),
+        "memory": times(service.template.memory_bytes),
         "instances": instances,
         "services": 1,
-        "storage": times(storage),
+        "storage": times(service.template.storage_bytes),
         "hosts": 1 + len({target.tag for target in service.traffic if target.tag}),
         "requestsPerSecond": service.max_requests_per_second,
     }

@@ -1,0 +1,49 @@
+"""Command `cost`: what manifests cost in a month, as text, JSON or Markdown."""
+
+from __future__ import annotations
+
+import datetime
+
+import click
+
+from runyard.errors import ManifestError, UsageError
+from runyard.manifest import load
+from runyard.manifest.sources import read_text
+from runyard.names import service_key
+from runyard.pricing import Usages, parse_usages, price
+from runyard.pricing.report import render_json, render_markdown, render_text
+
+_RENDERERS = {"text": render_text, "json": render_json, "markdown": render_markdown}
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-o", "--output", type=click.Choice(sorted(_RENDERERS)), default="text", help="Form of the report.")
+@click.option("--usage", "usage_file", metavar="FILE", help="Usage to expect of each service; all are small without.")
+@click.option("--date", "day", metavar="YYYY-MM-DD", help="Day whose prices count; today (UTC) by default.")
+def cost(paths: tuple[str, ...], output: str, usage_file: str | None, day: str | None) -> None:
+    """Show the monthly cost of manifests: idle at minScale, expected, and busy at maxScale."""
+    manifests = load(paths).manifests
+    known = [service_key(service.tenant, service.name) for service in manifests.services]
+    usages = load_usages(usage_file, known)
+    click.echo(_RENDERERS[output](price(manifests, parse_day(day), usages), usages), nl=False)
+
+
+def load_usages(file: str | None, known: list[str]) -> Usages:
+    """Read a usage file, if one is given; ManifestError carries every problem."""
+    if file is None:
+        return Usages()
+    text, problems = read_text(file)
+    if problems:
+        raise ManifestError(problems)
+    return parse_usages(file, text, known)
+
+
+def parse_day(day: str | None) -> str:
+    """Give a day as an ISO date, today (UTC) if none is given; UsageError if it is not one."""
+    if day is None:
+        return datetime.datetime.now(datetime.UTC).date().isoformat()
+    try:
+        return datetime.date.fromisoformat(day).isoformat()
+    except ValueError as error:
+        raise UsageError(f"--date: must be a day such as 2026-01-31, got {day!r}") from error

@@ -1,0 +1,54 @@
+"""Command `cost`: forms, usage file, day and exit codes, on the real examples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runyard.cli.main import main
+
+ROOT = Path(__file__).parents[4]
+SHOP = str(ROOT / "manifests" / "shop")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(["cost", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_cost_of_the_shop_is_shown_by_service(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, SHOP, "--date", "2026-11-23")
+    assert code == 0
+    assert "  shop/web    22.66     22.71   7,346.45  size small" in out.splitlines()
+
+
+def test_cost_takes_a_usage_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    usage = tmp_path / "usage.yaml"
+    usage.write_text("services: {shop/web: large}\n")
+    _, small, _ = run(capsys, SHOP, "-o", "json")
+    code, large, _ = run(capsys, SHOP, "-o", "json", "--usage", str(usage))
+    assert code == 0
+    before, after = (float(json.loads(each)["total"]["expected"]) for each in (small, large))
+    assert after > before
+    assert "Expected, size large" in "\n".join(json.loads(large)["basis"])
+
+
+def test_cost_as_markdown_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, SHOP, "-o", "markdown")[1].startswith("| service | floor |")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--date", "soon"], "error: --date: must be a day such as 2026-01-31, got 'soon'"),
+        (["--usage", "absent.yaml"], "cannot be read: no such file or directory"),
+        (["--date", "2020-01-01"], "error: price book cloud-run-tier-1: must have prices for 2020-01-01, got none"),
+    ],
+)
+def test_cost_refuses_what_cannot_be_used(capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
+    code, out, err = run(capsys, SHOP, *arguments)
+    assert (code, out) == (2, "")
+    assert told in err

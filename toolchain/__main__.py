@@ -15,9 +15,11 @@ from toolchain.requirements import write_locks
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; `extra` is what goes to Pulumi or is the command to run."""
     parser = argparse.ArgumentParser(prog="toolchain/bootstrap", description=__doc__)
-    parser.add_argument("verb", choices=["bring", "environment", "images", "lock", "up", "preview", "down", "run"])
+    verbs = ["bring", "environment", "images", "lock", "up", "preview", "down", "run", "restart-engine"]
+    parser.add_argument("verb", choices=verbs)
     parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
     parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
+    parser.add_argument("--dry-run", action="store_true", help="of restart-engine: only look whether it could be done")
     parser.epilog = "after --: more arguments for pulumi, or the command to run"
     # Cut here and not by argparse, whose REMAINDER takes the flags that stand before the first -- too.
     cut = arguments.index("--") if "--" in arguments else len(arguments)
@@ -36,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
         kit.bring_images()
     elif parsed.verb == "lock":
         write_locks(kit.steps, kit.checkout, kit.environment.python)
+    elif parsed.verb == "restart-engine":
+        kit.restart_engine(dry_run=parsed.dry_run)
     elif parsed.verb == "bring":
         kit.bring()
     elif parsed.verb == "run":

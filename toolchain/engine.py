@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runyard.errors import ToolchainError
+from runyard.errors import ToolchainError, UsageError
 from toolchain.step import Steps
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
@@ -25,6 +26,8 @@ PING_TIMEOUT_S = 3.0
 # The first start makes the storage and the bridge; on a slow disk that has been seen to take 10 s.
 START_DEADLINE_S = 60.0
 START_POLL_S = 0.1
+# dockerd gives containers 15 s to end before it kills them, and then unmounts.
+STOP_DEADLINE_S = 60.0
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -132,6 +135,32 @@ class Engine:
         self._install()
         self._start()
         return self.default_address
+
+    def restart(self, *, dry_run: bool = False) -> None:
+        """Restart the dockerd that a toolchain started here, as a reboot would; UsageError if there is none.
+
+        Containers stop with it, and those with a restart policy come back. A dry run only looks.
+        """
+        pid_file = self.directory / "dockerd.pid"
+        if not _is_engine(pid_file):
+            raise UsageError(f"engine: restart: {pid_file}: no dockerd that the toolchain started runs here")
+        if dry_run:
+            return
+        with self.steps.step("engine", "restart dockerd"):
+            process = Path("/proc", pid_file.read_text().strip())
+            os.kill(int(process.name), signal.SIGTERM)
+            give_up = time.monotonic() + STOP_DEADLINE_S
+            if self.daemon:
+                self.daemon.wait(STOP_DEADLINE_S)
+            # A zombie is gone as far as its socket and data go; its parent may be any earlier run.
+            while process.exists() and "State:\tZ" not in (process / "status").read_text():
+                if time.monotonic() > give_up:
+                    raise ToolchainError(
+                        f"engine: restart: pid {process.name} still runs after {STOP_DEADLINE_S:.0f} s"
+                    )
+                time.sleep(START_POLL_S)
+            self.daemon = self._spawn()
+            self._await(self.daemon)
 
     def _expect_named(self, address: str) -> str:
         """Use the engine that the user names or refuse it; never replace it by another."""

@@ -73,7 +73,7 @@ class Kit:
         with self.store.held(self._say_waiting):
             self.store.sweep()
             self.environment.bring()
-            engine = Engine(self.steps, self.variables, self.store.root / "engine").bring()
+            engine = self._engine().bring()
             installer = Installer(self.steps, self.store, self.variables, self.pins, self.go)
             pulumi = installer.bring()
             PluginInstaller(self.steps, self.store, self.variables, self.pins, self.go).bring(pulumi)
@@ -84,6 +84,13 @@ class Kit:
             self._build_images(variables)
         self._write_exports(variables)
         return Tools(pulumi, variables)
+
+    def restart_engine(self, *, dry_run: bool) -> None:
+        """Restart the dockerd that the toolchain started on this machine, or only see whether it could be."""
+        self._engine().restart(dry_run=dry_run)
+
+    def _engine(self) -> Engine:
+        return Engine(self.steps, self.variables, self.store.root / "engine")
 
     def bring_images(self) -> None:
         """Build the images that the engine lacks; runs inside the environment, with the cache already held."""

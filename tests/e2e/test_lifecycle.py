@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 
@@ -129,10 +128,14 @@ def test_destroy_leaves_nothing_even_when_the_orchestrator_was_killed_before(sta
     assert stack.left_on_host() == []
 
 
-@pytest.mark.skipif("RUNYARD_DOCKERD_RESTART" not in os.environ, reason="no command given that restarts the engine")
 def test_stack_is_in_step_after_the_engine_was_restarted(stack: Stack):
+    restart = [sys.executable, "-m", "toolchain", "restart-engine"]
+    probe = subprocess.run([*restart, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if probe.returncode:
+        # Somebody else's engine, with somebody else's containers on it: not ours to restart.
+        pytest.skip(probe.stderr.strip())
     stack.write("hello", service("hello"))
     stack.up()
-    subprocess.run(os.environ["RUNYARD_DOCKERD_RESTART"].split(), check=True, timeout=120)
+    subprocess.run(restart, cwd=ROOT, check=True, timeout=120)
     until(lambda: stack.get("hello.localhost").status == 200, within_s=60)
     stack.expect_no_changes()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import ToolchainError
+from runyard.errors import ToolchainError, UsageError
 from tests.unit.toolchain.conftest import WriteProgram
 from toolchain import engine
 from toolchain.engine import Engine, ping
@@ -302,7 +302,19 @@ def test_real_dockerd_is_started_and_answers(
         )
         try:
             assert room.bring() == f"unix://{own}/docker.sock"
+            first = (room.directory / "dockerd.pid").read_text()
+            room.restart()
+            assert (room.directory / "dockerd.pid").read_text() != first
+            assert ping(f"unix://{own}/docker.sock", {}).alive
         finally:
             stop_daemon(room)
             # A dockerd that did not get far leaves its data directory mounted on itself.
             subprocess.run(["umount", str(own / "data")], capture_output=True, check=False)
+
+
+def test_restart_without_an_engine_of_the_toolchains_is_refused(steps: Steps, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        Engine(steps, {}, tmp_path).restart()
+    assert str(caught.value) == (
+        f"engine: restart: {tmp_path}/dockerd.pid: no dockerd that the toolchain started runs here"
+    )

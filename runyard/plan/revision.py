@@ -15,6 +15,9 @@ from runyard.plan.model import NetworkPlan, RevisionPlan, TemplatePlan
 
 # CIS Docker Benchmark 5.29 asks for a limit; 256 is the platform's default for any service (design: faults 7.1).
 PIDS_LIMIT = 256
+# What components/revision.py gives every template alike (hardening, log rotation, open files) shapes it too. A change
+# there must raise this number, or it would edit containers under an unchanged name; tests/preview compares the two.
+TEMPLATE_FORMAT = 1
 # Writable space that every instance has at /tmp although its root is read-only (Knative runtime contract).
 TMP_SIZE_BYTES = 64 * 1024 * 1024
 
@@ -37,7 +40,7 @@ def plan_revision(service: Service, context: RevisionContext) -> RevisionPlan:
     """Plan the revision that a Service's template asks for, its name ending in the hash of all that shapes it."""
     shapes = [_shape(service, container, context) for container in _ordered(service)]
     digest = names.digest(
-        json.dumps([_canonical(shape) for shape in shapes], sort_keys=True) + _secrets(service, context)
+        json.dumps([TEMPLATE_FORMAT, *map(_canonical, shapes)], sort_keys=True) + _secrets(service, context)
     )
     name = names.revision_name(service.name, service.template.name, digest)
     # A name that the manifest chose does not say what it holds; its templates' names must, as they never change.

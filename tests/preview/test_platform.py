@@ -4,6 +4,7 @@ import pytest
 
 from runyard.manifest.model import Container, EnvVar, Gateway, KeyReference, Platform
 from runyard.plan import plan
+from runyard.plan.revision import TEMPLATE_FORMAT
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 CONTAINER = "docker:index/container:Container"
@@ -138,3 +139,26 @@ def test_service_shows_the_manifests_facts(preview):
     facts = preview(planned(subject)).named("default.hello").inputs
     assert facts["containers"]["hello"]["env"] == {"LOG_LEVEL": "info"}
     assert facts["timeoutSeconds"] == 300
+
+
+# What components.revision gives every template alike, by template format: change one, and the format must go up.
+FIXED = {
+    1: {
+        "capabilities": {"drops": ["ALL"]},
+        "cpuPeriod": 100_000,
+        "logDriver": "json-file",
+        "logOpts": {"max-size": "10m", "max-file": "3"},
+        "mustRun": False,
+        "readOnly": True,
+        "restart": "no",
+        "securityOpts": ["no-new-privileges"],
+        "start": False,
+        "ulimits": [{"name": "nofile", "soft": 10_000, "hard": 10_000}],
+    }
+}
+PLANNED = {"name", "image", "envs", "memory", "memorySwap", "cpuQuota", "tmpfs", "hosts", "networksAdvanced", "labels"}
+
+
+def test_template_format_stands_for_what_every_template_has_alike(preview):
+    (template_,) = [each for each in preview(planned(service())).of(CONTAINER) if each.name.endswith(".hello")]
+    assert {key: value for key, value in template_.inputs.items() if key not in PLANNED} == FIXED[TEMPLATE_FORMAT]

@@ -15,10 +15,13 @@ from runyard.host.engine import Engine, Execution
 # A container that the engine has just (re)started needs this long at worst until its socket answers.
 START_TIMEOUT_S = 30
 _RETRY_INTERVAL_S = 0.1
+# An orchestrator that cannot start says why in its last lines; a traceback fits.
+_LAST_LINES = 10
 # Time over a rollout's own deadline in which the orchestrator drains and answers why it failed.
 _ANSWER_MARGIN_S = 60
-# curl's exit codes for "could not connect" and "connection reset": the orchestrator is not up yet.
-_NOT_UP = (7, 56)
+# curl's exit codes for "could not connect", "empty answer" and "connection reset", and that of a command whose
+# container died under it: the orchestrator is not up (yet). Every request may be sent again.
+_NOT_UP = (7, 52, 56, 137)
 
 
 class Orchestrator:
@@ -82,13 +85,15 @@ class Orchestrator:
                 execution = self._engine.execute(self._container, command)
                 if execution.exit_code not in _NOT_UP:
                     return execution
-                reason = execution.errors.strip()
+                reason = execution.errors.strip() or f"curl ended with {execution.exit_code}"
             except HostUnreachable:
                 raise
             except HostError as error:
                 reason = str(error)
             if self._clock() >= give_up:
-                raise HostError(f"reach the orchestrator {self._container} within {START_TIMEOUT_S} s: {reason}")
+                doing = f"reach the orchestrator {self._container} within {START_TIMEOUT_S} s"
+                last = "".join(f"\n  | {line}" for line in self._engine.last_lines(self._container, _LAST_LINES))
+                raise HostError(f"{doing}: {reason}{last}")
             self._wait(_RETRY_INTERVAL_S)
 
 

@@ -127,6 +127,15 @@ class Engine:
             code = api.exec_inspect(execution)["ExitCode"]
         return Execution(code, (output or b"").decode(errors="replace"), (errors or b"").decode(errors="replace"))
 
+    def last_lines(self, container: str, count: int) -> list[str]:
+        """Give the last lines that a container wrote; none if there is no such container."""
+        with translated(f"read the log of {container}"):
+            try:
+                log: bytes = self._client.api.logs(container, tail=count)
+            except docker.errors.NotFound:
+                return []
+        return log.decode(errors="replace").splitlines()
+
     def running(self, container: str) -> bool:
         """Say whether a container of this name exists and runs."""
         with translated(f"inspect {container}"):

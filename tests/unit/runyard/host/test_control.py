@@ -23,6 +23,9 @@ class FakeEngine:
             raise answer
         return answer
 
+    def last_lines(self, container, count):
+        return ["address 127.0.0.1:3001 already in use"][:count]
+
 
 class FakeClock:
     """A clock that moves only when somebody waits."""
@@ -102,7 +105,10 @@ def test_refusal_that_is_not_json_is_shown_as_it_came():
         subject.status()
 
 
-@pytest.mark.parametrize("not_up", [Execution(7, "", "refused"), Execution(56, "", "reset"), NotFound("no container")])
+@pytest.mark.parametrize(
+    "not_up",
+    [Execution(7, "", "refused"), Execution(56, "", "reset"), Execution(137, "", ""), NotFound("no container")],
+)
 def test_call_waits_for_an_orchestrator_that_is_starting(not_up):
     subject, engine, _ = orchestrator(not_up, not_up, answered(200))
     subject.remove_route("default", "hello")

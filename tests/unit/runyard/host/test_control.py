@@ -119,7 +119,10 @@ def test_call_gives_up_on_an_orchestrator_that_never_starts():
     subject, _, clock = orchestrator(Execution(7, "", "could not connect"))
     with pytest.raises(HostError) as caught:
         subject.status()
-    assert str(caught.value) == ("reach the orchestrator runyard.dev.orchestrator within 30 s: could not connect")
+    assert str(caught.value) == (
+        "reach the orchestrator runyard.dev.orchestrator within 30 s: could not connect\n"
+        "  | address 127.0.0.1:3001 already in use"
+    )
     assert START_TIMEOUT_S <= clock.now < START_TIMEOUT_S + 1
 
 

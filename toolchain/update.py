@@ -34,6 +34,7 @@ class Update:
         # The preview is `make preview`; the outputs are printed below, one a line.
         code = self._pulumi("up", ["--yes", "--skip-preview", "--suppress-outputs", *self._config(manifests), *extra])
         if code == 0:
+            self._forget_pending()
             self._show_outputs()
         return code
 
@@ -56,19 +57,33 @@ class Update:
         # A process that died of a signal has a negative code, which a shell writes as 128 + signal.
         return code if code >= 0 else 128 - code
 
+    def _forget_pending(self) -> None:
+        """Drop the creations that a killed update left pending, once an update has gone through.
+
+        Pulumi keeps them, and warns of them at every update, until an interactive refresh.
+        """
+        state = json.loads(self._ask("stack", "export"))
+        if (state.get("deployment") or {}).pop("pending_operations", None):
+            self._ask("stack", "import", given=json.dumps(state))
+            self.steps.say("state", "dropped the pending creations of an update that was killed: this one settled them")
+
     def _show_outputs(self) -> None:
+        for name, text in flatten(json.loads(self._ask("stack", "output", "--json"))):
+            self.steps.say(name, text)
+
+    def _ask(self, *arguments: str, given: str | None = None) -> str:
         asked = subprocess.run(
-            [self.pulumi.command, "stack", "output", "--json", "--stack", self.stack],
+            [self.pulumi.command, *arguments, "--stack", self.stack],
             cwd=self.checkout,
             env=dict(self.environment),
+            input=given,
             capture_output=True,
             text=True,
             check=False,
         )
         if asked.returncode != 0:
-            raise ToolchainError(f"update: pulumi stack output: {asked.stderr.strip()}")
-        for name, text in flatten(json.loads(asked.stdout)):
-            self.steps.say(name, text)
+            raise ToolchainError(f"update: pulumi {' '.join(arguments)}: {asked.stderr.strip()}")
+        return asked.stdout
 
 
 def flatten(value: Any, path: str = "") -> list[tuple[str, str]]:

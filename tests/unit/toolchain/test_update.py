@@ -17,7 +17,11 @@ from toolchain.update import Update, flatten
 
 OUTPUTS = '{"urls": {"hello": "http://hello.localhost:3000/"}, "domain": "localhost"}'
 PULUMI = """echo "$@" >> "$ASKED"
-case "$1" in stack) echo '{outputs}' ;; *) exit {code} ;; esac"""
+case "$1 $2" in
+"stack export") echo '{{"deployment": {{"resources": []}}}}' ;;
+"stack output") echo '{outputs}' ;;
+*) exit {code} ;;
+esac"""
 
 
 def make(steps: Steps, program: WriteProgram, tmp_path: Path, body: str) -> Update:
@@ -37,6 +41,7 @@ def test_up_runs_pulumi_as_by_hand_and_says_where_things_answer(
     assert update.up("manifests/shop") == 0
     assert asked(tmp_path) == [
         "up --stack dev --yes --skip-preview --suppress-outputs -c runyard:manifests=manifests/shop",
+        "stack export --stack dev",
         "stack output --json --stack dev",
     ]
     assert words.getvalue() == "domain: localhost\nurls.hello: http://hello.localhost:3000/\n"
@@ -62,10 +67,25 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
 
 
 def test_outputs_that_cannot_be_read_are_an_error(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
-    update = make(steps, program, tmp_path, '[ "$1" = up ] || { echo "error: locked" >&2; exit 255; }')
+    body = 'case "$1 $2" in "stack output") echo "error: locked" >&2; exit 255 ;; "stack export") echo "{}" ;; esac'
+    update = make(steps, program, tmp_path, body)
     with pytest.raises(ToolchainError) as caught:
         update.up("m.yaml")
-    assert str(caught.value) == "update: pulumi stack output: error: locked"
+    assert str(caught.value) == "update: pulumi stack output --json: error: locked"
+
+
+def test_up_that_went_through_forgets_what_a_killed_one_left_pending(
+    steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
+) -> None:
+    state = '{"version": 3, "deployment": {"resources": [], "pending_operations": [{"type": "creating"}]}}'
+    body = f"""case "$1 $2" in
+"stack export") echo '{state}' ;;
+"stack import") cat > {tmp_path}/imported ;;
+"stack output") echo '{{}}' ;;
+esac"""
+    assert make(steps, program, tmp_path, body).up("m.yaml") == 0
+    assert (tmp_path / "imported").read_text() == '{"version": 3, "deployment": {"resources": []}}'
+    assert words.getvalue().startswith("state: dropped the pending creations")
 
 
 def test_pulumi_that_is_killed_gives_the_shells_code(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pulumi
 from runyard.errors import HostError, HostUnreachable
 from runyard.host import Engine, admit, parse_deployment, recover
 from runyard.manifest import load
-from runyard.plan import Plan, plan
+from runyard.plan import Plan, check_traffic, plan
 from runyard.secrets import TenantSecrets, check_references, digest_secrets
 
 # An export reads one file or asks one service; longer means that the backend does not answer.
@@ -25,6 +25,7 @@ def load_plan(stack: str, paths: str, secrets: TenantSecrets) -> Plan:
     for warning in loaded.warnings:
         pulumi.log.warn(warning.text())
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
+    check_traffic(planned)
     check_references(planned, secrets)
     return planned
 

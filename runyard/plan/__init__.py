@@ -11,8 +11,9 @@ from runyard.plan.facts import describe_service
 from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan, TemplatePlan
 from runyard.plan.network import plan_networks
 from runyard.plan.revision import RevisionContext, plan_revision
+from runyard.plan.traffic import check_traffic
 
-__all__ = ["NetworkPlan", "Plan", "RevisionPlan", "ServicePlan", "TemplatePlan", "plan"]
+__all__ = ["NetworkPlan", "Plan", "RevisionPlan", "ServicePlan", "TemplatePlan", "check_traffic", "plan"]
 
 
 def plan(
@@ -67,6 +68,8 @@ def _plan_rollout(service: Service, revision: RevisionPlan) -> RolloutRequest:
     shares = tuple(
         TrafficShare(revision=target.revision or revision.name, percent=target.percent, tag=target.tag)
         for target in service.traffic
+        # One with neither reaches nobody; Cloud Run's exports list them.
+        if target.percent or target.tag
     )
     return RolloutRequest(
         tenant=service.tenant,

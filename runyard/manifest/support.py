@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from runyard.manifest.problems import Findings, Path
-from runyard.manifest.raw import CONTAINERS, mappings_at
+from runyard.manifest.support_values import check_values
 
 Level = Literal["supported", "limited", "later", "kept"]
 
@@ -22,19 +22,23 @@ _CONTAINER = _POD + ".containers[]"
 
 # Carried out in part, or always as if it were set; the note says which.
 LIMITED: dict[str, str] = {
-    f"{_CONTAINER}.securityContext.runAsNonRoot": "user 0 is refused here; the image's user is not checked",
+    f"{_CONTAINER}.securityContext.runAsNonRoot": "only with runAsUser; the image's own user is not checked",
+    f"{_CONTAINER}.securityContext.runAsGroup": "only with runAsUser",
     f"{_CONTAINER}.securityContext.capabilities": "all capabilities are always dropped",
     f"{_CONTAINER}.securityContext.seccompProfile": "the engine's default filter is always on",
+    f"{_CONTAINER}.env[].valueFrom.configMapKeyRef": "the value is that of the stack's secret of the same name",
     f"{_CONTAINER}.resources.requests": "checked against the limits; nothing is placed by it",
-    f"{_POD}.volumes[].emptyDir": "always memory (tmpfs), as on Cloud Run",
-    "spec.template.metadata.labels": "they shape the revision; instances carry Runyard's labels",
-    f"{_SERVICE}|run.googleapis.com/ingress": "internal-and-cloud-load-balancing is internal",
+    f"{_CONTAINER}.volumeMounts[].readOnly": "an emptyDir can always be written",
+    f"{_POD}.volumes[].emptyDir": "always memory (tmpfs), and each mount has its own",
+    "spec.traffic[].revisionName": "only the revision that the manifest makes; earlier ones are not kept yet",
+    f"{_SERVICE}|run.googleapis.com/ingress": "internal-and-cloud-load-balancing is all: the gateway is the balancer",
+    f"{_SERVICE}|run.googleapis.com/minScale": "a change is a new revision",
+    f"{_SERVICE}|run.googleapis.com/scalingMode": "manual is carried out; nothing scales automatically yet",
+    f"{_SERVICE}|run.googleapis.com/manualInstanceCount": "at least 1; a change is a new revision",
 }
 # Accepted and modelled, and not carried out yet: one warning each.
 LATER: tuple[str, ...] = (
     f"{_SERVICE}|run.googleapis.com/maxScale",
-    f"{_SERVICE}|run.googleapis.com/scalingMode",
-    f"{_SERVICE}|run.googleapis.com/manualInstanceCount",
     f"{_SERVICE}|run.googleapis.com/invoker-iam-disabled",
     f"{_SERVICE}|run.googleapis.com/iap-enabled",
     f"{_SERVICE}|run.googleapis.com/custom-audiences",
@@ -71,9 +75,9 @@ LATER: tuple[str, ...] = (
     f"{_POD}.volumes[].projected",
     f"{_POD}.volumes[].nfs",
     f"{_CONTAINER}.imagePullPolicy",
-    f"{_CONTAINER}.env[].valueFrom.configMapKeyRef",
     f"{_CONTAINER}.envFrom",
     f"{_CONTAINER}.resources.limits|nvidia.com/gpu",
+    f"{_CONTAINER}.volumeMounts[].subPath",
 )
 # Known, kept as they are, without any effect here: one warning each.
 KEPT: tuple[str, ...] = (
@@ -149,16 +153,7 @@ def check_support(data: Any, findings: Findings) -> None:
                     stack.append((value[key], below, (*path, key)))
                 else:
                     _warn(below, (*path, key), told, findings)
-    _warn_h2c(data, findings)
-
-
-def _warn_h2c(data: Any, findings: Findings) -> None:
-    """Warn of the one value, rather than field, that is not carried out yet."""
-    for index, container in mappings_at(data, *CONTAINERS):
-        for number, port in mappings_at(container, "ports"):
-            if port.get("name") == "h2c":
-                path = (*CONTAINERS, index, "ports", number, "name")
-                findings.warning(path, "support.later", "h2c is accepted, not carried out yet: instances get HTTP/1.1")
+    check_values(data, findings)
 
 
 def _warn(level: Level, path: Path, told: set[str], findings: Findings) -> None:

@@ -1,0 +1,75 @@
+"""Support of values: warnings of what depends on more than a field's name, beside the table of support."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runyard.manifest.problems import Findings
+from runyard.manifest.raw import (
+    CONTAINERS,
+    SERVICE_ANNOTATIONS,
+    VOLUMES,
+    Raw,
+    mapping_at,
+    mappings_at,
+    text_at,
+    value_at,
+)
+
+_RULE = "support.limited"
+_TRAFFIC = ("spec", "traffic")
+_MANUAL_COUNT = "run.googleapis.com/manualInstanceCount"
+
+
+def check_values(service: Any, findings: Findings) -> None:
+    """Warn of values of a Service that are carried out in part, or not as they read."""
+    own_memory = {text_at(volume, "name") for _, volume in mappings_at(service, *VOLUMES) if "emptyDir" in volume}
+    mounted: set[str] = set()
+    for index, container in mappings_at(service, *CONTAINERS):
+        path = (*CONTAINERS, index)
+        for number, port in mappings_at(container, "ports"):
+            if port.get("name") == "h2c":
+                message = "h2c is accepted, not carried out yet: instances get HTTP/1.1"
+                findings.warning((*path, "ports", number, "name"), "support.later", message)
+        _check_user(mapping_at(container, "securityContext"), (*path, "securityContext"), findings)
+        for number, mount in mappings_at(container, "volumeMounts"):
+            _check_mount(mount, (*path, "volumeMounts", number), (own_memory, mounted), findings)
+    _check_traffic(service, findings)
+    if text_at(mapping_at(service, *SERVICE_ANNOTATIONS), _MANUAL_COUNT) == "0":
+        message = "0 is not carried out yet: one instance is kept"
+        findings.warning((*SERVICE_ANNOTATIONS, _MANUAL_COUNT), _RULE, message)
+
+
+def _check_user(security: Raw, path: tuple[str | int, ...], findings: Findings) -> None:
+    if "runAsUser" in security:
+        return
+    if security.get("runAsNonRoot") is True:
+        message = "has no effect without runAsUser: the user of the image is not checked"
+        findings.warning((*path, "runAsNonRoot"), _RULE, message)
+    if "runAsGroup" in security:
+        findings.warning((*path, "runAsGroup"), _RULE, "has no effect without runAsUser")
+
+
+def _check_mount(
+    mount: Raw, path: tuple[str | int, ...], volumes: tuple[set[str], set[str]], findings: Findings
+) -> None:
+    own_memory, mounted = volumes
+    name = text_at(mount, "name")
+    if name not in own_memory:
+        return
+    if name in mounted:
+        findings.warning(
+            (*path, "name"), _RULE, f"each mount of the emptyDir {name} has its own memory, nothing is shared"
+        )
+    mounted.add(name)
+    if mount.get("readOnly") is True:
+        findings.warning((*path, "readOnly"), _RULE, "an emptyDir can always be written")
+
+
+def _check_traffic(service: Any, findings: Findings) -> None:
+    made = value_at(service, "spec", "template", "metadata", "name")
+    for index, share in mappings_at(service, *_TRAFFIC):
+        named = text_at(share, "revisionName")
+        if named and named != made and (share.get("percent") or "tag" in share):
+            message = "earlier revisions are not kept yet: an update refuses all but the one that this manifest makes"
+            findings.warning((*_TRAFFIC, index, "revisionName"), _RULE, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from toolchain.step import Steps
 LOCK = Path("toolchain", "requirements.txt")
 # Written last: an environment without it, or with another key in it, was not finished or is out of date.
 STAMP = ".runyard-lock"
+# What a `pulumi up` imports. With no bytecode of it each of the program's processes compiles for two seconds, and where
+# PYTHONDONTWRITEBYTECODE is set, as in many container images, it would never get any.
+IMPORTED = ("pulumi", "pulumi_docker", "docker", "dill", "yaml", "jsonschema", "jinja2", "click")
+IMPORT = "import importlib.util as u; [__import__(each) for each in {names!r} if u.find_spec(each)]"
 SCRIPT = """#!{python}
 import sys
 
@@ -31,6 +35,7 @@ class Environment:
     steps: Steps
     checkout: Path
     variables: Mapping[str, str]
+    imported: Sequence[str] = IMPORTED
 
     @property
     def directory(self) -> Path:
@@ -55,6 +60,7 @@ class Environment:
             venv.EnvBuilder(with_pip=True).create(self.directory)
             self.steps.run("environment", self._install_command(), environment=self._pip_variables())
             self._link_checkout()
+            self._compile()
             stamp.write_text(wanted)
 
     def _remove(self) -> None:
@@ -67,7 +73,7 @@ class Environment:
         lock = self.checkout / LOCK
         return [
             *(self.python, "-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary=:all:"),
-            # Compiled on first import instead: the check tools alone would be compiled for nothing.
+            # `_compile` does what is needed: the check tools alone would be compiled for nothing.
             *("--no-compile", "--progress-bar", "off", "-r", lock),
         ]
 
@@ -76,6 +82,13 @@ class Environment:
         unwanted = {"PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PYTHONHOME", "PYTHONPATH"}
         kept = {name: value for name, value in self.variables.items() if name not in unwanted}
         return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+
+    def _compile(self) -> None:
+        """Write the bytecode of what is imported, by importing it."""
+        variables = {name: value for name, value in self.variables.items() if not name.startswith("PYTHON")}
+        code = IMPORT.format(names=tuple(self.imported))
+        # Not in the checkout: its own sources change, and are few.
+        self.steps.run("environment", [self.python, "-c", code], directory=self.directory, environment=variables)
 
     def _link_checkout(self) -> None:
         """Put the checkout on the path and the console scripts in place; a build backend would need the network."""

@@ -81,3 +81,11 @@ def test_environment_is_what_the_lock_file_says_whatever_was_there_before(
 
     checkout.environment.bring()
     assert words.getvalue().endswith(f"environment: {checkout.root}/.venv is up to date\n")
+
+
+def test_environment_has_bytecode_even_where_python_is_told_to_write_none(checkout: Checkout) -> None:
+    checkout.lock("1.0")
+    checkout.environment.variables = {**checkout.environment.variables, "PYTHONDONTWRITEBYTECODE": "1"}
+    checkout.environment.imported = ("sample", "package_that_is_not_locked")
+    checkout.environment.bring()
+    assert list(checkout.environment.directory.glob("lib/python3*/site-packages/__pycache__/sample.*.pyc"))

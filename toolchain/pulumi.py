@@ -19,6 +19,8 @@ SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
 # The executors that lie in the SDK module and belong beside the language host.
 EXECUTORS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
 CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+# In percent of the heap in use, for Go's GOGC.
+GARBAGE_PERCENT = "400"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Pulumi:
         path = base.get("PATH", "")
         directory = str(self.command.parent)
         found = {**base, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        # Pulumi writes its state whole after each step, and throws away as much memory each time: collecting it at
+        # Go's default took a sixth of its time with a hundred services. It costs some ten megabytes.
+        found.setdefault("GOGC", GARBAGE_PERCENT)
         found["PATH"] = path if path.split(":")[0] == directory else f"{directory}:{path}"
         if self.home:
             found["PULUMI_HOME"] = str(self.home)

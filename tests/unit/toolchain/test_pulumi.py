@@ -163,6 +163,7 @@ def test_environment_puts_pulumi_first_and_names_its_home(tmp_path: Path) -> Non
     pulumi = Pulumi(tmp_path / "bin" / "pulumi", tmp_path / "home")
     found = pulumi.environment({"PATH": "/bin", "HOME": "/root"})
     assert found == {
+        "GOGC": "400",
         "HOME": "/root",
         "PATH": f"{tmp_path}/bin:/bin",
         "PULUMI_HOME": str(tmp_path / "home"),
@@ -173,3 +174,7 @@ def test_environment_puts_pulumi_first_and_names_its_home(tmp_path: Path) -> Non
 
 def test_environment_of_an_installed_pulumi_leaves_the_home_alone(tmp_path: Path) -> None:
     assert "PULUMI_HOME" not in Pulumi(tmp_path / "pulumi", None).environment({"PATH": "/bin"})
+
+
+def test_environment_keeps_the_users_own_setting_of_the_garbage_collector(tmp_path: Path) -> None:
+    assert Pulumi(tmp_path / "pulumi", None).environment({"PATH": "/bin", "GOGC": "50"})["GOGC"] == "50"

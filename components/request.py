@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, TypeVar
 
 from runyard import contracts
@@ -26,11 +27,44 @@ def message(kind: type[Message], values: Mapping[str, Any]) -> Message:
     return contracts.decode(kind, json.dumps(kept))
 
 
+class Connections:
+    """Connections that are used again: each costs the engine's handshake and a `docker exec`.
+
+    Pulumi keeps one process for all dynamic resources and runs some of their operations at a time, in threads; a
+    connection is lent to one of them at a time. They end with the process.
+    """
+
+    def __init__(self, connect: Callable[[str], AbstractContextManager[Orchestrator]]) -> None:
+        """Connect to a stack's orchestrator with `connect`."""
+        self._connect = connect
+        self._idle: dict[str, list[tuple[AbstractContextManager[Orchestrator], Orchestrator]]] = {}
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def lend(self, stack: str) -> Iterator[Orchestrator]:
+        """Lend a connection for one operation; one whose operation fails is closed."""
+        with self._turn:
+            waiting = self._idle.setdefault(stack, [])
+            kept = waiting.pop() if waiting else None
+        if kept is None:
+            opened = self._connect(stack)
+            kept = opened, opened.__enter__()
+        try:
+            yield kept[1]
+        except BaseException:
+            kept[0].__exit__(None, None, None)
+            raise
+        with self._turn:
+            waiting.append(kept)
+
+
 @contextmanager
-def orchestrator(stack: str) -> Iterator[Orchestrator]:
-    """Connect to a stack's orchestrator for one operation."""
-    with Engine() as engine:
-        yield Orchestrator(engine, stack)
+def _connected(stack: str) -> Iterator[Orchestrator]:
+    with Engine() as engine, closing(Orchestrator(engine, stack)) as subject:
+        yield subject
+
+
+orchestrator = Connections(_connected).lend
 
 
 def _whole(value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from runyard import contracts
@@ -14,8 +16,8 @@ from runyard.host import Engine, Orchestrator
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(stack: str, output: str) -> None:
     """Show a live stack's services, their traffic, and their revisions with the reason of the last failure."""
-    with Engine() as engine:
-        found = Orchestrator(engine, stack).status()
+    with Engine() as engine, closing(Orchestrator(engine, stack)) as orchestrator:
+        found = orchestrator.status()
     click.echo(contracts.encode(found) if output == "json" else render_status(found))
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from runyard import contracts, names
 from runyard.contracts import OrchestratorStatus, RolloutRequest, RouteRequest
 from runyard.errors import HostError, HostUnreachable, RolloutError
-from runyard.host.engine import Engine, Execution
+from runyard.host.engine import Engine
+from runyard.host.relay import Relay, RelayEnded
 
 # A container that the engine has just (re)started needs this long at worst until its socket answers.
 START_TIMEOUT_S = 30
@@ -19,13 +20,15 @@ _RETRY_INTERVAL_S = 0.1
 _LAST_LINES = 10
 # Time over a rollout's own deadline in which the orchestrator drains and answers why it failed.
 _ANSWER_MARGIN_S = 60
-# curl's exit codes for "could not connect", "empty answer" and "connection reset", and that of a command whose
-# container died under it: the orchestrator is not up (yet). Every request may be sent again.
-_NOT_UP = (7, 52, 56, 137)
+# In the orchestrator's image, whose working directory is where its code lies.
+_RELAY = ("python3", "-m", "services.orchestrator.relay", names.ORCHESTRATOR_SOCKET)
 
 
 class Orchestrator:
-    """The orchestrator of one stack; every call waits for a starting one and raises HostError when it cannot."""
+    """The orchestrator of one stack; every call waits for a starting one and raises HostError when it cannot.
+
+    Its calls share one connection, so it is for one thread; close it after the last of them.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Orchestrator:
         self._container = names.platform_container(stack, "orchestrator")
         self._clock = clock
         self._wait = wait
+        self._relay: Relay | None = None
 
     def apply_route(self, request: RouteRequest) -> None:
         """Put a route in force at the gateway."""
@@ -64,32 +68,42 @@ class Orchestrator:
         """Say whether the orchestrator's container runs at all."""
         return self._engine.running(self._container)
 
+    def close(self) -> None:
+        """Close the connection, if there is one; the next call opens another."""
+        if self._relay is not None:
+            self._relay.close()
+            self._relay = None
+
     def _call(self, method: str, path: str, body: str = "", timeout_s: int = _ANSWER_MARGIN_S) -> str:
-        command = ["curl", "--silent", "--show-error", "--unix-socket", names.ORCHESTRATOR_SOCKET]
-        command += ["--max-time", str(timeout_s), "--request", method, "--write-out", "\\n%{http_code}"]
-        if body:
-            command += ["--header", "content-type: application/json", "--data-raw", body]
-        command.append(f"http://orchestrator{path}")
-        execution = self._execute(command)
-        if execution.exit_code:
-            raise HostError(f"{method} {path}: orchestrator: {execution.errors.strip()}")
-        answer, _, status = execution.output.rpartition("\n")
-        if not status.startswith("2"):
+        try:
+            status, answer = self._exchange(method, path, body, timeout_s)
+        except BaseException:
+            # What is left of an answer must not be taken for that to the next request.
+            self.close()
+            raise
+        if not 200 <= status < 300:
             raise _problem(f"{method} {path}", answer, status)
         return answer
 
-    def _execute(self, command: list[str]) -> Execution:
+    def _exchange(self, method: str, path: str, body: str, timeout_s: int) -> tuple[int, str]:
+        """Ask, and again when nobody answered: every request can be repeated."""
         give_up = self._clock() + START_TIMEOUT_S
         while True:
             try:
-                execution = self._engine.execute(self._container, command)
-                if execution.exit_code not in _NOT_UP:
-                    return execution
-                reason = execution.errors.strip() or f"curl ended with {execution.exit_code}"
+                relay = self._relay = self._relay or self._engine.relay(self._container, _RELAY)
             except HostUnreachable:
                 raise
             except HostError as error:
+                # The container is not there or not running: the engine is about to start it.
                 reason = str(error)
+            else:
+                try:
+                    return relay.request(method, path, body, timeout_s)
+                except RelayEnded as error:
+                    reason = str(error)
+                    self.close()
+                except HostError as error:
+                    raise HostError(f"{method} {path}: orchestrator: {error}") from error
             if self._clock() >= give_up:
                 doing = f"reach the orchestrator {self._container} within {START_TIMEOUT_S} s"
                 last = "".join(f"\n  | {line}" for line in self._engine.last_lines(self._container, _LAST_LINES))
@@ -102,7 +116,7 @@ def _path(collection: str, tenant: str, service: str) -> str:
     return f"/v1/{collection}/{tenant}/{service}"
 
 
-def _problem(doing: str, answer: str, status: str) -> HostError | RolloutError:
+def _problem(doing: str, answer: str, status: int) -> HostError | RolloutError:
     """Make the error that a problem+json answer stands for; one that is not JSON is shown as it came."""
     try:
         problem: dict[str, Any] = json.loads(answer)
@@ -111,4 +125,4 @@ def _problem(doing: str, answer: str, status: str) -> HostError | RolloutError:
     lines = [str(problem.get("detail") or problem.get("title") or answer)]
     lines += [f"  | {line}" for line in problem.get("logs", [])]
     text = "\n".join(lines)
-    return RolloutError(text) if status == "409" else HostError(f"{doing}: orchestrator answered {status}: {text}")
+    return RolloutError(text) if status == 409 else HostError(f"{doing}: orchestrator answered {status}: {text}")

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal
+from typing import Literal, cast
 
 import docker
 import docker.errors
@@ -14,6 +14,7 @@ import requests
 
 from runyard import names
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RunyardError
+from runyard.host.relay import Relay, Stream
 
 Kind = Literal["container", "network", "volume"]
 
@@ -42,15 +43,6 @@ class Thing:
     id: str
     stack: str = ""
     role: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """How a command inside a container ended."""
-
-    exit_code: int
-    output: str
-    errors: str
 
 
 @contextlib.contextmanager
@@ -118,14 +110,14 @@ class Engine:
             self.remove(instance)
         return len(instances)
 
-    def execute(self, container: str, command: Sequence[str]) -> Execution:
-        """Run a command (an argument list, no shell) inside a running container and wait for its end."""
+    def relay(self, container: str, command: Sequence[str]) -> Relay:
+        """Start a command (an argument list, no shell) inside a running container and speak HTTP with it."""
         with translated(f"execute {command[0]} in {container}"):
             api = self._client.api
-            execution = api.exec_create(container, list(command))["Id"]
-            output, errors = api.exec_start(execution, demux=True)
-            code = api.exec_inspect(execution)["ExitCode"]
-        return Execution(code, (output or b"").decode(errors="replace"), (errors or b"").decode(errors="replace"))
+            execution = api.exec_create(container, list(command), stdin=True)["Id"]
+            stream = api.exec_start(execution, socket=True)
+        # For a unix or TCP host the SDK gives a reader around the socket, for TLS and SSH the thing itself.
+        return Relay(cast("Stream", getattr(stream, "_sock", stream)))
 
     def last_lines(self, container: str, count: int) -> list[str]:
         """Give the last lines that a container wrote; none if there is no such container."""

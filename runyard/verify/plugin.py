@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -37,8 +38,8 @@ class Subject:
 
     def status(self) -> OrchestratorStatus:
         """Ask the orchestrator what it sees."""
-        with Engine() as engine:
-            return Orchestrator(engine, self.plan.stack).status()
+        with Engine() as engine, closing(Orchestrator(engine, self.plan.stack)) as orchestrator:
+            return orchestrator.status()
 
 
 class VerifyPlugin:

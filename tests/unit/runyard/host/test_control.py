@@ -4,20 +4,45 @@ import pytest
 
 from runyard import contracts, names
 from runyard.contracts import OrchestratorStatus, RolloutRequest, RouteRequest, TrafficShare
-from runyard.errors import HostError, HostUnreachable, NotFound, RolloutError
+from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RolloutError
 from runyard.host.control import START_TIMEOUT_S, Orchestrator
-from runyard.host.engine import Execution
+from runyard.host.relay import RelayEnded
+
+
+class FakeRelay:
+    """Answers from the engine's script and records what was asked."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.closed = False
+
+    def request(self, method, path, body, timeout_s):
+        assert not self.closed
+        self.engine.requests.append((method, path, body, timeout_s))
+        return self.engine.next_answer()
+
+    def close(self):
+        self.closed = True
 
 
 class FakeEngine:
-    """Answers executions from a script, the last answer for ever, and records the commands."""
+    """Gives relays that answer from a script, the last answer for ever; `refusals` are for opening one."""
 
-    def __init__(self, *answers):
+    def __init__(self, *answers, refusals=()):
         self.answers = list(answers)
+        self.refusals = list(refusals)
         self.commands = []
+        self.requests = []
+        self.relays = []
 
-    def execute(self, container, command):
+    def relay(self, container, command):
         self.commands.append((container, list(command)))
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.relays.append(FakeRelay(self))
+        return self.relays[-1]
+
+    def next_answer(self):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -41,11 +66,11 @@ class FakeClock:
 
 
 def answered(status, body=""):
-    return Execution(0, f"{body}\n{status}", "")
+    return status, body
 
 
-def orchestrator(*answers):
-    engine, clock = FakeEngine(*answers), FakeClock()
+def orchestrator(*answers, refusals=()):
+    engine, clock = FakeEngine(*answers, refusals=refusals), FakeClock()
     return Orchestrator(engine, "dev", clock, clock.wait), engine, clock
 
 
@@ -55,27 +80,40 @@ def test_route_is_put_through_the_control_socket_as_a_message():
     subject.apply_route(request)
     container, command = engine.commands[0]
     assert container == "runyard.dev.orchestrator"
-    assert command[0] == "curl"
-    assert command[command.index("--unix-socket") + 1] == names.ORCHESTRATOR_SOCKET
-    assert command[command.index("--request") + 1] == "PUT"
-    assert command[-1] == "http://orchestrator/v1/routes/default/hello"
-    assert contracts.decode(RouteRequest, command[command.index("--data-raw") + 1]) == request
+    assert command[-2:] == ["services.orchestrator.relay", names.ORCHESTRATOR_SOCKET]
+    method, path, body, _ = engine.requests[0]
+    assert (method, path) == ("PUT", "/v1/routes/default/hello")
+    assert contracts.decode(RouteRequest, body) == request
 
 
 def test_rollout_may_take_its_deadline_and_a_margin():
     subject, engine, _ = orchestrator(answered(200))
     subject.apply_rollout(RolloutRequest("default", "hello", (TrafficShare("r", 100),), deadline_s=600))
-    command = engine.commands[0][1]
-    assert command[command.index("--max-time") + 1] == "660"
+    assert engine.requests[0][3] == 660
 
 
 @pytest.mark.parametrize(("call", "path"), [("remove_route", "routes"), ("remove_rollout", "rollouts")])
 def test_removal_is_a_delete(call, path):
     subject, engine, _ = orchestrator(answered(204))
     getattr(subject, call)("acme", "web")
-    command = engine.commands[0][1]
-    assert command[command.index("--request") + 1] == "DELETE"
-    assert command[-1] == f"http://orchestrator/v1/{path}/acme/web"
+    assert engine.requests[0][:3] == ("DELETE", f"/v1/{path}/acme/web", "")
+
+
+def test_calls_share_one_connection():
+    subject, engine, _ = orchestrator(answered(204))
+    subject.remove_route("acme", "web")
+    subject.remove_rollout("acme", "web")
+    assert len(engine.commands) == 1
+    subject.close()
+    assert engine.relays[0].closed
+
+
+def test_call_after_a_failed_one_opens_another_connection():
+    subject, engine, _ = orchestrator(HostError("no answer within 60 s"), answered(204))
+    with pytest.raises(HostError, match=r"^DELETE /v1/routes/acme/web: orchestrator: no answer within 60 s$"):
+        subject.remove_route("acme", "web")
+    subject.remove_route("acme", "web")
+    assert [each.closed for each in engine.relays] == [True, False]
 
 
 def test_status_is_decoded():
@@ -105,18 +143,21 @@ def test_refusal_that_is_not_json_is_shown_as_it_came():
         subject.status()
 
 
-@pytest.mark.parametrize(
-    "not_up",
-    [Execution(7, "", "refused"), Execution(56, "", "reset"), Execution(137, "", ""), NotFound("no container")],
-)
-def test_call_waits_for_an_orchestrator_that_is_starting(not_up):
-    subject, engine, _ = orchestrator(not_up, not_up, answered(200))
+def test_call_waits_for_a_container_that_is_starting():
+    subject, engine, _ = orchestrator(answered(200), refusals=[NotFound("no container"), Conflict("is not running")])
     subject.remove_route("default", "hello")
     assert len(engine.commands) == 3
 
 
+def test_request_that_nobody_answered_is_asked_again_on_another_connection():
+    subject, engine, _ = orchestrator(RelayEnded("restarted"), RelayEnded("refused"), answered(200))
+    subject.remove_route("default", "hello")
+    assert len(engine.requests) == 3
+    assert [each.closed for each in engine.relays] == [True, True, False]
+
+
 def test_call_gives_up_on_an_orchestrator_that_never_starts():
-    subject, _, clock = orchestrator(Execution(7, "", "could not connect"))
+    subject, _, clock = orchestrator(RelayEnded("could not connect"))
     with pytest.raises(HostError) as caught:
         subject.status()
     assert str(caught.value) == (
@@ -127,13 +168,7 @@ def test_call_gives_up_on_an_orchestrator_that_never_starts():
 
 
 def test_call_does_not_wait_for_an_engine_that_is_gone():
-    subject, engine, _ = orchestrator(HostUnreachable("no engine"))
+    subject, engine, _ = orchestrator(answered(200), refusals=[HostUnreachable("no engine")] * 2)
     with pytest.raises(HostUnreachable):
         subject.status()
     assert len(engine.commands) == 1
-
-
-def test_curl_that_fails_otherwise_is_an_error_with_its_words():
-    subject, _, _ = orchestrator(Execution(28, "", "curl: (28) timed out\n"))
-    with pytest.raises(HostError, match=r"GET /v1/status: orchestrator: curl: \(28\) timed out"):
-        subject.status()

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
 
 from components.gateway import Gateway
 from components.network import Network
 from components.orchestrator import Orchestrator
+from components.rollout import Rollout
 from components.service import Service, ServicePlatform
 from runyard.plan import Plan
 from runyard.secrets import TenantSecrets
 
 
-def build(plan: Plan, secrets: TenantSecrets) -> dict[str, pulumi.Output[str]]:
-    """Declare everything that a plan asks for; returns the URL of each service, keyed by `tenant/service`."""
+@dataclass(frozen=True)
+class Built:
+    """What was declared: the URL of each service by `tenant/service`, and the rollouts, which come last of all."""
+
+    urls: dict[str, pulumi.Output[str]]
+    rollouts: list[Rollout]
+
+
+def build(plan: Plan, secrets: TenantSecrets) -> Built:
+    """Declare everything that a plan asks for."""
     networks = {network.name: Network(network, plan.stack) for network in plan.networks}
     inner = networks[plan.platform_network.name]
     gateway = Gateway(
@@ -32,9 +43,10 @@ def build(plan: Plan, secrets: TenantSecrets) -> dict[str, pulumi.Output[str]]:
         networks=list(networks.values()),
         parts=[gateway.container, orchestrator.container],
     )
-    urls = {}
+    services = {}
     for service in plan.services:
         values = secrets.get(service.tenant, {})
         secret = pulumi.Output.secret(dict(values)) if values else None
-        urls[f"{service.tenant}/{service.name}"] = Service(service, platform, secret).url
-    return urls
+        services[f"{service.tenant}/{service.name}"] = Service(service, platform, secret)
+    urls = {key: service.url for key, service in services.items()}
+    return Built(urls, [service.rollout for service in services.values()])

@@ -15,7 +15,7 @@ from runyard.plan import ServicePlan
 
 @dataclass(frozen=True)
 class ServicePlatform:
-    """What services stand on: the stack, the gateway's port, the networks, and the parts a rollout waits for."""
+    """What services stand on: the stack, the gateway's port, the networks, and the parts a route waits for."""
 
     stack: str
     port: int
@@ -31,6 +31,7 @@ class Service(pulumi.ComponentResource):
 
     url: pulumi.Output[str]
     revision_name: pulumi.Output[str]
+    rollout: Rollout
 
     def __init__(
         self,
@@ -51,12 +52,13 @@ class Service(pulumi.ComponentResource):
             plan.route,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*platform.parts]),
         )
-        Rollout(
+        # The route has waited for the parts already.
+        self.rollout = Rollout(
             f"{name}.rollout",
             platform.stack,
             plan.rollout,
             (plan.revision.name, plan.revision.digest),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*revision.templates, route, *platform.parts]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*revision.templates, route]),
         )
         self.url = pulumi.Output.from_input(f"http://{plan.url_host}:{platform.port}/")
         self.revision_name = revision.revision_name

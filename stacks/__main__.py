@@ -1,19 +1,35 @@
 """The Pulumi program: load the manifests, admit the plan, build it."""
 
+import asyncio
+
 import pulumi
 
 from components.platform import build
 from runyard.errors import RunyardError
 from runyard.secrets import flatten_secrets
 from stacks import admission
+from stacks.traces import short_stack_traces
 
 stack = pulumi.get_stack()
 config = pulumi.Config("runyard")
 try:
-    secrets = flatten_secrets(config.get_object("secrets") or {})
-    plan = admission.load_plan(stack, config.require("manifests"), secrets)
-    admission.prepare_host(plan, dry_run=pulumi.runtime.is_dry_run())
+    with admission.Export(stack) as export:
+        secrets = flatten_secrets(config.get_object("secrets") or {})
+        plan = admission.load_plan(stack, config.require("manifests"), secrets)
+        admission.prepare_host(plan, export, dry_run=pulumi.runtime.is_dry_run())
 except RunyardError as error:
     # Pulumi prints a RunError as it is, and anything else with a traceback.
     raise pulumi.RunError(str(error)) from None
-pulumi.export("urls", build(plan, secrets))
+
+
+async def declare() -> pulumi.Inputs:
+    """Declare the plan and wait until Pulumi is through with it."""
+    with short_stack_traces():
+        built = build(plan, secrets)
+    # Pulumi's own wait at a program's end looks at every output of every resource each time one of them comes:
+    # with a hundred services, seconds of computing. What failed is raised there; here it only has to be over.
+    await asyncio.gather(*(each.urn.future() for each in built.rollouts), return_exceptions=True)
+    return {"urls": built.urls}
+
+
+pulumi.run(declare)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from types import TracebackType
 
 import pulumi
 
@@ -30,7 +31,7 @@ def load_plan(stack: str, paths: str, secrets: TenantSecrets) -> Plan:
     return planned
 
 
-def prepare_host(planned: Plan, *, dry_run: bool) -> None:
+def prepare_host(planned: Plan, export: Export, *, dry_run: bool) -> None:
     """Refuse a plan whose names a stranger holds and, in an update, clear away what a killed one left half made.
 
     A preview works without an engine: it says so and goes on.
@@ -43,23 +44,53 @@ def prepare_host(planned: Plan, *, dry_run: bool) -> None:
         pulumi.log.info(f"preview without the host: {error}")
         return
     with engine:
-        deployment = parse_deployment(_export())
+        deployment = parse_deployment(export.read())
         if not dry_run:
             for thing in recover(engine, planned.stack, deployment):
                 pulumi.log.info(f"removed {thing.kind} {thing.name}, left half made by an update that was killed")
         admit(planned, engine.things(), deployment)
 
 
-def _export() -> str:
-    command = ["pulumi", "stack", "export", "--stack", pulumi.get_stack()]
-    # The program's own monitor addresses must not reach a nested CLI.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_CONFIG_SECRET")}
-    try:
-        done = subprocess.run(  # noqa: S603 - a fixed argument list
-            command, capture_output=True, text=True, timeout=_EXPORT_TIMEOUT_S, check=False, env=environment
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HostError(f"export the stack's state: {error}") from error
-    if done.returncode:
-        raise HostError(f"export the stack's state: {done.stderr.strip()}")
-    return done.stdout
+class Export:
+    """The stack's state as Pulumi exports it, asked for at once and read when it is needed.
+
+    A nested Pulumi takes half a second to start; meanwhile the manifests are loaded. Use it as a context manager.
+    """
+
+    def __init__(self, stack: str) -> None:
+        """Begin the export of a stack."""
+        command = ["pulumi", "stack", "export", "--stack", stack]
+        # The program's own monitor addresses must not reach a nested CLI.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_CONFIG_SECRET")}
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed argument list
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+        except OSError as error:
+            raise HostError(f"export the stack's state: {error}") from error
+
+    def __enter__(self) -> Export:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # One that was not read, because the manifests have problems, may be waiting for its pipe to empty.
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+    def read(self) -> str:
+        """Wait for the export; HostError says why there is none."""
+        try:
+            output, errors = self._process.communicate(timeout=_EXPORT_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            raise HostError(f"export the stack's state: {error}") from error
+        if self._process.returncode:
+            raise HostError(f"export the stack's state: {errors.strip()}")
+        return output

@@ -1,0 +1,29 @@
+import sys
+import traceback
+
+import pytest
+
+from stacks.traces import FRAMES, short_stack_traces
+
+
+def deep(levels):
+    return len(traceback.extract_stack()) if levels == 0 else deep(levels - 1)
+
+
+def test_stack_traces_are_short_inside_and_whole_again_after():
+    whole = deep(20)
+    assert whole > FRAMES
+    with short_stack_traces():
+        assert deep(20) == FRAMES
+    assert deep(20) == whole
+    assert not hasattr(sys, "tracebacklimit")
+
+
+def test_limit_that_was_set_before_is_put_back_after_an_error():
+    sys.tracebacklimit = 3
+    try:
+        with pytest.raises(KeyError), short_stack_traces():
+            raise KeyError
+        assert sys.tracebacklimit == 3
+    finally:
+        del sys.tracebacklimit

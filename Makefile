@@ -16,7 +16,7 @@ down:
 	@$(BOOTSTRAP) down --stack $(STACK)
 
 verify:
-	@$(BOOTSTRAP) run -- .venv/bin/runyard verify $(MANIFESTS)
+	@$(BOOTSTRAP) run -- .venv/bin/runyard verify --stack $(STACK) $(MANIFESTS)
 
 # Formatting, lint, strict types and unit tests: no engine, under a minute.
 check:

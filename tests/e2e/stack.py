@@ -199,6 +199,8 @@ def stack_for(directory: Path, name: str, port: int) -> Iterator[Stack]:
     finally:
         stack.pulumi("cancel", "--yes", "--stack", name, check=False)
         stack.destroy(check=False)
+        # Made by `pulumi stack init` beside the program, whatever --config-file says later.
+        (ROOT / "stacks" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
         left = stack.left_on_host()
         for container in stack.names():
             docker("rm", "--force", "--volumes", container)

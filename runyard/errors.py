@@ -10,6 +10,7 @@ RunyardError                exit 1
 |   +-- Conflict            exit 1  a name or address is taken by somebody else
 +-- RolloutError            exit 1  a revision did not become ready; nothing was switched
 +-- LockError               exit 1  another update holds the stack, or its lock cannot be judged
++-- PolicyError             exit 5  a policy, quota or budget refuses the change
 +-- VerifyError             exit 7  what runs is not what was asked for
 +-- DeadlineError           exit 9  the time allowed ran out
 """
@@ -80,6 +81,12 @@ class ToolchainError(RunyardError):
 
 class LockError(RunyardError):
     """The stack's lock is held, or it cannot be told whether its holder still lives."""
+
+
+class PolicyError(RunyardError):
+    """A change that a policy, quota or budget refuses; the message has every reason, a line each."""
+
+    exit_code = 5
 
 
 class VerifyError(RunyardError):

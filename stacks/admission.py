@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import subprocess
 from pathlib import Path
@@ -9,10 +10,15 @@ from types import TracebackType
 
 import pulumi
 
-from runyard.errors import HostError, HostUnreachable
+from policies.rule import Context, environment_of
+from policies.verdict import judge
+from runyard.errors import HostError, HostUnreachable, PolicyError
 from runyard.host import Engine, admit, parse_deployment, recover
+from runyard.host.capacity import observe_capacity
 from runyard.manifest import load
+from runyard.manifest.model import Manifests
 from runyard.plan import Plan, check_traffic, plan
+from runyard.plan.quota import Capacity
 from runyard.secrets import TenantSecrets, check_references, digest_secrets
 
 # An export reads one file or asks one service; longer means that the backend does not answer.
@@ -25,10 +31,35 @@ def load_plan(stack: str, paths: str, secrets: TenantSecrets) -> Plan:
     loaded = load([root / path.strip() for path in paths.split(",")])
     for warning in loaded.warnings:
         pulumi.log.warn(warning.text())
+    admit_manifests(loaded.manifests, stack, _today(), _capacity())
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
     check_traffic(planned)
     check_references(planned, secrets)
     return planned
+
+
+def admit_manifests(manifests: Manifests, stack: str, day: str, capacity: Capacity | None) -> None:
+    """Ask every policy about manifests on an ISO date; PolicyError with all reasons if one of them refuses."""
+    verdict = judge(Context(manifests, day, environment_of(stack), capacity))
+    for finding in verdict.warnings:
+        pulumi.log.warn(finding.text())
+    for finding in verdict.waived:
+        pulumi.log.info(finding.text())
+    if verdict.refusals:
+        lines = "\n".join(finding.text() for finding in verdict.refusals)
+        raise PolicyError(f"policies refuse the change, nothing was touched:\n{lines}")
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def _capacity() -> Capacity | None:
+    """Ask the host what it has; None without one, which `prepare_host` refuses in an update."""
+    try:
+        return observe_capacity()
+    except HostUnreachable:
+        return None
 
 
 def prepare_host(planned: Plan, export: Export, *, dry_run: bool) -> None:

@@ -1,0 +1,47 @@
+"""Reference of every rule, made from the rules themselves: docs/policies.md."""
+
+from __future__ import annotations
+
+import sys
+
+from policies.resource import RESOURCE_RULES
+from policies.rules import RULES
+from policies.verdict import ERROR_RULE
+
+_HEAD = """\
+# Policies
+
+Made by `python -m policies.reference`; do not edit.
+
+Rules run twice: over the manifests, before Pulumi registers anything, and over Pulumi's resources, as the CrossGuard
+pack in `policies/`. A *mandatory* finding refuses the change; an *advisory* one is shown. A rule that throws refuses
+the change too. *Production* rules hold in stacks with `prod`, `production` or `live` as a part of their name.
+
+A service sets a rule aside until a day, that day included, with an annotation; reports list it, and after that day it
+counts no longer:
+
+```yaml
+metadata:
+  annotations:
+    runyard.dev/waive: image-tagged until 2027-01-31 because the vendor has no tags
+```
+"""
+
+
+def render_reference() -> str:
+    """Render the whole reference as Markdown."""
+    parts = [_HEAD, "\n## Rules of manifests\n"]
+    for rule in RULES:
+        words: list[str] = [rule.severity]
+        words += ["production only"] if rule.production_only else []
+        words += [] if rule.waivable else ["cannot be waived"]
+        parts.append(f"\n### {rule.id}\n\n{rule.sentence} ({', '.join(words)})\n\nFix: {rule.fix}.\n")
+    parts.append(f"\n### {ERROR_RULE}\n\nA rule could not be asked, so the change is refused. (mandatory)\n")
+    parts.append("\n## Rules of resources\n")
+    for each in RESOURCE_RULES:
+        parts.append(f"\n### {each.id}\n\n{each.sentence} (mandatory)\n\nFix: {each.fix}.\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_reference())

@@ -1,0 +1,96 @@
+"""Rules and findings: what a rule is, what it looks at, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from runyard.manifest.model import Location, Manifests, Service
+from runyard.plan.quota import Capacity
+from runyard.pricing import Usages
+
+Severity = Literal["advisory", "mandatory"]
+Environment = Literal["development", "production"]
+DOCS = "docs/policies.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What rules look at: manifests, an ISO date (UTC), the environment and, where known, the host and the usage."""
+
+    manifests: Manifests
+    day: str
+    environment: Environment = "development"
+    capacity: Capacity | None = None
+    usages: Usages | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One place where a rule is broken; `tenant` and `service` are empty where it is nobody's."""
+
+    message: str
+    tenant: str = ""
+    service: str = ""
+    location: Location | None = None
+
+
+Check = Callable[[Context], Iterable[Violation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: a sentence that holds, how grave a breach is, how to mend it, and the function that looks."""
+
+    id: str
+    sentence: str
+    severity: Severity
+    fix: str
+    check: Check
+    production_only: bool = False
+    # Sums and the rules about waivers themselves cannot be waived by a service.
+    waivable: bool = True
+
+    @property
+    def page(self) -> str:
+        """The rule's page, as a link inside the repository."""
+        return f"{DOCS}#{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A breach with all that a report shows; `until` and `reason` are of the waiver that sets it aside."""
+
+    rule: str
+    severity: Severity
+    message: str
+    fix: str
+    page: str
+    tenant: str = ""
+    service: str = ""
+    location: Location | None = None
+    until: str = ""
+    reason: str = ""
+
+    @property
+    def waived(self) -> bool:
+        """Whether a waiver sets it aside."""
+        return bool(self.until)
+
+    def text(self) -> str:
+        """Render as `file:line:column: rule: message (fix)`."""
+        where = f"{self.location}: " if self.location else ""
+        waiver = f", waived until {self.until} because {self.reason}" if self.waived else ""
+        return f"{where}{self.rule}: {self.message} ({self.fix}){waiver}"
+
+
+def of_service(service: Service, message: str) -> Violation:
+    """Say that a service breaks a rule."""
+    return Violation(message, service.tenant, service.name, service.location)
+
+
+def environment_of(stack: str) -> Environment:
+    """Tell a stack's environment by its name: a part of it is `prod`, `production` or `live`, or it is development."""
+    parts = stack.replace("_", "-").replace(".", "-").split("-")
+    return "production" if {"prod", "production", "live"} & set(parts) else "development"

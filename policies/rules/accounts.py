@@ -1,0 +1,123 @@
+"""Rules of accounts: quotas, the host's capacity, budgets, and tenants that somebody answers for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from policies.rule import Context, Rule, Violation, of_service
+from runyard.manifest.model import Location, Tenant
+from runyard.plan.quota import check_capacity, check_quotas
+from runyard.pricing import Costs, price
+from runyard.pricing.report import render_money
+
+
+def check_quota(context: Context) -> Iterator[Violation]:
+    """Find quotas that the tenants' services break."""
+    for finding in check_quotas(context.manifests):
+        yield Violation(finding.message, finding.tenant, location=finding.location)
+
+
+def check_host(context: Context) -> Iterator[Violation]:
+    """Find what does not fit the host; nothing where the host is not known."""
+    if context.capacity is not None:
+        for finding in check_capacity(context.manifests, context.capacity):
+            yield Violation(finding.message, location=finding.location)
+
+
+def check_expected(context: Context) -> Iterator[Violation]:
+    """Find tenants whose expected cost is above their budget."""
+    for tenant, _, expected, _ in _budgeted(context):
+        if tenant.budget and expected > tenant.budget.amount:
+            yield _over(tenant, "expected", expected)
+
+
+def check_ceiling(context: Context) -> Iterator[Violation]:
+    """Find tenants who could spend more than their budget with every service at its maxScale."""
+    for tenant, _, _, ceiling in _budgeted(context):
+        if tenant.budget and (ceiling is None or ceiling > tenant.budget.amount):
+            yield _over(tenant, "highest possible", ceiling)
+
+
+def check_declared(context: Context) -> Iterator[Violation]:
+    """Find tenants that are only named, so that nothing bounds them."""
+    for tenant in context.manifests.tenants:
+        used = [service for service in context.manifests.services if service.tenant == tenant.name]
+        if used and tenant.location is None:
+            yield of_service(used[0], f"tenant {tenant.name} must be declared, got only its name")
+
+
+def check_owner(context: Context) -> Iterator[Violation]:
+    """Find tenants that nobody answers for."""
+    for tenant in context.manifests.tenants:
+        if tenant.location is not None and not any(member.role == "owner" for member in tenant.members):
+            message = f"tenant {tenant.name} must have an owner among its members, got none"
+            yield Violation(message, tenant.name, location=tenant.location)
+
+
+def _budgeted(context: Context) -> Iterator[tuple[Tenant, Decimal, Decimal, Decimal | None]]:
+    if not any(tenant.budget for tenant in context.manifests.tenants):
+        return
+    costs: Costs = price(context.manifests, context.day, context.usages)
+    totals = {tenant.tenant: tenant.totals for tenant in costs.tenants}
+    for tenant in context.manifests.tenants:
+        if tenant.budget and tenant.name in totals:
+            yield (tenant, *totals[tenant.name])
+
+
+def _over(tenant: Tenant, which: str, amount: Decimal | None) -> Violation:
+    location: Location | None = tenant.location
+    budget = render_money(tenant.budget.amount) if tenant.budget else ""
+    currency = tenant.budget.currency if tenant.budget else ""
+    message = (
+        f"tenant {tenant.name}'s {which} cost must be at most its budget of {budget} {currency} a month, "
+        f"got {render_money(amount)}"
+    )
+    return Violation(message, tenant.name, location=location)
+
+
+_MORE = "ask for less, or raise it in the Tenant: reviewers see that as a change"
+RULES = (
+    Rule("quota-kept", "A tenant keeps within its quotas.", "mandatory", _MORE, check_quota, waivable=False),
+    Rule(
+        "host-large-enough",
+        "All services at their minScale fit the host.",
+        "mandatory",
+        "ask for less, or use a larger host",
+        check_host,
+        waivable=False,
+    ),
+    Rule(
+        "budget-kept",
+        "A tenant's expected cost is within its budget.",
+        "mandatory",
+        _MORE,
+        check_expected,
+        waivable=False,
+    ),
+    Rule(
+        "budget-cannot-be-passed",
+        "A tenant's cost with every service at its maxScale is within its budget.",
+        "advisory",
+        "lower the maxScale of the largest services",
+        check_ceiling,
+        waivable=False,
+    ),
+    Rule(
+        "tenant-declared",
+        "A tenant in production is declared.",
+        "advisory",
+        "add a Tenant with quotas and members",
+        check_declared,
+        production_only=True,
+    ),
+    Rule(
+        "tenant-owned",
+        "Somebody owns a tenant in production.",
+        "advisory",
+        "add a member with the role owner",
+        check_owner,
+        production_only=True,
+        waivable=False,
+    ),
+)

@@ -1,0 +1,67 @@
+"""Rules of exposure: who may reach the gateway and its services, and over what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from policies.rule import Context, Rule, Violation, of_service
+
+_AUTH_OFF = "run.googleapis.com/invoker-iam-disabled"
+
+
+def check_tls(context: Context) -> Iterator[Violation]:
+    """Find a gateway that speaks plain HTTP to others than this host."""
+    platform = context.manifests.platform
+    if not ip_address(platform.gateway.address).is_loopback:
+        message = f"gateway must listen on a loopback address while it has no TLS, got {platform.gateway.address}"
+        yield Violation(message, location=platform.location)
+
+
+def check_auth(context: Context) -> Iterator[Violation]:
+    """Find public services that ask nobody who they are, and do not say that this is meant."""
+    for service in context.manifests.services:
+        if service.ingress == "all" and not service.require_caller_auth and _AUTH_OFF not in service.annotations:
+            yield of_service(service, "must require callers to sign in, or say that everybody may call, got neither")
+
+
+def check_auth_off(context: Context) -> Iterator[Violation]:
+    """Find services that anybody may call."""
+    for service in context.manifests.services:
+        if service.ingress == "all" and service.annotations.get(_AUTH_OFF) == "true":
+            yield of_service(service, f"{_AUTH_OFF} must not be true in production, got true")
+
+
+RULES = (
+    Rule(
+        "gateway-on-loopback",
+        "Plain HTTP stays on the host.",
+        "advisory",
+        "set the Platform's gateway.address to 127.0.0.1 and put TLS in front",
+        check_tls,
+    ),
+    Rule(
+        "tls-in-production",
+        "Production takes no plain HTTP from elsewhere.",
+        "mandatory",
+        "set the Platform's gateway.address to 127.0.0.1 and put TLS in front",
+        check_tls,
+        production_only=True,
+    ),
+    Rule(
+        "auth-in-production",
+        "A public service in production says who may call it.",
+        "advisory",
+        f'set {_AUTH_OFF}: "false", or make the ingress internal',
+        check_auth,
+        production_only=True,
+    ),
+    Rule(
+        "auth-not-disabled",
+        "A public service in production does not switch callers' authentication off.",
+        "mandatory",
+        "remove the annotation, or waive this rule and say why",
+        check_auth_off,
+        production_only=True,
+    ),
+)

@@ -1,0 +1,62 @@
+"""Rules of hosts and ports: names that the platform needs, and services that nobody can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.rule import Context, Rule, Violation, of_service
+from runyard import names
+
+# Of the platform's own parts, those of later versions too: their hosts are `<name>.<domain>`.
+_PARTS = frozenset({"gateway", "orchestrator", "billing", "console", "grafana", "prometheus"})
+# The ports of design: TLS, billing, console, Grafana, Prometheus.
+_PART_PORTS = frozenset({3002, 3003, 3004, 3443, 9090})
+
+
+def check_names(context: Context) -> Iterator[Violation]:
+    """Find services whose host a part of the platform will want."""
+    for service in context.manifests.services:
+        if service.tenant == names.DEFAULT_TENANT and service.name in _PARTS:
+            yield of_service(service, f"name must not be that of a part of the platform, got {service.name}")
+
+
+def check_ports(context: Context) -> Iterator[Violation]:
+    """Find a gateway or orchestrator on the port of another part."""
+    platform = context.manifests.platform
+    for what, port in (("gateway", platform.gateway.port), ("orchestrator", platform.orchestrator_port)):
+        if port in _PART_PORTS:
+            message = f"{what}'s port must not be that of another part of the platform, got {port}"
+            yield Violation(message, location=platform.location)
+
+
+def check_reached(context: Context) -> Iterator[Violation]:
+    """Find internal services that no other service calls."""
+    used = {(service.tenant, callee) for service in context.manifests.services for callee in service.uses}
+    for service in context.manifests.services:
+        if service.ingress == "internal" and (service.tenant, service.name) not in used:
+            yield of_service(service, "internal service must be named in runyard.dev/uses of another, got none")
+
+
+RULES = (
+    Rule(
+        "host-not-of-platform",
+        "A service leaves the platform's own hosts alone.",
+        "advisory",
+        "choose another name, or put the service into a tenant",
+        check_names,
+    ),
+    Rule(
+        "port-not-of-platform",
+        "Gateway and orchestrator leave the other parts' ports alone.",
+        "mandatory",
+        "choose another port in the Platform",
+        check_ports,
+    ),
+    Rule(
+        "internal-is-called",
+        "An internal service has a caller.",
+        "advisory",
+        "name it in the caller's runyard.dev/uses, or remove it",
+        check_reached,
+    ),
+)

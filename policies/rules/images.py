@@ -1,0 +1,95 @@
+"""Rules of images: which version, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.rule import Context, Rule, Violation, of_service
+from runyard.manifest.model import Container, Service
+
+_DEFAULT_REGISTRY = "docker.io"
+
+
+def full_name(image: str) -> str:
+    """Spell an image out as Docker understands it: `nginx:1` is `docker.io/library/nginx:1`."""
+    first, slash, _ = image.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return image
+    return f"{_DEFAULT_REGISTRY}/{image}" if slash else f"{_DEFAULT_REGISTRY}/library/{image}"
+
+
+def tag_of(image: str) -> str:
+    """Give an image's tag; empty without one."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
+def check_tag(context: Context) -> Iterator[Violation]:
+    """Find images with neither tag nor digest."""
+    for service, container in _containers(context):
+        if not tag_of(container.image) and "@" not in container.image:
+            message = f"container {container.name}: image must name a tag or digest, got {container.image}"
+            yield of_service(service, message)
+
+
+def check_latest(context: Context) -> Iterator[Violation]:
+    """Find images that may change without a word."""
+    for service, container in _containers(context):
+        if "@" not in container.image and tag_of(container.image) in ("", "latest"):
+            message = f"container {container.name}: image must not be latest, got {container.image}"
+            yield of_service(service, message)
+
+
+def check_digest(context: Context) -> Iterator[Violation]:
+    """Find images without a digest."""
+    for service, container in _containers(context):
+        if "@sha256:" not in container.image:
+            message = f"container {container.name}: image must be pinned by digest, got {container.image}"
+            yield of_service(service, message)
+
+
+def check_registry(context: Context) -> Iterator[Violation]:
+    """Find images from elsewhere than the tenant's registries."""
+    allowed = {tenant.name: tenant.allowed_registries for tenant in context.manifests.tenants}
+    for service, container in _containers(context):
+        registries = allowed.get(service.tenant, ())
+        name = full_name(container.image)
+        if registries and not any(name.startswith(f"{registry}/") for registry in registries):
+            message = (
+                f"container {container.name}: image must be from {' or '.join(registries)} "
+                f"(tenant {service.tenant}), got {name}"
+            )
+            yield of_service(service, message)
+
+
+def _containers(context: Context) -> Iterator[tuple[Service, Container]]:
+    for service in context.manifests.services:
+        for container in service.template.containers:
+            yield service, container
+
+
+RULES = (
+    Rule("image-tagged", "An image names its version.", "advisory", "add a tag or a digest", check_tag),
+    Rule(
+        "image-not-latest",
+        "Production runs no image that may change under its name.",
+        "mandatory",
+        "name a version's tag or, better, its digest",
+        check_latest,
+        production_only=True,
+    ),
+    Rule(
+        "image-pinned",
+        "Production pins images by digest.",
+        "advisory",
+        "append @sha256:… as `docker inspect` gives it",
+        check_digest,
+        production_only=True,
+    ),
+    Rule(
+        "registry-allowed",
+        "An image is from a registry that the tenant allows.",
+        "mandatory",
+        "use an image of an allowed registry, or add the registry to the Tenant's allowedRegistries",
+        check_registry,
+    ),
+)

@@ -1,0 +1,364 @@
+"""Rules of manifests: for each a case that it passes and one that it fails, by the whole message."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from policies.rule import Context, Rule
+from policies.rules import RULES
+from runyard.manifest.accounts import Budget, Member, Quotas
+from runyard.manifest.model import (
+    EnvVar,
+    Gateway,
+    KeyReference,
+    Location,
+    Manifests,
+    Platform,
+    Probe,
+    Scaling,
+    Service,
+    Tenant,
+)
+from runyard.plan.quota import Capacity
+from tests.unit.runyard.plan.example import container, manifests, service, template
+
+BY_ID = {rule.id: rule for rule in RULES}
+DIGEST = "sha256:" + "a" * 64
+PROBE = Probe("http", port=8080)
+PLACE = Location("manifests/tenant.yaml", 1, 1)
+GIB = 1024**3
+
+
+def of(**changes: Any) -> Context:
+    """A service with one container, changed."""
+    return Context(manifests(service(template=template(containers=(container(**changes),)))), "2026-11-23")
+
+
+def shaped(**changes: Any) -> Context:
+    return Context(manifests(service(template=template(**changes))), "2026-11-23")
+
+
+def with_service(**changes: Any) -> Context:
+    return Context(manifests(service(**changes)), "2026-11-23")
+
+
+def with_env(name: str, value: str) -> Context:
+    return of(env=(EnvVar(name, value),))
+
+
+def with_platform(**changes: Any) -> Context:
+    return Context(manifests(platform=dataclasses.replace(Platform(location=PLACE), **changes)), "2026-11-23")
+
+
+def with_tenant(**changes: Any) -> Context:
+    """Tenant shop with one service of which one instance is kept and two are allowed."""
+    shape = template(scaling=Scaling(1, 2))
+    tenant = Tenant("shop", location=PLACE, **changes)
+    return Context(manifests(service(tenant="shop", template=shape), tenants=(tenant,)), "2026-11-23")
+
+
+def calling(**uses: str) -> Context:
+    services = [service(name=name, uses=tuple(callees.split())) for name, callees in uses.items()]
+    return Context(manifests(*services), "2026-11-23")
+
+
+def hosted(memory: int) -> Context:
+    return dataclasses.replace(shaped(scaling=Scaling(2, 3)), capacity=Capacity(2000, memory))
+
+
+SECRET = KeyReference("secret", "token", "latest")
+WAIVE = "runyard.dev/waive"
+REGISTRIES = ("ghcr.io/shop", "docker.io/library")
+
+
+def from_registry(image: str) -> Context:
+    subject = service(template=template(containers=(container(image=image),)))
+    return Context(manifests(subject, tenants=(Tenant("default", allowed_registries=REGISTRIES),)), "2026-11-23")
+
+
+def waiving(text: str) -> Context:
+    return with_service(annotations={WAIVE: text})
+
+
+# Id, a context that passes, one that fails, and what is said of that.
+CASES: list[tuple[str, Context, Context, str]] = [
+    (
+        "image-tagged",
+        of(image="shop/web:1"),
+        of(image="shop/web"),
+        "container hello: image must name a tag or digest, got shop/web",
+    ),
+    (
+        "image-not-latest",
+        of(image="localhost:5000/web:1"),
+        of(image="localhost:5000/web:latest"),
+        "container hello: image must not be latest, got localhost:5000/web:latest",
+    ),
+    (
+        "image-pinned",
+        of(image=f"shop/web@{DIGEST}"),
+        of(image="shop/web:1"),
+        "container hello: image must be pinned by digest, got shop/web:1",
+    ),
+    (
+        "registry-allowed",
+        from_registry("ghcr.io/shop/web:1"),
+        from_registry("ghcr.io/shopping/web:1"),
+        "container hello: image must be from ghcr.io/shop or docker.io/library (tenant default), "
+        "got ghcr.io/shopping/web:1",
+    ),
+    ("limits-present", of(), of(memory_bytes=0), "container hello: must have a memory limit, got 0"),
+    (
+        "max-scale-given",
+        shaped(annotations={"autoscaling.knative.dev/maxScale": "5"}),
+        with_service(),
+        "must say its maxScale, got the default of 100",
+    ),
+    (
+        "non-root-user",
+        of(run_as_user=10001),
+        of(run_as_user=0),
+        "container hello: runAsUser must not be 0 (root), got 0",
+    ),
+    (
+        "probe-given",
+        of(readiness_probe=PROBE),
+        of(),
+        "container hello: must have a startup or readiness probe, got neither",
+    ),
+    ("liveness-given", of(liveness_probe=PROBE), of(), "container hello: must have a liveness probe, got none"),
+    (
+        "probe-asks-serving-port",
+        of(startup_probe=PROBE),
+        of(startup_probe=Probe("http", port=9000)),
+        "container hello: probe must ask the serving port 8080, got 9000",
+    ),
+    (
+        "secret-known-form",
+        with_env("KEY_ID", "AKIA"),
+        with_env("KEY_ID", "AKIA" + "ABCDEFGHIJKLMNOP"),
+        "container hello: env KEY_ID must not hold an AWS access key, got [secret]",
+    ),
+    (
+        "secret-by-name",
+        of(env=(EnvVar("DB_PASSWORD", reference=SECRET), EnvVar("TOKENS_PER_MINUTE", "5"))),
+        with_env("DB_PASSWORD", "hunter2"),
+        "container hello: env DB_PASSWORD must be a secretKeyRef, got a plain value",
+    ),
+    (
+        "secret-by-entropy",
+        with_env("GREETING", "hello-hello-hello-hello-1"),
+        with_env("SEED", "q8Zr2LxW0vKp7TnB4mYc6HdF"),
+        "container hello: env SEED must not look like a key, got [secret]",
+    ),
+    (
+        "secret-in-url",
+        with_env("DB", "postgres://db.internal:5432/shop"),
+        with_env("DB", "postgres://shop:hunter2@db.internal/shop"),
+        "container hello: env DB must hold no password in a URL, got [secret]",
+    ),
+    (
+        "secret-in-command",
+        of(args=("--verbose",)),
+        of(args=("--token", "ghp_" + "a" * 36)),
+        "container hello: command must hold no secret, got [secret]",
+    ),
+    (
+        "gateway-on-loopback",
+        with_platform(),
+        with_platform(gateway=Gateway(address="0.0.0.0")),
+        "gateway must listen on a loopback address while it has no TLS, got 0.0.0.0",
+    ),
+    (
+        "tls-in-production",
+        with_platform(gateway=Gateway(address="::1")),
+        with_platform(gateway=Gateway(address="10.0.0.1")),
+        "gateway must listen on a loopback address while it has no TLS, got 10.0.0.1",
+    ),
+    (
+        "auth-in-production",
+        with_service(require_caller_auth=True),
+        with_service(),
+        "must require callers to sign in, or say that everybody may call, got neither",
+    ),
+    (
+        "auth-not-disabled",
+        with_service(ingress="internal", annotations={"run.googleapis.com/invoker-iam-disabled": "true"}),
+        with_service(annotations={"run.googleapis.com/invoker-iam-disabled": "true"}),
+        "run.googleapis.com/invoker-iam-disabled must not be true in production, got true",
+    ),
+    (
+        "host-not-of-platform",
+        with_service(name="grafana", tenant="shop"),
+        with_service(name="grafana"),
+        "name must not be that of a part of the platform, got grafana",
+    ),
+    (
+        "port-not-of-platform",
+        with_platform(),
+        with_platform(orchestrator_port=9090),
+        "orchestrator's port must not be that of another part of the platform, got 9090",
+    ),
+    (
+        "internal-is-called",
+        Context(manifests(service(name="a", uses=("b",)), service(name="b", ingress="internal")), "2026-11-23"),
+        with_service(ingress="internal"),
+        "internal service must be named in runyard.dev/uses of another, got none",
+    ),
+    (
+        "retention-short",
+        shaped(scaling=Scaling(retention_period_s=900)),
+        shaped(scaling=Scaling(retention_period_s=901)),
+        "scale-to-zero-pod-retention-period must be at most 900s, got 901s",
+    ),
+    (
+        "deadline-short",
+        shaped(progress_deadline_s=1800),
+        shaped(progress_deadline_s=1801),
+        "progress-deadline must be at most 1800s, got 1801s",
+    ),
+    (
+        "callee-known",
+        calling(a="b", b=""),
+        calling(a="c", b=""),
+        "runyard.dev/uses must name a service of tenant default, got c",
+    ),
+    (
+        "calls-no-circle",
+        calling(a="b c", b="c", c=""),
+        calling(a="b", b="c", c="a", d="a"),
+        "calls must not go in a circle, got a -> b -> c -> a",
+    ),
+    (
+        "no-dangerous-annotations",
+        with_service(annotations={"run.googleapis.com/binary-authorization-breakglass": "no"}),
+        with_service(annotations={"seccomp.security.alpha.kubernetes.io/pod": "unconfined"}),
+        "must not have the annotation seccomp.security.alpha.kubernetes.io/pod, got it",
+    ),
+    (
+        "quota-kept",
+        with_tenant(quotas=Quotas(instances=2)),
+        with_tenant(quotas=Quotas(instances=1)),
+        "tenant shop's quota of instances must be at least 2 at maxScale, got 1, 1 over: hello 2",
+    ),
+    (
+        "host-large-enough",
+        hosted(GIB),
+        hosted(GIB - 1),
+        "the host's memory must be at least 1Gi at minScale, got 1073741823, 1 over: default/hello 1Gi",
+    ),
+    (
+        "budget-kept",
+        with_tenant(budget=Budget(Decimal("9.81"), "USD")),
+        with_tenant(budget=Budget(Decimal("9.50"), "USD")),
+        "tenant shop's expected cost must be at most its budget of 9.50 USD a month, got 9.81",
+    ),
+    (
+        "budget-cannot-be-passed",
+        with_tenant(budget=Budget(Decimal(1000), "USD")),
+        with_tenant(budget=Budget(Decimal(100), "USD")),
+        "tenant shop's highest possible cost must be at most its budget of 100.00 USD a month, got 127.49",
+    ),
+    (
+        "tenant-declared",
+        with_tenant(),
+        with_service(tenant="shop"),
+        "tenant shop must be declared, got only its name",
+    ),
+    (
+        "tenant-owned",
+        with_tenant(members=(Member("ann", "owner"),)),
+        with_tenant(members=(Member("ann", "viewer"),)),
+        "tenant shop must have an owner among its members, got none",
+    ),
+    (
+        "waiver-readable",
+        waiving("image-tagged until 2027-01-31 because it is a trial"),
+        waiving("image-tagged until 2027-02-30 because it is a trial"),
+        "waiver must be `rule until 2027-01-31 because reason`, "
+        "got 'image-tagged until 2027-02-30 because it is a trial'",
+    ),
+    (
+        "waiver-of-known-rule",
+        waiving("image-tagged until 2027-01-31 because it is a trial"),
+        waiving("quota-kept until 2027-01-31 because we are important"),
+        "waiver must name a rule that can be waived, got quota-kept",
+    ),
+    (
+        "waiver-not-expired",
+        waiving("image-tagged until 2026-11-23 because it is a trial"),
+        waiving("image-tagged until 2026-11-22 because it is a trial"),
+        "waiver of image-tagged must not have expired, got 2026-11-22",
+    ),
+]
+
+
+def test_every_rule_has_its_case() -> None:
+    assert [rule.id for rule in RULES] == [case[0] for case in CASES]
+    assert len(BY_ID) == len(RULES) >= 25
+
+
+@pytest.mark.parametrize(("name", "passing"), [(case[0], case[1]) for case in CASES], ids=[case[0] for case in CASES])
+def test_rule_passes_what_keeps_it(name: str, passing: Context) -> None:
+    assert [violation.message for violation in BY_ID[name].check(passing)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "failing", "message"),
+    [(name, failing, text) for name, _, failing, text in CASES],
+    ids=[c[0] for c in CASES],
+)
+def test_rule_tells_what_breaks_it(name: str, failing: Context, message: str) -> None:
+    assert [violation.message for violation in BY_ID[name].check(failing)] == [message]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_rule_says_a_sentence_and_a_fix(rule: Rule) -> None:
+    assert rule.sentence[0].isupper()
+    assert rule.sentence.endswith(".")
+    assert rule.fix
+    assert not rule.fix.endswith(".")
+
+
+SECRETS = [
+    "ghp_" + "b" * 36,
+    "glpat-" + "c" * 20,
+    "sk_live_" + "d" * 20,
+    "AIza" + "e" * 35,
+    "xoxb-" + "1" * 12,
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "eyJ" + "f" * 12 + ".eyJ" + "g" * 12 + "." + "h" * 12,
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda text: text[:6])
+def test_known_forms_of_secrets_are_found_and_never_shown(secret: str) -> None:
+    given = with_env("VALUE", f"before {secret} after")
+    told = [violation.message for rule in RULES for violation in rule.check(given)]
+    assert any("env VALUE must not hold" in message for message in told)
+    assert not any(secret in message for message in told)
+
+
+@pytest.mark.parametrize(
+    ("image", "full"),
+    [
+        ("nginx:1", "docker.io/library/nginx:1"),
+        ("shop/web", "docker.io/shop/web"),
+        ("localhost/web", "localhost/web"),
+        ("host:5000/web:1", "host:5000/web:1"),
+    ],
+)
+def test_registry_of_a_short_name_is_dockers_own(image: str, full: str) -> None:
+    from policies.rules.images import full_name
+
+    assert full_name(image) == full
+
+
+def test_service_made_by_hand_is_judged_too() -> None:
+    subject: Service = service(uses=("absent",))
+    given: Manifests = manifests(subject)
+    assert list(BY_ID["callee-known"].check(Context(given, "2026-11-23")))

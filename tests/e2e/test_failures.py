@@ -31,7 +31,7 @@ def test_failed_update_says_why_keeps_the_old_revision_and_heals_with_a_good_man
     for words in said:
         assert words in failed.stdout + failed.stderr
     assert stack.get("hello.localhost").json()["revision"] == before
-    assert all(before in name for name in stack.names("instance", running=True))
+    until(lambda: all(before in name for name in stack.names("instance", running=True)))
 
     stack.write("hello", service("hello", template=DEADLINE, env=[{"name": "FIXED", "value": "yes"}]))
     stack.up()

@@ -1,0 +1,160 @@
+"""What an instance reaches and what it does not: other tenants, the platform's ports, the engine, the world."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import Answer, Stack, docker, inspect, service, stack_for
+
+# A packet that a firewall drops has no answer; one on this host takes well under a millisecond.
+DROPPED_MS = 1500
+PORT = 3390
+
+
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack of two tenants that both have `web` and `cart`; alpha's `web` may call its `cart`."""
+    with stack_for(tmp_path_factory.mktemp("tenants"), f"e2e{PORT}", PORT) as made:
+        for tenant in ("alpha", "beta"):
+            uses = {"runyard.dev/uses": "cart"} if tenant == "alpha" else {}
+            made.write(f"{tenant}-web", service("web", namespace=tenant, annotations=uses))
+            made.write(f"{tenant}-cart", service("cart", namespace=tenant))
+        closed = service("closed", namespace="alpha", annotations={"runyard.dev/egress": "none"})
+        made.write("closed", closed)
+        made.up()
+        yield made
+
+
+def call(stack: Stack, caller: str, url: str, host: str = "") -> Answer:
+    return stack.get(f"{caller}.localhost", f"/call?url={url}&host={host}&timeout_ms={DROPPED_MS}")
+
+
+def host_address(stack: Stack, network: str) -> str:
+    described = json.loads(docker("network", "inspect", f"runyard.{stack.name}.{network}"))
+    return str(described[0]["IPAM"]["Config"][0]["Gateway"])
+
+
+def instance_of(stack: Stack, tenant: str, name: str) -> str:
+    (found,) = [each for each in stack.names("instance", running=True) if f".{tenant}.{name}-" in each]
+    return found
+
+
+def address_of(stack: Stack, tenant: str, name: str) -> str:
+    (network,) = inspect(instance_of(stack, tenant, name))["NetworkSettings"]["Networks"].values()
+    return str(network["IPAddress"])
+
+
+def kind_of(answer: Answer) -> str:
+    """Give the kind of the problem that the gateway answered the caller with."""
+    told = answer.json()
+    assert told["status"] == 403, told
+    return str(told["body"]["type"]).removeprefix("urn:runyard:problem:")
+
+
+def test_services_of_one_name_in_two_tenants_answer_at_hosts_of_their_own(tenants: Stack):
+    answers = {tenant: tenants.get(f"cart.{tenant}.localhost").json()["instance"] for tenant in ("alpha", "beta")}
+    assert answers["alpha"] != answers["beta"]
+    for tenant, hostname in answers.items():
+        assert inspect(instance_of(tenants, tenant, "cart"))["Config"]["Hostname"] == hostname
+
+
+def test_name_of_a_callee_is_the_callers_own_tenants(tenants: Stack):
+    own = tenants.get("cart.alpha.localhost").json()
+    assert call(tenants, "web.alpha", "http://cart.internal/").json()["body"] == own
+
+
+@pytest.mark.parametrize(
+    ("caller", "host", "kind"),
+    [
+        ("web.beta", "cart.internal", "undeclared-call"),
+        ("web.alpha", "web.internal", "undeclared-call"),
+        ("web.alpha", "cart.beta.internal", "undeclared-call"),
+        ("web.alpha", "cart.beta.localhost", "public-host"),
+        ("closed.alpha", "cart.internal", "undeclared-call"),
+    ],
+)
+def test_host_header_opens_no_way_to_what_is_not_declared(tenants: Stack, caller: str, host: str, kind: str):
+    assert kind_of(call(tenants, caller, f"http://{host_address(tenants, 'platform')}/", host)) == kind
+
+
+@pytest.mark.parametrize("target", [("beta", "cart"), ("alpha", "cart"), ("alpha", "closed")], ids="/".join)
+@pytest.mark.parametrize("caller", ["web.alpha", "closed.alpha"])
+def test_no_instance_is_reached_by_its_address(tenants: Stack, caller: str, target: tuple[str, str]):
+    if target == ("alpha", "closed") and caller == "closed.alpha":
+        pytest.skip("an instance reaches itself")
+    assert call(tenants, caller, f"http://{address_of(tenants, *target)}:8080/").json()["status"] == 0
+
+
+@pytest.mark.parametrize("network", ["tenant.alpha", "platform"])
+def test_ports_of_the_platform_do_not_answer_instances(tenants: Stack, network: str):
+    address = host_address(tenants, network)
+    for port, path in ((PORT, "/"), (PORT + 1, "/v1/status"), (2375, "/version")):
+        told = call(tenants, "web.alpha", f"http://{address}:{port}{path}", "cart.beta.localhost").json()
+        assert "connection refused" in told["error"], (port, told)
+
+
+def test_instance_without_egress_answers_and_reaches_nothing_outside_the_host(tenants: Stack):
+    assert tenants.get("closed.alpha.localhost").status == 200
+    (network,) = inspect(instance_of(tenants, "alpha", "closed"))["NetworkSettings"]["Networks"]
+    assert json.loads(docker("network", "inspect", network))[0]["Internal"] is True
+    # An address of nobody (RFC 5737). That the network is internal is what tells a closed way from a lost packet.
+    assert call(tenants, "closed.alpha", "http://198.51.100.1/").json()["status"] == 0
+
+
+def test_edge_on_every_address_still_refuses_instances(tenants: Stack):
+    address = host_address(tenants, "tenant.alpha")
+    tenants.write(
+        "platform",
+        {
+            "apiVersion": "runyard.dev/v1",
+            "kind": "Platform",
+            "metadata": {"name": "platform"},
+            "spec": {"gateway": {"port": PORT, "address": "0.0.0.0"}, "orchestratorPort": PORT + 1},  # noqa: S104
+        },
+    )
+    tenants.up()
+    assert kind_of(call(tenants, "web.alpha", f"http://{address}:{PORT}/", "cart.beta.localhost")) == "public-host"
+    assert kind_of(call(tenants, "web.beta", f"http://{address}:{PORT}/", "cart.alpha.localhost")) == "public-host"
+
+
+def test_instance_holds_no_right_socket_or_disk_of_the_host(tenants: Stack):
+    described = inspect(instance_of(tenants, "alpha", "web"))
+    host = described["HostConfig"]
+    assert described["Mounts"] == []
+    assert (host["CapDrop"], host["CapAdd"]) == (["ALL"], None)
+    assert (host["Privileged"], host["ReadonlyRootfs"], host["PidsLimit"]) == (False, True, 256)
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert [host[each] for each in ("PidMode", "UTSMode", "UsernsMode")] == ["", "", ""]
+    assert host["IpcMode"] == "private"
+    assert not host["Devices"]
+    assert not host["PortBindings"]
+
+
+def test_volume_of_an_image_takes_no_disk_of_the_host(tenants: Stack, tmp_path: Path):
+    (tmp_path / "Dockerfile").write_text("FROM runyard/hello:1\nVOLUME /data\n")
+    docker("build", "--quiet", "--tag", "runyard/e2e-volume:1", str(tmp_path))
+    try:
+        tenants.write("volume", service("volume", image="runyard/e2e-volume:1", namespace="beta"))
+        tenants.up()
+        described = inspect(instance_of(tenants, "beta", "volume"))
+        assert described["Mounts"] == []
+        assert "/data" in described["HostConfig"]["Tmpfs"]
+        tenants.remove("volume")
+        tenants.up()
+    finally:
+        docker("image", "rm", "--force", "runyard/e2e-volume:1")
+
+
+def test_listener_of_the_host_on_every_address_is_reached_as_the_readme_says(tenants: Stack):
+    # The limit that README.md tells of: closing it is the host's firewall's work.
+    address = host_address(tenants, "tenant.alpha.internal")
+    with socket.create_server(("0.0.0.0", 0)) as listener:  # noqa: S104
+        listener.settimeout(10)
+        # It is never answered; that it arrives is the point.
+        call(tenants, "closed.alpha", f"http://{address}:{listener.getsockname()[1]}/")
+        connection, peer = listener.accept()
+        connection.close()
+    assert peer[0] == address_of(tenants, "alpha", "closed")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -67,7 +68,8 @@ func asJSON(body []byte) json.RawMessage {
 	return quoted
 }
 
-// answerCall calls ?url= (with ?host= as its Host header, if given) and shows its status and body; 502 when nothing answered there.
+// answerCall calls ?url= (with ?host= as its Host header, if given) and shows its status and body; 502 when nothing
+// answered there in ?timeout_ms=.
 func (instance *Instance) answerCall(w http.ResponseWriter, r *http.Request) {
 	address := r.URL.Query().Get("url")
 	parsed, err := url.Parse(address)
@@ -75,7 +77,15 @@ func (instance *Instance) answerCall(w http.ResponseWriter, r *http.Request) {
 		refuse(w, fmt.Errorf("url: must be an http address, got %q", address))
 		return
 	}
-	answer := instance.call(r, address, r.URL.Query().Get("host"))
+	longest := int(callTimeout / time.Millisecond)
+	millis, err := integer(r, "timeout_ms", longest, 1, longest)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	within, cancel := context.WithTimeout(r.Context(), time.Duration(millis)*time.Millisecond)
+	defer cancel()
+	answer := instance.call(r.WithContext(within), address, r.URL.Query().Get("host"))
 	status := http.StatusOK
 	if answer.Status == 0 {
 		status = http.StatusBadGateway

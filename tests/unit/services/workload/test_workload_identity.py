@@ -89,6 +89,12 @@ def test_call_of_dead_address_is_bad_gateway_with_the_cause(workload: Workload) 
     assert "connection refused" in answer.json()["error"]
 
 
+def test_call_gives_up_after_the_time_it_was_given(workload: Workload) -> None:
+    answer = workload.get("/call", query={"url": workload.url + "/sleep?ms=60000", "timeout_ms": "50"})
+    assert answer.status == 502
+    assert "context deadline exceeded" in answer.json()["error"]
+
+
 @pytest.mark.parametrize("url", ["", "cart.internal", "file:///etc/passwd", "http://"])
 def test_call_refuses_what_is_no_http_address(workload: Workload, url: str) -> None:
     answer = workload.get("/call", query={"url": url})

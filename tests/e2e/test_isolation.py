@@ -80,11 +80,17 @@ def test_host_header_opens_no_way_to_what_is_not_declared(tenants: Stack, caller
     assert kind_of(call(tenants, caller, f"http://{host_address(tenants, 'platform')}/", host)) == kind
 
 
-@pytest.mark.parametrize("target", [("beta", "cart"), ("alpha", "cart"), ("alpha", "closed")], ids="/".join)
-@pytest.mark.parametrize("caller", ["web.alpha", "closed.alpha"])
+@pytest.mark.parametrize(
+    ("caller", "target"),
+    [
+        ("web.alpha", ("beta", "cart")),
+        ("web.alpha", ("alpha", "cart")),
+        ("web.alpha", ("alpha", "closed")),
+        ("closed.alpha", ("beta", "cart")),
+        ("closed.alpha", ("alpha", "cart")),
+    ],
+)
 def test_no_instance_is_reached_by_its_address(tenants: Stack, caller: str, target: tuple[str, str]):
-    if target == ("alpha", "closed") and caller == "closed.alpha":
-        pytest.skip("an instance reaches itself")
     assert call(tenants, caller, f"http://{address_of(tenants, *target)}:8080/").json()["status"] == 0
 
 
@@ -112,7 +118,7 @@ def test_edge_on_every_address_still_refuses_instances(tenants: Stack):
             "apiVersion": "runyard.dev/v1",
             "kind": "Platform",
             "metadata": {"name": "platform"},
-            "spec": {"gateway": {"port": PORT, "address": "0.0.0.0"}, "orchestratorPort": PORT + 1},  # noqa: S104
+            "spec": {"gateway": {"port": PORT, "address": "0.0.0.0"}, "orchestratorPort": PORT + 1},
         },
     )
     tenants.up()
@@ -151,7 +157,7 @@ def test_volume_of_an_image_takes_no_disk_of_the_host(tenants: Stack, tmp_path: 
 def test_listener_of_the_host_on_every_address_is_reached_as_the_readme_says(tenants: Stack):
     # The limit that README.md tells of: closing it is the host's firewall's work.
     address = host_address(tenants, "tenant.alpha.internal")
-    with socket.create_server(("0.0.0.0", 0)) as listener:  # noqa: S104
+    with socket.create_server(("0.0.0.0", 0)) as listener:
         listener.settimeout(10)
         # It is never answered; that it arrives is the point.
         call(tenants, "closed.alpha", f"http://{address}:{listener.getsockname()[1]}/")

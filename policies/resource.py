@@ -95,7 +95,8 @@ def check_limits(properties: Properties, stack: str) -> Iterator[str]:
 def check_ports(properties: Properties, stack: str) -> Iterator[str]:
     """Find ports that are published around the gateway."""
     for port in _list(properties, "ports"):
-        yield f"no port must be published, got {port.get('external') or port.get('internal')}"
+        # Pulumi hands every number over as a float.
+        yield f"no port must be published, got {int(port.get('external') or port.get('internal') or 0)}"
     if properties.get("publishAllPorts"):
         yield "publishAllPorts must not be true, got true"
 

@@ -17,6 +17,8 @@ from toolchain.pulumi import Pulumi
 from toolchain.step import Steps
 
 PROJECT = "runyard"
+# Every update asks it; with a pack that cannot be loaded, Pulumi changes nothing.
+POLICY_PACK = ("--policy-pack", "policies")
 
 
 @dataclass
@@ -32,7 +34,9 @@ class Update:
     def up(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Apply the manifests and print the outputs; return Pulumi's exit code."""
         # The preview is `make preview`; the outputs are printed below, one a line.
-        code = self._pulumi("up", ["--yes", "--skip-preview", "--suppress-outputs", *self._config(manifests), *extra])
+        code = self._pulumi(
+            "up", ["--yes", "--skip-preview", "--suppress-outputs", *POLICY_PACK, *self._config(manifests), *extra]
+        )
         if code == 0:
             self._forget_pending()
             self._show_outputs()
@@ -40,7 +44,7 @@ class Update:
 
     def preview(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Show what `up` would change; return Pulumi's exit code."""
-        return self._pulumi("preview", ["--diff", *self._config(manifests), *extra])
+        return self._pulumi("preview", ["--diff", *POLICY_PACK, *self._config(manifests), *extra])
 
     def down(self, extra: Sequence[str] = ()) -> int:
         """Destroy everything in the stack; return Pulumi's exit code."""

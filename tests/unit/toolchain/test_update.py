@@ -40,7 +40,8 @@ def test_up_runs_pulumi_as_by_hand_and_says_where_things_answer(
     update = make(steps, program, tmp_path, PULUMI.format(outputs=OUTPUTS, code=0))
     assert update.up("manifests/shop") == 0
     assert asked(tmp_path) == [
-        "up --stack dev --yes --skip-preview --suppress-outputs -c runyard:manifests=manifests/shop",
+        "up --stack dev --yes --skip-preview --suppress-outputs --policy-pack policies "
+        "-c runyard:manifests=manifests/shop",
         "stack export --stack dev",
         "stack output --json --stack dev",
     ]
@@ -61,7 +62,7 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
     assert update.preview("m.yaml", ["--expect-no-changes"]) == 0
     assert update.down() == 0
     assert asked(tmp_path) == [
-        "preview --stack dev --diff -c runyard:manifests=m.yaml --expect-no-changes",
+        "preview --stack dev --diff --policy-pack policies -c runyard:manifests=m.yaml --expect-no-changes",
         "destroy --stack dev --yes --skip-preview",
     ]
 

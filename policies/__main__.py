@@ -1,0 +1,5 @@
+"""The CrossGuard pack: the rules of resources, handed to Pulumi."""
+
+from policies.pack import make_pack
+
+make_pack()

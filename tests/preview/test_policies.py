@@ -1,0 +1,20 @@
+from policies.resource import CONTAINER, RESOURCE_RULES
+from runyard.plan import plan
+from tests.unit.runyard.plan.example import container, manifests, service, template
+
+
+def test_everything_that_the_platform_registers_keeps_every_rule_of_resources(preview):
+    pair = template(containers=(container(), container(name="side", port=None, cpu_millis=80)))
+    shown = preview(plan(manifests(service(), service(name="pair", tenant="shop", template=pair)))).of(CONTAINER)
+    assert len(shown) == 5
+    told = [
+        (each.name, message) for each in shown for rule in RESOURCE_RULES for message in rule.check(each.inputs, "dev")
+    ]
+    assert told == []
+
+
+def test_platforms_parts_are_refused_under_another_stacks_name(preview):
+    parts = [each for each in preview(plan(manifests(service()))).of(CONTAINER) if each.inputs.get("networkMode")]
+    assert len(parts) == 2
+    for part in parts:
+        assert [message for rule in RESOURCE_RULES for message in rule.check(part.inputs, "other")]

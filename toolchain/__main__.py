@@ -32,16 +32,13 @@ def main(arguments: Sequence[str]) -> int:
     """Carry out one verb and return the exit code."""
     parsed = parse_arguments(arguments)
     kit = Kit(dict(os.environ))
-    if parsed.verb == "environment":
-        kit.bring_environment()
-    elif parsed.verb == "images":
-        kit.bring_images()
+    plain = {"environment": kit.bring_environment, "images": kit.bring_images, "bring": kit.bring}
+    if parsed.verb in plain:
+        plain[parsed.verb]()
     elif parsed.verb == "lock":
         write_locks(kit.steps, kit.checkout, kit.environment.python)
     elif parsed.verb == "restart-engine":
         kit.restart_engine(dry_run=parsed.dry_run)
-    elif parsed.verb == "bring":
-        kit.bring()
     elif parsed.verb == "run":
         return kit.run(parsed.extra)
     else:

@@ -30,6 +30,16 @@ _RANDOM_LOOKING = re.compile(r"[A-Za-z0-9+/=_-]{20,}")
 _ENTROPY_LIMIT = 3.7
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Tell whether a plain value must not be shown: by its name, its form, or a password in a URL."""
+    return bool(value) and bool(
+        _TELLING_NAME.search(name)
+        or _CREDENTIALS_IN_URL.search(value)
+        or any(pattern.search(value) for pattern in _PATTERNS.values())
+        or _is_random(value)
+    )
+
+
 def check_patterns(context: Context) -> Iterator[Violation]:
     """Find environment variables whose value has the form of an issued key."""
     for service, container, name, value in _plain(context):
@@ -50,7 +60,7 @@ def check_names(context: Context) -> Iterator[Violation]:
 def check_entropy(context: Context) -> Iterator[Violation]:
     """Find values that look as random as a key."""
     for service, container, name, value in _plain(context):
-        if _RANDOM_LOOKING.fullmatch(value) and _entropy(value) > _ENTROPY_LIMIT and re.search(r"[0-9]", value):
+        if _is_random(value):
             yield of_service(service, f"container {container.name}: env {name} must not look like a key, got [secret]")
 
 
@@ -77,6 +87,11 @@ def _plain(context: Context) -> Iterator[tuple[Service, Container, str, str]]:
             for variable in container.env:
                 if variable.reference is None:
                     yield service, container, variable.name, variable.value
+
+
+def _is_random(value: str) -> bool:
+    looks = _RANDOM_LOOKING.fullmatch(value) and re.search(r"[0-9]", value)
+    return bool(looks) and _entropy(value) > _ENTROPY_LIMIT
 
 
 def _entropy(text: str) -> float:

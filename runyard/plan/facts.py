@@ -45,7 +45,7 @@ def _describe_target(target: TrafficTarget) -> str:
 
 def _plain(value: Any, *, leave_out: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
     kept = {each.name: getattr(value, each.name) for each in dataclasses.fields(value) if each.name not in leave_out}
-    return {_camel_case(name): plain for name, item in kept.items() if (plain := _plain_value(item)) not in _EMPTY}
+    return {spell_field(name): plain for name, item in kept.items() if (plain := _plain_value(item)) not in _EMPTY}
 
 
 def _plain_value(value: Any) -> Any:
@@ -58,7 +58,7 @@ def _plain_value(value: Any) -> Any:
     return value
 
 
-def _camel_case(name: str) -> str:
+def spell_field(name: str) -> str:
     """Spell a field as the manifest does: `timeout_s` is `timeoutSeconds`, `cpu_millis` stays a unit in words."""
     head, *rest = name.removesuffix("_s").split("_")
     tail = "Seconds" if name.endswith("_s") else ""

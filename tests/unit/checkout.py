@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 # higher ones nor those beside it. `services.*` stands for every service, each a room of its own.
 LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
+    ("runyard.review",),
     ("components", "policies", "services.*", "runyard.verify"),
     ("runyard.host", "runyard.gateway", "runyard.images", "runyard.secrets"),
     ("runyard.plan", "runyard.scaling", "runyard.pricing"),

@@ -1,0 +1,82 @@
+"""Checkouts of manifests to compare: a directory as it is, or a git revision unpacked beside."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from runyard.errors import ManifestError, UsageError
+from runyard.manifest import load
+from runyard.manifest.loader import Loaded
+from runyard.manifest.model import Manifests, Platform, Tenant
+from runyard.names import DEFAULT_TENANT
+
+# Reading a revision of a large repository from a cold disk; longer means that git waits for something.
+_GIT_TIMEOUT_S = 60
+
+
+def load_side(name: str, paths: Sequence[str]) -> Loaded:
+    """Load the manifests of a directory or, below these paths, of a git revision.
+
+    A revision without any of the paths has no manifests yet. ManifestError tells errors, no warnings, with paths
+    inside of it.
+    """
+    try:
+        return _load(name, paths)
+    except ManifestError as error:
+        # Warnings say nothing about why it cannot be compared.
+        kept = [each for each in error.problems if getattr(each, "severity", "error") == "error"]
+        raise ManifestError(kept) from None
+
+
+def no_manifests() -> Manifests:
+    """Give the manifests of a place that has none."""
+    return Manifests(Platform(), (Tenant(DEFAULT_TENANT),), ())
+
+
+def _load(name: str, paths: Sequence[str]) -> Loaded:
+    if Path(name).is_dir():
+        with contextlib.chdir(name):
+            return load(sorted(each.name for each in Path().iterdir() if _is_source(each)) or ["."])
+    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+    root = _git("rev-parse", "--show-toplevel").decode().strip()
+    # Names of the whole tree, not below the current directory.
+    present = [path for path in paths if _git("-C", root, "ls-tree", commit, "--", path)]
+    if not present:
+        return Loaded(no_manifests(), ())
+    archive = _git("-C", root, "archive", "--format=tar", commit, "--", *present)
+    with _unpacked(archive) as directory, contextlib.chdir(directory):
+        return load(present)
+
+
+def _is_source(path: Path) -> bool:
+    return (
+        not path.name.startswith(".")
+        and path.name != "schema"
+        and (path.suffix in (".yaml", ".yml") or (path.is_dir() and any(path.rglob("*.y*ml"))))
+    )
+
+
+@contextlib.contextmanager
+def _unpacked(archive: bytes) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            # The filter refuses links and names that lead out of the directory.
+            tar.extractall(directory, filter="data")
+        yield directory
+
+
+def _git(*arguments: str) -> bytes:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, timeout=_GIT_TIMEOUT_S, check=False)  # noqa: S603, S607
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"git {arguments[0]}: {error}") from error
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip() or f"no directory and no revision {arguments[-1]!r}"
+        raise UsageError(f"git {arguments[0]}: {reason}")
+    return done.stdout

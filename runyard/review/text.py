@@ -1,0 +1,151 @@
+"""Reviews for people: plain text, and Markdown for one sticky comment of a pull request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from runyard.plan.quota import Headroom, render_amount
+from runyard.pricing.cost import MONTH_HOURS
+from runyard.pricing.report import render_money
+from runyard.review.change import Change
+from runyard.review.review import CostChange, Judged, Review, Room
+
+# By this line a bot finds the comment that it is to replace.
+TAG = "<!-- runyard-review -->"
+# Forges take about 65,536 characters.
+MARKDOWN_LIMIT = 65_000
+# Longer values are files or keys; the manifest has them.
+VALUE_LIMIT = 120
+_SYMBOLS = {"add": "+", "remove": "-", "change": "~"}
+
+
+def render_text(review: Review) -> str:
+    """Render all of it, a section a topic, the counts last."""
+    lines: list[str] = []
+    for title, body in _sections(review):
+        lines += [title, *(f"  {line}" for line in body), ""]
+    return "\n".join([*lines, _summary(review)]) + "\n"
+
+
+def render_markdown(review: Review) -> str:
+    """Render a comment with the summary in sight and the details folded, below the forges' limit."""
+    head = [
+        TAG,
+        f"### Runyard review: {_plain(review.before)} → {_plain(review.after)}",
+        "",
+        f"**{_summary(review)}**",
+        "",
+    ]
+    flagged = [line for change in review.changes if change.flagged for line in _change_lines(change, named=True)]
+    refused = [_finding_line(each) for each in review.policy if _refuses(each)]
+    for title, body in (("Refused", refused), ("Look at", flagged)):
+        head += [f"{title}:", "", *(f"- {_code(line)}" for line in body[:20]), ""] if body else []
+    text = "\n".join(head)
+    for title, body in _sections(review):
+        text += _folded(title, body, MARKDOWN_LIMIT - len(text))
+    return text
+
+
+def _folded(title: str, body: list[str], room: int) -> str:
+    """Fold a section, cut to the room that is left."""
+    start = f"\n<details><summary>{title} ({len(body)})</summary>\n\n```diff\n"
+    end, note = "```\n\n</details>\n", "… cut here; `runyard review -o text` shows all\n"
+    room -= len(start) + len(end) + len(note)
+    if room < 0:
+        return ""
+    kept = ""
+    for line in body:
+        # Three backticks would end the block.
+        safe = line.replace("```", "'''") + "\n"
+        if len(kept) + len(safe) > room:
+            return f"{start}{kept}{note}{end}"
+        kept += safe
+    return f"{start}{kept}{end}"
+
+
+def _sections(review: Review) -> list[tuple[str, list[str]]]:
+    basis = f"{review.costs_after.currency} a month of {MONTH_HOURS} hours, price book {review.costs_after.book}"
+    return [
+        ("Changes", list(_changes(review)) or ["no changes"]),
+        ("Policies", [_finding_line(each) for each in review.policy] or ["no findings"]),
+        ("Quotas", [_room_line(room) for room in review.quotas] or ["no quotas"]),
+        (f"Cost ({basis})", [_cost_line(cost) for cost in review.costs]),
+    ]
+
+
+def _changes(review: Review) -> Iterator[str]:
+    for (document, name), changes in groupby(review.changes, key=lambda each: (each.document, each.name)):
+        listed = list(changes)
+        whole = listed[0] if not listed[0].path else None
+        yield f"{_SYMBOLS[whole.op if whole else 'change']} {document} {name}"
+        for change in listed:
+            if change.path:
+                yield from (f"    {line}" for line in _change_lines(change))
+
+
+def _change_lines(change: Change, *, named: bool = False) -> Iterator[str]:
+    where = f"{change.document} {change.name} " if named else ""
+    values = {
+        "add": _value(change.after),
+        "remove": _value(change.before),
+        "change": f"{_value(change.before)} -> {_value(change.after)}",
+    }
+    flag = " (look at this)" if change.flagged and not named else ""
+    what = f"{change.path}: {values[change.op]}" if change.path else ""
+    yield f"{_SYMBOLS[change.op]} {where}{what}{flag}".rstrip()
+
+
+def _finding_line(judged: Judged) -> str:
+    return f"{judged.state} {judged.finding.severity}: {judged.finding.text()}"
+
+
+def _refuses(judged: Judged) -> bool:
+    return judged.state in ("new", "open") and judged.finding.severity == "mandatory"
+
+
+def _room_line(room: Room) -> str:
+    return f"{room.tenant} {room.resource}: {_used(room.before)} -> {_used(room.after)}"
+
+
+def _used(side: Headroom | None) -> str:
+    if side is None:
+        return "no limit"
+    best, worst, limit = (render_amount(each, side.unit) for each in (side.best, side.worst, side.limit))
+    return f"{best} to {worst} of {limit}"
+
+
+def _cost_line(cost: CostChange) -> str:
+    before, after = render_money(cost.before[1]), render_money(cost.after[1])
+    sign = "+" if cost.delta >= 0 else "-"
+    between = f"{render_money(cost.after[0])} idle, {render_money(cost.after[2])} busy"
+    name = "total" if cost.kind == "total" else f"{cost.kind} {cost.name}"
+    return f"{name}: {before} -> {after} ({sign}{render_money(abs(cost.delta))}; {between})"
+
+
+def _summary(review: Review) -> str:
+    counts = {state: sum(each.state == state for each in review.policy) for state in ("new", "open", "waived", "fixed")}
+    found = ", ".join(f"{count} {state}" for state, count in counts.items())
+    changes = (
+        f"{len(review.changes)} change{'' if len(review.changes) == 1 else 's'}" if review.changes else "no changes"
+    )
+    total = review.costs[-1]
+    sign = "+" if total.delta >= 0 else "-"
+    verdict = "refused" if review.refused else "allowed"
+    return f"{verdict}: {changes}; policies: {found}; cost {sign}{render_money(abs(total.delta))} a month"
+
+
+def _value(value: Any) -> str:
+    # JSON's escapes keep a value on its line and its control characters harmless.
+    text = value if isinstance(value, str) and value.isprintable() else json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= VALUE_LIMIT else text[:VALUE_LIMIT] + "…"
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'") + "`"
+
+
+def _plain(text: str) -> str:
+    return _code(text) if text else "nothing"

@@ -1,0 +1,126 @@
+"""Command `review`: real git repositories and directories, and every exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runyard.cli.main import main
+
+SERVICE = """\
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: web}
+spec: {template: {spec: {timeoutSeconds: %s, containers: [{image: "shop/web:1"%s}]}}}
+"""
+
+
+def git(directory: Path, *arguments: str) -> None:
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True, env=environment)
+
+
+def commit(directory: Path, text: str | None) -> None:
+    file = directory / "manifests" / "web.yaml"
+    file.parent.mkdir(exist_ok=True)
+    if text is None:
+        file.unlink(missing_ok=True)
+    else:
+        file.write_text(text)
+    git(directory, "add", "-A")
+    git(directory, "commit", "-q", "--allow-empty", "-m", "x")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with three commits: none, one service, and that service changed."""
+    git(tmp_path, "init", "-q")
+    commit(tmp_path, None)
+    commit(tmp_path, SERVICE % (300, ""))
+    commit(tmp_path, SERVICE % (60, ""))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(["review", *arguments, "--date", "2026-11-23"])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_review_of_two_revisions_tells_the_change(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "HEAD~1..HEAD")
+    assert code == 0
+    assert out.splitlines()[:3] == ["Changes", "  ~ Service default/web", "      ~ timeoutSeconds: 300 -> 60"]
+
+
+def test_review_reads_git_and_not_the_working_tree(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "manifests" / "web.yaml").write_text("broken: [")
+    assert run(capsys, "HEAD~1..HEAD")[0] == 0
+
+
+def test_review_works_from_below_the_root(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository / "manifests")
+    assert "timeoutSeconds: 300 -> 60" in run(capsys, "HEAD~1..HEAD")[1]
+
+
+def test_revision_without_manifests_is_empty(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "  + Service default/web" in run(capsys, "HEAD~2..HEAD")[1].splitlines()
+
+
+def test_changes_where_none_were_expected_are_seven(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "HEAD~1..HEAD", "--expect-no-changes")[0] == 7
+    assert run(capsys, "HEAD..HEAD", "--expect-no-changes")[0] == 0
+
+
+def test_what_a_policy_refuses_is_five(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commit(repository, SERVICE % (60, ", env: [{name: DB_PASSWORD, value: hunter2}]"))
+    code, out, _ = run(capsys, "HEAD~1..HEAD", "-o", "json")
+    assert code == 5
+    (finding,) = json.loads(out)["policy"]
+    assert (finding["state"], finding["rule"]) == ("new", "secret-by-name")
+    assert finding["location"] == {"file": "manifests/web.yaml", "line": 1}
+    assert "hunter2" not in out
+
+
+def test_invalid_head_is_two_with_its_own_paths(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commit(repository, SERVICE % (-1, ""))
+    code, out, err = run(capsys, "HEAD~1..HEAD")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: manifests/web.yaml:4:")
+
+
+def test_invalid_base_does_not_stop_the_change_that_mends_it(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(repository, SERVICE % (-1, ""))
+    commit(repository, SERVICE % (60, ""))
+    code, out, err = run(capsys, "HEAD~1..HEAD")
+    assert code == 0
+    assert "+ Service default/web" in out
+    assert err == "warning: HEAD~1 has 1 problems and is compared as if it were empty\n"
+
+
+@pytest.mark.parametrize("sides", [["absent..HEAD"], ["HEAD"], ["a", "b", "c"], ["HEAD..--output=x"]])
+def test_sides_that_name_nothing_are_usage_errors(
+    repository: Path, capsys: pytest.CaptureFixture[str], sides: list[str]
+) -> None:
+    code, out, err = run(capsys, *sides)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+
+
+def test_two_directories_are_compared_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, timeout in (("old", 300), ("new", 60)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "web.yaml").write_text(SERVICE % (timeout, ""))
+    code, out, _ = run(capsys, str(tmp_path / "old"), str(tmp_path / "new"), "-o", "markdown")
+    assert code == 0
+    assert "~ timeoutSeconds: 300 -> 60" in out

@@ -1,0 +1,172 @@
+"""Changes: in manifest terms, by name and not by place, with no secret in them."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runyard.manifest.accounts import Budget, Member, Quotas
+from runyard.manifest.model import (
+    EnvVar,
+    Gateway,
+    KeyReference,
+    Location,
+    Manifests,
+    Platform,
+    Scaling,
+    Service,
+    Tenant,
+    TrafficTarget,
+)
+from runyard.manifest.prices import PriceBook, PricePeriod
+from runyard.review.change import Change, find_changes
+from tests.unit.runyard.plan.example import container, manifests, service, template
+
+PLACE = Location("manifests/tenant.yaml", 1, 1)
+
+
+def with_env(*variables: EnvVar) -> Manifests:
+    return manifests(service(template=template(containers=(container(env=variables),))))
+
+
+def with_image(image: str) -> Service:
+    return service(template=template(containers=(container(image=image),)))
+
+
+def told(before: Manifests, after: Manifests) -> list[tuple[str, str, Any, Any]]:
+    return [(change.op, change.path, change.before, change.after) for change in find_changes(before, after)]
+
+
+def of_tenant(**changes: Any) -> Manifests:
+    return manifests(tenants=(Tenant("shop", location=PLACE, **changes),))
+
+
+def test_equal_manifests_have_no_changes() -> None:
+    assert find_changes(manifests(service()), manifests(service())) == ()
+
+
+def test_place_in_a_file_is_no_change() -> None:
+    moved = service(location=Location("elsewhere.yaml", 9, 9))
+    assert find_changes(manifests(service()), manifests(moved)) == ()
+
+
+def test_environment_is_matched_by_name_not_by_place() -> None:
+    before = with_env(EnvVar("A", "1"), EnvVar("LOG_LEVEL", "info"))
+    after = with_env(EnvVar("NEW", "2"), EnvVar("LOG_LEVEL", "debug"), EnvVar("A", "1"))
+    assert told(before, after) == [
+        ("change", "containers.hello.env.LOG_LEVEL", "info", "debug"),
+        ("add", "containers.hello.env.NEW", None, "2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD", "hunter2"),
+        ("DB", "postgres://a:hunter2@db/x"),
+        ("KEY", "ghp_" + "a" * 36),
+        ("S", "q8Zr2LxW0vKp7TnB4mYc6HdF"),
+    ],
+)
+def test_secret_is_shown_as_one_whatever_tells_it(name: str, value: str) -> None:
+    assert told(with_env(), with_env(EnvVar(name, value))) == [
+        ("add", f"containers.hello.env.{name}", None, "[secret]")
+    ]
+    assert told(with_env(EnvVar(name, value)), with_env(EnvVar(name, value + "x")))[0][2:] == ("[secret]", "[secret]")
+
+
+def test_secret_in_an_argument_is_shown_as_one() -> None:
+    after = manifests(service(template=template(containers=(container(args=("--token", "ghp_" + "a" * 36)),))))
+    assert told(manifests(service()), after) == [("add", "containers.hello.args", None, ["--token", "[secret]"])]
+
+
+def test_reference_is_shown_by_name() -> None:
+    after = with_env(EnvVar("TOKEN", reference=KeyReference("secret", "token", "latest")))
+    assert told(with_env(), after) == [("add", "containers.hello.env.TOKEN", None, "[secret token/latest]")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "path", "values"),
+    [
+        (service(template=template(scaling=Scaling(min_scale=2))), "scaling.minScale", (0, 2)),
+        (service(template=template(timeout_s=60)), "timeoutSeconds", (300, 60)),
+        (with_image("runyard/hello:2"), "containers.hello.image", ("runyard/hello:1", "runyard/hello:2")),
+        (service(uses=("cart",)), "uses", (None, ["cart"])),
+        (service(labels={"team": "a"}), "labels.team", (None, "a")),
+        (service(template=template(labels={"tier": "web"})), '["template.labels"].tier', (None, "web")),
+    ],
+)  # fmt: skip
+def test_change_is_told_in_the_manifests_terms(changed: Service, path: str, values: tuple[Any, Any]) -> None:
+    assert [each[1:] for each in told(manifests(service()), manifests(changed))] == [(path, *values)]
+
+
+def test_traffic_is_matched_by_revision_and_tag() -> None:
+    after = service(traffic=(TrafficTarget(90), TrafficTarget(10, "hello-old", "old")))
+    assert told(manifests(service()), manifests(after)) == [
+        ("add", 'traffic["hello-old (old)"]', None, 10),
+        ("change", "traffic.latest", 100, 90),
+    ]
+
+
+def test_service_that_comes_or_goes_is_one_document() -> None:
+    both, one = manifests(service(), service(name="new")), manifests(service())
+    added, removed = find_changes(one, both), find_changes(both, one)
+    assert added[0] == Change("Service", "default/new", "add", "")
+    assert removed == (Change("Service", "default/new", "remove", ""),)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "flagged"),
+    [
+        ({"quotas": Quotas(cpu_millis=500)}, {"quotas": Quotas(cpu_millis=1000)}, True),
+        ({"quotas": Quotas(cpu_millis=1000)}, {"quotas": Quotas(cpu_millis=500)}, False),
+        ({"quotas": Quotas(memory_bytes=1024**3)}, {"quotas": Quotas(memory_bytes=1025 * 1024**2)}, True),
+        ({"quotas": Quotas(instances=5)}, {}, True),
+        ({}, {"quotas": Quotas(instances=5)}, False),
+        ({"budget": Budget(Decimal("9.99"), "USD")}, {"budget": Budget(Decimal(10), "USD")}, True),
+        ({"allowed_registries": ("a.io",)}, {"allowed_registries": ("a.io", "b.io")}, True),
+        ({}, {"members": (Member("ann", "owner"),)}, False),
+    ],
+)
+def test_limit_that_is_raised_or_removed_is_flagged(before: Any, after: Any, flagged: bool) -> None:
+    changes = find_changes(of_tenant(**before), of_tenant(**after))
+    assert any(change.flagged for change in changes) is flagged
+    assert changes
+
+
+def test_new_waiver_is_flagged() -> None:
+    waiving = service(annotations={"runyard.dev/waive": "image-tagged until 2027-01-31 because x"})
+    (change,) = find_changes(manifests(service()), manifests(waiving))
+    assert (change.path, change.flagged) == ('annotations["runyard.dev/waive"]', True)
+    (gone,) = find_changes(manifests(waiving), manifests(service()))
+    assert gone.flagged is False
+
+
+def test_price_is_compared_by_period_and_value() -> None:
+    def book(price: str) -> Manifests:
+        return manifests(price_book=PriceBook("test", (PricePeriod("2026-01-01", egress_gib=Decimal(price)),)))
+
+    assert find_changes(book("0.10"), book("0.1")) == ()
+    assert told(book("0.1"), book("0.12")) == [("change", 'periods["from 2026-01-01"].egressGib', "0.1", "0.12")]
+
+
+def test_platform_is_compared_too() -> None:
+    before = manifests(platform=Platform(location=PLACE))
+    after = manifests(platform=Platform(location=PLACE, gateway=Gateway(port=8080)))
+    assert told(before, after) == [("change", "gateway.port", 3000, 8080)]
+
+
+@given(st.permutations(["a", "b", "c", "d"]), st.sets(st.sampled_from(["a", "b", "c", "d"])))
+def test_changes_do_not_depend_on_the_order_of_files(order: list[str], changed: set[str]) -> None:
+    before = manifests(*(service(name=name) for name in order))
+    after = manifests(*(service(name=name, egress="none" if name in changed else "all") for name in sorted(order)))
+    assert [each.name for each in find_changes(before, after)] == [f"default/{name}" for name in sorted(changed)]
+
+
+def test_undeclared_tenant_is_no_document() -> None:
+    assert find_changes(manifests(), dataclasses.replace(manifests(), tenants=(Tenant("shop"),))) == ()

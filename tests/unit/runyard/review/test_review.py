@@ -1,0 +1,154 @@
+"""Review: findings by state, headroom and cost on both sides, in four forms that say the same twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from runyard.manifest.accounts import Quotas
+from runyard.manifest.model import EnvVar, Location, Manifests, Scaling, Service, Tenant
+from runyard.review import Review, Terms, review
+from runyard.review.data import render_json, render_sarif
+from runyard.review.text import MARKDOWN_LIMIT, TAG, render_markdown, render_text
+from tests.unit.runyard.plan.example import container, manifests, service, template
+
+SCHEMA = json.loads((Path(__file__).parents[4] / "runyard" / "review" / "schema.json").read_text(encoding="utf-8"))
+PLACE = Location("manifests/tenant.yaml", 1, 1)
+TERMS = Terms("2026-11-23")
+WAIVER = {"runyard.dev/waive": "image-tagged until 2027-01-31 because the vendor has no tags"}
+
+
+def web(least: int = 1, most: int = 3, image: str = "shop/web:1", **changes: Any) -> Service:
+    shape = template(containers=(container(image=image),), scaling=Scaling(least, most))
+    return service(name="web", tenant="shop", template=shape, **changes)
+
+
+def shop(*services: Service, instances: int | None = None) -> Manifests:
+    return manifests(*services, tenants=(Tenant("shop", location=PLACE, quotas=Quotas(instances=instances)),))
+
+
+def compare(before: Manifests, after: Manifests) -> Review:
+    return review(before, after, ("main", "topic"), TERMS)
+
+
+def states(found: Review) -> list[tuple[str, str]]:
+    return [(each.state, each.finding.rule) for each in found.policy]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (web(), web(image="shop/web"), [("new", "image-tagged")]),
+        (web(image="shop/web"), web(image="shop/web"), [("open", "image-tagged")]),
+        (web(image="shop/web"), web(), [("fixed", "image-tagged")]),
+        (web(image="shop/web"), web(image="shop/web", annotations=WAIVER), [("waived", "image-tagged")]),
+    ],
+    ids=["new", "open", "fixed", "waived"],
+)
+def test_finding_is_told_by_what_the_change_does_to_it(before: Service, after: Service, expected: Any) -> None:
+    assert states(compare(shop(before), shop(after))) == expected
+
+
+def test_quota_that_was_broken_before_is_not_new_when_its_sum_changes() -> None:
+    found = compare(shop(web(most=5), instances=2), shop(web(most=6), instances=2))
+    assert states(found) == [("open", "quota-kept")]
+    assert found.refused
+
+
+def test_change_one_unit_over_a_quota_is_refused_and_raising_it_passes_flagged() -> None:
+    before = shop(web(most=3), instances=3)
+    assert compare(before, shop(web(most=4), instances=3)).refused
+    raised = compare(before, shop(web(most=4), instances=4))
+    assert not raised.refused
+    assert [change.path for change in raised.changes if change.flagged] == ["quotas.instances"]
+
+
+def test_headroom_is_told_before_and_after() -> None:
+    (room,) = compare(shop(web(), instances=9), shop(web(2, 4), instances=9)).quotas
+    assert room.before is not None
+    assert room.after is not None
+    assert [(side.best, side.worst, side.limit) for side in (room.before, room.after)] == [(1, 3, 9), (2, 4, 9)]
+
+
+def test_costs_of_services_add_up_and_tell_the_difference() -> None:
+    found = compare(shop(web()), shop(web(2), service(name="api", tenant="shop")))
+    by_kind: dict[str, Decimal] = {}
+    for cost in found.costs:
+        by_kind[cost.kind] = by_kind.get(cost.kind, Decimal(0)) + cost.delta
+    assert by_kind["service"] == by_kind["tenant"] == by_kind["total"] > 0
+
+
+def everything() -> Review:
+    before = shop(web(image="shop/web"), service(name="old", tenant="shop"), instances=300)
+    env = (EnvVar("DB_PASSWORD", "hunter2"), EnvVar("NOTE", "a|b `c`\n```\n</details>"))
+    shape = template(containers=(container(image="shop/web", env=env),), scaling=Scaling(1, 400))
+    return compare(before, shop(service(name="web", tenant="shop", template=shape, annotations=WAIVER), instances=399))
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown, render_json, render_sarif])
+def test_report_is_the_same_bytes_twice_and_shows_no_secret(render: Any) -> None:
+    assert render(everything()) == render(everything())
+    assert "hunter2" not in render(everything())
+
+
+def test_text_ends_with_the_counts() -> None:
+    assert (
+        render_text(everything()).splitlines()[-1].startswith("refused: 6 changes; policies: 2 new, 0 open, 1 waived")
+    )
+
+
+def test_no_changes_is_one_line() -> None:
+    lines = render_text(compare(shop(web()), shop(web()))).splitlines()
+    assert lines[:2] == ["Changes", "  no changes"]
+    assert lines[-1].startswith("allowed: no changes; policies: 0 new, 0 open, 0 waived, 0 fixed; cost +0.00")
+
+
+def test_json_is_of_its_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    for found in (everything(), compare(shop(web(most=0)), shop()), compare(shop(), shop(web(), instances=1))):
+        jsonschema.validate(json.loads(render_json(found)), SCHEMA)
+
+
+def test_markdown_has_one_tag_and_folds_the_details() -> None:
+    lines = render_markdown(everything()).splitlines()
+    assert lines[0] == TAG
+    assert lines.count(TAG) == 1
+    assert len([line for line in lines if line.startswith("<details>")]) == 4
+    assert lines.count("</details>") == 4
+    assert lines.count("```") == lines.count("```diff") == 4
+
+
+def test_markdown_stays_below_the_forges_limit() -> None:
+    long = "x y " * 8000
+    services = [
+        service(name=f"web-{number}", template=template(containers=(container(env=(EnvVar("A", long),)),)))
+        for number in range(900)
+    ]
+    text = render_markdown(compare(manifests(), manifests(*services)))
+    assert len(text) < MARKDOWN_LIMIT
+    assert "… cut here" in text
+    assert text.count("<details>") == text.count("</details>")
+
+
+def test_sarif_has_what_counts_and_nothing_else() -> None:
+    (run,) = json.loads(render_sarif(everything()))["runs"]
+    found = [(result["ruleId"], result["level"]) for result in run["results"]]
+    assert found == [("quota-kept", "error"), ("secret-by-name", "error")]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "manifests/tenant.yaml"
+
+
+def test_review_of_fifty_services_takes_well_under_two_seconds() -> None:
+    before, after = (
+        manifests(*(service(name=f"web-{number}", egress=egress) for number in range(50))) for egress in ("all", "none")
+    )
+    started = time.process_time()
+    render_markdown(compare(before, after))
+    # The limit is 2 s with reading; noise on a shared machine is not counted by this clock.
+    assert time.process_time() - started < 1

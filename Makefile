@@ -24,10 +24,11 @@ check:
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report=term tests/unit tests/preview
+	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" --cov --cov-report=term tests/unit tests/preview
 
 # Everything: the checks, then what needs the engine, which the toolchain starts.
 test: check
+	$(PYTHON) -m pytest -n 2 -q -m "slow and not engine" tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m engine tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e
 

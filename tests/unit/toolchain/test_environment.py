@@ -55,6 +55,7 @@ def checkout(tmp_path: Path, steps: Steps) -> Checkout:
     return Checkout(tmp_path / "checkout", steps)
 
 
+@pytest.mark.slow
 def test_environment_is_what_the_lock_file_says_whatever_was_there_before(
     checkout: Checkout, tmp_path: Path, words: io.StringIO
 ) -> None:
@@ -83,6 +84,7 @@ def test_environment_is_what_the_lock_file_says_whatever_was_there_before(
     assert words.getvalue().endswith(f"environment: {checkout.root}/.venv is up to date\n")
 
 
+@pytest.mark.slow
 def test_environment_has_bytecode_even_where_python_is_told_to_write_none(checkout: Checkout) -> None:
     checkout.lock("1.0")
     checkout.environment.variables = {**checkout.environment.variables, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -124,6 +124,7 @@ def test_markdown_has_one_tag_and_folds_the_details() -> None:
     assert lines.count("```") == lines.count("```diff") == 4
 
 
+@pytest.mark.slow
 def test_markdown_stays_below_the_forges_limit() -> None:
     long = "x y " * 8000
     services = [

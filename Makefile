@@ -4,7 +4,7 @@ STACK ?= dev
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
 
-.PHONY: up down preview verify check test bench lock
+.PHONY: up down preview verify lint check test bench lock
 
 up:
 	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS)
@@ -18,17 +18,19 @@ down:
 verify:
 	@$(BOOTSTRAP) run -- .venv/bin/runyard verify --stack $(STACK) $(MANIFESTS)
 
-# Formatting, lint, strict types and unit tests: no engine, under a minute.
-check:
+lint:
 	@$(BOOTSTRAP) environment
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" --cov --cov-report=term tests/unit tests/preview
 
-# Everything: the checks, then what needs the engine, which the toolchain starts.
-test: check
-	$(PYTHON) -m pytest -n 2 -q -m "slow and not engine" tests/unit
+# Formatting, lint, strict types and unit tests: no engine, under a minute.
+check: lint
+	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" tests/unit tests/preview
+
+# Everything: all tests that need no engine, with their coverage, then what needs it, which the toolchain starts.
+test: lint
+	$(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report=term tests/unit tests/preview
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m engine tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e
 

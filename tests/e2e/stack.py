@@ -185,9 +185,20 @@ def until(condition: Callable[[], Any], within_s: float = PATIENCE_S, every_s: f
 
 def kill_group(process: subprocess.Popen[str]) -> None:
     """Kill an update as a power cut would: the CLI, the program and the plugins at once."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    # Pulumi puts its plugins into groups of their own, and they outlive it.
+    for pid in [process.pid, *_descendants(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.wait(timeout=PATIENCE_S)
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:
+        return []
+    return sorted({*children, *(grandchild for child in children for grandchild in _descendants(child))})
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 import aiohttp
 import docker
+import docker.errors
 from aiohttp import web
 from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
@@ -100,11 +102,21 @@ class Live:
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
         await self._runner.cleanup()
-        for container in self.containers(all=True):
-            container.remove(force=True)
-        for network in self.docker.networks.list(filters={"label": f"{names.STACK}={self.stack}"}):
-            network.remove()
+        # The engine may still carry out what the killed orchestrator asked of it: make a container, or remove one.
+        await until(self._cleared, 30)
         self.docker.close()
+
+    def _cleared(self) -> bool:
+        """Remove what carries the stack's label; True when the network went too, which nothing can join any more."""
+        for container in self.containers(all=True):
+            with contextlib.suppress(docker.errors.APIError):
+                container.remove(force=True)
+        try:
+            for network in self.docker.networks.list(filters={"label": f"{names.STACK}={self.stack}"}):
+                network.remove()
+        except docker.errors.APIError:
+            return False
+        return self.containers(all=True) == []
 
     async def start(self) -> None:
         """Start the orchestrator and wait until its control socket answers."""
@@ -166,7 +178,8 @@ class Live:
 
     def containers(self, *, all: bool = False) -> list[Container]:
         """Give the containers of this stack; templates never run."""
-        return list(self.docker.containers.list(all=all, filters={"label": f"{names.STACK}={self.stack}"}))
+        label = {"label": f"{names.STACK}={self.stack}"}
+        return list(self.docker.containers.list(all=all, ignore_removed=True, filters=label))
 
 
 async def until(condition: Any, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def test_capacity_without_an_engine_says_so(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     with pytest.raises(HostUnreachable, match=r"^ask the Docker engine what the host has: no Docker engine answers"):
         observe_capacity()
+    gc.collect()
 
 
 @pytest.mark.engine

@@ -95,6 +95,7 @@ class RouteRequest:
     uses: tuple[str, ...] = ()
     ingress: Ingress = "all"
     timeout_s: int = 300
+    session_affinity: bool = False
     version: int = VERSION
 
 
@@ -152,12 +153,18 @@ class OrchestratorStatus:
 
 @dataclass(frozen=True, slots=True)
 class GatewayService:
-    """A service in the gateway's snapshot; `uses` names what its instances may call, within its tenant."""
+    """A service in the gateway's snapshot; `uses` names what its instances may call, within its tenant.
+
+    `session_affinity` keeps a client on the revision and instance that it met first. `stopped` says that it has no
+    instances on purpose, so that nobody waits for one.
+    """
 
     traffic: tuple[TrafficShare, ...] = ()
     uses: tuple[str, ...] = ()
     ingress: Ingress = "all"
     timeout_s: int = 300
+    session_affinity: bool = False
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class GatewayConfig:
         """Where the snapshot in force is kept for the next start."""
         return f"{self.directory}/state/snapshot.json"
 
+    @property
+    def affinity_key_file(self) -> str:
+        """Where the key of the affinity cookies is kept, so that they outlive a restart."""
+        return f"{self.directory}/state/affinity.key"
+
 
 # Lowest and highest value of each number; the highest keep nginx's own integers from overflowing.
 _LIMITS = {

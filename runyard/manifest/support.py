@@ -63,7 +63,6 @@ LATER: tuple[str, ...] = (
     f"{_TEMPLATE}|run.googleapis.com/scaling-concurrency-target",
     f"{_TEMPLATE}|run.googleapis.com/cpu-throttling",
     f"{_TEMPLATE}|run.googleapis.com/startup-cpu-boost",
-    f"{_TEMPLATE}|run.googleapis.com/sessionAffinity",
     f"{_TEMPLATE}|run.googleapis.com/secrets",
     f"{_POD}.responseStartTimeoutSeconds",
     f"{_POD}.idleTimeoutSeconds",

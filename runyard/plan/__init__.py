@@ -61,6 +61,7 @@ def _plan_route(service: Service, platform: Platform) -> RouteRequest:
         # The load balancer of Cloud Run's third value is the gateway here, so it may come from outside.
         ingress="internal" if service.ingress == "internal" else "all",
         timeout_s=service.template.timeout_s,
+        session_affinity=service.template.session_affinity,
     )
 
 

@@ -24,7 +24,13 @@ def describe_snapshot(
             GatewayService(traffic=traffic)
             if route is None
             # Services are named within their tenant, as the caller's own `http://<name>.internal` is.
-            else GatewayService(traffic=traffic, uses=route.uses, ingress=route.ingress, timeout_s=route.timeout_s)
+            else GatewayService(
+                traffic=traffic,
+                uses=route.uses,
+                ingress=route.ingress,
+                timeout_s=route.timeout_s,
+                session_affinity=route.session_affinity,
+            )
         )
     hosts = {host: key for key, route in sorted(routes.items()) for host in route.hosts}
     return GatewaySnapshot(0, services, dict(sorted(hosts.items())), endpoints, dict(sorted(callers.items())))

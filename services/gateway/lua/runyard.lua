@@ -1,5 +1,6 @@
 -- Runyard: the gateway's entry; nginx.conf names these functions, one a phase.
 local admin = require "runyard.admin"
+local affinity = require "runyard.affinity"
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local hops = require "runyard.hops"
@@ -24,12 +25,14 @@ function M.start(settings)
     balancer.configure(settings)
     hold.configure(settings)
     snapshot.configure(settings)
+    affinity.configure(settings)
     snapshot.restore()
 end
 
 -- init_worker_by_lua: workers are forks and would otherwise all draw the same numbers.
 function M.start_worker()
     math.randomseed(ngx.now() * 1000 + ngx.worker.pid())
+    affinity.start_worker()
 end
 
 return M

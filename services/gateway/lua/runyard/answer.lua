@@ -25,6 +25,7 @@ local verdicts = {
     ["unknown-caller"] = { 403, "the address of the caller belongs to no instance" },
     ["public-host"] = { 403, "instances call services as <service>.internal here" },
     ["undeclared-call"] = { 403, "the manifest of the caller does not name this service in runyard.dev/uses" },
+    ["stopped"] = { 503, "the service is scaled to 0 instances by hand" },
     ["no-instance"] = { 503, "no instance became ready in time" },
     ["all-busy"] = { 503, "every instance is at its concurrency limit" },
     ["instance-failed"] = { 502, "the connection to the instance failed and the request may not be sent again" },

@@ -3,6 +3,7 @@
 -- One rule keeps the counts from leaking: $instance is not empty if and only if this request holds one count of
 -- that address. It is an nginx variable and not ngx.ctx because it must survive error_page.
 local upstream = require "ngx.balancer"
+local affinity = require "runyard.affinity"
 local world = require "runyard.world"
 
 local inflight = ngx.shared.inflight
@@ -103,10 +104,25 @@ local function pick(endpoints)
     return take_any(endpoints, nil, false)
 end
 
+-- Takes a count of the endpoint that the client met before, or returns nil: it has none here, or it is full or ejected.
+local function pick_known(service, endpoints)
+    local place = service and service.session_affinity and affinity.place(service)
+    local known = place and place.revision == var.revision and place.endpoint
+    if known and not is_ejected(known.address) and take(known, endpoints.limit) then
+        return known
+    end
+    return nil
+end
+
+local function current_service()
+    return world.service(var.tenant .. "/" .. var.service)
+end
+
 -- Takes a count for a request that waits; returns whether one was to be had. A request that waits is patient: it does
 -- not go back to an instance that refused a moment ago, even if that is the only one.
 function M.reserve()
-    return take_any(world.endpoints(var.tenant, var.revision), nil, true) ~= nil
+    local endpoints = world.endpoints(var.tenant, var.revision)
+    return (pick_known(current_service(), endpoints) or take_any(endpoints, nil, true)) ~= nil
 end
 
 -- Gives back the count that this request holds, if any.
@@ -168,6 +184,7 @@ function M.balance()
     world.sync()
     local tenant = var.tenant
     local endpoints = world.endpoints(tenant, var.revision)
+    local service = world.service(tenant .. "/" .. var.service)
     local held = var.instance
     local endpoint
     if upstream.get_last_failure() then
@@ -175,7 +192,7 @@ function M.balance()
     elseif held ~= "" then
         endpoint = address_parts(endpoints, held)
     else
-        endpoint = pick(endpoints)
+        endpoint = pick_known(service, endpoints) or pick(endpoints)
         if endpoints.count > 1 then
             upstream.set_more_tries(math.min(endpoints.count - 1, MORE_TRIES))
         end
@@ -183,7 +200,9 @@ function M.balance()
     if not endpoint then
         return ngx.exit(ngx.ERROR)
     end
-    local service = world.service(tenant .. "/" .. var.service)
+    if service and service.session_affinity then
+        affinity.note(service, var.revision, endpoint.address)
+    end
     if service and service.timeout_s ~= default_timeout_s then
         upstream.set_timeouts(connect_timeout_s, service.timeout_s, service.timeout_s)
     end

@@ -13,7 +13,7 @@ ffi.cdef [[
 local C = ffi.C
 -- O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC of Linux on x86-64 and arm64.
 local WRITE_FLAGS = 0x1 + 0x40 + 0x200 + 0x80000
--- Readable to all: the master reads it as root without CAP_DAC_OVERRIDE, and it holds no secret.
+-- Readable to all: the master reads the snapshot as root without CAP_DAC_OVERRIDE, and it holds no secret.
 local MODE = 420  -- 0644
 local NO_SUCH_FILE = 2
 
@@ -37,9 +37,9 @@ end
 
 -- Replaces the file; returns what went wrong, or nil. The name of the temporary file is fixed: one writer at a time
 -- (runyard.admin holds a lock), so what a killed one left behind is overwritten and never piles up.
-function M.write(path, body)
+function M.write(path, body, mode)
     local temporary = path .. ".new"
-    local descriptor = C.open(temporary, WRITE_FLAGS, ffi.cast("int", MODE))
+    local descriptor = C.open(temporary, WRITE_FLAGS, ffi.cast("int", mode or MODE))
     if descriptor < 0 then
         return reason("open", temporary)
     end

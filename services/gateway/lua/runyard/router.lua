@@ -2,6 +2,7 @@
 --
 -- A verdict is "" (go on), "hold" (wait, runyard.hold) or the name of an answer that the gateway gives itself
 -- (runyard.answer). It stands in $verdict, because ngx.ctx does not survive the way through error_page.
+local affinity = require "runyard.affinity"
 local world = require "runyard.world"
 
 local var = ngx.var
@@ -42,6 +43,10 @@ end
 local function choose(service, pinned)
     if pinned and service.revisions[pinned] then
         return pinned
+    end
+    local place = service.session_affinity and affinity.place(service)
+    if place and service.revisions[place.revision] > 0 then
+        return place.revision
     end
     local shares = service.shares
     if #shares < 2 then
@@ -91,7 +96,8 @@ local function settle(service, revision)
     end
     var.revision = revision
     if world.endpoints(service.tenant, revision).count == 0 then
-        return "hold"
+        -- Nobody waits for instances that are not wanted.
+        return service.stopped and "stopped" or "hold"
     end
     return ""
 end

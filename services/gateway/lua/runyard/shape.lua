@@ -29,6 +29,13 @@ local function integer(lowest, highest)
     end
 end
 
+local function boolean(path, value)
+    if type(value) ~= "boolean" then
+        fail(path, "true or false", value)
+    end
+    return value
+end
+
 local function label(path, value)
     if type(value) ~= "string" or #value > 63 or not value:find("^[a-z0-9][-a-z0-9]*$") or value:sub(-1) == "-" then
         fail(path, "a DNS label", value)
@@ -163,6 +170,8 @@ local service = object {
     uses = { list(label), {} },
     ingress = { one_of("all", "internal", "internal-and-cloud-load-balancing"), "all" },
     timeout_s = { integer(1, 86400), 300 },
+    session_affinity = { boolean, false },
+    stopped = { boolean, false },
 }
 local endpoints = object {
     addresses = { list(address), {} },

@@ -10,6 +10,7 @@ local random = math.random
 
 local M = {
     routes = {},  -- what runyard.router resolved for a host at the edge, until the epoch changes
+    sessions = {},  -- what runyard.affinity made of a service's endpoints, likewise
 }
 
 -- The cache of the epoch before is kept beside this one's: most keys are the same after a change, and comparing
@@ -30,6 +31,7 @@ function M.sync()
         epoch = current
         older, cache = cache, {}
         M.routes = {}
+        M.sessions = {}
     end
 end
 
@@ -46,9 +48,11 @@ local function prepare_service(key, fields)
         name = name,
         ingress = fields.ingress,
         timeout_s = fields.timeout_s,
+        session_affinity = fields.session_affinity,
+        stopped = fields.stopped,
         uses = {},
         shares = {},
-        revisions = {},
+        revisions = {},  -- name to percent
         tags = {},
         total = 0,
         phase = random(),
@@ -57,7 +61,7 @@ local function prepare_service(key, fields)
         service.uses[used] = true
     end
     for _, share in ipairs(fields.traffic) do
-        service.revisions[share.revision] = true
+        service.revisions[share.revision] = (service.revisions[share.revision] or 0) + share.percent
         if share.tag ~= "" then
             service.tags[share.tag] = share.revision
         end

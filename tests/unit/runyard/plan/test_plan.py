@@ -44,6 +44,12 @@ def test_route_carries_sorted_callees_and_the_request_timeout():
     assert (route.uses, route.timeout_s) == (("cart", "stock"), 7)
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_route_carries_the_session_affinity_of_the_template(wanted):
+    route = plan(manifests(service(template=template(session_affinity=wanted)))).services[0].route
+    assert route.session_affinity is wanted
+
+
 @pytest.mark.parametrize(
     ("ingress", "at_edge"),
     [("all", "all"), ("internal", "internal"), ("internal-and-cloud-load-balancing", "all")],

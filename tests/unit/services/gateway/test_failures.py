@@ -208,6 +208,13 @@ def test_concurrency_of_an_instance_is_never_passed(gateway: Gateway, instance: 
     nothing_in_flight(gateway)
 
 
+def test_request_to_a_service_without_instances_on_purpose_is_503_at_once(gateway: Gateway) -> None:
+    gateway.serve(stopped=True)
+    answer = gateway.request()
+    assert (answer.status, answer.kind, answer.headers["Retry-After"]) == (503, "stopped", "1")
+    assert gateway.requests(1)[0]["duration_s"] < gateway.config.hold_timeout_ms / 1000 / 2
+
+
 def test_request_that_finds_every_instance_full_is_503_after_the_hold(
     start_gateway: MakeGateway, instance: Instance, in_background: Any
 ) -> None:

@@ -75,6 +75,10 @@ def test_everything_that_the_contract_allows_is_taken(gateway: Gateway) -> None:
         (changed("hosts|hello.localhost", "hello"), "snapshot.hosts.hello.localhost: must be tenant/name"),
         (changed("hosts|hello.localhost", "a/b/c"), "snapshot.hosts.hello.localhost: must be tenant/name"),
         (changed("services|default/hello|ingress", "some"), "snapshot.services.default/hello.ingress: must be one of"),
+        (
+            changed("services|default/hello|stopped", 1),
+            "snapshot.services.default/hello.stopped: must be true or false",
+        ),
         (changed("services|default/hello|timeout_s", 0), "snapshot.services.default/hello.timeout_s: must be a whole"),
         (changed("services|default/hello|uses", {"a": 1}), "snapshot.services.default/hello.uses: must be a list"),
         (changed("services|default/hello|uses", ["a\r\nb"]), "snapshot.services.default/hello.uses[0]: must be a DNS"),
@@ -165,7 +169,7 @@ def test_snapshot_that_cannot_be_kept_is_in_force_and_reported(gateway: Gateway,
 def test_kept_file_is_the_snapshot_as_it_was_pushed(gateway: Gateway, instance: Instance) -> None:
     gateway.serve(instance.port)
     assert gateway.state.read_text() == encode(gateway.snapshot)
-    assert [each.name for each in gateway.state.parent.iterdir()] == ["snapshot.json"]
+    assert sorted(each.name for each in gateway.state.parent.iterdir()) == ["affinity.key", "snapshot.json"]
 
 
 def test_one_worker_and_many_agree_on_the_snapshot(start_gateway: MakeGateway, instance: Instance) -> None:

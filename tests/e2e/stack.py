@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolchain.state import file_backend
+
 ROOT = Path(__file__).resolve().parents[2]
 # A test that waits longer than this for something that takes milliseconds has found a fault.
 PATIENCE_S = 60
@@ -60,7 +62,7 @@ class Stack:
         self.manifests.mkdir(parents=True)
         self.state.mkdir()
         self.environment = os.environ | {
-            "PULUMI_BACKEND_URL": f"file://{self.state}",
+            "PULUMI_BACKEND_URL": file_backend(self.state),
             "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "NO_COLOR": "1",
@@ -186,19 +188,20 @@ def until(condition: Callable[[], Any], within_s: float = PATIENCE_S, every_s: f
 def kill_group(process: subprocess.Popen[str]) -> None:
     """Kill an update as a power cut would: the CLI, the program and the plugins at once."""
     # Pulumi puts its plugins into groups of their own, and they outlive it.
-    for pid in [process.pid, *_descendants(process.pid)]:
+    for pid in [process.pid, *descendants(process.pid)]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait(timeout=PATIENCE_S)
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """List the processes that a process started, and theirs."""
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
     except OSError:
         return []
-    return sorted({*children, *(grandchild for child in children for grandchild in _descendants(child))})
+    return sorted({*children, *(grandchild for child in children for grandchild in descendants(child))})
 
 
 @contextlib.contextmanager

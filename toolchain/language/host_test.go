@@ -2,11 +2,16 @@ package main
 
 import (
 	"errors"
+	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
@@ -74,5 +79,56 @@ func TestOutcomeTellsAnExplainedFailureFromOthers(t *testing.T) {
 		if got.GetBail() != each.bail || got.GetError() != each.text {
 			t.Errorf("%s: got bail %v and error %q", name, got.GetBail(), got.GetError())
 		}
+	}
+}
+
+// TestMain lets a test start this program as the engine does, as a process of its own.
+func TestMain(m *testing.M) {
+	if engine := os.Getenv("HOST_UNDER_TEST"); engine != "" {
+		os.Args = []string{os.Args[0], engine}
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestHostEndsSoonAfterItsEngine(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := grpc.NewServer()
+	go func() { _ = engine.Serve(listener) }()
+	directory := t.TempDir()
+	self, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(filepath.Join(directory, "host"))
+	for name, content := range map[string][]byte{"host": self, "pulumi-language-python-exec": nil} {
+		if err := os.WriteFile(filepath.Join(directory, name), content, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command.Env = append(os.Environ(), "HOST_UNDER_TEST="+listener.Addr().String())
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	select {
+	case err := <-ended:
+		t.Fatalf("ended while its engine answered: %v", err)
+	case <-time.After(2 * pulse):
+	}
+	engine.Stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(10 * pulse):
+		_ = command.Process.Kill()
+		t.Error("goes on without its engine")
 	}
 }

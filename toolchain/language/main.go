@@ -40,7 +40,12 @@ func serve() error {
 	if _, err := os.Stat(executor); err != nil {
 		return fmt.Errorf("find the program executor: %w", err)
 	}
+	cancel, err := ending(flag.Arg(0))
+	if err != nil {
+		return err
+	}
 	server, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Cancel: cancel,
 		Init: func(server *grpc.Server) error {
 			pulumirpc.RegisterLanguageRuntimeServer(server, newHost(flag.Arg(0), executor))
 			return nil

@@ -10,6 +10,7 @@ from pulumi import dynamic
 from components import request
 from runyard.contracts import RolloutRequest
 from runyard.host import Engine
+from runyard.host.claims import release
 
 
 class RolloutProvider(dynamic.ResourceProvider):
@@ -67,7 +68,7 @@ class Rollout(dynamic.Resource, module="runyard", name="Rollout"):
 
 
 class SweepProvider(dynamic.ResourceProvider):
-    """Does nothing until it is deleted, then removes every instance that is left."""
+    """Does nothing until it is deleted, then removes every instance that is left and gives back the stack's claims."""
 
     serialize_as_secret_always = False
 
@@ -79,6 +80,7 @@ class SweepProvider(dynamic.ResourceProvider):
         """Remove what an orchestrator that was killed before the destroy left running."""
         with Engine() as engine:
             engine.remove_instances(props["stack"])
+            release(engine, props["stack"])
 
 
 class InstanceSweep(dynamic.Resource, module="runyard", name="InstanceSweep"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runyard.manifest.model import Location, Manifests, Service
-from runyard.plan.quota import Capacity
+from runyard.plan.quota import Capacity, Use
 from runyard.pricing import Usages
 
 Severity = Literal["advisory", "mandatory"]
@@ -17,13 +17,17 @@ DOCS = "docs/policies.md"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rules look at: manifests, an ISO date (UTC), the environment and, where known, the host and the usage."""
+    """What rules look at: manifests, an ISO date (UTC), the environment and, where known, the host and the usage.
+
+    `elsewhere` is what the other stacks of the host use.
+    """
 
     manifests: Manifests
     day: str
     environment: Environment = "development"
     capacity: Capacity | None = None
     usages: Usages | None = None
+    elsewhere: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

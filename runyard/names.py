@@ -20,12 +20,18 @@ SPEC = LABEL_PREFIX + "spec"
 CONTAINER = LABEL_PREFIX + "container"
 INSTANCE = LABEL_PREFIX + "instance"
 
+# On a claim: what its stack may use of the host and of its tenants' quotas.
+CLAIM = LABEL_PREFIX + "claim"
+
 ROLE_TEMPLATE = "template"
 ROLE_INSTANCE = "instance"
 ROLE_GATEWAY = "gateway"
 ROLE_ORCHESTRATOR = "orchestrator"
 ROLE_NETWORK = "network"
 ROLE_VOLUME = "volume"
+ROLE_CLAIM = "claim"
+# One name for all stacks of a host: whoever has a container of this name has the turn to claim.
+CLAIM_TURN = "runyard.claim"
 
 DEFAULT_TENANT = "default"
 INTERNAL_DOMAIN = "internal"
@@ -54,6 +60,11 @@ def instance_container(stack: str, tenant: str, revision: str, container: str, i
 def platform_container(stack: str, part: str) -> str:
     """Name a container of the platform itself, such as the gateway."""
     return f"runyard.{stack}.{part}"
+
+
+def claim_container(stack: str, generation: int) -> str:
+    """Name the never-started container that holds what a stack has claimed of the host."""
+    return f"runyard.{stack}.claim.{generation}"
 
 
 def platform_volume(stack: str, part: str) -> str:

@@ -15,8 +15,8 @@ config = pulumi.Config("runyard")
 try:
     with admission.Export(stack) as export:
         secrets = flatten_secrets(config.get_object("secrets") or {})
-        plan = admission.load_plan(stack, config.require("manifests"), secrets)
-        admission.prepare_host(plan, export, dry_run=pulumi.runtime.is_dry_run())
+        admitted = admission.load_plan(stack, config.require("manifests"), secrets)
+        admission.prepare_host(admitted, export, dry_run=pulumi.runtime.is_dry_run())
 except RunyardError as error:
     # Pulumi prints a RunError as it is, and anything else with a traceback.
     raise pulumi.RunError(str(error)) from None
@@ -25,7 +25,7 @@ except RunyardError as error:
 async def declare() -> pulumi.Inputs:
     """Declare the plan and wait until Pulumi is through with it."""
     with short_stack_traces():
-        built = build(plan, secrets)
+        built = build(admitted.plan, secrets)
     # Pulumi's own wait at a program's end looks at every output of every resource each time one of them comes:
     # with a hundred services, seconds of computing. What failed is raised there; here it only has to be over.
     await asyncio.gather(*(each.urn.future() for each in built.rollouts), return_exceptions=True)

@@ -5,37 +5,59 @@ from __future__ import annotations
 import datetime
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import pulumi
 
 from policies.rule import Context, environment_of
-from policies.verdict import judge
+from policies.rules import RULES
+from policies.rules.accounts import SHARED
+from policies.verdict import Verdict, judge
 from runyard.errors import HostError, HostUnreachable, PolicyError
 from runyard.host import Engine, admit, parse_deployment, recover
 from runyard.host.capacity import observe_capacity
+from runyard.host.claims import observe_claims, reserve
+from runyard.images import image_reference
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.plan import Plan, check_traffic, plan
-from runyard.plan.quota import Capacity
+from runyard.plan.claim import make_claim
+from runyard.plan.quota import Capacity, Use
 from runyard.secrets import TenantSecrets, check_references, digest_secrets
 
 # An export reads one file or asks one service; longer means that the backend does not answer.
 _EXPORT_TIMEOUT_S = 60
 
 
-def load_plan(stack: str, paths: str, secrets: TenantSecrets) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What policies have let in: manifests and their plan, on an ISO date, and the host's capacity if one answers."""
+
+    manifests: Manifests
+    plan: Plan
+    day: str
+    capacity: Capacity | None
+
+    def check_shared(self, elsewhere: tuple[Use, ...]) -> None:
+        """Ask again about what the host's stacks share, now that the others are known; PolicyError as before."""
+        context = Context(self.manifests, self.day, environment_of(self.plan.stack), self.capacity, elsewhere=elsewhere)
+        _refuse(judge(context, [rule for rule in RULES if rule.id in SHARED]))
+
+
+def load_plan(stack: str, paths: str, secrets: TenantSecrets) -> Admitted:
     """Load the manifests at `paths` (comma-separated, relative to the project) and plan the stack."""
     root = Path(__file__).resolve().parent.parent
     loaded = load([root / path.strip() for path in paths.split(",")])
     for warning in loaded.warnings:
         pulumi.log.warn(warning.text())
-    admit_manifests(loaded.manifests, stack, _today(), _capacity())
+    day, capacity = _today(), _capacity()
+    admit_manifests(loaded.manifests, stack, day, capacity)
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
     check_traffic(planned)
     check_references(planned, secrets)
-    return planned
+    return Admitted(loaded.manifests, planned, day, capacity)
 
 
 def admit_manifests(manifests: Manifests, stack: str, day: str, capacity: Capacity | None) -> None:
@@ -45,6 +67,10 @@ def admit_manifests(manifests: Manifests, stack: str, day: str, capacity: Capaci
         pulumi.log.warn(finding.text())
     for finding in verdict.waived:
         pulumi.log.info(finding.text())
+    _refuse(verdict)
+
+
+def _refuse(verdict: Verdict) -> None:
     if verdict.refusals:
         lines = "\n".join(finding.text() for finding in verdict.refusals)
         raise PolicyError(f"policies refuse the change, nothing was touched:\n{lines}")
@@ -62,10 +88,11 @@ def _capacity() -> Capacity | None:
         return None
 
 
-def prepare_host(planned: Plan, export: Export, *, dry_run: bool) -> None:
-    """Refuse a plan whose names a stranger holds and, in an update, clear away what a killed one left half made.
+def prepare_host(admitted: Admitted, export: Export, *, dry_run: bool) -> None:
+    """Refuse a plan whose names a stranger holds, or for which other stacks leave no room.
 
-    A preview works without an engine: it says so and goes on.
+    An update also clears away what a killed one left half made, and claims its room before anything is registered. A
+    preview claims nothing, and works without an engine: it says so and goes on.
     """
     try:
         engine = Engine()
@@ -77,9 +104,21 @@ def prepare_host(planned: Plan, export: Export, *, dry_run: bool) -> None:
     with engine:
         deployment = parse_deployment(export.read())
         if not dry_run:
-            for thing in recover(engine, planned.stack, deployment):
+            for thing in recover(engine, admitted.plan.stack, deployment):
                 pulumi.log.info(f"removed {thing.kind} {thing.name}, left half made by an update that was killed")
-        admit(planned, engine.things(), deployment)
+        admit(admitted.plan, engine.things(), deployment)
+        if dry_run:
+            admitted.check_shared(observe_claims(engine).elsewhere(admitted.plan.stack))
+        else:
+            _claim(engine, admitted)
+
+
+def _claim(engine: Engine, admitted: Admitted) -> None:
+    stack = admitted.plan.stack
+    generation = observe_claims(engine).generation(stack) + 1
+    claim = make_claim(admitted.manifests, admitted.plan, generation)
+    # Any image would do, as it never runs: the orchestrator's is there, or this update fails anyway.
+    reserve(engine, claim, image_reference("orchestrator"), admitted.check_shared)
 
 
 class Export:

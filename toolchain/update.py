@@ -48,7 +48,20 @@ class Update:
 
     def down(self, extra: Sequence[str] = ()) -> int:
         """Destroy everything in the stack; return Pulumi's exit code."""
-        return self._pulumi("destroy", ["--yes", "--skip-preview", *extra])
+        code = self._pulumi("destroy", ["--yes", "--skip-preview", *extra])
+        if code == 0:
+            self._release()
+        return code
+
+    def _release(self) -> None:
+        """Give back what an update claimed that was killed before Pulumi knew of anything to destroy."""
+        command = [str(self.checkout / ".venv" / "bin" / "runyard"), "release", "--stack", self.stack]
+        try:
+            asked = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise ToolchainError(f"update: runyard release: {error}") from error
+        if asked.returncode != 0:
+            raise ToolchainError(f"update: runyard release: {asked.stderr.strip()}")
 
     def _config(self, manifests: str) -> list[str]:
         return ["-c", f"{PROJECT}:manifests={manifests}"]

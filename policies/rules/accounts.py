@@ -14,14 +14,14 @@ from runyard.pricing.report import render_money
 
 def check_quota(context: Context) -> Iterator[Violation]:
     """Find quotas that the tenants' services break."""
-    for finding in check_quotas(context.manifests):
+    for finding in check_quotas(context.manifests, context.elsewhere):
         yield Violation(finding.message, finding.tenant, location=finding.location)
 
 
 def check_host(context: Context) -> Iterator[Violation]:
     """Find what does not fit the host; nothing where the host is not known."""
     if context.capacity is not None:
-        for finding in check_capacity(context.manifests, context.capacity):
+        for finding in check_capacity(context.manifests, context.capacity, context.elsewhere):
             yield Violation(finding.message, location=finding.location)
 
 
@@ -76,6 +76,8 @@ def _over(tenant: Tenant, which: str, amount: Decimal | None) -> Violation:
     return Violation(message, tenant.name, location=location)
 
 
+# What more stacks than one may share, so that they are asked again when the others are known.
+SHARED = frozenset({"quota-kept", "host-large-enough"})
 _MORE = "ask for less, or raise it in the Tenant: reviewers see that as a change"
 RULES = (
     Rule("quota-kept", "A tenant keeps within its quotas.", "mandatory", _MORE, check_quota, waivable=False),

@@ -13,6 +13,7 @@ from runyard.errors import RunyardError
 # Name of a command -> "module:function" of a click command, and the line that `runyard --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
+    "release": ("runyard.cli.release:release", "Give back what a stack has claimed of its host and does not use."),
     "review": ("runyard.cli.review:review", "Compare two revisions: changes, policies, quotas and cost."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "validate": ("runyard.cli.validate:validate", "Check manifests; needs neither Docker nor Pulumi."),

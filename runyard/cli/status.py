@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
+from dataclasses import asdict
 
 import click
 
 from runyard import contracts
 from runyard.contracts import OrchestratorStatus, RevisionStatus
 from runyard.host import Engine, Orchestrator
+from runyard.host.claims import Claims, observe_claims
+from runyard.plan.claim import newest
+from runyard.plan.quota import CASES, RESOURCES, render_amount
+
+# Of all resources, those that a host runs out of.
+SHOWN = {resource: RESOURCES[resource] for resource in ("services", "instances", "cpu", "memory")}
 
 
 @click.command()
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack to look at.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(stack: str, output: str) -> None:
-    """Show a live stack's services, their traffic, and their revisions with the reason of the last failure."""
-    with Engine() as engine, closing(Orchestrator(engine, stack)) as orchestrator:
-        found = orchestrator.status()
-    click.echo(contracts.encode(found) if output == "json" else render_status(found))
+    """Show a live stack's services, their traffic, and their revisions with the reason of the last failure.
+
+    Also what every stack of the host has claimed of it, this one or another.
+    """
+    with Engine() as engine:
+        claims = observe_claims(engine)
+        if output == "text":
+            # Before the orchestrator is asked: an update that was killed early leaves a claim and none of the rest.
+            click.echo(render_claims(claims))
+        with closing(Orchestrator(engine, stack)) as orchestrator:
+            found = orchestrator.status()
+    if output == "json":
+        told = json.loads(contracts.encode(found)) | {"claims": [asdict(claim) for claim in newest(claims.made)]}
+        click.echo(json.dumps(told, sort_keys=True, separators=(",", ":")))
+    else:
+        click.echo(render_status(found))
+
+
+def render_claims(claims: Claims) -> str:
+    """Render a line for each stack that has claimed room, and one for the update whose turn it is."""
+    lines = []
+    for claim in newest(claims.made):
+        parts = []
+        for resource, unit in SHOWN.items():
+            best, worst = (
+                render_amount(_sum([getattr(use, case).get(resource, 0) for use in claim.services]), unit)
+                for case in CASES
+            )
+            parts.append(f"{resource} {best} to {worst}")
+        lines.append(f"claim {claim.generation} of stack {claim.stack}: {', '.join(parts)}")
+    if claims.turn is not None:
+        lines.append(f"stack {claims.turn.stack} is about to claim")
+    return "\n".join(lines) or "no stack has claimed anything of this host"
+
+
+def _sum(amounts: list[int | None]) -> int | None:
+    return None if None in amounts else sum(amount for amount in amounts if amount is not None)
 
 
 def render_status(found: OrchestratorStatus) -> str:

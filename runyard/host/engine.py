@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import docker
 import docker.errors
@@ -20,6 +21,8 @@ Kind = Literal["container", "network", "volume"]
 
 # One call may wait for a container's last second of grace; a dead engine shows itself in the connect, not here.
 CALL_TIMEOUT_S = 60
+# The kernel's default, where a container names none.
+CPU_PERIOD_US = 100_000
 
 # The first row that matches wins, so subclasses stand before their bases. tests/unit/runyard/host walks the SDK
 # and fails for an exception that no row covers.
@@ -43,6 +46,16 @@ class Thing:
     id: str
     stack: str = ""
     role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A container as a listing shows it; `created` is by the engine's clock."""
+
+    name: str
+    id: str
+    created: datetime.datetime
+    labels: Mapping[str, str]
 
 
 @contextlib.contextmanager
@@ -110,6 +123,51 @@ class Engine:
             self.remove(instance)
         return len(instances)
 
+    def labelled(self, label: str) -> list[Found]:
+        """List every container with a label, running or not, in the order of their names."""
+        with translated(f"list containers with the label {label}"):
+            listed = self._client.api.containers(all=True, filters={"label": label})
+        found = [_found(each) for each in listed]
+        return sorted(found, key=lambda each: each.name)
+
+    def limits(self, container: str) -> tuple[int, int]:
+        """Give a container's CPU limit in thousandths of a core and its memory limit in bytes; 0 is none."""
+        with translated(f"inspect {container}"):
+            host = self._client.api.inspect_container(container)["HostConfig"]
+        nano = int(host.get("NanoCpus") or 0)
+        quota = int(host.get("CpuQuota") or 0) * 1000 // int(host.get("CpuPeriod") or CPU_PERIOD_US)
+        return nano // 1_000_000 or quota, int(host.get("Memory") or 0)
+
+    def create(self, name: str, image: str, labels: Mapping[str, str]) -> str:
+        """Create a container that is never started and has no network, and give its id; Conflict if the name is taken.
+
+        The engine lets one container have a name, so of two creations at once one fails.
+        """
+        with translated(f"create container {name}"):
+            made = self._client.api.create_container(
+                image, ["true"], name=name, labels=dict(labels), network_disabled=True
+            )
+        return str(made["Id"])
+
+    def rename(self, container: str, name: str) -> None:
+        """Rename a container; NotFound if it is gone, Conflict if the name is taken."""
+        with translated(f"rename container {container[:12]} to {name}"):
+            self._client.api.rename(container, name)
+
+    def discard(self, container: str) -> None:
+        """Remove a container by its name or id, however it stands; one that is gone already is fine."""
+        with translated(f"remove container {container[:12]}"), contextlib.suppress(docker.errors.NotFound):
+            self._client.api.remove_container(container, force=True, v=True)
+
+    def now(self) -> datetime.datetime:
+        """Tell the engine's time, which is that of what it created."""
+        with translated("ask the engine for its time"):
+            text = str(self._client.api.info()["SystemTime"])
+        # Nine digits of a fraction, of which datetime takes six.
+        head, _, tail = text.partition(".")
+        zone = tail.lstrip("0123456789") or "Z"
+        return datetime.datetime.fromisoformat(f"{head}{zone}" if tail else text)
+
     def relay(self, container: str, command: Sequence[str]) -> Relay:
         """Start a command (an argument list, no shell) inside a running container and speak HTTP with it."""
         with translated(f"execute {command[0]} in {container}"):
@@ -140,3 +198,10 @@ class Engine:
 def _thing(kind: Kind, name: str, identifier: str, labels: dict[str, str] | None) -> Thing:
     labels = labels or {}
     return Thing(kind, name, identifier, labels.get(names.STACK, ""), labels.get(names.ROLE, ""))
+
+
+def _found(listed: Mapping[str, Any]) -> Found:
+    created = datetime.datetime.fromtimestamp(int(listed["Created"]), datetime.UTC)
+    # One that is just being removed may have lost its names already.
+    name = (listed["Names"] or [""])[0].lstrip("/")
+    return Found(name, listed["Id"], created, listed["Labels"] or {})

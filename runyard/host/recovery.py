@@ -70,8 +70,8 @@ def _rules(stack: str, things: Iterable[Thing], deployment: Deployment) -> bool:
 
 
 def _orphaned(thing: Thing, deployment: Deployment) -> bool:
-    # Instances are the orchestrator's, and a volume may hold what somebody wants back.
-    if thing.kind == "volume" or thing.role == names.ROLE_INSTANCE:
+    # Instances are the orchestrator's, claims outlive an update on purpose, and a volume may hold what somebody wants.
+    if thing.kind == "volume" or thing.role in (names.ROLE_INSTANCE, names.ROLE_CLAIM):
         return False
     return deployment.owned.get((thing.kind, thing.name)) != thing.id
 

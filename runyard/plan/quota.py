@@ -6,7 +6,8 @@ so one unit over a limit is over it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +83,22 @@ class QuotaFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What a service of a stack uses at its minScale and at its maxScale, by the quota's name; None is no bound."""
+
+    stack: str
+    tenant: str
+    service: str
+    best: Mapping[str, int | None]
+    worst: Mapping[str, int | None]
+
+    def term(self, resource: str, case: Case) -> Term:
+        """Give its part of a sum, named for a message of another stack."""
+        amounts = self.best if case == "best" else self.worst
+        return Term(f"{self.service} of stack {self.stack}", amounts.get(resource, 0))
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """What a host has: cores in thousandths, and memory in bytes."""
 
@@ -111,18 +128,31 @@ def headroom(manifests: Manifests) -> tuple[Headroom, ...]:
     return tuple(found)
 
 
-def check_quotas(manifests: Manifests) -> tuple[QuotaFinding, ...]:
-    """Find every quota that the tenants' services break, and say in which case."""
-    return tuple(finding for tenant in manifests.tenants for finding in _check_tenant(tenant, manifests.services))
+def use_of(stack: str, service: Service) -> Use:
+    """Sum up what a service of a stack uses."""
+    best, worst = (_parts(service, instances) for instances in service.scale)
+    return Use(stack, service.tenant, service.name, best, worst)
 
 
-def check_capacity(manifests: Manifests, capacity: Capacity) -> tuple[QuotaFinding, ...]:
+def check_quotas(manifests: Manifests, elsewhere: Sequence[Use] = ()) -> tuple[QuotaFinding, ...]:
+    """Find every quota that the tenants' services break, and say in which case.
+
+    `elsewhere` is what other stacks of the host use: a tenant of the same name has one quota for all of them.
+    """
+    return tuple(
+        finding for tenant in manifests.tenants for finding in _check_tenant(tenant, manifests.services, elsewhere)
+    )
+
+
+def check_capacity(manifests: Manifests, capacity: Capacity, elsewhere: Sequence[Use] = ()) -> tuple[QuotaFinding, ...]:
     """Find what of the host the services cannot fit in, all at their minScale, and a container larger than the host."""
     totals: dict[str, list[Term]] = {"cpu": [], "memory": []}
     for service in manifests.services:
         part = _parts(service, service.scale[0])
         for resource, terms in totals.items():
             terms.append(Term(f"{service.tenant}/{service.name}", part[resource]))
+    for resource, terms in totals.items():
+        terms += [use.term(resource, "best") for use in elsewhere]
     findings = list(_check_largest(manifests.services, capacity))
     limits = {"cpu": capacity.cpu_millis * CPU_OVERCOMMIT, "memory": capacity.memory_bytes}
     for resource, limit in limits.items():
@@ -193,11 +223,13 @@ def _parts(service: Service, instances: int | None) -> dict[str, int | None]:
     }
 
 
-def _check_tenant(tenant: Tenant, services: Sequence[Service]) -> Iterator[QuotaFinding]:
+def _check_tenant(tenant: Tenant, services: Sequence[Service], elsewhere: Sequence[Use]) -> Iterator[QuotaFinding]:
     demands = {case: demand_of(tenant.name, services, case) for case in CASES}
     for resource, limit in limits_of(tenant.quotas).items():
         for case in CASES:
             demand = demands[case][resource]
+            others = tuple(use.term(resource, case) for use in elsewhere if use.tenant == tenant.name)
+            demand = dataclasses.replace(demand, terms=demand.terms + others)
             if demand.amount is None or demand.amount > limit:
                 what = f"tenant {tenant.name}'s quota of {resource}"
                 yield _finding(tenant.name, what, demand, limit, tenant.location)

@@ -88,7 +88,9 @@ def test_stack_has_no_container_that_nothing_planned(subject: Subject) -> None:
     strangers = [
         name
         for name, labels in found.items()
-        if name not in planned and (labels.get(names.TENANT), labels.get(names.REVISION)) not in revisions
+        if name not in planned
+        and labels.get(names.ROLE) != names.ROLE_CLAIM
+        and (labels.get(names.TENANT), labels.get(names.REVISION)) not in revisions
     ]
     assert strangers == []
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -213,6 +214,8 @@ def stack_for(directory: Path, name: str, port: int) -> Iterator[Stack]:
     finally:
         stack.pulumi("cancel", "--yes", "--stack", name, check=False)
         stack.destroy(check=False)
+        # As `make down` does: an update that was killed early has claimed room, and Pulumi knows of nothing to destroy.
+        subprocess.run([sys.executable, "-m", "runyard.cli.main", "release", "--stack", name], cwd=ROOT, check=False)
         # Made by `pulumi stack init` beside the program, whatever --config-file says later.
         (ROOT / "stacks" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
         left = stack.left_on_host()

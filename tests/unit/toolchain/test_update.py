@@ -26,6 +26,8 @@ esac"""
 
 def make(steps: Steps, program: WriteProgram, tmp_path: Path, body: str) -> Update:
     command = program("pulumi", body)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    program("runyard", 'echo "runyard $@" >> "$ASKED"').rename(tmp_path / ".venv" / "bin" / "runyard")
     environment = {**os.environ, "ASKED": str(tmp_path / "asked")}
     return Update(steps, tmp_path, Pulumi(command, None), "dev", environment)
 
@@ -64,7 +66,21 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
     assert asked(tmp_path) == [
         "preview --stack dev --diff --policy-pack policies -c runyard:manifests=m.yaml --expect-no-changes",
         "destroy --stack dev --yes --skip-preview",
+        "runyard release --stack dev",
     ]
+
+
+def test_down_that_fails_leaves_the_stacks_claims(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
+    update = make(steps, program, tmp_path, PULUMI.format(outputs="", code=255))
+    assert update.down() == 255
+    assert asked(tmp_path) == ["destroy --stack dev --yes --skip-preview"]
+
+
+def test_claims_that_cannot_be_released_are_an_error(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
+    update = make(steps, program, tmp_path, PULUMI.format(outputs="", code=0))
+    (tmp_path / ".venv" / "bin" / "runyard").write_text("#!/bin/sh\necho 'error: no engine' >&2; exit 1\n")
+    with pytest.raises(ToolchainError, match=r"^update: runyard release: error: no engine$"):
+        update.down()
 
 
 def test_outputs_that_cannot_be_read_are_an_error(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:

@@ -92,9 +92,10 @@ def test_recovery_touches_nothing_where_another_state_rules(owned):
     assert engine.removed == []
 
 
-def test_recovery_leaves_instances_volumes_and_strangers():
+def test_recovery_leaves_instances_claims_volumes_and_strangers():
     engine = FakeEngine(
         PLATFORM,
+        Thing("container", "runyard.dev.claim.1", "c-4", "dev", "claim"),
         Thing("container", "runyard.dev.default.hello-1.hello.a1", "c-2", "dev", "instance"),
         Thing("volume", "runyard.dev.gateway", "v-1", "dev", "volume"),
         Thing("container", "runyard.other.gateway", "c-3", "other", "gateway"),

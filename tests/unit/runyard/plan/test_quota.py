@@ -15,6 +15,7 @@ from runyard.plan.quota import (
     CPU_OVERCOMMIT,
     Capacity,
     Headroom,
+    Use,
     check_capacity,
     check_quotas,
     demand_of,
@@ -188,3 +189,22 @@ def test_quota_is_broken_exactly_when_the_sum_is_above_it(scales: list[tuple[int
     services = [web(f"web-{index}", least, least + more) for index, (least, more) in enumerate(scales)]
     worst = sum(least + more for least, more in scales)
     assert bool(check_quotas(shop(*services, instances=limit))) is (worst > limit)
+
+
+def elsewhere(**amounts: int) -> tuple[Use, ...]:
+    return (Use("prod", "shop", "batch", dict(amounts), dict(amounts)), Use("prod", "other", "x", {"cpu": 9**9}, {}))
+
+
+def test_quota_counts_what_the_tenant_has_in_other_stacks_of_the_host() -> None:
+    assert check_quotas(shop(web(), instances=4), elsewhere(instances=1)) == ()
+    (finding,) = check_quotas(shop(web(), instances=4), elsewhere(instances=2))
+    assert finding.message.endswith("must be at least 5 at maxScale, got 4, 1 over: web 3 + batch of stack prod 2")
+
+
+def test_host_counts_every_service_of_other_stacks_at_its_minimum() -> None:
+    subject, host = shop(web(least=1)), Capacity(4000, 2 * GIB)
+    small = (Use("prod", "other", "x", {"memory": GIB}, {"memory": 99 * GIB}),)
+    assert check_capacity(subject, host, small) == ()
+    (finding,) = check_capacity(subject, host, (Use("prod", "other", "x", {"memory": GIB + 1}, {}),))
+    assert finding.resource == "memory"
+    assert "x of stack prod 1073741825" in finding.message

@@ -1,0 +1,27 @@
+"""Command `release`: give back what a stack has claimed of its host and does not use."""
+
+from __future__ import annotations
+
+import click
+
+from runyard import names
+from runyard.errors import UsageError
+from runyard.host import Engine
+from runyard.host.claims import release as give_back
+
+
+@click.command()
+@click.option("-s", "--stack", default="dev", show_default=True, help="The stack whose claims go.")
+def release(stack: str) -> None:
+    """Give back what a stack has claimed of its host: after a `down`, or an `up` that was killed and is given up.
+
+    Refuses while a container of the stack stands, for then the claim is what it uses.
+    """
+    with Engine() as engine:
+        standing = [
+            each.name for each in engine.owned(stack) if each.kind == "container" and each.role != names.ROLE_CLAIM
+        ]
+        if standing:
+            raise UsageError(f"release stack {stack}: must have no container, got {len(standing)}: {standing[0]}, …")
+        count = give_back(engine, stack)
+    click.echo(f"released {count} claim{'' if count == 1 else 's'} of stack {stack}")

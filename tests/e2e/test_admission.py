@@ -1,0 +1,119 @@
+"""Admission on the real engine: what breaks a quota is refused before any container is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from runyard.host import Engine
+from runyard.host.claims import observe_claims, release, reserve
+from runyard.images import image_reference
+from runyard.plan.claim import Claim
+from runyard.plan.quota import Use
+from tests.e2e.stack import ROOT, Stack, service
+
+MIB = 1024**2
+# What the service below takes at its maxScale, by quota.
+TAKEN: dict[str, Any] = {"instances": 2, "memory": "256Mi"}
+ONE_LESS: dict[str, Any] = {"instances": 1, "memory": str(256 * MIB - 1)}
+
+
+def write(stack: Stack, **quotas: Any) -> None:
+    """Write a tenant of the test's own with these quotas, and a service of it with one to two instances."""
+    metadata = {"name": stack.name}
+    stack.write(
+        "tenant", {"apiVersion": "runyard.dev/v1", "kind": "Tenant", "metadata": metadata, "spec": {"quotas": quotas}}
+    )
+    scale = {"autoscaling.knative.dev/minScale": "1", "autoscaling.knative.dev/maxScale": "2"}
+    stack.write("web", service("web", namespace=stack.name, template=scale))
+
+
+def test_update_one_unit_over_a_quota_touches_nothing(stack: Stack) -> None:
+    for resource, one_less in ONE_LESS.items():
+        write(stack, **{**TAKEN, resource: one_less})
+        refused = stack.up(check=False)
+        assert refused.returncode != 0
+        assert f"quota-kept: tenant {stack.name}'s quota of {resource} must be at least" in refused.stdout
+        assert stack.left_on_host() == []
+    # Raised in the same change, it passes.
+    write(stack, **TAKEN)
+    stack.preview()
+
+
+def claimed(stack: str, tenant: str, instances: int) -> Claim:
+    amounts: dict[str, int | None] = {"instances": instances}
+    return Claim(stack, 1, (Use(stack, tenant, "batch", amounts, amounts),))
+
+
+def test_what_another_stack_has_claimed_counts_until_it_is_released(stack: Stack) -> None:
+    write(stack, instances=3)
+    other = f"{stack.name}x"
+    with Engine() as engine:
+        reserve(engine, claimed(other, stack.name, 2), image_reference("orchestrator"), lambda _: None)
+        try:
+            refused = stack.up(check=False)
+            previewed = stack.preview(check=False)
+            assert stack.left_on_host() == []
+            assert [each.stack for each in observe_claims(engine).made if each.stack in (other, stack.name)] == [other]
+        finally:
+            release(engine, other)
+    said = f"quota of instances must be at least 4 at maxScale, got 3, 1 over: batch of stack {other} 2 + web 2"
+    for done in (refused, previewed):
+        assert done.returncode != 0
+        assert said in done.stdout
+    stack.up()
+    with Engine() as engine:
+        (own,) = (each for each in observe_claims(engine).made if each.stack == stack.name)
+    assert own.services[0].worst["instances"] == 2
+    told = subprocess.run(
+        [sys.executable, "-m", "runyard.cli.main", "status", "--stack", stack.name], cwd=ROOT, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    assert f"claim 1 of stack {stack.name}: services 1 to 1, instances 1 to 2, cpu 1 to 2" in told.stdout
+    stack.destroy()
+    with Engine() as engine:
+        assert [each for each in observe_claims(engine).made if each.stack == stack.name] == []
+
+
+HAND_WRITTEN = """
+import pulumi_docker as docker
+
+docker.Container(
+    "bad", image="shop/web:1", privileged=True, pid_mode="host", network_mode="host",
+    capabilities=docker.ContainerCapabilitiesArgs(adds=["NET_ADMIN"]),
+    ports=[docker.ContainerPortArgs(internal=80, external=8080)],
+    volumes=[
+        docker.ContainerVolumeArgs(host_path="/var/run/docker.sock", container_path="/s"),
+        docker.ContainerVolumeArgs(host_path="/etc", container_path="/etc"),
+    ],
+)
+"""
+BROKEN = (
+    "not-privileged", "capabilities-dropped", "own-namespaces", "no-engine-socket", "no-host-paths",
+    "container-limited", "no-published-ports", "no-new-privileges", "read-only-root",
+)  # fmt: skip
+
+
+def test_pack_refuses_a_hand_written_container_in_any_program(tmp_path: Any) -> None:
+    (tmp_path / "Pulumi.yaml").write_text(
+        f"name: byhand\nruntime: {{name: python, options: {{virtualenv: {ROOT}/.venv}}}}\n"
+    )
+    (tmp_path / "__main__.py").write_text(HAND_WRITTEN)
+    (tmp_path / "state").mkdir()
+    environment = os.environ | {
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}/state", "PULUMI_CONFIG_PASSPHRASE": "x", "NO_COLOR": "1",
+    }  # fmt: skip
+
+    def pulumi(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["pulumi", "--non-interactive", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+
+    assert pulumi("stack", "init", "byhand").returncode == 0
+    refused = pulumi("up", "--yes", "--skip-preview", "--policy-pack", str(ROOT / "policies"))
+    assert refused.returncode != 0
+    assert [rule for rule in BROKEN if f"{rule}  (" not in refused.stdout] == []
+    assert pulumi("stack", "--show-ids").stdout.count("docker:index/container:Container") == 0

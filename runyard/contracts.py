@@ -86,8 +86,38 @@ class TrafficShare:
 
 
 @dataclass(frozen=True, slots=True)
+class PathRoute:
+    """A part of a public host: `path` and what lies below it.
+
+    `rewrite` takes the place of `path` in what the instance sees; empty leaves the path as it is.
+    """
+
+    host: str
+    path: str
+    rewrite: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How the gateway handles the requests of a service; a number that is 0 sets no limit of the service's own.
+
+    `response_start_s` is the time to the first byte, `idle_s` the longest silence after it. Without
+    `request_buffering`, bodies pass both ways as they come.
+    """
+
+    response_start_s: int = 0
+    idle_s: int = 0
+    max_request_bytes: int = 0
+    max_response_bytes: int = 0
+    request_buffering: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RouteRequest:
-    """Asks the orchestrator to answer these hosts with this service, and to let it call those in `uses`."""
+    """Asks the orchestrator to answer these hosts with this service, and to let it call those in `uses`.
+
+    A host may begin with `*.`, which stands for one label, and `*` alone is every host that nobody else answers.
+    """
 
     tenant: str
     service: str
@@ -96,6 +126,8 @@ class RouteRequest:
     ingress: Ingress = "all"
     timeout_s: int = 300
     session_affinity: bool = False
+    paths: tuple[PathRoute, ...] = ()
+    handling: Handling = field(default_factory=Handling)
     version: int = VERSION
 
 
@@ -165,6 +197,16 @@ class GatewayService:
     timeout_s: int = 300
     session_affinity: bool = False
     stopped: bool = False
+    handling: Handling = field(default_factory=Handling)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPath:
+    """A part of a host in the gateway's snapshot: as `PathRoute`, with the key of the service that answers it."""
+
+    path: str
+    service: str
+    rewrite: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +222,9 @@ class GatewayEndpoints:
 class GatewaySnapshot:
     """Everything the gateway needs to route, in one message; a higher generation replaces a lower one.
 
-    `services` is keyed by `tenant/service`, `hosts` maps a public host to such a key, `endpoints` is keyed by
-    `tenant/revision`, and `callers` maps an instance's address to the key of the service it belongs to.
+    `services` is keyed by `tenant/service`, `hosts` maps a public host to such a key and `paths` to the parts of it
+    that others answer, `endpoints` is keyed by `tenant/revision`, and `callers` maps an instance's address to the key
+    of the service it belongs to.
     """
 
     generation: int
@@ -189,6 +232,7 @@ class GatewaySnapshot:
     hosts: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, GatewayEndpoints] = field(default_factory=dict)
     callers: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, tuple[GatewayPath, ...]] = field(default_factory=dict)
     version: int = VERSION
 
 
@@ -269,10 +313,13 @@ def _expect(holds: bool, value: Any, path: str, rule: str) -> Any:
 
 __all__ = [
     "GatewayEndpoints",
+    "GatewayPath",
     "GatewayService",
     "GatewaySnapshot",
+    "Handling",
     "Ingress",
     "OrchestratorStatus",
+    "PathRoute",
     "Probe",
     "ProbeKind",
     "RevisionSpec",

@@ -32,10 +32,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9._:/\[\]?;-]+")
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An `address:port` (IPv6 in brackets): `edge` answers public hosts, `internal` answers instances."""
+    """An `address:port` (IPv6 in brackets): `edge` answers public hosts, `internal` answers instances.
+
+    With `http2`, clients speak HTTP/2 there without asking first (h2c with prior knowledge), and nothing else: this
+    nginx cannot tell the two apart on one port without TLS.
+    """
 
     kind: ListenerKind
     address: str
+    http2: bool = False
 
     @property
     def forwarded(self) -> str:

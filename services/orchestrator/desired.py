@@ -49,14 +49,19 @@ class DesiredStore:
         return tuple(self._corrupt)
 
     def put_route(self, request: RouteRequest) -> None:
-        """Keep a route; a host that another service had moves to this one."""
+        """Keep a route; a host, or a part of one, that another service had moves to this one."""
         key = service_key(request.tenant, request.service)
+        claimed = {(part.host, part.path) for part in request.paths}
         for other, route in sorted(self._routes.items()):
-            left = tuple(host for host in route.hosts if host not in request.hosts)
-            if other != key and left != route.hosts:
+            left = replace(
+                route,
+                hosts=tuple(host for host in route.hosts if host not in request.hosts),
+                paths=tuple(part for part in route.paths if (part.host, part.path) not in claimed),
+            )
+            if other != key and left != route:
                 self._journal.write("host moved", before=other, after=key)
-                self._save("routes", replace(route, hosts=left))
-                self._routes[other] = replace(route, hosts=left)
+                self._save("routes", left)
+                self._routes[other] = left
         self._save("routes", request)
         self._routes[key] = request
 

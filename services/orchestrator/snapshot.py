@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from runyard.contracts import GatewayEndpoints, GatewayService, GatewaySnapshot, RolloutRequest, RouteRequest
+from runyard.contracts import (
+    GatewayEndpoints,
+    GatewayPath,
+    GatewayService,
+    GatewaySnapshot,
+    RolloutRequest,
+    RouteRequest,
+)
 from runyard.names import service_key
 from services.orchestrator.state import Health, Instance, Revision, failure_of, is_ready
 
@@ -30,10 +37,27 @@ def describe_snapshot(
                 ingress=route.ingress,
                 timeout_s=route.timeout_s,
                 session_affinity=route.session_affinity,
+                handling=route.handling,
             )
         )
     hosts = {host: key for key, route in sorted(routes.items()) for host in route.hosts}
-    return GatewaySnapshot(0, services, dict(sorted(hosts.items())), endpoints, dict(sorted(callers.items())))
+    return GatewaySnapshot(
+        0,
+        services,
+        dict(sorted(hosts.items())),
+        endpoints,
+        dict(sorted(callers.items())),
+        _describe_paths(routes),
+    )
+
+
+def _describe_paths(routes: Mapping[str, RouteRequest]) -> dict[str, tuple[GatewayPath, ...]]:
+    """Gather the parts of each host, ordered, from the services that answer them."""
+    parts: dict[str, list[GatewayPath]] = {}
+    for key, route in routes.items():
+        for part in route.paths:
+            parts.setdefault(part.host, []).append(GatewayPath(part.path, key, part.rewrite))
+    return {host: tuple(sorted(parts[host], key=lambda part: part.path)) for host in sorted(parts)}
 
 
 def describe_endpoints(

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from runyard.contracts import (
     GatewayEndpoints,
+    GatewayPath,
     GatewayService,
     GatewaySnapshot,
+    Handling,
     OrchestratorStatus,
+    PathRoute,
     Probe,
     RevisionSpec,
     RevisionStatus,
@@ -38,6 +41,7 @@ MESSAGES: list[Any] = [
         revision=RevisionSpec("web", 80, ("app", "db"), "h2c", 1, 2, 3),
     ),
     RouteRequest("shop", "web", ("web.localhost",), ("cart",), "internal", 5),
+    RouteRequest("shop", "web", (), paths=(PathRoute("*.x", "/api", "/"),), handling=Handling(1, 2, 3, 4, False)),
     RolloutRequest("shop", "web", SHARES, 30),
     OrchestratorStatus(
         3,
@@ -51,6 +55,7 @@ MESSAGES: list[Any] = [
         {"web.localhost": "shop/web"},
         {"shop/web-1": GatewayEndpoints(("10.0.0.2:80",), "h2c", 7)},
         {"10.0.0.2": "shop/web"},
+        {"*.x": (GatewayPath("/api", "shop/web", "/"),)},
     ),
 ]
 

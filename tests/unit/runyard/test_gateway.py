@@ -87,6 +87,19 @@ def test_each_listener_is_one_server(tmp_path: Path) -> None:
     assert kinds == ["edge", "internal"]
 
 
+def test_listener_for_http2_says_so(tmp_path: Path) -> None:
+    listeners = (LISTENERS[0], Listener("edge", "127.0.0.1:3080", http2=True))
+    listens = arguments(parse(render(replace(CONFIG, listeners=listeners)), tmp_path), "/http/server/listen")
+    assert [each[-1] for each in listens[:2]] == ["backlog=4096", "http2"]
+
+
+def test_instances_are_told_the_same_over_either_protocol(tmp_path: Path) -> None:
+    tree = parse(render(CONFIG), tmp_path)
+    proxy, grpc = (arguments(tree, f"/http/server/{module}_set_header") for module in ("proxy", "grpc"))
+    # These two are HTTP/1.1's own; nginx never sends them over HTTP/2.
+    assert [each for each in proxy if each[0] not in ("Connection", "Upgrade")] == grpc
+
+
 def test_received_request_id_counts_on_the_internal_listener_only(tmp_path: Path) -> None:
     tree = parse(render(CONFIG), tmp_path)
     ids = [args[1] for args in arguments(tree, "/http/server/set") if args[0] == "$call_id"]
@@ -105,7 +118,8 @@ def test_times_and_sizes_reach_their_directives(tmp_path: Path) -> None:
     config = replace(CONFIG, connect_timeout_ms=1500, instance_idle_s=7, client_idle_s=8, max_body_bytes=9, workers=3)
     tree = parse(render(config), tmp_path)
     assert arguments(tree, "/http/proxy_connect_timeout") == [["1500ms"]]
-    assert arguments(tree, "/http/upstream/keepalive_timeout") == [["7s"]]
+    assert arguments(tree, "/http/upstream/keepalive_timeout") == [["7s"]] * 2
+    assert arguments(tree, "/http/grpc_connect_timeout") == [["1500ms"]]
     assert arguments(tree, "/http/keepalive_timeout") == [["8s"]]
     assert arguments(tree, "/http/client_max_body_size") == [["9"]]
     assert arguments(tree, "/worker_processes") == [["3"]]

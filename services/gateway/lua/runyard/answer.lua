@@ -1,5 +1,6 @@
 -- Answer: what the gateway says itself, as application/problem+json (RFC 9457) or as its health.
 local cjson = require "cjson.safe"
+local grpc = require "runyard.grpc"
 
 local shared = ngx.shared.snapshot
 local var = ngx.var
@@ -21,6 +22,10 @@ local titles = {
 
 local verdicts = {
     ["unknown-host"] = { 404, "no service answers this host" },
+    ["unknown-path"] = { 404, "no service answers this path of the host" },
+    ["unclear-path"] = { 400, "the path climbs, or could be read in two ways" },
+    ["request-too-large"] = { 413, "the body is larger than the service takes" },
+    ["response-too-large"] = { 502, "the response is larger than the service may send" },
     ["host-mismatch"] = { 400, "the Host header differs from the host of the request line, or its port is no port" },
     ["unknown-caller"] = { 403, "the address of the caller belongs to no instance" },
     ["public-host"] = { 403, "instances call services as <service>.internal here" },
@@ -35,7 +40,10 @@ local verdicts = {
 -- Sends a body and ends the request; the body of the request is discarded, so that it cannot be taken for the next
 -- request on the connection.
 function M.send(status, content_type, body)
-    ngx.req.discard_body()
+    -- The frames of HTTP/2 tell the two apart by themselves.
+    if ngx.req.http_version() ~= 2 then
+        ngx.req.discard_body()
+    end
     ngx.status = status
     ngx.header["Content-Type"] = content_type
     ngx.header["Content-Length"] = #body
@@ -46,8 +54,11 @@ function M.send(status, content_type, body)
     return ngx.exit(ngx.HTTP_OK)
 end
 
--- Sends a problem; `extra` holds further members of its object.
+-- Sends a problem; `extra` holds further members of its object. A gRPC client gets it as a status of its own kind.
 function M.problem(status, kind, detail, extra)
+    if grpc.is_call() then
+        return grpc.refuse(status, kind .. ": " .. detail)
+    end
     local object = {
         type = "urn:runyard:problem:" .. kind,
         title = titles[status] or "Error",

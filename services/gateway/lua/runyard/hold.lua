@@ -2,6 +2,7 @@
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local router = require "runyard.router"
+local ways = require "runyard.ways"
 
 local var, now = ngx.var, ngx.now
 
@@ -35,6 +36,9 @@ local function refuse_again(failed)
     if connected and last_status() == "504" then
         return "instance-timeout"  -- it has the request and is slow; another one would only be slow too
     end
+    if ways.is_spent() then
+        return "instance-failed"
+    end
     if sent > 0 and not balancer.is_idempotent(var.request_method) or sent > MOST_SENT then
         return "instance-failed"
     end
@@ -50,10 +54,11 @@ end
 local function wait(deadline)
     while true do
         local verdict = router.route(var.revision)
-        if verdict ~= "" and verdict ~= "hold" then
+        local goes = verdict == "" or verdict == "aside"
+        if not goes and verdict ~= "hold" then
             return verdict
         end
-        if verdict == "" and balancer.reserve() then
+        if goes and balancer.reserve() then
             return nil
         end
         if now() >= deadline then
@@ -63,9 +68,14 @@ local function wait(deadline)
     end
 end
 
--- The access phase of @again: everything that is not the plain way from a request to an instance.
+-- The access phase of the locations beside the plain one: everything that is not the plain way from a request to an instance.
 function M.again()
     local verdict = var.verdict
+    if verdict == "aside" then
+        var.verdict = ""
+        local refusal = ways.refusal() or ways.go_on()
+        return refusal and answer.give(refusal)
+    end
     if verdict ~= "" and verdict ~= "hold" then
         return answer.give(verdict)
     end
@@ -73,12 +83,11 @@ function M.again()
     balancer.release()
     local rounds = (tonumber(var.rounds) or 0) + 1
     var.rounds = rounds
-    local again_refusal = rounds > MOST_ROUNDS and "instance-failed" or refuse_again(failed)
-    if again_refusal then
-        return answer.give(again_refusal)
+    local refusal = rounds > MOST_ROUNDS and "instance-failed" or refuse_again(failed) or ways.refusal()
+    if refusal then
+        return answer.give(refusal)
     end
-    -- Before an instance is reserved: a slow upload must not occupy it.
-    ngx.req.read_body()
+    ways.read_body()
     local deadline = tonumber(var.hold_until)
     if not deadline then
         deadline = now() + hold_timeout_s
@@ -88,7 +97,7 @@ function M.again()
         -- It was tried. A turn of the event loop, in which nginx sees that the dead instance's other idle connections are closed.
         ngx.sleep(STEP_S)
     end
-    local refusal = wait(deadline)
+    refusal = wait(deadline) or ways.go_on()
     if refusal then
         return answer.give(refusal)
     end

@@ -1,8 +1,11 @@
 -- Router: decides which revision answers a request, or why none may.
 --
--- A verdict is "" (go on), "hold" (wait, runyard.hold) or the name of an answer that the gateway gives itself
--- (runyard.answer). It stands in $verdict, because ngx.ctx does not survive the way through error_page.
+-- A verdict is "" (go on), "aside" (go on, but in the location that $way names), "hold" (wait, runyard.hold) or the
+-- name of an answer that the gateway gives itself (runyard.answer). It stands in $verdict, because ngx.ctx does not
+-- survive the way through error_page.
 local affinity = require "runyard.affinity"
+local hosts = require "runyard.hosts"
+local paths = require "runyard.paths"
 local world = require "runyard.world"
 
 local var = ngx.var
@@ -66,28 +69,6 @@ local function choose(service, pinned)
     return shares[#shares].revision
 end
 
--- The service and tag that a public host names, or nil.
-local function resolve(host)
-    if sub(host, -#INTERNAL) == INTERNAL then
-        return nil
-    end
-    local key, tag = world.host(host), nil
-    if not key then
-        local dashes = find(host, "---", 2, true)
-        if not dashes then
-            return nil
-        end
-        key, tag = world.host(sub(host, dashes + 3)), sub(host, 1, dashes - 1)
-    end
-    local service = key and world.service(key)
-    if not service or service.ingress == "internal" or (tag and not service.tags[tag]) then
-        return nil
-    end
-    local route = { service = service, revision = tag and service.tags[tag] }
-    world.routes[host] = route
-    return route
-end
-
 local function settle(service, revision)
     var.tenant = service.tenant
     var.service = service.name
@@ -95,11 +76,26 @@ local function settle(service, revision)
         return "hold"  -- no traffic yet: the first rollout may be under way
     end
     var.revision = revision
-    if world.endpoints(service.tenant, revision).count == 0 then
+    local endpoints = world.endpoints(service.tenant, revision)
+    local way = endpoints.way or service.way
+    if way then
+        var.way = way
+    end
+    if endpoints.count == 0 then
         -- Nobody waits for instances that are not wanted.
         return service.stopped and "stopped" or "hold"
     end
-    return ""
+    return (way or service.aside) and "aside" or ""
+end
+
+-- The same for a host of which others answer parts.
+local function settle_path(route, pinned)
+    local part, trouble = paths.find(route)
+    if not part then
+        return trouble
+    end
+    local verdict = settle(part.service, choose(part.service, pinned))
+    return verdict == "" and part.rewrite and "aside" or verdict
 end
 
 local function edge(pinned)
@@ -110,12 +106,22 @@ local function edge(pinned)
         return "public-host"
     end
     local host = var.host
-    local route = world.routes[host] or resolve(host)
+    local route = world.routes[host] or hosts.resolve(host)
     if not route then
-        return var.uri == "/healthz" and "healthz" or "unknown-host"
+        -- Before the default backend: whoever asks how the gateway is must not hear how a service is.
+        if var.uri == "/healthz" then
+            return "healthz"
+        end
+        route = hosts.default()
+        if not route then
+            return "unknown-host"
+        end
     end
     if not host_agrees(host) then
         return "host-mismatch"
+    end
+    if route.paths then
+        return settle_path(route, pinned)
     end
     return settle(route.service, route.revision or choose(route.service, pinned))
 end

@@ -70,6 +70,27 @@ local function host(path, value)
     return value
 end
 
+-- A host, `*.` before a host for one label more, or `*` for every other host.
+local function pattern(path, value)
+    if value ~= "*" then
+        host(path, type(value) == "string" and value:gsub("^%*%.", "", 1) or value)
+    end
+    return value
+end
+
+-- What a route matches and what it puts in its place: segments of unreserved characters, none of which climbs.
+local function prefix(path, value)
+    local fits = type(value) == "string" and #value <= 256 and value:find("^/[%w._~/-]*$") and not value:find("//", 1, true)
+    if not fits or (value ~= "/" and value:sub(-1) == "/") or (value .. "/"):find("/%.%.?/") then
+        fail(path, "a path", value)
+    end
+    return value
+end
+
+local function rewrite(path, value)
+    return value == "" and value or prefix(path, value)
+end
+
 local function ip(path, value)
     local plain = type(value) == "string" and #value <= 45 and (value:match("^%[([0-9a-f:.]+)%]$") or value)
     if not plain or not (plain:find("^%d+%.%d+%.%d+%.%d+$") or plain:find("^[0-9a-f:]*:[0-9a-f:.]*$")) then
@@ -152,8 +173,8 @@ local function object(fields)
             elseif field[2] == nil then
                 error(path .. ": field " .. name .. " is missing", 0)
             else
-                -- A table default is always empty, and made anew so that nobody shares it.
-                value[name] = type(field[2]) == "table" and {} or field[2]
+                -- A table default is always empty, and made anew so that nobody shares it; its own defaults are filled in.
+                value[name] = type(field[2]) == "table" and field[1](path, {}) or field[2]
             end
         end
         return value
@@ -165,6 +186,13 @@ local share = object {
     percent = { integer(0, 100) },
     tag = { tag, "" },
 }
+local handling = object {
+    response_start_s = { integer(0, 86400), 0 },
+    idle_s = { integer(0, 86400), 0 },
+    max_request_bytes = { integer(0, LARGEST), 0 },
+    max_response_bytes = { integer(0, LARGEST), 0 },
+    request_buffering = { boolean, true },
+}
 local service = object {
     traffic = { list(share), {} },
     uses = { list(label), {} },
@@ -172,6 +200,12 @@ local service = object {
     timeout_s = { integer(1, 86400), 300 },
     session_affinity = { boolean, false },
     stopped = { boolean, false },
+    handling = { handling, {} },
+}
+local route = object {
+    path = { prefix },
+    service = { key },
+    rewrite = { rewrite, "" },
 }
 local endpoints = object {
     addresses = { list(address), {} },
@@ -181,7 +215,8 @@ local endpoints = object {
 local snapshot = object {
     generation = { integer(1, LARGEST) },
     services = { map(key, service), {} },
-    hosts = { map(host, key), {} },
+    hosts = { map(pattern, key), {} },
+    paths = { map(pattern, list(route)), {} },
     endpoints = { map(key, endpoints), {} },
     callers = { map(ip, key), {} },
     version = { integer(VERSION, VERSION), VERSION },

@@ -13,6 +13,7 @@ local SECTIONS = {
     { field = "endpoints", prefix = "endpoints:" },
     { field = "services", prefix = "service:" },
     { field = "callers", prefix = "caller:" },
+    { field = "paths", prefix = "paths:" },
     { field = "hosts", prefix = "host:" },
 }
 local path
@@ -149,7 +150,7 @@ end
 
 -- How many entries are in force, by section.
 function M.counts()
-    local counts = { hosts = 0, services = 0, endpoints = 0, callers = 0 }
+    local counts = { hosts = 0, paths = 0, services = 0, endpoints = 0, callers = 0 }
     for _, name in ipairs(shared:get_keys(0)) do
         for _, section in ipairs(SECTIONS) do
             if name:sub(1, #section.prefix) == section.prefix then

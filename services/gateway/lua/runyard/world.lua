@@ -1,7 +1,8 @@
 -- World: what the snapshot in shared memory says, decoded once per worker and change.
 --
 -- Writers (runyard.snapshot) set keys and then raise `epoch`; a worker that sees a new epoch forgets what it
--- resolved. Keys: host:<host> and caller:<ip> hold a service key, service:<key> and endpoints:<key> hold JSON.
+-- resolved. Keys: host:<host> and caller:<ip> hold a service key, service:<key>, endpoints:<key> and paths:<host> hold
+-- JSON.
 local cjson = require "cjson.safe"
 
 local shared = ngx.shared.snapshot
@@ -9,7 +10,8 @@ local now = ngx.now
 local random = math.random
 
 local M = {
-    routes = {},  -- what runyard.router resolved for a host at the edge, until the epoch changes
+    routes = {},  -- what runyard.hosts resolved for a host at the edge, until the epoch changes
+    patterns = {},  -- the same for a pattern; apart, because a client may send anything as its host
     sessions = {},  -- what runyard.affinity made of a service's endpoints, likewise
 }
 
@@ -31,6 +33,7 @@ function M.sync()
         epoch = current
         older, cache = cache, {}
         M.routes = {}
+        M.patterns = {}
         M.sessions = {}
     end
 end
@@ -38,6 +41,11 @@ end
 local function split(key)
     local slash = key:find("/", 1, true)
     return key:sub(1, slash - 1), key:sub(slash + 1)
+end
+
+local function needs_look(handling)
+    return handling.response_start_s > 0 or handling.idle_s > 0 or handling.max_request_bytes > 0
+        or handling.max_response_bytes > 0
 end
 
 local function prepare_service(key, fields)
@@ -50,6 +58,11 @@ local function prepare_service(key, fields)
         timeout_s = fields.timeout_s,
         session_affinity = fields.session_affinity,
         stopped = fields.stopped,
+        handling = fields.handling,
+        -- The location that its requests need, when it is not the usual one.
+        way = not fields.handling.request_buffering and "@upload" or nil,
+        -- Whether they must be looked at in the usual one, too.
+        aside = needs_look(fields.handling),
         uses = {},
         shares = {},
         revisions = {},  -- name to percent
@@ -81,7 +94,13 @@ local function prepare_endpoints(_, fields)
     end
     -- Knative's 0 means no limit.
     local limit = fields.concurrency > 0 and fields.concurrency or math.huge
-    return { list = list, count = #list, limit = limit }
+    return { list = list, count = #list, limit = limit, way = fields.protocol == "h2c" and "@h2c" or nil }
+end
+
+-- The parts of a host, the longest path first, so that the first that matches is the one.
+local function prepare_paths(_, fields)
+    table.sort(fields, function(a, b) return #a.path > #b.path end)
+    return fields
 end
 
 local function read(prefix, key, prepare)
@@ -117,6 +136,11 @@ end
 -- The key of the service that answers this public host, or nil.
 function M.host(host)
     return shared:get("host:" .. host)
+end
+
+-- The parts of this public host that have services of their own, the longest path first, or nil.
+function M.paths(host)
+    return read("paths:", host, prepare_paths)
 end
 
 -- The key of the service whose instance has this address, or nil.

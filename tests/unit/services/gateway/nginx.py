@@ -84,8 +84,8 @@ def service(*traffic: tuple[str, int] | tuple[str, int, str], **fields: Any) -> 
     return GatewayService(traffic=tuple(TrafficShare(*share) for share in traffic), **fields)
 
 
-def endpoints(*ports: int, concurrency: int = 80) -> GatewayEndpoints:
-    return GatewayEndpoints(tuple(f"127.0.0.1:{port}" for port in ports), concurrency=concurrency)
+def endpoints(*ports: int, concurrency: int = 80, **fields: Any) -> GatewayEndpoints:
+    return GatewayEndpoints(tuple(f"127.0.0.1:{port}" for port in ports), concurrency=concurrency, **fields)
 
 
 @dataclass
@@ -104,6 +104,11 @@ class Gateway:
     @property
     def internal_port(self) -> int:
         return int(self.config.listeners[1].address.rpartition(":")[2])
+
+    @property
+    def h2c_port(self) -> int:
+        """Where the edge takes HTTP/2; for a gateway with a third listener."""
+        return int(self.config.listeners[2].address.rpartition(":")[2])
 
     @property
     def state(self) -> Path:

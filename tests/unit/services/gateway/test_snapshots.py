@@ -18,6 +18,7 @@ GOOD: dict[str, Any] = {
     "hosts": {"hello.localhost": "default/hello"},
     "endpoints": {"default/hello-1": {"addresses": ["10.0.0.1:80", "[fd00::1]:80"]}},
     "callers": {"10.0.0.1": "default/hello", "fd00::1": "default/hello"},
+    "paths": {"*.localhost": [{"path": "/api", "service": "default/hello", "rewrite": "/"}]},
 }
 
 
@@ -35,7 +36,7 @@ def changed(path: str, value: Any) -> str:
 def test_good_snapshot_is_counted(gateway: Gateway) -> None:
     answer = gateway.admin("PUT", "/v1/snapshot", json.dumps(GOOD))
     assert (answer.status, answer.json()) == (200, {"generation": 7})
-    counts = {"generation": 7, "hosts": 1, "services": 1, "endpoints": 1, "callers": 2}
+    counts = {"generation": 7, "hosts": 1, "services": 1, "endpoints": 1, "callers": 2, "paths": 1}
     assert gateway.admin("GET", "/v1/snapshot").json() == counts
 
 
@@ -88,6 +89,13 @@ def test_everything_that_the_contract_allows_is_taken(gateway: Gateway) -> None:
         (changed("endpoints|default/hello-1|addresses", ["10.0.0.1:0"]), "addresses[0]: must be address:port"),
         (changed("endpoints|default/hello-1|addresses", ["evil.example:80"]), "addresses[0]: must be an IP address"),
         (changed("endpoints|default/hello-1|protocol", "h3"), "protocol: must be one of http1, h2c"),
+        (changed("hosts|*.*.localhost", "default/hello"), "snapshot.hosts: must be a DNS label"),
+        (changed("hosts|a.*.localhost", "default/hello"), "snapshot.hosts: must be a DNS label"),
+        (changed("hosts|**", "default/hello"), "snapshot.hosts: must be a DNS label"),
+        (changed("paths|a_b", []), "snapshot.paths: must be a DNS label"),
+        (changed("paths|*.localhost|0|service", "hello"), "snapshot.paths.*.localhost[0].service: must be tenant/name"),
+        (changed("services|default/hello|handling", {"idle_s": -1}), "handling.idle_s: must be a whole number"),
+        (changed("services|default/hello|handling", {"request_buffering": 0}), "request_buffering: must be true or"),
         (changed("callers|evil", "default/hello"), "snapshot.callers: must be an IP address"),
     ],
 )
@@ -98,6 +106,22 @@ def test_garbage_is_400_and_changes_nothing(gateway: Gateway, instance: Instance
     assert detail in answer.json()["detail"]
     assert gateway.request().status == 200
     assert gateway.admin("GET", "/v1/snapshot").json()["generation"] == 1
+
+
+HOSTILE_PATHS = [
+    "api", "", "//", "/a//b", "/a/", "/..", "/a/../b", "/./a", "/a?b", "/a#b", "/a b", "/a\nb", "/a\x00", "/$host",
+    "/%2e%2e", "/a;b", '/"', "/\\evil", "/é", "/{a}", "http://evil/", "/" + "a" * 256,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["path", "rewrite"])
+def test_hostile_path_is_400(gateway: Gateway, field: str) -> None:
+    for value in HOSTILE_PATHS:
+        if field == "rewrite" and not value:
+            continue  # empty: nothing is rewritten
+        answer = gateway.admin("PUT", "/v1/snapshot", changed(f"paths|*.localhost|0|{field}", value))
+        assert answer.status == 400, value
+        assert answer.json()["detail"].startswith(f"snapshot.paths.*.localhost[0].{field}: must be a path, got "), value
 
 
 def test_older_generation_is_409_and_told_the_current_one(gateway: Gateway) -> None:

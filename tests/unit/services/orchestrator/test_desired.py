@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runyard.contracts import RolloutRequest, RouteRequest, TrafficShare, encode
+from runyard.contracts import PathRoute, RolloutRequest, RouteRequest, TrafficShare, encode
 from runyard.errors import UsageError
 from services.orchestrator.desired import DesiredStore
 
@@ -76,6 +77,15 @@ def test_host_moves_to_whoever_asked_last_also_on_disk(tmp_path: Path) -> None:
     hosts = {key: route.hosts for key, route in store(tmp_path).routes.items()}
     assert hosts == {"default/new": ("shop.localhost",), "default/old": ("old.localhost",)}
     assert journal.entries == [("host moved", {"before": "default/old", "after": "default/new"})]
+
+
+def test_part_of_a_host_moves_to_whoever_asked_last_also_on_disk(tmp_path: Path) -> None:
+    api, files = PathRoute("shop.example.com", "/api"), PathRoute("shop.example.com", "/files", "/")
+    first = store(tmp_path)
+    first.put_route(RouteRequest("default", "old", (), paths=(api, files)))
+    first.put_route(RouteRequest("default", "new", (), paths=(replace(api, rewrite="/v2"),)))
+    paths = {key: route.paths for key, route in store(tmp_path).routes.items()}
+    assert paths == {"default/new": (replace(api, rewrite="/v2"),), "default/old": (files,)}
 
 
 @pytest.mark.parametrize("name", ["../up", "a.b", "", "A", "a/b"])

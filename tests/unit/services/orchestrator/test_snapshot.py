@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from runyard.contracts import (
     GatewayEndpoints,
+    GatewayPath,
     GatewayService,
+    Handling,
+    PathRoute,
     RevisionSpec,
     RolloutRequest,
     RouteRequest,
@@ -57,6 +60,19 @@ def test_snapshot_joins_routes_and_traffic_by_service() -> None:
     snapshot = describe_snapshot({"shop/web": route}, {"shop/web": rollout}, {}, {})
     assert snapshot.services == {"shop/web": GatewayService(SHARES, ("cart",), "internal", 60)}
     assert snapshot.hosts == {"web.localhost": "shop/web"}
+
+
+def test_snapshot_joins_the_parts_of_a_host_and_says_how_requests_are_handled() -> None:
+    handling = Handling(idle_s=5, request_buffering=False)
+    web = RouteRequest("shop", "web", ("shop.example.com",), handling=handling)
+    api = RouteRequest("shop", "api", (), paths=(PathRoute("shop.example.com", "/api", "/"),))
+    old = RouteRequest("shop", "old", (), paths=(PathRoute("shop.example.com", "/a"), PathRoute("*.x", "/")))
+    snapshot = describe_snapshot({"shop/web": web, "shop/api": api, "shop/old": old}, {}, {}, {})
+    assert snapshot.paths == {
+        "*.x": (GatewayPath("/", "shop/old"),),
+        "shop.example.com": (GatewayPath("/a", "shop/old"), GatewayPath("/api", "shop/api", "/")),
+    }
+    assert snapshot.services["shop/web"].handling == handling
 
 
 def test_snapshot_has_services_with_only_one_of_the_two() -> None:

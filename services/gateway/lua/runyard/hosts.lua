@@ -1,0 +1,86 @@
+-- Hosts: which service or services answer a public host.
+--
+-- A route is { service, revision, paths }: `revision` for a tag's host, `paths` (longest first) for a host of which
+-- others answer parts, where `service` is nil when nobody answers the rest. It is resolved once a worker and change.
+local world = require "runyard.world"
+
+local byte, sub, find = string.byte, string.sub, string.find
+
+local M = {}
+
+local INTERNAL = ".internal"
+local EVERY = "*"
+local STAR = byte("*")
+
+-- The service of this key if the public may call it.
+local function public(key)
+    local service = key and world.service(key)
+    return service and service.ingress ~= "internal" and service or nil
+end
+
+local function make_parts(paths)
+    local parts = {}
+    for index, path in ipairs(paths) do
+        local whole = path.path == "/"
+        parts[index] = {
+            service = public(path.service),
+            path = path.path,
+            -- What a path below this one begins with, and what of it the rewriting cuts off.
+            below = whole and "/" or path.path .. "/",
+            cut = whole and 0 or #path.path,
+            rewrite = path.rewrite ~= "" and path.rewrite or nil,
+        }
+    end
+    return parts
+end
+
+-- The route of a name that stands in the snapshot, or nil.
+local function make(name)
+    local service, paths = public(world.host(name)), world.paths(name)
+    if paths then
+        return { service = service, paths = make_parts(paths) }
+    end
+    return service and { service = service }
+end
+
+-- The route of the revision with this tag: `<tag>---<host>`.
+local function make_tagged(host)
+    local dashes = find(host, "---", 2, true)
+    local service = dashes and public(world.host(sub(host, dashes + 3)))
+    local revision = service and service.tags[sub(host, 1, dashes - 1)]
+    return revision and { service = service, revision = revision }
+end
+
+local function pattern(name)
+    local route = world.patterns[name]
+    if route == nil then
+        route = make(name) or false
+        -- What nobody answers is remembered for one pattern only: the others come from strangers and have no bound.
+        if route or name == EVERY then
+            world.patterns[name] = route
+        end
+    end
+    return route or nil
+end
+
+-- The route of a public host that is not among world.routes, or nil: its own, its tag's, or that of the pattern that
+-- has a star for its first label.
+function M.resolve(host)
+    if sub(host, -#INTERNAL) == INTERNAL or byte(host) == STAR then
+        return nil
+    end
+    local route = make(host) or make_tagged(host)
+    if route then
+        world.routes[host] = route
+        return route
+    end
+    local dot = find(host, ".", 2, true)
+    return dot and pattern(EVERY .. sub(host, dot))
+end
+
+-- The route of a host that nobody answers: the platform's default backend, or nil.
+function M.default()
+    return pattern(EVERY)
+end
+
+return M

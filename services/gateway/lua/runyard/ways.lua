@@ -1,0 +1,83 @@
+-- Ways: the locations that a request takes when it does not take the plain one, and what it must pass to go on there.
+--
+-- $way names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
+-- location: @again buffers both bodies, @stream only the request's, @upload and @h2c neither.
+local world = require "runyard.world"
+
+local var = ngx.var
+
+local M = {}
+
+local HTTP2 = 2
+local unbuffered = { ["@upload"] = true, ["@h2c"] = true }
+-- Methods that have no body unless they say so (RFC 9110, 9.3).
+local bodiless = { GET = true, HEAD = true }
+
+local function has_body()
+    local length = var.http_content_length
+    if length then
+        return length ~= "0"
+    end
+    -- HTTP/2 tells neither length nor encoding of a body.
+    return var.http_transfer_encoding ~= nil or (ngx.req.http_version() == HTTP2 and not bodiless[var.request_method])
+end
+
+local function body_bytes()
+    local path = ngx.req.get_body_file()
+    if not path then
+        return #(ngx.req.get_body_data() or "")
+    end
+    local handle = assert(io.open(path, "rb"))
+    local size = handle:seek("end")
+    handle:close()
+    return size
+end
+
+-- Whether this request was tried with a body that is not kept: what nginx read of it is gone, and it cannot be sent
+-- again, not even when no instance has seen it.
+function M.is_spent()
+    return unbuffered[var.here] and var.upstream_addr and has_body() or false
+end
+
+-- Reads the body where it is kept. An instance is taken after this: a slow upload must not occupy it.
+function M.read_body()
+    if not unbuffered[var.here] then
+        ngx.req.read_body()
+    end
+end
+
+-- The name of the answer to a request that its service does not take, or nil. The length of a body that is neither
+-- announced nor kept is not known; of such a one, nginx takes as much as the platform allows.
+function M.refusal()
+    local service = world.service(var.tenant .. "/" .. var.service)
+    local most = service and service.handling.max_request_bytes or 0
+    if most == 0 then
+        return nil
+    end
+    local bytes = tonumber(var.http_content_length)
+    if not bytes and not unbuffered[var.here] and has_body() then
+        ngx.req.read_body()
+        bytes = body_bytes()
+    end
+    return bytes and bytes > most and "request-too-large" or nil
+end
+
+-- Sends the request on: to another location when it turned out to need that, else to the instance. grpc_pass takes its
+-- path from nothing but the request; what nginx would write differently there is refused.
+function M.go_on()
+    if var.way ~= var.here then
+        var.verdict = "aside"
+        return ngx.exec(var.way)
+    end
+    local target = var.target
+    if var.here ~= "@h2c" or not target or target == "" then
+        return nil
+    end
+    local path = target:match("^[^?]*")
+    if path:lower():find("%%[25][fc]") then
+        return "unclear-path"
+    end
+    ngx.req.set_uri(ngx.unescape_uri(path))
+end
+
+return M

@@ -40,7 +40,7 @@ class State:
             directory = self.directory / "state"
             directory.mkdir(parents=True, exist_ok=True)
             self.directory.chmod(0o700)
-            added["PULUMI_BACKEND_URL"] = f"file://{directory}"
+            added["PULUMI_BACKEND_URL"] = file_backend(directory)
             self.steps.say("state", f"in {directory}")
         if not any(name in self.environment for name in PASSPHRASE_VARIABLES):
             added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self._passphrase())
@@ -78,6 +78,15 @@ class State:
                 f" {self.directory / 'passphrase'}, or remove the file's encryptionsalt and secrets to start anew"
             )
         raise ToolchainError(f"state: select stack {stack}: {reason}{hint}")
+
+
+def file_backend(directory: Path) -> str:
+    """Give the address of the file backend in a directory, as PULUMI_BACKEND_URL has it.
+
+    Without notes of its own beside its files (gocloud's `metadata=skip`): it writes those in place, so an update
+    killed meanwhile left half a note, and Pulumi could not read the state beside it. The state itself is renamed.
+    """
+    return f"file://{directory}?metadata=skip"
 
 
 def _without_secrets(url: str) -> str:

@@ -75,7 +75,7 @@ def test_kit_gives_commands_exactly_what_it_found(kit: Kit, tmp_path: Path) -> N
     environment = kit.bring().environment
     assert environment["PATH"].split(":")[:2] == [f"{tmp_path}/checkout/.venv/bin", f"{tmp_path}/programs"]
     assert environment["DOCKER_HOST"] == f"unix://{tmp_path}/docker.sock"
-    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/checkout/.runyard/state"
+    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/checkout/.runyard/state?metadata=skip"
     assert environment["PULUMI_CONFIG_PASSPHRASE_FILE"] == f"{tmp_path}/checkout/.runyard/passphrase"
 
 
@@ -94,7 +94,7 @@ def test_update_selects_the_stack_and_then_judges_its_lock(kit: Kit, tmp_path: P
     with pytest.raises(LockError, match="held by unknown@elsewhere, pid 1"):
         kit.update(tools, "dev")
     assert (tmp_path / "pulumi.log").read_text() == (
-        f"file://{tmp_path}/checkout/.runyard/state stack select dev --create --non-interactive\n"
+        f"file://{tmp_path}/checkout/.runyard/state?metadata=skip stack select dev --create --non-interactive\n"
     )
 
 

@@ -18,7 +18,7 @@ def test_state_is_a_directory_of_the_checkout_with_a_passphrase_only_its_owner_r
     found = State(steps, tmp_path, {}).bring()
     passphrase = tmp_path / ".runyard" / "passphrase"
     assert found == {
-        "PULUMI_BACKEND_URL": f"file://{tmp_path}/.runyard/state",
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}/.runyard/state?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
     }
     assert (tmp_path / ".runyard" / "state").is_dir()

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tests.bench.table import render
+
 # Enough for a median that one bad round cannot move on a shared machine.
 ROUNDS = 5
 
@@ -67,8 +69,7 @@ class Stopwatch:
                 line.append(str(timing or "-"))
                 line.append(f"{timing.median / base.median:.2f}" if timing and base and base.median else "-")
             lines.append(line)
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+        return render(lines)
 
 
 def seconds_text(seconds: float) -> str:

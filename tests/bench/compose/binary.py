@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from toolchain.cache import Cache, key, locate
@@ -23,7 +24,7 @@ def compose_binary() -> Path:
     if binary.exists():
         return binary
     steps = Steps(cache.logs)
-    go = Go(steps, cache, os.environ, GO_MINIMUM, GO_VERSION)
+    go = Go(steps, cache, os.environ, GO_MINIMUM, GO_VERSION, Path(sys.executable))
     with steps.step("compose", "build Compose v2 from Go modules"), cache.staged(name) as stage:
         go.build(MODULE, stage / binary.name, PACKAGE, ["-trimpath", "-ldflags=-s -w"])
     return binary

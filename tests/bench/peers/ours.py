@@ -1,0 +1,71 @@
+"""The gateway as a peer: all of it (log, counts, limits, request id), changed by the snapshots of the orchestrator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.peers import process
+from tests.bench.peers.peer import Peer
+from tests.unit.services.gateway.nginx import Gateway, endpoints, make_gateway, service
+
+
+class OurGateway(Peer):
+    """The gateway with one worker; `routes` services that all have the same instances, s1 to sN."""
+
+    name = "gateway"
+    change = "snapshot"
+    health = "passive, as it is by default"
+    routes = 1
+
+    def start(self) -> None:
+        """Start it on its core and push the first snapshot."""
+        self.revision = 1
+        with process.on_core(process.SYSTEM_CORE):
+            self.gateway: Gateway = make_gateway(self.directory, workers=1, worker_connections=4096)
+            self.gateway.start()
+        self.process, self.port = self.gateway.process, self.gateway.edge_port
+        self.route(self.instances)
+
+    def stop(self) -> None:
+        """End it."""
+        self.process = None
+        self.gateway.stop()
+
+    def prepare(self) -> Sequence[str | Path]:
+        """Nothing: `make_gateway` writes the configuration."""
+        raise NotImplementedError
+
+    def route(self, instances: Sequence[int]) -> None:
+        """Push the revision's endpoints, as the orchestrator does when an instance comes or goes."""
+        self.instances = list(instances)
+        self._push({self.revision: instances})
+
+    def roll(self, instances: Sequence[int]) -> None:
+        """Add the new revision's endpoints, move the traffic, and only then take the old one's away."""
+        before, self.instances = self.instances, list(instances)
+        self._push({self.revision: before, self.revision + 1: instances})
+        self.revision += 1
+        self._push({self.revision - 1: before, self.revision: instances})
+        self._push({self.revision: instances})
+
+    def _push(self, revisions: dict[int, Sequence[int]]) -> None:
+        names = ["hello", *(f"s{number}" for number in range(1, self.routes))]
+        self.gateway.push(
+            services={
+                f"default/{name}": service((f"{name}-{self.revision}", 100), timeout_s=self.answer_s) for name in names
+            },
+            hosts={f"{name}.localhost": f"default/{name}" for name in names},
+            endpoints={
+                f"default/{name}-{revision}": endpoints(*ports)
+                for name in names
+                for revision, ports in revisions.items()
+            },
+        )
+
+
+class ManyRoutes(OurGateway):
+    """The same with 200 services, whose hosts the requests name in turn."""
+
+    name = "gateway, 200 routes"
+    routes = 200

@@ -1,0 +1,26 @@
+"""The ratios in the table of the gateway's throughput."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.bench.bench_gateway import Contender, contender, rows
+from tests.bench.peers.nginx import Nginx
+from tests.bench.peers.ours import ManyRoutes, OurGateway
+
+NOWHERE = Path("nginx")
+
+
+def test_rows_compare_rate_and_processor_time_with_the_first(tmp_path: Path) -> None:
+    bare = Contender(Nginx(tmp_path / "bare", [1], NOWHERE), ["a"], [100.0, 50.0, 80.0], [0.010, 0.020, 0.012])
+    ours = Contender(OurGateway(tmp_path / "ours", [1], NOWHERE), ["a"], [75.0, 35.0, 80.0], [0.0125, 0.025, 0.0125])
+    assert rows([bare, ours])[1:] == [
+        ["bare nginx", "80 (50 to 100)", "1.00", "0.0120 (0.0100 to 0.0200)", "1.00"],
+        ["gateway", "75 (35 to 80)", "0.75", "0.0125 (0.0125 to 0.0250)", "0.80"],
+    ]
+
+
+def test_contender_is_asked_for_each_of_its_routes(tmp_path: Path) -> None:
+    hosts = contender(ManyRoutes(tmp_path / "many", [1], NOWHERE)).hosts
+    assert len(set(hosts)) == 200
+    assert contender(OurGateway(tmp_path / "one", [1], NOWHERE)).hosts == ["hello.localhost"]

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from runyard.manifest.model import EnvVar
-from runyard.plan import RevisionPlan, TemplatePlan
+from runyard.plan import KeptRevision, RevisionPlan, TemplatePlan
 
 # The Docker provider counts memory in mebibytes; instances get the exact number from their label.
 _MEBIBYTE = 1024 * 1024
@@ -75,6 +75,31 @@ class Revision(pulumi.ComponentResource):
             labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(plan.labels.items())],
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+class EarlierRevision(pulumi.ComponentResource):
+    """A revision that was made before and stays: the same resources, whatever their inputs were then.
+
+    What the templates hold stands in the state alone, secrets in their cipher; `ignore_changes` on everything keeps it
+    as it is. Pulumi goes on owning them, and deletes them when they are declared no more.
+    """
+
+    templates: list[docker.Container]
+
+    def __init__(self, tenant: str, kept: KeptRevision, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the templates of `kept` again."""
+        name = f"{tenant}.{kept.identity}"
+        super().__init__("runyard:revision:Revision", name, {"digest": kept.digest}, opts)
+        # The SDK insists on an image.
+        self.templates = [
+            docker.Container(
+                f"{name}.{container}",
+                image=image,
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["*"]),
+            )
+            for container, image in kept.templates.items()
+        ]
+        self.register_outputs({"revision_name": kept.name})
 
 
 def _environment(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 from pulumi import dynamic
 
 from components import request
+from runyard import names
 from runyard.contracts import RolloutRequest
 from runyard.host import Engine
 from runyard.host.claims import release
+from runyard.plan import KeptRevision, RevisionPlan
 
 
 class RolloutProvider(dynamic.ResourceProvider):
@@ -18,16 +21,6 @@ class RolloutProvider(dynamic.ResourceProvider):
 
     # See RouteProvider: there is nothing secret in it.
     serialize_as_secret_always = False
-
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
-        """Refuse a revision name that already stands for other content: revisions never change."""
-        failures = []
-        if _olds.get("revision") == news["revision"] and _olds.get("digest") != news["digest"]:
-            reason = (
-                f"revision {news['revision']} exists with other content; give spec.template.metadata.name a new name"
-            )
-            failures.append(dynamic.CheckFailure("revision", reason))
-        return dynamic.CheckResult(news, failures)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Bring the revisions up and give them their traffic."""
@@ -47,23 +40,32 @@ class RolloutProvider(dynamic.ResourceProvider):
 
     def _apply(self, props: dict[str, Any]) -> None:
         with request.orchestrator(props["stack"]) as orchestrator:
-            orchestrator.apply_rollout(request.message(RolloutRequest, props))
+            history = [names.revision_of(identity) for identity in props.get("history", ())]
+            orchestrator.apply_rollout(request.message(RolloutRequest, {**props, "history": history}))
 
 
 class Rollout(dynamic.Resource, module="runyard", name="Rollout"):
-    """The rollout of one service; `digest` is the hash of what its latest revision holds."""
+    """The rollout of one service.
+
+    In the state it is the service's memory: `digest` is the hash of what its latest revision holds, and `history`
+    has the identities of those whose templates stay, newest first. A rollout that fails leaves both as they were.
+    """
 
     def __init__(
         self,
         name: str,
         stack: str,
         rollout: RolloutRequest,
-        latest: tuple[str, str],
+        revisions: Sequence[RevisionPlan | KeptRevision],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the rollout; `latest` is the latest revision's name and digest."""
-        revision, digest = latest
-        props = {"stack": stack, "revision": revision, "digest": digest, **request.inputs(rollout)}
+        """Declare the rollout; `revisions` are those with templates, the latest first."""
+        props = {
+            "stack": stack,
+            "digest": revisions[0].digest,
+            **request.inputs(rollout),
+            "history": [each.identity for each in revisions],
+        }
         super().__init__(RolloutProvider(), name, props, opts)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.revision import Revision, Secrets
+from components.revision import EarlierRevision, Revision, Secrets
 from components.rollout import Rollout
 from components.route import Route
 from runyard.plan import ServicePlan
@@ -43,22 +43,23 @@ class Service(pulumi.ComponentResource):
         """Declare all of `plan` on `platform`."""
         name = f"{plan.tenant}.{plan.name}"
         super().__init__("runyard:service:Service", name, dict(plan.facts), opts)
-        revision = Revision(
-            plan.revision, secrets, opts=pulumi.ResourceOptions(parent=self, depends_on=[*platform.networks])
-        )
+        below = pulumi.ResourceOptions(parent=self, depends_on=[*platform.networks])
+        revision = Revision(plan.revision, secrets, opts=below)
+        earlier = [EarlierRevision(plan.tenant, kept, opts=below) for kept in plan.kept]
         route = Route(
             f"{name}.route",
             platform.stack,
             plan.route,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*platform.parts]),
         )
+        templates = [*revision.templates, *(each for one in earlier for each in one.templates)]
         # The route has waited for the parts already.
         self.rollout = Rollout(
             f"{name}.rollout",
             platform.stack,
             plan.rollout,
-            (plan.revision.name, plan.revision.digest),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*revision.templates, route]),
+            (plan.revision, *plan.kept),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*templates, route]),
         )
         self.url = pulumi.Output.from_input(f"http://{plan.url_host}:{platform.port}/")
         self.revision_name = revision.revision_name

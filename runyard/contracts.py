@@ -139,6 +139,19 @@ class RolloutRequest:
     service: str
     traffic: tuple[TrafficShare, ...]
     deadline_s: int = 600
+    # Every revision of the service whose templates stay, newest first: where a rollback finds the one before.
+    history: tuple[str, ...] = ()
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRequest:
+    """Asks the orchestrator to move a service's traffic to a revision of its history; empty is the one before."""
+
+    tenant: str
+    service: str
+    revision: str = ""
+    deadline_s: int = 60
     version: int = VERSION
 
 
@@ -159,13 +172,14 @@ class RevisionStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """A service as the orchestrator sees it: traffic in force and hosts in force."""
+    """A service as the orchestrator sees it: traffic and hosts in force, its revisions from new to old."""
 
     tenant: str
     service: str
     hosts: tuple[str, ...]
     uses: tuple[str, ...]
     traffic: tuple[TrafficShare, ...]
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +338,7 @@ __all__ = [
     "ProbeKind",
     "RevisionSpec",
     "RevisionStatus",
+    "RollbackRequest",
     "RolloutRequest",
     "RouteRequest",
     "ServiceStatus",

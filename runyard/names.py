@@ -108,6 +108,16 @@ def revision_name(service: str, explicit: str | None, digest: str) -> str:
     return explicit or f"{service}-{digest[:HASH_LENGTH]}"
 
 
+def revision_identity(name: str, digest: str, *, chosen: bool) -> str:
+    """Name what a revision holds: a name that the manifest chose does not say that, so the hash follows it."""
+    return f"{name}.{digest[:HASH_LENGTH]}" if chosen else name
+
+
+def revision_of(identity: str) -> str:
+    """Give the name of the revision with this identity; no name has a dot."""
+    return identity.partition(".")[0]
+
+
 def digest(text: str) -> str:
     """Hash a canonical text as 64 lower-case hexadecimal digits (SHA-256)."""
     return hashlib.sha256(text.encode()).hexdigest()

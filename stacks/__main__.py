@@ -6,6 +6,7 @@ import pulumi
 
 from components.platform import build
 from runyard.errors import RunyardError
+from runyard.host.export import Export
 from runyard.secrets import flatten_secrets
 from stacks import admission
 from stacks.traces import short_stack_traces
@@ -13,10 +14,10 @@ from stacks.traces import short_stack_traces
 stack = pulumi.get_stack()
 config = pulumi.Config("runyard")
 try:
-    with admission.Export(stack) as export:
+    with Export(stack) as export:
         secrets = flatten_secrets(config.get_object("secrets") or {})
-        admitted = admission.load_plan(stack, config.require("manifests"), secrets)
-        admission.prepare_host(admitted, export, dry_run=pulumi.runtime.is_dry_run())
+        admitted = admission.load_plan(stack, config.require("manifests"), secrets, export)
+    admission.prepare_host(admitted, dry_run=pulumi.runtime.is_dry_run())
 except RunyardError as error:
     # Pulumi prints a RunError as it is, and anything else with a traceback.
     raise pulumi.RunError(str(error)) from None

@@ -10,8 +10,10 @@ import click
 import pytest
 
 from runyard.errors import UsageError, VerifyError
+from runyard.host.deployment import parse_deployment
+from runyard.host.export import Export
 from runyard.manifest import load
-from runyard.plan import plan
+from runyard.plan import keep_revisions, plan
 from runyard.secrets import digest_secrets, flatten_secrets
 from runyard.verify.plugin import VerifyPlugin
 
@@ -27,7 +29,11 @@ _CONFIG_TIMEOUT_S = 60
 @click.option("-q", "--quiet", is_flag=True, help="Show failures only.")
 def verify(manifests: tuple[str, ...], stack: str, config_file: str | None, junit: str | None, quiet: bool) -> None:
     """Check the live stack against MANIFESTS with testinfra; exit 7 if it differs."""
-    planned = plan(load(manifests).manifests, stack, _secret_digests(stack, config_file))
+    with Export(stack) as export:
+        loaded = load(manifests).manifests
+        planned = plan(loaded, stack, _secret_digests(stack, config_file))
+        # Earlier revisions stay because the state has them; no manifest tells of them.
+        planned = keep_revisions(planned, loaded, parse_deployment(export.read()).pasts)
     checks = Path(__file__).resolve().parent.parent / "verify"
     arguments = ["--rootdir", str(checks), "-c", "/dev/null", "-p", "no:cacheprovider", "--tb=short"]
     arguments += ["-o", "python_files=checks_*.py", "-q" if quiet else "-v"]

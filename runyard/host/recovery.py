@@ -8,46 +8,13 @@ container and network that the state does not know. A host where another state r
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 from runyard import names
-from runyard.errors import Conflict, ContractError
+from runyard.errors import Conflict
+from runyard.host.deployment import Deployment
 from runyard.host.engine import Engine, Kind, Thing
 from runyard.plan import Plan
-
-_KINDS: Mapping[str, Kind] = {
-    "docker:index/container:Container": "container",
-    "docker:index/network:Network": "network",
-    "docker:index/volume:Volume": "volume",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What a stack's exported state says of the host, by kind and name: ids that it owns, creations left pending."""
-
-    owned: Mapping[tuple[Kind, str], str]
-    pending: frozenset[tuple[Kind, str]]
-
-
-def parse_deployment(export: str) -> Deployment:
-    """Parse what `pulumi stack export` printed; ContractError when it is not of that shape."""
-    try:
-        deployment: dict[str, Any] = json.loads(export).get("deployment") or {}
-        resources = deployment.get("resources") or []
-        operations = deployment.get("pending_operations") or []
-        owned = {thing: each["id"] for each in resources if (thing := _docker_thing(each)) and each.get("id")}
-        begun = {
-            thing
-            for operation in operations
-            if operation["type"] == "creating" and (thing := _docker_thing(operation["resource"]))
-        }
-    except (ValueError, KeyError, AttributeError) as error:
-        raise ContractError(f"read the stack's exported state: {error!r}") from None
-    return Deployment(owned, frozenset(begun - owned.keys()))
 
 
 def recover(engine: Engine, stack: str, deployment: Deployment) -> list[Thing]:
@@ -96,6 +63,7 @@ def planned_names(plan: Plan) -> set[tuple[Kind, str]]:
         wanted.add(("volume", names.platform_volume(plan.stack, part)))
     for service in plan.services:
         wanted |= {("container", template.name) for template in service.revision.templates}
+        wanted |= {("container", name) for name in service.kept_names(plan.stack)}
     return wanted
 
 
@@ -103,9 +71,3 @@ def _owner(thing: Thing, stack: str) -> str:
     if thing.stack == stack:
         return f"has the label of stack {stack}, but this state does not know it (another checkout's stack?)"
     return f"belongs to stack {thing.stack}" if thing.stack else "is not Runyard's"
-
-
-def _docker_thing(resource: Mapping[str, Any]) -> tuple[Kind, str] | None:
-    kind = _KINDS.get(resource["type"])
-    name = (resource.get("inputs") or {}).get("name")
-    return None if kind is None or name is None else (kind, name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
 from runyard.errors import ManifestError
 from runyard.manifest.documents import Document
-from runyard.manifest.model import Location, Manifests
+from runyard.manifest.model import Location, Manifests, Service
 from runyard.manifest.platform import build_platform, check_platform
 from runyard.manifest.pricebook import build_pricebook, check_pricebook
 from runyard.manifest.problems import Findings, Problem, ordered, render_value
@@ -102,13 +102,20 @@ def _add(kind: str, document: Document, found: ServiceSet) -> None:
     """Build a document without errors and keep it."""
     data, location = document.data, document.locate(())
     if kind == "service":
-        found.add_service(build_service(data, location), document)
+        found.add_service(_place_traffic(build_service(data, location), document), document)
     elif kind == "platform":
         found.add_platform(build_platform(data, location))
     elif kind == "tenant":
         found.add_tenant(build_tenant(data, location), document)
     else:
         found.add_price_book(build_pricebook(data, location))
+
+
+def _place_traffic(service: Service, document: Document) -> Service:
+    """Give each traffic target its place: whether the revision that it names is kept is known only later."""
+    places = [document.locate(("spec", "traffic", index, "revisionName")) for index in range(len(service.traffic))]
+    targets = (replace(each, location=place) for each, place in zip(service.traffic, places, strict=True))
+    return replace(service, traffic=tuple(targets))
 
 
 def _kind(data: Any, findings: Findings) -> str | None:

@@ -191,6 +191,7 @@ class TrafficTarget:
     percent: int
     revision: str | None = None
     tag: str = ""
+    location: Location | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +239,15 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True)
+class Revisions:
+    """How many earlier revisions of a service stay without traffic, so that it can go back to them."""
+
+    kept: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
-    """The installation: domain, gateway, orchestrator port and the address pool of its networks."""
+    """The installation: domain, gateway, orchestrator port, the address pool of its networks, and its revisions."""
 
     name: str = "platform"
     domain: str = "localhost"
@@ -247,6 +255,7 @@ class Platform:
     orchestrator_port: int = 3001
     address_pool: str = "10.128.0.0/9"
     engine: Literal["docker", "swarm"] = "docker"
+    revisions: Revisions = field(default_factory=Revisions)
     location: Location | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, ip_address
 
-from runyard.manifest.model import Gateway, Location, Platform
+from runyard.manifest.model import Gateway, Location, Platform, Revisions
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
 from runyard.names import INTERNAL_DOMAIN
@@ -53,6 +53,7 @@ def build_platform(platform: Raw, location: Location) -> Platform:
         orchestrator_port=int(spec.get("orchestratorPort", 3001)),
         address_pool=spec.get("addressPool", "10.128.0.0/9"),
         engine=spec.get("engine", "docker"),
+        revisions=Revisions(int(mapping_at(platform, "spec", "revisions").get("kept", Revisions().kept))),
         location=location,
     )
 

@@ -30,7 +30,6 @@ LIMITED: dict[str, str] = {
     f"{_CONTAINER}.resources.requests": "checked against the limits; nothing is placed by it",
     f"{_CONTAINER}.volumeMounts[].readOnly": "an emptyDir can always be written",
     f"{_POD}.volumes[].emptyDir": "always memory (tmpfs), and each mount has its own",
-    "spec.traffic[].revisionName": "only the revision that the manifest makes; earlier ones are not kept yet",
     f"{_SERVICE}|run.googleapis.com/ingress": "internal-and-cloud-load-balancing is all: the gateway is the balancer",
     f"{_SERVICE}|run.googleapis.com/minScale": "a change is a new revision",
     f"{_SERVICE}|run.googleapis.com/scalingMode": "manual is carried out; nothing scales automatically yet",

@@ -13,11 +13,9 @@ from runyard.manifest.raw import (
     mapping_at,
     mappings_at,
     text_at,
-    value_at,
 )
 
 _RULE = "support.limited"
-_TRAFFIC = ("spec", "traffic")
 _MANUAL_COUNT = "run.googleapis.com/manualInstanceCount"
 
 
@@ -34,7 +32,6 @@ def check_values(service: Any, findings: Findings) -> None:
         _check_user(mapping_at(container, "securityContext"), (*path, "securityContext"), findings)
         for number, mount in mappings_at(container, "volumeMounts"):
             _check_mount(mount, (*path, "volumeMounts", number), (own_memory, mounted), findings)
-    _check_traffic(service, findings)
     if text_at(mapping_at(service, *SERVICE_ANNOTATIONS), _MANUAL_COUNT) == "0":
         message = "0 is not carried out yet: one instance is kept"
         findings.warning((*SERVICE_ANNOTATIONS, _MANUAL_COUNT), _RULE, message)
@@ -64,12 +61,3 @@ def _check_mount(
     mounted.add(name)
     if mount.get("readOnly") is True:
         findings.warning((*path, "readOnly"), _RULE, "an emptyDir can always be written")
-
-
-def _check_traffic(service: Any, findings: Findings) -> None:
-    made = value_at(service, "spec", "template", "metadata", "name")
-    for index, share in mappings_at(service, *_TRAFFIC):
-        named = text_at(share, "revisionName")
-        if named and named != made and (share.get("percent") or "tag" in share):
-            message = "earlier revisions are not kept yet: an update refuses all but the one that this manifest makes"
-            findings.warning((*_TRAFFIC, index, "revisionName"), _RULE, message)

@@ -8,12 +8,21 @@ from runyard import names
 from runyard.contracts import RolloutRequest, RouteRequest, TrafficShare
 from runyard.manifest.model import Manifests, Platform, Service
 from runyard.plan.facts import describe_service
-from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan, TemplatePlan
+from runyard.plan.history import keep_revisions
+from runyard.plan.model import KeptRevision, NetworkPlan, Plan, RevisionPlan, ServicePlan, TemplatePlan
 from runyard.plan.network import plan_networks
 from runyard.plan.revision import RevisionContext, plan_revision
-from runyard.plan.traffic import check_traffic
 
-__all__ = ["NetworkPlan", "Plan", "RevisionPlan", "ServicePlan", "TemplatePlan", "check_traffic", "plan"]
+__all__ = [
+    "KeptRevision",
+    "NetworkPlan",
+    "Plan",
+    "RevisionPlan",
+    "ServicePlan",
+    "TemplatePlan",
+    "keep_revisions",
+    "plan",
+]
 
 
 def plan(
@@ -77,4 +86,5 @@ def _plan_rollout(service: Service, revision: RevisionPlan) -> RolloutRequest:
         service=service.name,
         traffic=shares,
         deadline_s=service.template.progress_deadline_s,
+        history=(revision.name,),
     )

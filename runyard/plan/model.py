@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runyard import names
 from runyard.contracts import RolloutRequest, RouteRequest, TemplateSpec
 from runyard.manifest.model import EnvVar, Location, Platform
 
@@ -66,8 +67,18 @@ class RevisionPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptRevision:
+    """An earlier revision whose templates stay as they are; `templates` maps their containers to their images."""
+
+    name: str
+    identity: str
+    digest: str
+    templates: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A service: its latest revision, its route, and the traffic to reach.
+    """A service: its latest revision, its route, the traffic to reach, and the earlier revisions that stay.
 
     `facts` is the manifest as nested plain data with lists keyed by name and secrets masked: what a preview
     shows when it changes.
@@ -80,6 +91,15 @@ class ServicePlan:
     rollout: RolloutRequest
     facts: Mapping[str, Any]
     location: Location
+    kept: tuple[KeptRevision, ...] = ()
+
+    def kept_names(self, stack: str) -> list[str]:
+        """List the containers that carry the kept revisions."""
+        return [
+            names.template_container(stack, self.tenant, each.identity, container)
+            for each in self.kept
+            for container in each.templates
+        ]
 
     @property
     def url_host(self) -> str:

@@ -43,8 +43,7 @@ def plan_revision(service: Service, context: RevisionContext) -> RevisionPlan:
         json.dumps([TEMPLATE_FORMAT, *map(_canonical, shapes)], sort_keys=True) + _secrets(service, context)
     )
     name = names.revision_name(service.name, service.template.name, digest)
-    # A name that the manifest chose does not say what it holds; its templates' names must, as they never change.
-    identity = f"{name}.{digest[: names.HASH_LENGTH]}" if service.template.name else name
+    identity = names.revision_identity(name, digest, chosen=bool(service.template.name))
     return RevisionPlan(
         name=name,
         tenant=service.tenant,

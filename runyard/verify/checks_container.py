@@ -6,6 +6,7 @@ import ipaddress
 from typing import Any
 
 from runyard import names
+from runyard.host.recovery import planned_names
 from runyard.plan import ServicePlan, TemplatePlan
 from runyard.verify.plugin import Subject
 
@@ -29,7 +30,9 @@ def test_template_carries_the_planned_shape(subject: Subject, template: Template
 def test_service_has_its_instances(subject: Subject, service: ServicePlan) -> None:
     spec = service.revision.templates[0].spec.revision
     assert spec is not None
-    expected = max(1, spec.min_instances) * len(service.revision.templates)
+    # A revision without share and tag is idle: its templates wait, and nothing of it runs.
+    active = service.revision.name in {share.revision for share in service.rollout.traffic}
+    expected = max(1, spec.min_instances) * len(service.revision.templates) if active else 0
     running = [each for each in _instances(subject, service) if each["State"]["Running"]]
     assert len(running) == expected
 
@@ -81,10 +84,11 @@ def test_platform_part_runs_hardened(subject: Subject, part: str) -> None:
 
 
 def test_stack_has_no_container_that_nothing_planned(subject: Subject) -> None:
-    planned = {template.name for service in subject.plan.services for template in service.revision.templates}
-    planned |= {names.platform_container(subject.plan.stack, part) for part in ("gateway", "orchestrator")}
+    planned = {name for kind, name in planned_names(subject.plan) if kind == "container"}
     found = {each["Name"].lstrip("/"): each["Config"]["Labels"] for each in subject.containers()}
-    revisions = {(service.tenant, service.revision.name) for service in subject.plan.services}
+    revisions = {
+        (service.tenant, share.revision) for service in subject.plan.services for share in service.rollout.traffic
+    }
     strangers = [
         name
         for name, labels in found.items()

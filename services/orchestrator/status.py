@@ -24,7 +24,8 @@ def describe_status(
         tenant, _, service = key.partition("/")
         route, rollout = store.routes.get(key), store.rollouts.get(key)
         hosts, uses = (route.hosts, route.uses) if route else ((), ())
-        services.append(ServiceStatus(tenant, service, hosts, uses, rollout.traffic if rollout else ()))
+        traffic, history = (rollout.traffic, rollout.history) if rollout else ((), ())
+        services.append(ServiceStatus(tenant, service, hosts, uses, traffic, history))
     shown = sorted({*wanted, *(each.key for each in instances)})
     described = []
     for key in shown:

@@ -38,7 +38,11 @@ def test_failed_update_says_why_keeps_the_old_revision_and_heals_with_a_good_man
 
     stack.write("hello", service("hello", template=DEADLINE, env=[{"name": "FIXED", "value": "yes"}]))
     stack.up()
-    assert stack.get("hello.localhost").json()["revision"] != before
+    after = stack.get("hello.localhost").json()["revision"]
+    assert after != before
+    # What failed has left nothing behind: it is no revision to go back to.
+    assert stack.status()["services"][0]["history"] == [after, before]
+    assert len(stack.names("template")) == 2
     stack.expect_no_changes()
 
 
@@ -110,6 +114,7 @@ def test_update_killed_in_the_middle_of_a_change_converges_at_the_next(stack: St
     assert stack.get("hello.localhost").status == 200
     stack.pulumi("cancel", "--yes", "--stack", stack.name)
     stack.up()
-    assert len(stack.names("template")) == 1
+    # The revision before, kept.
+    assert len(stack.names("template")) == 2
     until(lambda: len(stack.names("instance")) == 1, within_s=30)
     stack.expect_no_changes()

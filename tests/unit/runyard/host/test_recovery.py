@@ -1,11 +1,10 @@
-import json
-
 import pytest
 
-from runyard.errors import Conflict, ContractError
+from runyard.errors import Conflict
+from runyard.host.deployment import Deployment
 from runyard.host.engine import Thing
-from runyard.host.recovery import Deployment, admit, parse_deployment, planned_names, recover
-from runyard.plan import plan
+from runyard.host.recovery import admit, planned_names, recover
+from runyard.plan import KeptRevision, keep_revisions, plan
 from tests.unit.runyard.plan.example import manifests, service
 
 TEMPLATE = "runyard.dev.default.hello-1.hello.template"
@@ -28,42 +27,6 @@ class FakeEngine:
 
 def template(identifier="c-1", stack="dev"):
     return Thing("container", TEMPLATE, identifier, stack, "template")
-
-
-def export(resources=(), pending=()):
-    return json.dumps({"deployment": {"resources": list(resources), "pending_operations": list(pending)}})
-
-
-def container_resource(name=TEMPLATE, identifier="c-1"):
-    return {"type": "docker:index/container:Container", "id": identifier, "inputs": {"name": name}}
-
-
-def test_deployment_of_an_empty_stack_owns_nothing():
-    assert parse_deployment('{"version": 3, "deployment": null}') == Deployment({}, frozenset())
-
-
-def test_deployment_reads_owned_ids_and_pending_creations():
-    pending = [
-        {"type": "creating", "resource": container_resource("new", "")},
-        {"type": "deleting", "resource": container_resource("old", "c-9")},
-        {"type": "creating", "resource": {"type": "pulumi:pulumi:Stack"}},
-    ]
-    deployment = parse_deployment(export([container_resource(), {"type": "runyard:x:X"}], pending))
-    assert deployment.owned == {("container", TEMPLATE): "c-1"}
-    assert deployment.pending == {("container", "new")}
-
-
-def test_deployment_does_not_count_a_creation_as_pending_once_it_is_owned():
-    deployment = parse_deployment(
-        export([container_resource()], [{"type": "creating", "resource": container_resource()}])
-    )
-    assert deployment.pending == frozenset()
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"deployment": {"resources": [{}]}}', "null"])
-def test_deployment_that_is_not_one_is_refused(text):
-    with pytest.raises(ContractError, match="read the stack's exported state"):
-        parse_deployment(text)
 
 
 def test_recovery_removes_what_a_pending_creation_left():
@@ -121,6 +84,15 @@ def test_planned_names_cover_platform_networks_volumes_and_templates():
         ("volume", "runyard.dev.gateway"),
         ("volume", "runyard.dev.orchestrator"),
         ("container", planned.services[0].revision.templates[0].name),
+    }
+
+
+def test_planned_names_cover_the_templates_of_kept_revisions():
+    given = manifests(service())
+    past = {"default/hello": [KeptRevision("hello-1", "hello-1", "d", {"hello": "i", "logger": "j"})]}
+    assert planned_names(keep_revisions(plan(given), given, past)) - planned_names(plan(given)) == {
+        ("container", TEMPLATE),
+        ("container", "runyard.dev.default.hello-1.logger.template"),
     }
 
 

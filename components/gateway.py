@@ -42,6 +42,7 @@ class Gateway(pulumi.ComponentResource):
             max_body_bytes=platform.gateway.max_body_bytes,
             connect_timeout_ms=platform.gateway.connect_timeout_s * 1000,
             hold_timeout_ms=platform.gateway.hold_timeout_s * 1000,
+            security_headers=platform.gateway.security_headers,
         )
         args = PartArgs(
             part="gateway",

@@ -70,6 +70,8 @@ class GatewayConfig:
     instance_idle_s: int = 55
     # Less than the 10 s that Docker waits between SIGQUIT and SIGKILL.
     shutdown_timeout_s: int = 8
+    # X-Content-Type-Options and Referrer-Policy on what an instance answered without them.
+    security_headers: bool = True
     directory: str = names.GATEWAY_DIRECTORY
     temporary_directory: str = "/tmp/gateway"  # noqa: S108 the container's own tmpfs
     lua_directory: str = "/usr/share/runyard/lua"
@@ -107,6 +109,7 @@ _LIMITS = {
     "instance_idle_s": (1, 59),
     "shutdown_timeout_s": (1, 86_400),
 }
+_FLAGS = ("security_headers",)
 _PATHS = ("directory", "temporary_directory", "lua_directory", "modules_directory", "log")
 
 
@@ -124,6 +127,8 @@ def check(config: GatewayConfig) -> None:
             _check_number(each.name, value, *_LIMITS[each.name])
         elif each.name in _PATHS:
             _check_text(each.name, value, _PATH, "an absolute path of letters, digits, '.', '_' and '-'")
+        elif each.name in _FLAGS and type(value) is not bool:
+            raise UsageError(f"gateway: {each.name}: must be true or false, got {value!r}")
     _check_text("user", config.user, _USER, "a user name")
     if not config.listeners:
         raise UsageError("gateway: listeners: must hold at least one listener, got none")

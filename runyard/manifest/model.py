@@ -236,6 +236,8 @@ class Gateway:
     connect_timeout_s: int = 2
     hold_timeout_s: int = 10
     max_body_bytes: int = 32 * 1024 * 1024
+    # Whether responses get the security headers that their instance did not set.
+    security_headers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,10 @@ from runyard.gateway import GatewayConfig, Listener, check, quote, render
 
 LISTENERS = (Listener("edge", "127.0.0.1:3000"), Listener("internal", "172.30.0.1:80"))
 CONFIG = GatewayConfig(listeners=LISTENERS)
-TEXTS = ["directory", "temporary_directory", "lua_directory", "modules_directory", "user", "log"]
-NUMBERS = [
-    "workers",
-    "worker_connections",
-    "max_body_bytes",
-    "connect_timeout_ms",
-    "hold_timeout_ms",
-    "default_timeout_s",
-    "client_header_timeout_s",
-    "client_body_timeout_s",
-    "client_idle_s",
-    "instance_idle_s",
-    "shutdown_timeout_s",
-]
+# By their types, so that a field that is added is tried as well.
+TEXTS = [each.name for each in fields(GatewayConfig) if each.type == "str"]
+NUMBERS = [each.name for each in fields(GatewayConfig) if each.type in ("int", "int | None")]
+FLAGS = [each.name for each in fields(GatewayConfig) if each.type == "bool"]
 # What nginx, Lua, Jinja or a shell would read as more than text.
 HOSTILE = "\"'\\;{}$#\n\r\t\x00 %()[]|&`<>*?~:" + string.ascii_letters + string.digits + "/._-\u2028é"
 hostile_text = st.text(HOSTILE, max_size=40) | st.text(max_size=20) | st.text(HOSTILE).map(lambda text: "/var/" + text)
@@ -158,6 +148,13 @@ def test_number_that_is_none_or_out_of_range_is_refused(name: str, value: object
         check(replace(CONFIG, workers=None))
         return
     with pytest.raises(UsageError, match=rf"^gateway: {name}: must be a whole number from \d+ to \d+, got "):
+        check(replace(CONFIG, **{name: value}))
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("value", [0, 1, None, "true", "on; daemon on"])
+def test_flag_that_is_none_is_refused(name: str, value: object) -> None:
+    with pytest.raises(UsageError, match=rf"^gateway: {name}: must be true or false, got "):
         check(replace(CONFIG, **{name: value}))
 
 

@@ -15,7 +15,8 @@ def test_platform_and_tenants_take_everything_over(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text(
         "apiVersion: runyard.dev/v1\nkind: Platform\nmetadata: {name: here}\nspec:\n  domain: example.com\n"
-        "  gateway: {address: 0.0.0.0, port: 80, connectTimeoutSeconds: 3, holdTimeoutSeconds: 0, maxBodySize: 1Mi}\n"
+        "  gateway: {address: 0.0.0.0, port: 80, connectTimeoutSeconds: 3, holdTimeoutSeconds: 0, maxBodySize: 1Mi,\n"
+        "    securityHeaders: false}\n"
         "  orchestratorPort: 4001\n  addressPool: 172.16.0.0/12\n"
         "---\napiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: team}\nspec: {subnet: 172.20.0.0/24}\n"
         "---\napiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: bare}\n"
@@ -24,15 +25,15 @@ def test_platform_and_tenants_take_everything_over(tmp_path: Path) -> None:
     assert manifests.platform == Platform(
         name="here",
         domain="example.com",
-        gateway=Gateway("0.0.0.0", 80, 3, 0, 1024**2),
+        gateway=Gateway("0.0.0.0", 80, 3, 0, 1024**2, security_headers=False),
         orchestrator_port=4001,
         address_pool="172.16.0.0/12",
         location=Location(str(file), 1, 1),
     )
     assert manifests.tenants == (
-        Tenant("bare", None, Location(str(file), 15, 1)),
+        Tenant("bare", None, Location(str(file), 16, 1)),
         Tenant("default"),
-        Tenant("team", "172.20.0.0/24", Location(str(file), 10, 1)),
+        Tenant("team", "172.20.0.0/24", Location(str(file), 11, 1)),
     )
 
 

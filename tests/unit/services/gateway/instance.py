@@ -96,6 +96,9 @@ class Instance:
         echo = {"name": self.name, "method": method, "path": path, "headers": headers, "body": body.decode("latin-1")}
         text = json.dumps(echo).encode()
         extra = "X-Accel-Redirect: /elsewhere\r\n" if path == "/redirect" else ""
+        # `X-Answer: Name: value | Name: value` asks for these headers.
+        asked = next((value for name, value in headers if name == "X-Answer"), "")
+        extra += "".join(f"{each.strip()}\r\n" for each in asked.split("|") if each)
         writer.write(f"HTTP/1.1 {status} Fine\r\nServer: tests\r\n{extra}Content-Length: {len(text)}\r\n\r\n".encode())
         writer.write(b"" if method == "HEAD" else text)
         return True

@@ -7,7 +7,6 @@ import socket
 
 import pytest
 
-from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, service
 
@@ -146,62 +145,6 @@ def test_websocket_passes_both_ways(hello: Gateway) -> None:
         client.sendall(b"ping\n")
         assert stream.readline() == b"ping\n"
         assert list(hello.inflight().values()) == [1]
-
-
-@pytest.mark.parametrize(
-    "request_text",
-    [
-        "GET / HTTP/1.1\r\nHost: hello.localhost\r\nHost: other.localhost\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: hello.localhost\r\nHost: hello.localhost\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: hello.localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-        "POST / HTTP/1.1\r\nHost: hello.localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: hello.localhost\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: hello.localhost\r\nContent-Length: +3\r\n\r\nabc",
-        "GET / HTTP/1.1\r\nHost: hello.localhost\r\nX-A: a\rX-B: b\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: hello.localhost\r\nX-A : a\r\n\r\n",
-        "GET / HTTP/1.1\r\n\r\n",
-        "GET http://other.localhost/ HTTP/1.1\r\nHost: hello.localhost\r\n\r\n",
-        "GET http://hello.localhost/ HTTP/1.1\r\nHost: other.localhost\r\n\r\n",
-        'GET / HTTP/1.1\r\nHost: hello.localhost:"x\r\n\r\n',
-        "GET / HTTP/1.1\r\nHost: hello.localhost:99999\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: hello.localhost/x\r\n\r\n",
-        "GE\x01T / HTTP/1.1\r\nHost: hello.localhost\r\n\r\n",
-    ],
-)
-def test_smuggling_shape_is_refused_and_never_passed_on(hello: Gateway, instance: Instance, request_text: str) -> None:
-    answer = hello.raw(request_text).decode()
-    assert answer.startswith("HTTP/1.1 40"), answer
-    assert "application/problem+json" in answer
-    assert instance.seen == []
-
-
-def test_body_that_was_refused_is_not_taken_for_a_request(hello: Gateway, instance: Instance) -> None:
-    inner = "GET /inner HTTP/1.1\r\nHost: hello.localhost\r\n\r\n"
-    outer = f"POST / HTTP/1.1\r\nHost: nobody.localhost\r\nContent-Length: {len(inner)}\r\n\r\n{inner}"
-    last = "GET /last HTTP/1.1\r\nHost: hello.localhost\r\nConnection: close\r\n\r\n"
-    assert hello.raw(outer + last, half_close=False).count(b"HTTP/1.1 ") == 2
-    assert instance.seen == [("GET", "/last")]
-
-
-def test_body_above_the_limit_is_413(start_gateway: MakeGateway, instance: Instance) -> None:
-    gateway = start_gateway(max_body_bytes=1000)
-    gateway.serve(instance.port)
-    assert gateway.request("POST", body=b"x" * 1000).status == 200
-    answer = gateway.request("POST", body=b"x" * 1001)
-    assert (answer.status, answer.kind) == (413, "http-413")
-
-
-def test_header_above_the_limit_is_431(hello: Gateway) -> None:
-    answer = hello.request(headers={"X-Large": "x" * 20_000})
-    assert (answer.status, answer.kind) == (431, "http-431")
-
-
-def test_half_request_is_closed_at_the_header_timeout(start_gateway: MakeGateway) -> None:
-    gateway = start_gateway(client_header_timeout_s=1)
-    with socket.create_connection(("127.0.0.1", gateway.edge_port), PATIENCE_S) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: hello.localhost\r\n")
-        with pytest.raises(ConnectionResetError):
-            client.recv(1024)
 
 
 def test_gateway_does_not_tell_its_version(hello: Gateway) -> None:

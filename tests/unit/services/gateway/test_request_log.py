@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import Gateway, endpoints, free_ports, service
@@ -43,6 +44,29 @@ def test_line_tells_the_whole_story_of_a_request(gateway: Gateway, instance: Ins
     assert 0 <= float(line["header_s"]) <= line["duration_s"] + 0.002 < 5
     assert abs(datetime.fromisoformat(line["time"]).timestamp() - line["unix_s"]) < 1
     assert "secret" not in str(line)
+
+
+def test_log_holds_no_secret_of_a_request_or_an_answer(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port)
+    canary = "canary-5f1d"
+    secrets = {
+        "Authorization": f"Bearer {canary}",
+        "Proxy-Authorization": f"Basic {canary}",
+        "Cookie": f"session={canary}",
+        "X-Api-Key": canary,
+        "Referer": f"http://hello.localhost/?token={canary}",
+        "User-Agent": canary,
+        "X-Forwarded-For": canary,
+        "X-Answer": f"Set-Cookie: session={canary} | Location: /?code={canary}",
+    }
+    for path in (f"/?token={canary}", f"/#{canary}?token={canary}", f"http://hello.localhost/?token={canary}"):
+        gateway.request("POST", path, headers=secrets, body=canary.encode())
+    gateway.request(path=f"/?token={canary}", host="nobody.localhost", headers=secrets)
+    # A user and password before the host are refused, and then not logged either.
+    gateway.raw(f"GET http://{canary}:{canary}@hello.localhost/ HTTP/1.1\r\nHost: hello.localhost\r\n\r\n")
+    assert len(gateway.requests(5)) == 5
+    assert canary not in Path(gateway.config.log).read_text()
+    assert len(instance.seen) == 3
 
 
 def test_line_of_a_call_names_the_caller(gateway: Gateway, instance: Instance) -> None:

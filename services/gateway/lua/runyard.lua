@@ -18,6 +18,7 @@ local M = {
     health = answer.health,
     admin_snapshot = admin.snapshot,
     admin_inflight = admin.inflight,
+    admin_metrics = admin.metrics,
 }
 
 -- init_by_lua, in the master: takes the settings of nginx.conf and restores what was in force.

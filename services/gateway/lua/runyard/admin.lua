@@ -1,6 +1,7 @@
 -- Admin: the requests that the orchestrator makes over the unix socket.
 local cjson = require "cjson.safe"
 local answer = require "runyard.answer"
+local metrics = require "runyard.metrics"
 local snapshot = require "runyard.snapshot"
 local world = require "runyard.world"
 
@@ -80,6 +81,12 @@ function M.snapshot()
     local counts = snapshot.counts()
     counts.generation = world.generation()
     return answer.send(200, "application/json", cjson.encode(counts))
+end
+
+-- The gateway's own counters and states, for Prometheus.
+function M.metrics()
+    local body, content_type = metrics.render(breathe)
+    return answer.send(200, content_type, body)
 end
 
 -- What is in flight now, by instance address; idle ones are left out.

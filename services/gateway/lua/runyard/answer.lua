@@ -32,14 +32,16 @@ local verdicts = {
     ["undeclared-call"] = { 403, "the manifest of the caller does not name this service in runyard.dev/uses" },
     ["stopped"] = { 503, "the service is scaled to 0 instances by hand" },
     ["no-instance"] = { 503, "no instance became ready in time" },
+    ["broken"] = { 503, "no instance can be reached; the gateway tries them again from time to time" },
     ["all-busy"] = { 503, "every instance is at its concurrency limit" },
     ["instance-failed"] = { 502, "the connection to the instance failed and the request may not be sent again" },
+    ["retries-spent"] = { 502, "the connection to the instance failed, and too many requests were sent again already" },
     ["instance-timeout"] = { 504, "the instance did not answer in time" },
 }
 
 -- Sends a body and ends the request; the body of the request is discarded, so that it cannot be taken for the next
 -- request on the connection.
-function M.send(status, content_type, body)
+function M.send(status, content_type, body, retry_after_s)
     -- The frames of HTTP/2 tell the two apart by themselves.
     if ngx.req.http_version() ~= 2 then
         ngx.req.discard_body()
@@ -48,14 +50,14 @@ function M.send(status, content_type, body)
     ngx.header["Content-Type"] = content_type
     ngx.header["Content-Length"] = #body
     if status == 503 then
-        ngx.header["Retry-After"] = RETRY_AFTER_S
+        ngx.header["Retry-After"] = retry_after_s or RETRY_AFTER_S
     end
     ngx.print(body)
     return ngx.exit(ngx.HTTP_OK)
 end
 
 -- Sends a problem; `extra` holds further members of its object. A gRPC client gets it as a status of its own kind.
-function M.problem(status, kind, detail, extra)
+function M.problem(status, kind, detail, extra, retry_after_s)
     if grpc.is_call() then
         return grpc.refuse(status, kind .. ": " .. detail)
     end
@@ -69,7 +71,7 @@ function M.problem(status, kind, detail, extra)
     for name, value in pairs(extra or {}) do
         object[name] = value
     end
-    return M.send(status, PROBLEM, cjson.encode(object))
+    return M.send(status, PROBLEM, cjson.encode(object), retry_after_s)
 end
 
 -- Sends the gateway's own health: 200 as long as it answers at all, `degraded` when its state could not be kept.
@@ -82,13 +84,13 @@ function M.health()
     }))
 end
 
--- Gives the answer that a verdict names.
-function M.give(verdict)
+-- Gives the answer that a verdict names; `retry_after_s` is for one of 503.
+function M.give(verdict, retry_after_s)
     if verdict == "healthz" then
         return M.health()
     end
     local status, detail = unpack(verdicts[verdict])
-    return M.problem(status, verdict, detail)
+    return M.problem(status, verdict, detail, nil, retry_after_s)
 end
 
 -- Turns an error of nginx's own making (a request it could not read, a body too large) into a problem.

@@ -2,23 +2,26 @@
 --
 -- One rule keeps the counts from leaking: $instance is not empty if and only if this request holds one count of
 -- that address. It is an nginx variable and not ngx.ctx because it must survive error_page.
-local upstream = require "ngx.balancer"
 local affinity = require "runyard.affinity"
+local budget = require "runyard.budget"
+local clock = require "runyard.clock"
+local counters = require "runyard.counters"
+local health = require "runyard.health"
+local upstream = require "ngx.balancer"
 local world = require "runyard.world"
 
 local inflight = ngx.shared.inflight
-local var, now, random = ngx.var, ngx.now, math.random
+local var, now, random = ngx.var, clock.now, math.random
 
 local M = {}
 
 -- Tries beyond the first by nginx itself; beyond these the request goes through runyard.hold, which waits.
 local MORE_TRIES = 2
--- How long an instance that refused a connection is passed over, in seconds: about what the orchestrator needs to
--- notice and to push endpoints without it.
-local EJECTION_S = 1
+-- How long an instance that refused a connection is tried last, in seconds and by this worker: about what the
+-- orchestrator needs to notice and to push endpoints without it. runyard.health is slower, and binds all workers.
+local REFUSED_S = 1
 -- Set by M.configure: seconds.
 local connect_timeout_s, default_timeout_s
-local ejected = {}  -- address -> time until which it is passed over; in this worker only
 
 -- Methods whose requests may be sent twice (RFC 9110, 9.2.2). nginx takes unknown methods for idempotent; we do not.
 local idempotent = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
@@ -46,45 +49,46 @@ local function take(endpoint, limit)
     return false
 end
 
-local function is_ejected(address)
-    local till = ejected[address]
-    if not till then
-        return false
-    end
-    if now() < till then
-        return true
-    end
-    ejected[address] = nil
-    return false
+local function is_refusing(endpoint)
+    local till = endpoint.refusing_till
+    return till ~= nil and now() < till
 end
 
--- Any endpoint but `avoided`, the least loaded first: what is left when the two drawn ones do not do.
-local function take_any(endpoints, avoided, patient)
+-- Takes a count of the least loaded endpoint that `suits`, or nil; whether any would suit is told too.
+local function take_least(endpoints, suits)
     local order = {}
     for _, endpoint in ipairs(endpoints.list) do
-        if endpoint.address ~= avoided and not is_ejected(endpoint.address) then
-            order[#order + 1] = { load = inflight:get(endpoint.address) or 0, endpoint = endpoint }
-        end
-    end
-    if #order == 0 and not patient then
-        -- All are ejected or avoided: better one of them than none.
-        for _, endpoint in ipairs(endpoints.list) do
-            order[#order + 1] = { load = inflight:get(endpoint.address) or 0, endpoint = endpoint }
+        if suits(endpoint) then
+            -- One that comes back first, or the one try that it has would be lost.
+            local load = endpoint.ejected and -1 or inflight:get(endpoint.address) or 0
+            order[#order + 1] = { load = load, endpoint = endpoint }
         end
     end
     table.sort(order, function(a, b) return a.load < b.load end)
     for _, candidate in ipairs(order) do
         if take(candidate.endpoint, endpoints.limit) then
-            return candidate.endpoint
+            return candidate.endpoint, true
         end
     end
-    return nil
+    return nil, #order > 0
+end
+
+-- Any endpoint but `avoided`, the least loaded first: what is left when the two drawn ones do not do.
+local function take_any(endpoints, avoided, patient)
+    local endpoint, fits = take_least(endpoints, function(each)
+        return each.address ~= avoided and not is_refusing(each) and health.is_fit(each)
+    end)
+    if fits or patient then
+        return endpoint
+    end
+    -- All are ejected, refusing or avoided: better one of them than none.
+    return (take_least(endpoints, function() return true end))
 end
 
 -- Takes a count of an endpoint and returns it, or nil when all are full. The lesser loaded of two drawn at random
 -- spreads nearly as well as looking at all of them, at a fixed price.
 local function pick(endpoints)
-    local list, count = endpoints.list, endpoints.count
+    local list, count, at = endpoints.list, endpoints.count, now()
     local first = list[1]
     if count > 1 then
         local at = random(count)
@@ -94,11 +98,16 @@ local function pick(endpoints)
         end
         first = list[at]
         local second = list[other]
+        health.suspect(second, at)
         if (inflight:get(second.address) or 0) < (inflight:get(first.address) or 0) then
             first = second
         end
     end
-    if first and not is_ejected(first.address) and take(first, endpoints.limit) then
+    if not first then
+        return nil
+    end
+    health.suspect(first, at)
+    if not is_refusing(first) and health.is_fit(first) and take(first, endpoints.limit) then
         return first
     end
     return take_any(endpoints, nil, false)
@@ -108,7 +117,7 @@ end
 local function pick_known(service, endpoints)
     local place = service and service.session_affinity and affinity.place(service)
     local known = place and place.revision == var.revision and place.endpoint
-    if known and not is_ejected(known.address) and take(known, endpoints.limit) then
+    if known and not is_refusing(known) and health.is_fit(known) and take(known, endpoints.limit) then
         return known
     end
     return nil
@@ -134,9 +143,27 @@ function M.release()
     end
 end
 
--- Passes over an address for a while, in this worker.
-function M.eject(address)
-    ejected[address] = now() + EJECTION_S
+-- Notes a failed try: no connection, or one that broke or was silent before an answer began.
+function M.blame(address, connected)
+    local endpoint = world.place(address)
+    if not endpoint then
+        return  -- gone since
+    end
+    if not connected then
+        endpoint.refusing_till = now() + REFUSED_S
+    end
+    health.unreachable(endpoint)
+end
+
+-- Whether this request may be sent to the revision's instances again, within the budget. Only what an instance has
+-- received counts: a refused connection is no load to anybody.
+function M.may_repeat(endpoints, sent)
+    if sent == 0 or budget.spend(endpoints.budget) then
+        counters.add("retries", endpoints.key)
+        return true
+    end
+    counters.add("retries_refused", endpoints.key)
+    return false
 end
 
 -- In how many of the tries that have ended the request was sent, and whether the last one got a connection. nginx
@@ -156,15 +183,18 @@ end
 local function retry(endpoints, failed)
     M.release()
     local sent, connected = M.tries()
-    if not connected then
-        M.eject(failed)
-    end
+    M.blame(failed, connected)
     if sent > 0 and not idempotent[var.request_method] then
         return nil
     end
-    var.retries = tonumber(var.retries) + 1
     -- Never the same one at once: a killed instance leaves idle connections, and each would take a try to find out.
-    return take_any(endpoints, failed, true)
+    local endpoint = take_any(endpoints, failed, true)
+    if endpoint and not M.may_repeat(endpoints, sent) then
+        M.release()
+        return nil
+    end
+    var.retries = tonumber(var.retries) + 1
+    return endpoint
 end
 
 local function address_parts(endpoints, address)
@@ -193,6 +223,7 @@ function M.balance()
         endpoint = address_parts(endpoints, held)
     else
         endpoint = pick_known(service, endpoints) or pick(endpoints)
+        endpoints.budget.asked = endpoints.budget.asked + 1
         if endpoints.count > 1 then
             upstream.set_more_tries(math.min(endpoints.count - 1, MORE_TRIES))
         end
@@ -200,6 +231,7 @@ function M.balance()
     if not endpoint then
         return ngx.exit(ngx.ERROR)
     end
+    health.asked(endpoint, now())
     if service and service.session_affinity then
         affinity.note(service, var.revision, endpoint.address)
     end
@@ -218,6 +250,10 @@ function M.finish()
     local address = var.instance
     if address and address ~= "" then
         inflight:incr(address, -1)
+        local endpoint = world.place(address)
+        if endpoint then
+            health.answered(endpoint, ngx.status)
+        end
     end
 end
 

@@ -1,8 +1,10 @@
 -- Hold: where a request waits that cannot be sent now, or that failed and may be sent again.
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
+local breaker = require "runyard.breaker"
 local router = require "runyard.router"
 local ways = require "runyard.ways"
+local world = require "runyard.world"
 
 local var, now = ngx.var, ngx.now
 
@@ -33,6 +35,9 @@ end
 -- Why this request must not be sent again, as the name of an answer; nil when it may (or never was).
 local function refuse_again(failed)
     local sent, connected = balancer.tries()
+    if failed ~= "" then
+        balancer.blame(failed, connected)
+    end
     if connected and last_status() == "504" then
         return "instance-timeout"  -- it has the request and is slow; another one would only be slow too
     end
@@ -42,11 +47,11 @@ local function refuse_again(failed)
     if sent > 0 and not balancer.is_idempotent(var.request_method) or sent > MOST_SENT then
         return "instance-failed"
     end
-    if failed ~= "" then
-        var.retries = tonumber(var.retries) + 1
-        if not connected then
-            balancer.eject(failed)
+    if failed ~= "" or sent > 0 then
+        if not balancer.may_repeat(world.endpoints(var.tenant, var.revision), sent) then
+            return "retries-spent"
         end
+        var.retries = tonumber(var.retries) + 1
     end
     return nil
 end
@@ -68,6 +73,11 @@ local function wait(deadline)
     end
 end
 
+local function refuse(verdict)
+    local wait_s = verdict == "broken" and breaker.retry_after_s(world.endpoints(var.tenant, var.revision))
+    return answer.give(verdict, wait_s or nil)
+end
+
 -- The access phase of the locations beside the plain one: everything that is not the plain way from a request to an instance.
 function M.again()
     local verdict = var.verdict
@@ -77,7 +87,7 @@ function M.again()
         return refusal and answer.give(refusal)
     end
     if verdict ~= "" and verdict ~= "hold" then
-        return answer.give(verdict)
+        return refuse(verdict)
     end
     local failed = var.instance
     balancer.release()
@@ -85,7 +95,7 @@ function M.again()
     var.rounds = rounds
     local refusal = rounds > MOST_ROUNDS and "instance-failed" or refuse_again(failed) or ways.refusal()
     if refusal then
-        return answer.give(refusal)
+        return refuse(refusal)
     end
     ways.read_body()
     local deadline = tonumber(var.hold_until)
@@ -99,7 +109,7 @@ function M.again()
     end
     refusal = wait(deadline) or ways.go_on()
     if refusal then
-        return answer.give(refusal)
+        return refuse(refusal)
     end
 end
 

@@ -4,6 +4,7 @@
 -- name of an answer that the gateway gives itself (runyard.answer). It stands in $verdict, because ngx.ctx does not
 -- survive the way through error_page.
 local affinity = require "runyard.affinity"
+local breaker = require "runyard.breaker"
 local hosts = require "runyard.hosts"
 local paths = require "runyard.paths"
 local world = require "runyard.world"
@@ -84,6 +85,9 @@ local function settle(service, revision)
     if endpoints.count == 0 then
         -- Nobody waits for instances that are not wanted.
         return service.stopped and "stopped" or "hold"
+    end
+    if breaker.refuses(endpoints) then
+        return "broken"
     end
     return (way or service.aside) and "aside" or ""
 end

@@ -3,9 +3,10 @@
 -- Writers (runyard.snapshot) set keys and then raise `epoch`; a worker that sees a new epoch forgets what it
 -- resolved. Keys: host:<host> and caller:<ip> hold a service key, service:<key>, endpoints:<key> and paths:<host> hold
 -- JSON.
+local budget = require "runyard.budget"
 local cjson = require "cjson.safe"
 
-local shared = ngx.shared.snapshot
+local shared, health = ngx.shared.snapshot, ngx.shared.health
 local now = ngx.now
 local random = math.random
 
@@ -13,7 +14,11 @@ local M = {
     routes = {},  -- what runyard.hosts resolved for a host at the edge, until the epoch changes
     patterns = {},  -- the same for a pattern; apart, because a client may send anything as its host
     sessions = {},  -- what runyard.affinity made of a service's endpoints, likewise
+    mood = 0,  -- a number that differs when anything did that runyard.health or runyard.breaker keep in shared memory
 }
+
+-- How long an instance may owe an answer before runyard.health pings it the first time, in seconds.
+local SILENCE_S = 1
 
 -- The cache of the epoch before is kept beside this one's: most keys are the same after a change, and comparing
 -- the raw text is cheaper than decoding it again. Two generations also bound what removed keys can leave behind.
@@ -28,6 +33,7 @@ function M.sync()
         return
     end
     synced_at = turn
+    M.mood = health:get("mood") or 0
     local current = shared:get("epoch") or 0
     if current ~= epoch then
         epoch = current
@@ -36,6 +42,11 @@ function M.sync()
         M.patterns = {}
         M.sessions = {}
     end
+end
+
+-- Has every worker look at the health of instances again, this one at once.
+function M.change_mood()
+    M.mood = health:incr("mood", 1, 0)
 end
 
 local function split(key)
@@ -86,15 +97,32 @@ local function prepare_service(key, fields)
     return service
 end
 
-local function prepare_endpoints(_, fields)
-    local list = {}
+-- Endpoints by address and budgets by revision, for as long as anything else knows them.
+local places = setmetatable({}, { __mode = "v" })
+local budgets = setmetatable({}, { __mode = "v" })
+
+local function prepare_endpoints(key, fields)
+    local own_budget = budgets[key] or budget.new()
+    budgets[key] = own_budget
+    local group = {
+        key = key,
+        -- The same instances, the same name: what is known of them as a whole ends with the first that changes.
+        set = key .. "@" .. ngx.crc32_short(table.concat(fields.addresses, ",")),
+        list = {},
+        count = #fields.addresses,
+        -- Knative's 0 means no limit.
+        limit = fields.concurrency > 0 and fields.concurrency or math.huge,
+        protocol = fields.protocol,
+        way = fields.protocol == "h2c" and "@h2c" or nil,
+        budget = own_budget,
+    }
     for index, address in ipairs(fields.addresses) do
         local ip, port = address:match("^(.+):(%d+)$")
-        list[index] = { address = address, ip = ip, port = tonumber(port) }
+        local endpoint =
+            { address = address, ip = ip, port = tonumber(port), group = group, silence_s = SILENCE_S }
+        group.list[index], places[address] = endpoint, endpoint
     end
-    -- Knative's 0 means no limit.
-    local limit = fields.concurrency > 0 and fields.concurrency or math.huge
-    return { list = list, count = #list, limit = limit, way = fields.protocol == "h2c" and "@h2c" or nil }
+    return group
 end
 
 -- The parts of a host, the longest path first, so that the first that matches is the one.
@@ -126,11 +154,16 @@ function M.service(key)
     return read("service:", key, prepare_service)
 end
 
-local nowhere = { list = {}, count = 0, limit = 0 }
+local nowhere = { key = "", set = "", list = {}, count = 0, limit = 0, budget = budget.new() }
 
 -- Where a revision answers: its endpoints and their concurrency limit; empty for a revision that has none.
 function M.endpoints(tenant, revision)
     return read("endpoints:", tenant .. "/" .. revision, prepare_endpoints) or nowhere
+end
+
+-- The endpoint of this address, as long as it is one of a revision that this worker has sent requests to.
+function M.place(address)
+    return places[address]
 end
 
 -- The key of the service that answers this public host, or nil.

@@ -19,6 +19,7 @@ class Instance:
         self.seen: list[tuple[str, str]] = []
         self.connections = 0
         self.waiting = 0
+        self.status = 200
         self._loop = asyncio.new_event_loop()
         self._gate = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -92,7 +93,7 @@ class Instance:
             return await self._upgrade(reader, writer)
         if path.startswith("/stream"):
             return await self._stream(writer)
-        status = path.rpartition("=")[2] if path.startswith("/status=") else "200"
+        status = path.rpartition("=")[2] if path.startswith("/status=") else str(self.status)
         echo = {"name": self.name, "method": method, "path": path, "headers": headers, "body": body.decode("latin-1")}
         text = json.dumps(echo).encode()
         extra = "X-Accel-Redirect: /elsewhere\r\n" if path == "/redirect" else ""

@@ -1,0 +1,117 @@
+-- Breaker: a circuit breaker for each revision, shared by all workers.
+--
+-- Closed: requests pass. Open: none of the revision's instances can be reached, so requests are answered 503 at once
+-- instead of being held. Half-open: the time is over, and a ping (no client's request) finds out whether one answers.
+--
+-- Only failures to get an answer count here, as Envoy parts them with split_external_local_origin_errors: a revision whose
+-- every answer is 500 is the application's own to explain, and is passed on. The state is that of a set of instances:
+-- when the orchestrator replaces one, the new set starts closed.
+local clock = require "runyard.clock"
+local counters = require "runyard.counters"
+local ping = require "runyard.ping"
+local world = require "runyard.world"
+
+local shared = ngx.shared.health
+local now = clock.now
+
+local M = {}
+
+local MOST_FAILURES = 5
+-- For so long there must have been nothing but failures. An instance that was killed is replaced within two seconds, and
+-- requests are held for it: no GET is lost to a breaker.
+local PATIENCE_S = 3
+local SHORTEST_S = 1
+local LONGEST_S = 30
+-- The keys of a set of instances that is gone go after this; far more than the longest time open.
+local FORGET_S = 300
+-- Pings take a second at most; a worker that was killed in the middle is followed by another after this.
+local PROBE_S = 5
+-- More instances than this are not all pinged: one that answers is enough.
+local MOST_PINGED = 8
+
+local function look(group)
+    group.mood = world.mood
+    group.open_till = shared:get("open|" .. group.set)
+    group.failing = group.open_till or shared:get("down|" .. group.set)
+end
+
+local function open(group)
+    local times = shared:incr("opened|" .. group.set, 1, 0)
+    shared:expire("opened|" .. group.set, FORGET_S)
+    local duration = math.min(SHORTEST_S * 2 ^ (times - 1), LONGEST_S)
+    shared:set("open|" .. group.set, now() + duration, FORGET_S)
+    world.change_mood()
+    counters.add("breaker_opened", group.key)
+    ngx.log(ngx.WARN, "no instance of ", group.key, " can be reached: answer 503 for ", duration, " s")
+end
+
+-- Notes that an instance of the revision gave no answer; `weight` is how many failures that counts for.
+function M.failed(group, weight)
+    local count = shared:incr("down|" .. group.set, weight, 0)
+    shared:expire("down|" .. group.set, FORGET_S)
+    if count == weight then
+        shared:set("since|" .. group.set, now(), FORGET_S)
+        world.change_mood()
+    end
+    local since = shared:get("since|" .. group.set)
+    if count < MOST_FAILURES or not since or now() - since < PATIENCE_S or shared:get("open|" .. group.set) then
+        return
+    end
+    if shared:add("opening|" .. group.set, true, SHORTEST_S) then
+        open(group)
+    end
+end
+
+-- Notes that an instance of the revision answered.
+function M.worked(group)
+    if group.mood ~= world.mood then
+        look(group)
+    end
+    if not group.failing then
+        return
+    end
+    for _, kind in ipairs { "down|", "since|", "open|", "opened|", "half|" } do
+        shared:delete(kind .. group.set)
+    end
+    world.change_mood()
+end
+
+local function try(premature, group)
+    if premature then
+        return
+    end
+    for index = 1, math.min(group.count, MOST_PINGED) do
+        local endpoint = group.list[index]
+        if ping.ask(endpoint.ip, endpoint.port, group.protocol) then
+            M.worked(group)
+            return
+        end
+    end
+    open(group)
+    shared:delete("half|" .. group.set)
+end
+
+-- Whether requests to this revision are refused now; once the time is over, also has a ping find out.
+function M.refuses(group)
+    if group.mood ~= world.mood then
+        look(group)
+    end
+    local till = group.open_till
+    if till and now() >= till and shared:add("half|" .. group.set, true, PROBE_S * MOST_PINGED) then
+        ngx.timer.at(0, try, group)
+    end
+    return till ~= nil
+end
+
+-- In how many seconds a request to this revision makes sense again, at least 1.
+function M.retry_after_s(group)
+    return math.max(1, math.ceil((shared:get("open|" .. group.set) or 0) - now()))
+end
+
+-- The state of a revision's breaker: "closed", "open" or "half-open".
+function M.state(group)
+    local till = shared:get("open|" .. group.set)
+    return not till and "closed" or now() < till and "open" or "half-open"
+end
+
+return M

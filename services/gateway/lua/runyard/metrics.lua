@@ -1,0 +1,97 @@
+-- Metrics: what the gateway counts beside the request log, in Prometheus' text format (0.0.4).
+local breaker = require "runyard.breaker"
+local cjson = require "cjson.safe"
+local counters = require "runyard.counters"
+local health = require "runyard.health"
+local world = require "runyard.world"
+
+local shared = ngx.shared.snapshot
+
+local M = {}
+
+local TYPE = "text/plain; version=0.0.4; charset=utf-8"
+-- How many revisions are looked at before other requests get their turn; about 1 ms of work.
+local BATCH = 200
+local PREFIX = "runyard_gateway_"
+
+-- Counted in runyard.counters under their names here, by `tenant/revision`.
+local totals = {
+    { "retries", "Requests sent to another instance, or to the same one again, after a failed try." },
+    { "retries_refused", "Retries that were refused because a fifth more than was asked had been sent already." },
+    { "ejections", "Times an instance was ejected after failures in a row." },
+    { "breaker_opened", "Times that no instance could be reached, so that requests were refused." },
+}
+local gauges = {
+    { "ejected_instances", "Instances that are ejected now.", health.ejected_in },
+    { "breaker_state", "0 closed, 1 half-open, 2 open.", function(group)
+        return ({ closed = 0, ["half-open"] = 1, open = 2 })[breaker.state(group)]
+    end },
+}
+
+-- The service of every revision that has traffic or a tag, by `tenant/revision`, and the revisions in order.
+local function revisions()
+    local owner, order = {}, {}
+    for _, name in ipairs(shared:get_keys(0)) do
+        local tenant, service = name:match("^service:([^/]+)/(.+)$")
+        local fields = tenant and cjson.decode(shared:get(name) or "")
+        for _, share in ipairs(fields and fields.traffic or {}) do
+            local key = tenant .. "/" .. share.revision
+            if not owner[key] then
+                order[#order + 1] = key
+            end
+            owner[key] = service
+        end
+    end
+    table.sort(order)
+    return owner, order
+end
+
+local function header(lines, name, help, kind)
+    lines[#lines + 1] = ("# HELP %s %s\n# TYPE %s %s"):format(name, help, name, kind)
+end
+
+local function sample(lines, name, key, service, value)
+    local tenant, revision = key:match("^([^/]+)/(.+)$")
+    lines[#lines + 1] =
+        ('%s{tenant="%s",service="%s",revision="%s"} %s'):format(name, tenant, service or "", revision, value)
+end
+
+-- Everything, as text. `breathe` is called between pieces of the work.
+local function render(breathe)
+    local lines, found = {}, counters.all()
+    local owner, order = revisions()
+    for _, each in ipairs(totals) do
+        local name = PREFIX .. each[1] .. "_total"
+        header(lines, name, each[2], "counter")
+        local keys = {}
+        for key in pairs(found) do
+            if key:sub(1, #each[1] + 1) == each[1] .. "|" then
+                keys[#keys + 1] = key
+            end
+        end
+        table.sort(keys)
+        for _, key in ipairs(keys) do
+            local revision = key:sub(#each[1] + 2)
+            sample(lines, name, revision, owner[revision], found[key])
+        end
+    end
+    for _, each in ipairs(gauges) do
+        header(lines, PREFIX .. each[1], each[2], "gauge")
+        for index, key in ipairs(order) do
+            if index % BATCH == 0 then
+                breathe()
+            end
+            local tenant, revision = key:match("^([^/]+)/(.+)$")
+            sample(lines, PREFIX .. each[1], key, owner[key], each[3](world.endpoints(tenant, revision)))
+        end
+    end
+    return table.concat(lines, "\n") .. "\n"
+end
+
+-- Gives the metrics and their media type.
+function M.render(breathe)
+    world.sync()
+    return render(breathe), TYPE
+end
+
+return M

@@ -1,0 +1,27 @@
+-- Ping: asks an instance whether it answers at all, without risking a client's request on it.
+local M = {}
+
+-- A process that is not stopped answers from its event loop; longer than this is a hang to whoever waits for it.
+local TIMEOUT_MS = 1000
+-- `OPTIONS *` is HTTP's own ping (RFC 9110, 9.3.7). To HTTP/2, whose server has to speak first, the client's preface is
+-- (RFC 9113, 3.4).
+local HTTP1 = "OPTIONS * HTTP/1.1\r\nHost: gateway.internal\r\nUser-Agent: runyard-gateway\r\nConnection: close\r\n\r\n"
+local HTTP2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+
+-- Whether the instance says anything within a second; what it says does not matter, nor that it hangs up.
+function M.ask(ip, port, protocol)
+    local socket = ngx.socket.tcp()
+    socket:settimeout(TIMEOUT_MS)
+    if not socket:connect(ip, port) then
+        return false
+    end
+    local sent = socket:send(protocol == "h2c" and HTTP2 or HTTP1)
+    local byte, failure
+    if sent then
+        byte, failure = socket:receive(1)
+    end
+    socket:close()
+    return byte ~= nil or failure == "closed"
+end
+
+return M

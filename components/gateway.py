@@ -14,8 +14,6 @@ from runyard.manifest.model import Platform
 _MEMORY_MIB = 512
 # Bodies that wait for an instance lie here; it counts against the memory above.
 _TMP_MIB = 256
-# What instances call as `http://<service>.internal`.
-_INNER_PORT = 80
 
 
 class Gateway(pulumi.ComponentResource):
@@ -35,10 +33,7 @@ class Gateway(pulumi.ComponentResource):
         super().__init__("runyard:gateway:Gateway", "gateway", {}, opts)
         self.volume = part_volume(stack, "gateway", self)
         config = GatewayConfig(
-            listeners=(
-                Listener("edge", f"{platform.gateway.address}:{platform.gateway.port}"),
-                Listener("internal", f"{inner_address}:{_INNER_PORT}"),
-            ),
+            listeners=_listeners(platform, inner_address),
             max_body_bytes=platform.gateway.max_body_bytes,
             connect_timeout_ms=platform.gateway.connect_timeout_s * 1000,
             hold_timeout_ms=platform.gateway.hold_timeout_s * 1000,
@@ -49,8 +44,8 @@ class Gateway(pulumi.ComponentResource):
             role=names.ROLE_GATEWAY,
             memory_mib=_MEMORY_MIB,
             tmp_mib=_TMP_MIB,
-            # Port 80 on the inner address, and workers that are not root. Spelled as the engine gives them back, or a
-            # refresh would make every preview show a change.
+            # Ports 80 and 81 on the inner address, and workers that are not root. Spelled as the engine gives them
+            # back, or a refresh would make every preview show a change.
             capabilities=("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"),
             volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
             environment={"RUNYARD_NGINX_CONF": render(config)},
@@ -59,3 +54,15 @@ class Gateway(pulumi.ComponentResource):
         self.container = part_container(stack, args, options)
         self.container_name = self.container.name
         self.register_outputs({"container_name": self.container_name})
+
+
+def _listeners(platform: Platform, inner_address: str) -> tuple[Listener, ...]:
+    edge = [Listener("edge", f"{platform.gateway.address}:{platform.gateway.port}")]
+    if platform.gateway.h2c_port is not None:
+        edge.append(Listener("edge", f"{platform.gateway.address}:{platform.gateway.h2c_port}", http2=True))
+    return (
+        *edge,
+        # What instances call as `http://<service>.internal`, and their gRPC clients as `<service>.internal:81`.
+        Listener("internal", f"{inner_address}:{names.INTERNAL_PORT}"),
+        Listener("internal", f"{inner_address}:{names.INTERNAL_H2C_PORT}", http2=True),
+    )

@@ -35,6 +35,11 @@ CLAIM_TURN = "runyard.claim"
 
 DEFAULT_TENANT = "default"
 INTERNAL_DOMAIN = "internal"
+# What a service answers that answers every host of which nobody else does.
+EVERY_HOST = "*"
+# Where instances call each other over HTTP/1.1, and over HTTP/2 without TLS: nginx tells no two apart on one port.
+INTERNAL_PORT = 80
+INTERNAL_H2C_PORT = 81
 # Paths inside the platform's containers; the volume is mounted at the same place in gateway and orchestrator.
 GATEWAY_DIRECTORY = "/var/lib/runyard/gateway"
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"

@@ -13,6 +13,7 @@ from typing import Literal
 
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
 from runyard.contracts import Ingress as Ingress
+from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
 from runyard.manifest.accounts import Budget, Member, Quotas
@@ -215,6 +216,7 @@ class Service:
     uses: tuple[str, ...] = ()
     egress: Egress = "all"
     max_requests_per_second: int | None = None
+    routes: tuple[PathRoute, ...] = ()
 
     @property
     def scale(self) -> tuple[int, int | None]:
@@ -229,13 +231,19 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Where the platform's gateway listens and how long it waits."""
+    """Where the platform's gateway listens and how long it waits.
+
+    `h2c_port` takes HTTP/2 without TLS, and is None when nothing does. `default_backend` is the `tenant/service` that
+    answers hosts that nobody else does; empty for none.
+    """
 
     address: str = "127.0.0.1"
     port: int = 3000
     connect_timeout_s: int = 2
     hold_timeout_s: int = 10
     max_body_bytes: int = 32 * 1024 * 1024
+    h2c_port: int | None = None
+    default_backend: str = ""
     # Whether responses get the security headers that their instance did not set.
     security_headers: bool = True
 

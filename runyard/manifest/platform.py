@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, ip_address
 from runyard.manifest.model import Gateway, Location, Platform, Revisions
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
-from runyard.names import INTERNAL_DOMAIN
+from runyard.names import DEFAULT_TENANT, INTERNAL_DOMAIN, service_key
 from runyard.units import parse_bytes
 
 _POOL_LENGTHS = (8, 20)
@@ -22,15 +22,7 @@ def check_platform(platform: Raw, findings: Findings) -> None:
     if domain == INTERNAL_DOMAIN or domain.endswith("." + INTERNAL_DOMAIN):
         message = f"must not be {INTERNAL_DOMAIN}, by which services call each other, got {render_value(domain)}"
         findings.error(("spec", "domain"), "platform.domain", message)
-    gateway, orchestrator = (
-        value_at(platform, "spec", "gateway", "port"),
-        value_at(platform, "spec", "orchestratorPort"),
-    )
-    defaults = Platform()
-    if (gateway or defaults.gateway.port) == (orchestrator or defaults.orchestrator_port):
-        path = ("spec", "orchestratorPort") if orchestrator else ("spec", "gateway", "port")
-        message = f"must differ from the gateway's port, got {orchestrator or gateway} for both"
-        findings.error(path, "platform.ports", message)
+    _check_ports(platform, findings)
     _check_body_size(platform, findings)
     if value_at(platform, "spec", "engine") == "swarm":
         findings.warning(("spec", "engine"), "support.later", "swarm is accepted, not carried out yet: docker is used")
@@ -48,6 +40,8 @@ def build_platform(platform: Raw, location: Location) -> Platform:
             port=int(gateway.get("port", defaults.port)),
             connect_timeout_s=int(gateway.get("connectTimeoutSeconds", defaults.connect_timeout_s)),
             hold_timeout_s=int(gateway.get("holdTimeoutSeconds", defaults.hold_timeout_s)),
+            h2c_port=None if "h2cPort" not in gateway else int(gateway["h2cPort"]),
+            default_backend=_service_key(gateway.get("defaultBackend", "")),
             max_body_bytes=defaults.max_body_bytes if size is None else parse_bytes(str(size)),
             security_headers=gateway.get("securityHeaders", defaults.security_headers),
         ),
@@ -57,6 +51,11 @@ def build_platform(platform: Raw, location: Location) -> Platform:
         revisions=Revisions(int(mapping_at(platform, "spec", "revisions").get("kept", Revisions().kept))),
         location=location,
     )
+
+
+def _service_key(name: str) -> str:
+    """Complete the name of a service that may leave its tenant out; nothing stays nothing."""
+    return name if "/" in name or not name else service_key(DEFAULT_TENANT, name)
 
 
 def check_network(document: Raw, path: tuple[str, ...], lengths: tuple[int, int], findings: Findings) -> None:
@@ -84,6 +83,20 @@ def _check_address(platform: Raw, path: Path, findings: Findings) -> None:
         ip_address(text or "127.0.0.1")
     except ValueError:
         findings.error(path, "platform.address", f"must be an IP address, got {render_value(text)}")
+
+
+def _check_ports(platform: Raw, findings: Findings) -> None:
+    defaults = Platform()
+    gateway = value_at(platform, "spec", "gateway", "port")
+    orchestrator = value_at(platform, "spec", "orchestratorPort")
+    if (gateway or defaults.gateway.port) == (orchestrator or defaults.orchestrator_port):
+        path = ("spec", "orchestratorPort") if orchestrator else ("spec", "gateway", "port")
+        message = f"must differ from the gateway's port, got {orchestrator or gateway} for both"
+        findings.error(path, "platform.ports", message)
+    h2c = value_at(platform, "spec", "gateway", "h2cPort")
+    if h2c is not None and h2c in (gateway or defaults.gateway.port, orchestrator or defaults.orchestrator_port):
+        message = f"must differ from the other ports of the platform, got {h2c} for two of them"
+        findings.error(("spec", "gateway", "h2cPort"), "platform.ports", message)
 
 
 def _check_body_size(platform: Raw, findings: Findings) -> None:

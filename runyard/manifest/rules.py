@@ -9,6 +9,7 @@ from runyard.manifest.rules_containers import check_containers
 from runyard.manifest.rules_dependencies import check_dependencies
 from runyard.manifest.rules_probes import check_probes
 from runyard.manifest.rules_resources import check_resources
+from runyard.manifest.rules_routes import check_routes
 from runyard.manifest.rules_traffic import check_traffic
 from runyard.manifest.rules_volumes import check_volumes
 from runyard.names import DNS_LABEL
@@ -30,6 +31,7 @@ def check_service(service: Raw, findings: Findings) -> None:
     check_traffic(service, findings)
     check_annotations(service, findings)
     check_dependencies(service, findings)
+    check_routes(service, findings)
 
 
 def check_namespace(document: Raw, findings: Findings) -> None:

@@ -10,8 +10,9 @@ from runyard.manifest.model import Manifests, Platform, Service, Tenant
 from runyard.manifest.prices import DEFAULT_CURRENCY, PriceBook
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
+from runyard.manifest.rules_routes import check_default_backend, check_hosts
 from runyard.manifest.schema import closest
-from runyard.names import DEFAULT_TENANT, service_host, tagged_host
+from runyard.names import DEFAULT_TENANT
 
 _USES = (*SERVICE_ANNOTATIONS, "runyard.dev/uses")
 _NAME = ("metadata", "name")
@@ -19,8 +20,6 @@ _NAME = ("metadata", "name")
 PROBLEM_LIMIT = 1000
 # Names compared for all hints together, which takes a tenth of a second: ten hints among a thousand services.
 _COMPARISON_LIMIT = 10_000
-# A host name is at most this long (RFC 1035).
-_HOST_LIMIT = 253
 # Kinds of which a set has one, however it is named.
 _ONLY_ONE = {"platform": "Platform", "pricebook": "PriceBook"}
 
@@ -32,6 +31,7 @@ class ServiceSet:
     services: list[tuple[Service, Document]] = field(default_factory=list)
     tenants: list[tuple[Tenant, Document]] = field(default_factory=list)
     platform: Platform | None = None
+    platform_document: Document | None = None
     price_book: PriceBook | None = None
     # Kind, tenant and name of each document, in the order of reading.
     named: list[tuple[str, str, str, Document]] = field(default_factory=list)
@@ -50,9 +50,9 @@ class ServiceSet:
         """Add a tenant without problems of its own."""
         self.tenants.append((tenant, document))
 
-    def add_platform(self, platform: Platform) -> None:
+    def add_platform(self, platform: Platform, document: Document) -> None:
         """Add the platform; a second one is a problem, found by name."""
-        self.platform = platform
+        self.platform, self.platform_document = platform, document
 
     def add_price_book(self, book: PriceBook) -> None:
         """Add the price book; a second one is a problem, found by name."""
@@ -72,7 +72,8 @@ def check_set(found: ServiceSet) -> list[Problem]:
     return [
         *_check_names(found),
         *_check_uses(found),
-        *_check_hosts(found),
+        *check_hosts(found.services, found.platform or Platform()),
+        *check_default_backend(found.services, found.platform or Platform(), found.platform_document),
         *_check_subnets(found),
         *_check_currencies(found),
     ]
@@ -123,26 +124,6 @@ def _check_uses(found: ServiceSet) -> Iterator[Problem]:
                     message = f"is the {PROBLEM_LIMIT}th name of no service; the others are not shown"
                     yield _error(document, _USES, "uses.problems", message)
                     return
-
-
-def _check_hosts(found: ServiceSet) -> Iterator[Problem]:
-    domain = (found.platform or Platform()).domain
-    owners: dict[str, Service] = {}
-    for service, document in found.services:
-        host = service_host(service.name, service.tenant, domain)
-        hosts = [(_NAME, host)]
-        for index, target in enumerate(service.traffic):
-            if target.tag:
-                hosts.append((("spec", "traffic", index, "tag"), tagged_host(target.tag, host)))  # type: ignore[arg-type]
-        for path, each in hosts:
-            owner = owners.setdefault(each, service)
-            same = (owner.tenant, owner.name) == (service.tenant, service.name)
-            if not same:
-                message = f"makes the host {each}, which service {owner.name} of tenant {owner.tenant} has already"
-                yield _error(document, path, "set.host", f"{message} ({owner.location})")
-            if len(each) > _HOST_LIMIT:
-                message = f"makes a host of {len(each)} characters, must be at most {_HOST_LIMIT}"
-                yield _error(document, path, "set.host", message)
 
 
 def _check_subnets(found: ServiceSet) -> Iterator[Problem]:

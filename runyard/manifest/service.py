@@ -23,10 +23,12 @@ from runyard.manifest.model import (
     VolumeMount,
 )
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw, mapping_at
+from runyard.manifest.routes import parse_routes
 from runyard.manifest.rules import DEFAULT_TIMEOUT_S
 from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, KNATIVE, RUNYARD, parse_fraction
 from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
 from runyard.manifest.rules_resources import ingress_container, parse_limit
+from runyard.manifest.rules_routes import ANNOTATION as ROUTES
 from runyard.names import DEFAULT_TENANT
 from runyard.units import parse_bytes, parse_duration_s
 
@@ -63,6 +65,7 @@ def build_service(service: Raw, location: Location) -> Service:
         rollout_duration_s=parse_duration_s(annotations.get(KNATIVE + "rollout-duration", "0s")),
         uses=tuple(dict.fromkeys(name.strip() for name in uses.split(",") if name.strip())),
         egress=annotations.get(RUNYARD + "egress", "all"),
+        routes=parse_routes(annotations[ROUTES]) if ROUTES in annotations else (),
         max_requests_per_second=_count(annotations, RUNYARD + "max-requests-per-second"),
     )
 

@@ -25,10 +25,6 @@ def check_values(service: Any, findings: Findings) -> None:
     mounted: set[str] = set()
     for index, container in mappings_at(service, *CONTAINERS):
         path = (*CONTAINERS, index)
-        for number, port in mappings_at(container, "ports"):
-            if port.get("name") == "h2c":
-                message = "h2c is accepted, not carried out yet: instances get HTTP/1.1"
-                findings.warning((*path, "ports", number, "name"), "support.later", message)
         _check_user(mapping_at(container, "securityContext"), (*path, "securityContext"), findings)
         for number, mount in mappings_at(container, "volumeMounts"):
             _check_mount(mount, (*path, "volumeMounts", number), (own_memory, mounted), findings)

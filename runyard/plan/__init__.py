@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from runyard import names
 from runyard.contracts import RolloutRequest, RouteRequest, TrafficShare
 from runyard.manifest.model import Manifests, Platform, Service
+from runyard.manifest.routes import is_whole_host
 from runyard.plan.facts import describe_service
 from runyard.plan.history import keep_revisions
 from runyard.plan.model import KeptRevision, NetworkPlan, Plan, RevisionPlan, ServicePlan, TemplatePlan
@@ -65,13 +66,23 @@ def _plan_route(service: Service, platform: Platform) -> RouteRequest:
     return RouteRequest(
         tenant=service.tenant,
         service=service.name,
-        hosts=(names.service_host(service.name, service.tenant, platform.domain),),
+        hosts=_plan_hosts(service, platform),
         uses=tuple(sorted(service.uses)),
         # The load balancer of Cloud Run's third value is the gateway here, so it may come from outside.
         ingress="internal" if service.ingress == "internal" else "all",
         timeout_s=service.template.timeout_s,
         session_affinity=service.template.session_affinity,
+        paths=tuple(route for route in service.routes if not is_whole_host(route)),
     )
+
+
+def _plan_hosts(service: Service, platform: Platform) -> tuple[str, ...]:
+    """Name the hosts that are the service's alone, its own first: URLs are made of it."""
+    own = names.service_host(service.name, service.tenant, platform.domain)
+    hosts = [own, *(route.host for route in service.routes if is_whole_host(route))]
+    if platform.gateway.default_backend == names.service_key(service.tenant, service.name):
+        hosts.append(names.EVERY_HOST)
+    return tuple(dict.fromkeys(hosts))
 
 
 def _plan_rollout(service: Service, revision: RevisionPlan) -> RolloutRequest:

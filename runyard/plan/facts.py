@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 from runyard.manifest.model import Container, EnvVar, Service, TrafficTarget
+from runyard.manifest.routes import render_place
 
 _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
 
@@ -17,11 +18,14 @@ _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
 def describe_service(service: Service) -> dict[str, Any]:
     """Describe what a Service says, without its metadata and location; empty values are left out."""
     template = service.template
-    facts = _plain(service, leave_out={"name", "tenant", "location", "template", "traffic", "labels", "annotations"})
+    facts = _plain(
+        service, leave_out={"name", "tenant", "location", "template", "traffic", "routes", "labels", "annotations"}
+    )
     facts |= _plain(template, leave_out={"containers", "volumes", "labels", "annotations"})
     facts["containers"] = {container.name: _describe_container(container) for container in template.containers}
     facts["volumes"] = {volume.name: _plain(volume, leave_out={"name"}) for volume in template.volumes}
     facts["traffic"] = {_describe_target(target): target.percent for target in service.traffic}
+    facts["routes"] = {render_place(route): route.rewrite or "as it is" for route in service.routes}
     return {key: value for key, value in sorted(facts.items()) if value not in _EMPTY}
 
 

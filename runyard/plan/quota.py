@@ -218,7 +218,9 @@ def _parts(service: Service, instances: int | None) -> dict[str, int | None]:
         "instances": instances,
         "services": 1,
         "storage": times(service.template.storage_bytes),
-        "hosts": 1 + len({target.tag for target in service.traffic if target.tag}),
+        "hosts": 1
+        + len({target.tag for target in service.traffic if target.tag})
+        + len({route.host for route in service.routes}),
         "requestsPerSecond": service.max_requests_per_second,
     }
 

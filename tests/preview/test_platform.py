@@ -1,8 +1,12 @@
 import json
+import re
 
 import pytest
 
+from components import request
+from runyard.contracts import PathRoute, RouteRequest
 from runyard.manifest.model import Container, EnvVar, Gateway, KeyReference, Platform
+from runyard.manifest.routes import parse_routes
 from runyard.plan import plan
 from runyard.plan.revision import TEMPLATE_FORMAT
 from tests.unit.runyard.plan.example import container, manifests, service, template
@@ -126,6 +130,21 @@ def test_gateway_listens_where_the_platform_says(preview):
     platform = Platform(gateway=Gateway(address="0.0.0.0", port=8088))
     (configuration,) = preview(planned(platform=platform)).named("gateway.container").inputs["envs"]
     assert "0.0.0.0:8088" in configuration
+
+
+def test_gateway_takes_http2_from_instances_and_where_the_platform_says(preview):
+    (usual,) = preview(planned()).named("gateway.container").inputs["envs"]
+    (asked,) = (
+        preview(planned(platform=Platform(gateway=Gateway(h2c_port=3080)))).named("gateway.container").inputs["envs"]
+    )
+    listens = [re.findall(r'listen "(?:[0-9.]+):(\d+)" [^;]* http2;', each) for each in (usual, asked)]
+    assert listens == [["81"], ["3080", "81"]]
+
+
+def test_route_shows_paths_and_survives_the_way_through_pulumi(preview):
+    routes = parse_routes("shop.example.com/api -> /, shop.example.com")
+    inputs = preview(planned(service(routes=routes))).named("default.hello.route").inputs
+    assert request.message(RouteRequest, inputs).paths == (PathRoute("shop.example.com", "/api", "/"),)
 
 
 def test_route_and_rollout_show_the_requests_field_by_field(preview):

@@ -3,8 +3,9 @@ import json
 
 import pytest
 
-from runyard.contracts import TrafficShare
-from runyard.manifest.model import Platform, TrafficTarget
+from runyard.contracts import PathRoute, TrafficShare
+from runyard.manifest.model import Gateway, Platform, TrafficTarget
+from runyard.manifest.routes import parse_routes
 from runyard.plan import plan
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -37,6 +38,25 @@ def test_services_come_by_tenant_and_name_whatever_the_order_read():
 def test_route_host_leaves_out_the_default_tenant_only(tenant, domain, host):
     planned = plan(manifests(service(tenant=tenant), platform=Platform(domain=domain)))
     assert planned.services[0].route.hosts == (host,)
+
+
+def test_route_has_the_hosts_and_the_parts_of_hosts_that_the_manifest_names():
+    routes = parse_routes("shop.example.com, *.shop.example.com, shop.example.com/api -> /, hello.localhost")
+    route = plan(manifests(service(routes=routes))).services[0].route
+    assert route.hosts == ("hello.localhost", "shop.example.com", "*.shop.example.com")
+    assert route.paths == (PathRoute("shop.example.com", "/api", "/"),)
+
+
+def test_default_backend_answers_every_other_host():
+    platform = Platform(gateway=Gateway(default_backend="acme/hello"))
+    found = plan(manifests(service(), service(tenant="acme"), platform=platform)).services
+    assert [each.route.hosts for each in found] == [("hello.acme.localhost", "*"), ("hello.localhost",)]
+
+
+def test_facts_show_routes_by_place():
+    routes = parse_routes("shop.example.com, shop.example.com/api -> /v2")
+    facts = plan(manifests(service(routes=routes))).services[0].facts
+    assert facts["routes"] == {"shop.example.com": "as it is", "shop.example.com/api": "/v2"}
 
 
 def test_route_carries_sorted_callees_and_the_request_timeout():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Location, Manifests, Scaling, Service, Tenant, TrafficTarget, Volume
+from runyard.manifest.routes import parse_routes
 from runyard.plan.quota import (
     CPU_OVERCOMMIT,
     Capacity,
@@ -208,3 +209,9 @@ def test_host_counts_every_service_of_other_stacks_at_its_minimum() -> None:
     (finding,) = check_capacity(subject, host, (Use("prod", "other", "x", {"memory": GIB + 1}, {}),))
     assert finding.resource == "memory"
     assert "x of stack prod 1073741825" in finding.message
+
+
+def test_hosts_of_routes_count_once_each_whatever_their_paths() -> None:
+    routes = parse_routes("a.example.com, a.example.com/x, *.example.com")
+    (finding,) = check_quotas(shop(web(routes=routes), hosts=3))
+    assert "quota of hosts must be at least 4" in finding.message

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from runyard.contracts import GatewayPath
+from runyard.contracts import GatewayPath, GatewaySnapshot, encode
+from runyard.manifest.routes import parse_routes
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.nginx import Gateway, endpoints, service
-
-Reach = Callable[[str, str], tuple[str, str]]
 
 
 @pytest.fixture
@@ -164,6 +164,23 @@ def test_instances_reach_services_by_name_whatever_the_routes_say(shop: Gateway)
     shop.push(services=services, callers={"127.0.0.2": "default/caller"})
     answer = shop.request(path="/api/admin/x", host="admin.internal", source="127.0.0.2")
     assert answer.json()["path"] == "/api/admin/x"
+
+
+LABEL = r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?"
+PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,10}){1,4}"
+
+
+def test_what_the_manifests_grammar_takes_the_gateway_takes_too(gateway: Gateway) -> None:
+    @settings(max_examples=20, deadline=None, database=None)
+    @given(st.lists(st.from_regex(rf"(\*\.)?{LABEL}(\.{LABEL}){{0,3}}{PATH} -> {PATH}", fullmatch=True), min_size=20))
+    def agree(texts: list[str]) -> None:
+        parts = [part for text in texts for part in parse_routes(text)]
+        paths = {part.host: (GatewayPath(part.path, "default/a", part.rewrite),) for part in parts}
+        generation = gateway.admin("GET", "/v1/snapshot").json()["generation"] + 1
+        answer = gateway.admin("PUT", "/v1/snapshot", encode(GatewaySnapshot(generation, paths=paths)))
+        assert answer.status == 200, answer.body
+
+    agree()
 
 
 def test_routes_change_without_a_reload(shop: Gateway) -> None:

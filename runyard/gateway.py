@@ -36,11 +36,13 @@ class Listener:
 
     With `http2`, clients speak HTTP/2 there without asking first (h2c with prior knowledge), and nothing else: this
     nginx cannot tell the two apart on one port without TLS.
+    With `tls`, which only an edge may have, its clients speak TLS, and HTTP/2 where they ask for it (ALPN).
     """
 
     kind: ListenerKind
     address: str
     http2: bool = False
+    tls: bool = False
 
     @property
     def forwarded(self) -> str:
@@ -72,6 +74,12 @@ class GatewayConfig:
     shutdown_timeout_s: int = 8
     # X-Content-Type-Options and Referrer-Policy on what an instance answered without them.
     security_headers: bool = True
+    # Edges without TLS send their clients to this port, or answer them themselves when it is None.
+    https_port: int | None = None
+    # Seconds for which clients are told to come by TLS only (RFC 6797); 0 tells them nothing.
+    hsts_s: int = 0
+    # Whether edges without TLS answer ACME servers (RFC 8555, 8.3).
+    acme: bool = False
     directory: str = names.GATEWAY_DIRECTORY
     temporary_directory: str = "/tmp/gateway"  # noqa: S108 the container's own tmpfs
     lua_directory: str = "/usr/share/runyard/lua"
@@ -85,9 +93,14 @@ class GatewayConfig:
         return f"{self.directory}/admin.sock"
 
     @property
+    def state_directory(self) -> str:
+        """What the workers keep for the next start: the snapshot, and certificates with their keys."""
+        return f"{self.directory}/state"
+
+    @property
     def state_file(self) -> str:
         """Where the snapshot in force is kept for the next start."""
-        return f"{self.directory}/state/snapshot.json"
+        return f"{self.state_directory}/snapshot.json"
 
     @property
     def affinity_key_file(self) -> str:
@@ -108,8 +121,13 @@ _LIMITS = {
     "client_idle_s": (0, 86_400),
     "instance_idle_s": (1, 59),
     "shutdown_timeout_s": (1, 86_400),
+    "https_port": (1, 65_535),
+    # Two years is what preload lists ask for; more says nothing more.
+    "hsts_s": (0, 10 * 365 * 86_400),
 }
-_FLAGS = ("security_headers",)
+# None stands for a value of its own.
+_OPTIONAL = ("workers", "https_port")
+_FLAGS = ("security_headers", "acme")
 _PATHS = ("directory", "temporary_directory", "lua_directory", "modules_directory", "log")
 
 
@@ -123,7 +141,7 @@ def check(config: GatewayConfig) -> None:
     """Hold every value against its grammar or range; UsageError names the field, the rule and the value seen."""
     for each in fields(config):
         value = getattr(config, each.name)
-        if each.name in _LIMITS and not (each.name == "workers" and value is None):
+        if each.name in _LIMITS and not (each.name in _OPTIONAL and value is None):
             _check_number(each.name, value, *_LIMITS[each.name])
         elif each.name in _PATHS:
             _check_text(each.name, value, _PATH, "an absolute path of letters, digits, '.', '_' and '-'")
@@ -181,6 +199,8 @@ def _check_text(name: str, value: object, grammar: re.Pattern[str], rule: str) -
 def _check_listener(name: str, listener: Listener) -> None:
     if listener.kind not in ("edge", "internal"):
         raise UsageError(f"gateway: {name}.kind: must be edge or internal, got {listener.kind!r}")
+    if type(listener.tls) is not bool or (listener.tls and listener.kind != "edge"):
+        raise UsageError(f"gateway: {name}.tls: must be true or false, and false unless its kind is edge")
     try:
         host, _, port = listener.address.rpartition(":")
         ip = ipaddress.IPv6Address(host[1:-1]) if host.startswith("[") else ipaddress.IPv4Address(host)

@@ -1,10 +1,13 @@
 -- Runyard: the gateway's entry; nginx.conf names these functions, one a phase.
 local admin = require "runyard.admin"
+local admin_tls = require "runyard.admin_tls"
 local affinity = require "runyard.affinity"
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
+local certificates = require "runyard.certificates"
 local hops = require "runyard.hops"
 local hold = require "runyard.hold"
+local plain = require "runyard.plain"
 local router = require "runyard.router"
 local snapshot = require "runyard.snapshot"
 
@@ -19,12 +22,20 @@ local M = {
     admin_snapshot = admin.snapshot,
     admin_inflight = admin.inflight,
     admin_metrics = admin.metrics,
+    admin_certificates = admin_tls.certificates,
+    admin_certificate = admin_tls.certificate,
+    admin_challenge = admin_tls.challenge,
+    present = certificates.present,
+    redirect = plain.redirect,
+    challenge = plain.challenge,
 }
 
 -- init_by_lua, in the master: takes the settings of nginx.conf and restores what was in force.
 function M.start(settings)
     balancer.configure(settings)
     hold.configure(settings)
+    plain.configure(settings)
+    certificates.configure(settings)
     snapshot.configure(settings)
     affinity.configure(settings)
     snapshot.restore()

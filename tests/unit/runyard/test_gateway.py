@@ -104,6 +104,28 @@ def test_address_family_decides_how_the_peer_is_written(tmp_path: Path) -> None:
     assert written == [f'for="$remote_addr"{rest}', f'for="[$remote_addr]"{rest}']
 
 
+def test_tls_is_on_the_listeners_that_say_so_and_on_no_other(tmp_path: Path) -> None:
+    listeners = (*LISTENERS, Listener("edge", "127.0.0.1:3443", tls=True))
+    config = replace(CONFIG, listeners=listeners, https_port=3443, hsts_s=60, acme=True)
+    tree = parse(render(config), tmp_path)
+    assert [args[3:] for args in arguments(tree, "/http/server/listen")[:3]] == [[], [], ["ssl", "http2"]]
+    assert arguments(tree, "/http/server/ssl_protocols") == [["TLSv1.2", "TLSv1.3"]]
+    edge, internal, tls = [each["block"] for each in tree[-1]["block"] if each["directive"] == "server"][:3]
+    said = ["Strict-Transport-Security", "max-age=60", "always"]
+    assert [said in arguments(each, "/add_header") for each in (edge, internal, tls)] == [False, False, True]
+    lua = "/location/content_by_lua_block"
+    redirects = [[" runyard.redirect() "] in arguments(each, lua) for each in (edge, internal, tls)]
+    challenges = [[" runyard.challenge() "] in arguments(each, lua) for each in (edge, internal, tls)]
+    assert redirects == challenges == [True, False, False]
+
+
+@pytest.mark.parametrize("tls", [1, None, "ssl; daemon on"])
+def test_tls_is_a_truth_value_and_of_edges_only(tls: object) -> None:
+    for listener in (Listener("edge", "127.0.0.1:1", tls=tls), Listener("internal", "127.0.0.1:1", tls=True)):
+        with pytest.raises(UsageError, match=r"^gateway: listeners\[0\]\.tls: must be true or false"):
+            check(replace(CONFIG, listeners=(listener,)))
+
+
 def test_times_and_sizes_reach_their_directives(tmp_path: Path) -> None:
     config = replace(CONFIG, connect_timeout_ms=1500, instance_idle_s=7, client_idle_s=8, max_body_bytes=9, workers=3)
     tree = parse(render(config), tmp_path)
@@ -144,8 +166,8 @@ def test_values_that_were_refused_say_where_rule_and_value() -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", [-1, 2**63, True, 1.5, "1", "1; daemon on", None])
 def test_number_that_is_none_or_out_of_range_is_refused(name: str, value: object) -> None:
-    if name == "workers" and value is None:
-        check(replace(CONFIG, workers=None))
+    if name in ("workers", "https_port") and value is None:
+        check(replace(CONFIG, **{name: None}))
         return
     with pytest.raises(UsageError, match=rf"^gateway: {name}: must be a whole number from \d+ to \d+, got "):
         check(replace(CONFIG, **{name: value}))

@@ -16,7 +16,8 @@ local STEP_S = 0.01
 
 local statuses = { shape = 400, generation = 409, memory = 507 }
 
-local function read_body()
+-- The whole body of a request.
+function M.body()
     ngx.req.read_body()
     local body = ngx.req.get_body_data()
     local path = not body and ngx.req.get_body_file()
@@ -51,7 +52,7 @@ local function take(body)
 end
 
 local function put()
-    local body = read_body()
+    local body = M.body()
     if not lock() then
         return answer.problem(503, "busy", "another snapshot is being written")
     end

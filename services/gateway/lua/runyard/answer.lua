@@ -1,5 +1,6 @@
 -- Answer: what the gateway says itself, as application/problem+json (RFC 9457) or as its health.
 local cjson = require "cjson.safe"
+local certificates = require "runyard.certificates"
 local grpc = require "runyard.grpc"
 
 local shared = ngx.shared.snapshot
@@ -15,6 +16,7 @@ local PROBLEM = "application/problem+json"
 local titles = {
     [400] = "Bad Request", [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed",
     [409] = "Conflict", [411] = "Length Required", [413] = "Content Too Large", [414] = "URI Too Long",
+    [422] = "Unprocessable Content",
     [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [501] = "Not Implemented",
     [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout",
     [505] = "HTTP Version Not Supported", [507] = "Insufficient Storage",
@@ -74,13 +76,15 @@ function M.problem(status, kind, detail, extra, retry_after_s)
     return M.send(status, PROBLEM, cjson.encode(object), retry_after_s)
 end
 
--- Sends the gateway's own health: 200 as long as it answers at all, `degraded` when its state could not be kept.
+-- Sends the gateway's own health: 200 as long as it answers at all, `degraded` when its state could not be kept or a
+-- certificate could not be used.
 function M.health()
-    local trouble = shared:get("trouble")
+    local trouble, unusable = shared:get("trouble"), certificates.troubles()
     return M.send(200, "application/json", cjson.encode({
-        status = trouble and "degraded" or "ok",
+        status = (trouble or unusable) and "degraded" or "ok",
         generation = shared:get("generation") or 0,
         detail = trouble,
+        certificates = unusable,
     }))
 end
 

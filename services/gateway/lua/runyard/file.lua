@@ -6,6 +6,8 @@ ffi.cdef [[
     int fsync(int fd);
     int close(int fd);
     int rename(const char *from, const char *to);
+    int unlink(const char *path);
+    int mkdir(const char *path, unsigned int mode);
     ssize_t write(int fd, const void *data, size_t size);
     char *strerror(int number);
 ]]
@@ -15,7 +17,8 @@ local C = ffi.C
 local WRITE_FLAGS = 0x1 + 0x40 + 0x200 + 0x80000
 -- Readable to all: the master reads the snapshot as root without CAP_DAC_OVERRIDE, and it holds no secret.
 local MODE = 420  -- 0644
-local NO_SUCH_FILE = 2
+local DIRECTORY_MODE = 448  -- 0700
+local NO_SUCH_FILE, EXISTS = 2, 17
 
 local M = {}
 
@@ -35,7 +38,23 @@ local function write_all(descriptor, body)
     return C.fsync(descriptor) == 0
 end
 
--- Replaces the file; returns what went wrong, or nil. The name of the temporary file is fixed: one writer at a time
+-- Makes a directory for this user alone, unless it is there; returns what went wrong, or nil.
+function M.make_directory(path)
+    if C.mkdir(path, DIRECTORY_MODE) ~= 0 and ffi.errno() ~= EXISTS then
+        return reason("make directory", path)
+    end
+    return nil
+end
+
+-- Removes the file, if it is there; returns what went wrong, or nil.
+function M.remove(path)
+    if C.unlink(path) ~= 0 and ffi.errno() ~= NO_SUCH_FILE then
+        return reason("remove", path)
+    end
+    return nil
+end
+
+-- Replaces the file (`mode` is for one that holds a secret); returns what went wrong, or nil. The name of the temporary file is fixed: one writer at a time
 -- (runyard.admin holds a lock), so what a killed one left behind is overwritten and never piles up.
 function M.write(path, body, mode)
     local temporary = path .. ".new"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,14 @@ def gateway(start_gateway: MakeGateway) -> Gateway:
 @pytest.fixture
 def instance(make_instance: MakeInstance) -> Instance:
     return make_instance()
+
+
+@pytest.fixture
+def in_background() -> Any:
+    """Run something beside the test and give its future."""
+    with ThreadPoolExecutor(32) as pool:
+
+        def run(action: Callable[..., Any], *arguments: Any, **keywords: Any) -> Future[Any]:
+            return pool.submit(action, *arguments, **keywords)
+
+        yield run

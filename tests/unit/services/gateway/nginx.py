@@ -102,6 +102,11 @@ class Gateway:
         return int(self.config.listeners[0].address.rpartition(":")[2])
 
     @property
+    def tls_port(self) -> int:
+        (listener,) = [each for each in self.config.listeners if each.tls]
+        return int(listener.address.rpartition(":")[2])
+
+    @property
     def internal_port(self) -> int:
         return int(self.config.listeners[1].address.rpartition(":")[2])
 

@@ -6,26 +6,13 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, endpoints, free_ports, service, until
-
-
-@pytest.fixture
-def in_background() -> Any:
-    """Run something beside the test and give its future."""
-    with ThreadPoolExecutor(32) as pool:
-
-        def run(action: Callable[..., Answer], *arguments: Any, **keywords: Any) -> Future[Answer]:
-            return pool.submit(action, *arguments, **keywords)
-
-        yield run
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, free_ports, service, until
 
 
 def nothing_in_flight(gateway: Gateway) -> None:

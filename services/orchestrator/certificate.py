@@ -1,0 +1,85 @@
+"""Certificate: a chain with its private key, and what can be said of it without a clock."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+
+from runyard.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A chain, the leaf first, and the leaf's private key, both PEM; it prints itself without the key."""
+
+    chain: str
+    key: str = field(repr=False)
+
+    def message(self) -> str:
+        """Write what the gateway is sent, canonical JSON."""
+        return json.dumps({"chain": self.chain, "key": self.key}, sort_keys=True, separators=(",", ":"))
+
+    def digest(self) -> str:
+        """Hash the message as the gateway does, to see whether it has this pair."""
+        return hashlib.md5(self.message().encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a certificate says: its hosts, and from when to when it counts (seconds since 1970)."""
+
+    names: tuple[str, ...]
+    not_before: float
+    not_after: float
+
+
+def describe(pair: Pair) -> Facts:
+    """Read a pair's facts; UsageError if it is no chain with the key of its first certificate and a host."""
+    try:
+        chain = x509.load_pem_x509_certificates(pair.chain.encode())
+    except ValueError as error:
+        raise UsageError(f"certificate: must be PEM certificates, the leaf first: {error}") from None
+    try:
+        key = serialization.load_pem_private_key(pair.key.encode(), password=None)
+    except (ValueError, TypeError):
+        # The library's own message may quote what it read.
+        raise UsageError("key: must be a PEM private key without a passphrase") from None
+    leaf = chain[0]
+    if key.public_key() != leaf.public_key():
+        raise UsageError("key: must be the private key of the first certificate, got another one's")
+    _check_chain(chain)
+    names = _names(leaf)
+    if not names:
+        raise UsageError("certificate: must name a host in subjectAltName, got none")
+    return Facts(names, leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp())
+
+
+def covering(host: str, names: Collection[str]) -> str | None:
+    """Give the name that covers a host: its own, or the wildcard one level up (RFC 6125, 6.4.3)."""
+    _, _, rest = host.partition(".")
+    return next((name for name in (host, f"*.{rest}") if name in names), None)
+
+
+def _check_chain(chain: list[x509.Certificate]) -> None:
+    for index, (each, issuer) in enumerate(itertools.pairwise(chain)):
+        try:
+            each.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature) as error:
+            raise UsageError(
+                f"certificate: number {index + 2} of the chain must have issued the one before it: {error}"
+            ) from None
+
+
+def _names(leaf: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(sorted({name.lower() for name in extension.value.get_values_for_type(x509.DNSName)}))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 import pulumi_docker as docker
 
-from components.part import PartArgs, part_container, part_volume
+from components.part import PartArgs, describe_part, part_container, part_volume
 from runyard import names
 from runyard.gateway import GatewayConfig, Listener, render
 from runyard.manifest.model import Platform
@@ -23,6 +25,7 @@ class Gateway(pulumi.ComponentResource):
     """
 
     container_name: pulumi.Output[str]
+    facts: dict[str, Any]
     volume: docker.Volume
     container: docker.Container
 
@@ -30,30 +33,39 @@ class Gateway(pulumi.ComponentResource):
         self, stack: str, platform: Platform, inner_address: str, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         """Declare the gateway; `inner_address` is the host's address on the platform's bridge."""
-        super().__init__("runyard:gateway:Gateway", "gateway", {}, opts)
+        args = _container_args(stack, platform, inner_address)
+        self.facts = describe_part(args) | {
+            "address": platform.gateway.address,
+            "domain": platform.domain,
+            "port": platform.gateway.port,
+        }
+        super().__init__("runyard:gateway:Gateway", "gateway", self.facts, opts)
         self.volume = part_volume(stack, "gateway", self)
-        config = GatewayConfig(
-            listeners=_listeners(platform, inner_address),
-            max_body_bytes=platform.gateway.max_body_bytes,
-            connect_timeout_ms=platform.gateway.connect_timeout_s * 1000,
-            hold_timeout_ms=platform.gateway.hold_timeout_s * 1000,
-            security_headers=platform.gateway.security_headers,
-        )
-        args = PartArgs(
-            part="gateway",
-            role=names.ROLE_GATEWAY,
-            memory_mib=_MEMORY_MIB,
-            tmp_mib=_TMP_MIB,
-            # Ports 80 and 81 on the inner address, and workers that are not root. Spelled as the engine gives them
-            # back, or a refresh would make every preview show a change.
-            capabilities=("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"),
-            volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
-            environment={"RUNYARD_NGINX_CONF": render(config)},
-        )
         options = pulumi.ResourceOptions(parent=self, depends_on=[self.volume])
         self.container = part_container(stack, args, options)
         self.container_name = self.container.name
         self.register_outputs({"container_name": self.container_name})
+
+
+def _container_args(stack: str, platform: Platform, inner_address: str) -> PartArgs:
+    config = GatewayConfig(
+        listeners=_listeners(platform, inner_address),
+        max_body_bytes=platform.gateway.max_body_bytes,
+        connect_timeout_ms=platform.gateway.connect_timeout_s * 1000,
+        hold_timeout_ms=platform.gateway.hold_timeout_s * 1000,
+        security_headers=platform.gateway.security_headers,
+    )
+    return PartArgs(
+        part="gateway",
+        role=names.ROLE_GATEWAY,
+        memory_mib=_MEMORY_MIB,
+        tmp_mib=_TMP_MIB,
+        # Ports 80 and 81 on the inner address, and workers that are not root. Spelled as the engine gives them
+        # back, or a refresh would make every preview show a change.
+        capabilities=("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"),
+        volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
+        environment={"RUNYARD_NGINX_CONF": render(config)},
+    )
 
 
 def _listeners(platform: Platform, inner_address: str) -> tuple[Listener, ...]:

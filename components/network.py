@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 import pulumi_docker as docker
 
@@ -18,13 +20,21 @@ class Network(pulumi.ComponentResource):
 
     network_name: pulumi.Output[str]
     host_address: pulumi.Output[str]
+    short: str
+    facts: dict[str, Any]
 
     def __init__(self, plan: NetworkPlan, stack: str, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the bridge of `plan` for `stack`."""
-        short = plan.name.removeprefix(f"runyard.{stack}.")
-        super().__init__("runyard:network:Network", short, {}, opts)
+        self.short = plan.name.removeprefix(f"runyard.{stack}.")
+        self.facts = {
+            "subnet": plan.subnet,
+            "hostAddress": plan.host_address,
+            "internal": plan.internal,
+            "isolated": plan.isolated,
+        }
+        super().__init__("runyard:network:Network", self.short, self.facts, opts)
         bridge = docker.Network(
-            f"{short}.bridge",
+            f"{self.short}.bridge",
             name=plan.name,
             driver="bridge",
             internal=plan.internal,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 import pulumi_docker as docker
 
 from components.gateway import Gateway
-from components.part import PartArgs, part_container, part_volume
+from components.part import PartArgs, describe_part, part_container, part_volume
 from components.rollout import InstanceSweep
 from runyard import names
 from runyard.manifest.model import Platform
@@ -19,15 +21,13 @@ class Orchestrator(pulumi.ComponentResource):
     """The orchestrator of a stack. Output: `container_name`."""
 
     container_name: pulumi.Output[str]
+    facts: dict[str, Any]
     container: docker.Container
 
     def __init__(
         self, stack: str, platform: Platform, gateway: Gateway, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         """Declare the orchestrator beside its gateway."""
-        super().__init__("runyard:orchestrator:Orchestrator", "orchestrator", {}, opts)
-        sweep = InstanceSweep("orchestrator.sweep", stack, opts=pulumi.ResourceOptions(parent=self))
-        volume = part_volume(stack, "orchestrator", self)
         args = PartArgs(
             part="orchestrator",
             role=names.ROLE_ORCHESTRATOR,
@@ -42,6 +42,10 @@ class Orchestrator(pulumi.ComponentResource):
             },
             binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
         )
+        self.facts = describe_part(args)
+        super().__init__("runyard:orchestrator:Orchestrator", "orchestrator", self.facts, opts)
+        sweep = InstanceSweep("orchestrator.sweep", stack, opts=pulumi.ResourceOptions(parent=self))
+        volume = part_volume(stack, "orchestrator", self)
         options = pulumi.ResourceOptions(parent=self, depends_on=[sweep, volume, gateway.volume])
         self.container = part_container(stack, args, options)
         self.container_name = self.container.name

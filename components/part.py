@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
@@ -11,6 +12,9 @@ import pulumi_docker as docker
 from components.labels import container_labels
 from runyard import names
 from runyard.images import image_reference
+
+# Longer values are whole files, such as nginx.conf.
+_SHOWN_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,16 @@ class PartArgs:
     environment: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     binds: Mapping[str, str] = field(default_factory=dict)
+
+
+def describe_part(args: PartArgs) -> dict[str, Any]:
+    """Describe what a part's container is made of, for previews to compare; a long text is shown as its hash."""
+    facts = asdict(args) | {"image": image_reference(args.part)}
+    facts["environment"] = {
+        key: value if len(value) <= _SHOWN_LENGTH else names.digest(value)[: names.HASH_LENGTH]
+        for key, value in args.environment.items()
+    }
+    return {key: value for key, value in sorted(facts.items()) if value and key not in ("part", "role")}
 
 
 def part_volume(stack: str, part: str, parent: pulumi.Resource) -> docker.Volume:

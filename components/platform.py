@@ -11,16 +11,21 @@ from components.network import Network
 from components.orchestrator import Orchestrator
 from components.rollout import Rollout
 from components.service import Service, ServicePlatform
-from runyard.plan import Plan
+from runyard.plan import Plan, ServicePlan
+from runyard.plan.outlook import Facts
 from runyard.secrets import TenantSecrets
 
 
 @dataclass(frozen=True)
 class Built:
-    """What was declared: the URL of each service by `tenant/service`, and the rollouts, which come last of all."""
+    """What was declared: the URL of each service by `tenant/service`, and the rollouts, which come last of all.
+
+    `facts` is what the components show of themselves, by kind and name.
+    """
 
     urls: dict[str, pulumi.Output[str]]
     rollouts: list[Rollout]
+    facts: Facts
 
 
 def build(plan: Plan, secrets: TenantSecrets) -> Built:
@@ -43,10 +48,16 @@ def build(plan: Plan, secrets: TenantSecrets) -> Built:
         networks=list(networks.values()),
         parts=[gateway.container, orchestrator.container],
     )
-    services = {}
+    services: list[tuple[ServicePlan, Service]] = []
     for service in plan.services:
         values = secrets.get(service.tenant, {})
         secret = pulumi.Output.secret(dict(values)) if values else None
-        services[f"{service.tenant}/{service.name}"] = Service(service, platform, secret)
-    urls = {key: service.url for key, service in services.items()}
-    return Built(urls, [service.rollout for service in services.values()])
+        services.append((service, Service(service, platform, secret)))
+    urls = {f"{each.tenant}/{each.name}": service.url for each, service in services}
+    facts: Facts = {
+        ("Gateway", "gateway"): gateway.facts,
+        ("Orchestrator", "orchestrator"): orchestrator.facts,
+        **{("Network", network.short): network.facts for network in networks.values()},
+        **{("Service", f"{each.tenant}.{each.name}"): service.facts for each, service in services},
+    }
+    return Built(urls, [service.rollout for _, service in services], facts)

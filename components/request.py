@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, TypeVar
 
 from runyard import contracts
+from runyard.contracts import TrafficShare
+from runyard.errors import HostError
 from runyard.host import Engine, Orchestrator
+from runyard.names import service_key
 
 Message = TypeVar("Message")
+
+# An orchestrator that this update has made anew answers within a second; a preview should not wait much longer.
+_PATIENCE_S = 5.0
 
 
 def inputs(message: Any) -> dict[str, Any]:
@@ -65,6 +72,45 @@ def _connected(stack: str) -> Iterator[Orchestrator]:
 
 
 orchestrator = Connections(_connected).lend
+
+
+class Observation:
+    """What is in force in a stack, asked for once and then known for a while: a preview has a question per service."""
+
+    # Long enough for most previews to ask once, short enough to see a rollback that was made meanwhile.
+    KNOWN_S = 5.0
+
+    def __init__(
+        self, lend: Callable[[str], AbstractContextManager[Orchestrator]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Ask the orchestrators that `lend` gives."""
+        self._lend = lend
+        self._clock = clock
+        self._known: dict[str, tuple[float, dict[str, tuple[TrafficShare, ...]] | None]] = {}
+        self._turn = threading.Lock()
+
+    def traffic(self, stack: str, service: str) -> tuple[TrafficShare, ...] | None:
+        """Give a service's traffic in force, none for one that has none; None where no orchestrator answers."""
+        with self._turn:
+            at, found = self._known.get(stack, (float("-inf"), None))
+            if self._clock() - at >= self.KNOWN_S:
+                found = self._observe(stack)
+                self._known[stack] = self._clock(), found
+        return None if found is None else found.get(service, ())
+
+    def _observe(self, stack: str) -> dict[str, tuple[TrafficShare, ...]] | None:
+        try:
+            with self._lend(stack) as subject:
+                status = subject.status(_PATIENCE_S) if subject.running() else None
+        except HostError:
+            # A preview goes on without: the program has said that the host, or its orchestrator, does not answer.
+            return None
+        if status is None:
+            return None
+        return {service_key(each.tenant, each.service): each.traffic for each in status.services}
+
+
+traffic_in_force = Observation(orchestrator).traffic
 
 
 def _whole(value: Any) -> Any:

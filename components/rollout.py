@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -10,7 +10,7 @@ from pulumi import dynamic
 
 from components import request
 from runyard import names
-from runyard.contracts import RolloutRequest
+from runyard.contracts import RolloutRequest, TrafficShare
 from runyard.host import Engine
 from runyard.host.claims import release
 from runyard.plan import KeptRevision, RevisionPlan
@@ -21,6 +21,11 @@ class RolloutProvider(dynamic.ResourceProvider):
 
     # See RouteProvider: there is nothing secret in it.
     serialize_as_secret_always = False
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
+        """Count traffic that was moved since the last update, as by a rollback, as a change."""
+        in_force = request.traffic_in_force(news["stack"], names.service_key(news["tenant"], news["service"]))
+        return dynamic.DiffResult(changes=True if was_moved(olds, in_force) else None)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Bring the revisions up and give them their traffic."""
@@ -42,6 +47,11 @@ class RolloutProvider(dynamic.ResourceProvider):
         with request.orchestrator(props["stack"]) as orchestrator:
             history = [names.revision_of(identity) for identity in props.get("history", ())]
             orchestrator.apply_rollout(request.message(RolloutRequest, {**props, "history": history}))
+
+
+def was_moved(applied: Mapping[str, Any], in_force: Sequence[TrafficShare] | None) -> bool:
+    """Tell whether traffic in force, if it is known, is other than what the last update applied."""
+    return in_force is not None and tuple(in_force) != request.message(RolloutRequest, applied).traffic
 
 
 class Rollout(dynamic.Resource, module="runyard", name="Rollout"):

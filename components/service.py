@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
@@ -32,6 +33,7 @@ class Service(pulumi.ComponentResource):
     url: pulumi.Output[str]
     revision_name: pulumi.Output[str]
     rollout: Rollout
+    facts: dict[str, Any]
 
     def __init__(
         self,
@@ -42,7 +44,9 @@ class Service(pulumi.ComponentResource):
     ) -> None:
         """Declare all of `plan` on `platform`."""
         name = f"{plan.tenant}.{plan.name}"
-        super().__init__("runyard:service:Service", name, dict(plan.facts), opts)
+        # The revision tells of what the manifest does not: a secret's new value, another address of the gateway.
+        self.facts = {**plan.facts, "revision": plan.revision.identity}
+        super().__init__("runyard:service:Service", name, self.facts, opts)
         below = pulumi.ResourceOptions(parent=self, depends_on=[*platform.networks])
         revision = Revision(plan.revision, secrets, opts=below)
         earlier = [EarlierRevision(plan.tenant, kept, opts=below) for kept in plan.kept]

@@ -146,11 +146,11 @@ class RolloutRequest:
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
-    """Asks the orchestrator to move a service's traffic to a revision of its history; empty is the one before."""
+    """Asks the orchestrator to put all of a service's traffic on a revision of its history."""
 
     tenant: str
     service: str
-    revision: str = ""
+    revision: str
     deadline_s: int = 60
     version: int = VERSION
 

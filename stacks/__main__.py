@@ -9,6 +9,7 @@ from runyard.errors import RunyardError
 from runyard.host.export import Export
 from runyard.secrets import flatten_secrets
 from stacks import admission
+from stacks.outlook import tell_effects
 from stacks.traces import short_stack_traces
 
 stack = pulumi.get_stack()
@@ -27,6 +28,7 @@ async def declare() -> pulumi.Inputs:
     """Declare the plan and wait until Pulumi is through with it."""
     with short_stack_traces():
         built = build(admitted.plan, secrets)
+    tell_effects(admitted.deployment, built.facts)
     # Pulumi's own wait at a program's end looks at every output of every resource each time one of them comes:
     # with a hundred services, seconds of computing. What failed is raised there; here it only has to be over.
     await asyncio.gather(*(each.urn.future() for each in built.rollouts), return_exceptions=True)

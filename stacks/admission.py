@@ -24,6 +24,7 @@ from runyard.plan import Plan, keep_revisions, plan
 from runyard.plan.claim import make_claim
 from runyard.plan.quota import Capacity, Use
 from runyard.secrets import TenantSecrets, check_references, digest_secrets
+from stacks.outlook import tell_moved_traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
             for thing in recover(engine, admitted.plan.stack, admitted.deployment):
                 pulumi.log.info(f"removed {thing.kind} {thing.name}, left half made by an update that was killed")
         admit(admitted.plan, engine.things(), admitted.deployment)
+        tell_moved_traffic(engine, admitted.plan.stack, admitted.deployment)
         if dry_run:
             admitted.check_shared(observe_claims(engine).elsewhere(admitted.plan.stack))
         else:

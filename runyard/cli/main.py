@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
     "release": ("runyard.cli.release:release", "Give back what a stack has claimed of its host and does not use."),
     "review": ("runyard.cli.review:review", "Compare two revisions: changes, policies, quotas and cost."),
+    "rollback": ("runyard.cli.rollback:rollback", "Move a service's traffic back to an earlier revision."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "validate": ("runyard.cli.validate:validate", "Check manifests; needs neither Docker nor Pulumi."),
     "verify": ("runyard.cli.verify:verify", "Prove that what runs is what the manifests ask for."),

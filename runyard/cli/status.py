@@ -13,6 +13,7 @@ from runyard.contracts import OrchestratorStatus, RevisionStatus
 from runyard.host import Engine, Orchestrator
 from runyard.host.claims import Claims, observe_claims
 from runyard.plan.claim import newest
+from runyard.plan.outlook import render_shares
 from runyard.plan.quota import CASES, RESOURCES, render_amount
 
 # Of all resources, those that a host runs out of.
@@ -66,15 +67,15 @@ def render_status(found: OrchestratorStatus) -> str:
     """Render a line for each service, and under it one for each of its revisions."""
     lines = []
     for service in found.services:
-        shares = ", ".join(
-            f"{share.percent}% {share.revision}" + (f" ({share.tag})" if share.tag else "") for share in service.traffic
-        )
-        lines.append(f"{service.tenant}/{service.service}  {' '.join(service.hosts)}  {shares or 'no traffic'}")
+        shares = render_shares(service.traffic)
+        lines.append(f"{service.tenant}/{service.service}  {' '.join(service.hosts)}  {shares}")
         revisions = [
             each for each in found.revisions if (each.tenant, each.service) == (service.tenant, service.service)
         ]
         for revision in revisions:
             lines += _revision_lines(revision)
+        idle = [each for each in service.history if each not in {revision.revision for revision in revisions}]
+        lines += [f"  kept: {', '.join(idle)}"] if idle else []
     step = "in step" if found.in_step else "not in step"
     lines.append(f"{len(found.services)} services, {step} with the gateway at generation {found.generation}")
     return "\n".join(lines)

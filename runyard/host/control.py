@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from runyard import contracts, names
-from runyard.contracts import OrchestratorStatus, RolloutRequest, RouteRequest
-from runyard.errors import HostError, HostUnreachable, RolloutError
+from runyard.contracts import OrchestratorStatus, RollbackRequest, RolloutRequest, RouteRequest
+from runyard.errors import HostError, HostUnreachable, NotFound, RolloutError
 from runyard.host.engine import Engine
 from runyard.host.relay import Relay, RelayEnded
 
@@ -56,13 +56,18 @@ class Orchestrator:
         path = _path("rollouts", request.tenant, request.service)
         self._call("PUT", path, contracts.encode(request), timeout_s=request.deadline_s + _ANSWER_MARGIN_S)
 
+    def roll_back(self, request: RollbackRequest) -> None:
+        """Move a service's traffic to one of its revisions; NotFound if it is not kept, RolloutError as any rollout."""
+        path = _path("rollbacks", request.tenant, request.service)
+        self._call("PUT", path, contracts.encode(request), timeout_s=request.deadline_s + _ANSWER_MARGIN_S)
+
     def remove_rollout(self, tenant: str, service: str) -> None:
         """Take a service's traffic away, drain its instances and remove them."""
         self._call("DELETE", _path("rollouts", tenant, service), timeout_s=2 * _ANSWER_MARGIN_S)
 
-    def status(self) -> OrchestratorStatus:
-        """Ask for everything the orchestrator sees."""
-        return contracts.decode(OrchestratorStatus, self._call("GET", "/v1/status"))
+    def status(self, patience_s: float = START_TIMEOUT_S) -> OrchestratorStatus:
+        """Ask for everything the orchestrator sees; one that is starting gets this long."""
+        return contracts.decode(OrchestratorStatus, self._call("GET", "/v1/status", patience_s=patience_s))
 
     def running(self) -> bool:
         """Say whether the orchestrator's container runs at all."""
@@ -74,9 +79,16 @@ class Orchestrator:
             self._relay.close()
             self._relay = None
 
-    def _call(self, method: str, path: str, body: str = "", timeout_s: int = _ANSWER_MARGIN_S) -> str:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: str = "",
+        timeout_s: int = _ANSWER_MARGIN_S,
+        patience_s: float = START_TIMEOUT_S,
+    ) -> str:
         try:
-            status, answer = self._exchange(method, path, body, timeout_s)
+            status, answer = self._exchange(method, path, body, timeout_s, patience_s)
         except BaseException:
             # What is left of an answer must not be taken for that to the next request.
             self.close()
@@ -85,9 +97,9 @@ class Orchestrator:
             raise _problem(f"{method} {path}", answer, status)
         return answer
 
-    def _exchange(self, method: str, path: str, body: str, timeout_s: int) -> tuple[int, str]:
+    def _exchange(self, method: str, path: str, body: str, timeout_s: int, patience_s: float) -> tuple[int, str]:
         """Ask, and again when nobody answered: every request can be repeated."""
-        give_up = self._clock() + START_TIMEOUT_S
+        give_up = self._clock() + patience_s
         while True:
             try:
                 relay = self._relay = self._relay or self._engine.relay(self._container, _RELAY)
@@ -105,10 +117,14 @@ class Orchestrator:
                 except HostError as error:
                     raise HostError(f"{method} {path}: orchestrator: {error}") from error
             if self._clock() >= give_up:
-                doing = f"reach the orchestrator {self._container} within {START_TIMEOUT_S} s"
+                doing = f"reach the orchestrator {self._container} within {patience_s:g} s"
                 last = "".join(f"\n  | {line}" for line in self._engine.last_lines(self._container, _LAST_LINES))
                 raise HostError(f"{doing}: {reason}{last}")
             self._wait(_RETRY_INTERVAL_S)
+
+
+# These say where and why themselves; every other status means that one of the two sides is at fault.
+_TOLD: dict[int, type[HostError] | type[RolloutError]] = {404: NotFound, 409: RolloutError}
 
 
 def _path(collection: str, tenant: str, service: str) -> str:
@@ -125,4 +141,6 @@ def _problem(doing: str, answer: str, status: int) -> HostError | RolloutError:
     lines = [str(problem.get("detail") or problem.get("title") or answer)]
     lines += [f"  | {line}" for line in problem.get("logs", [])]
     text = "\n".join(lines)
-    return RolloutError(text) if status == 409 else HostError(f"{doing}: orchestrator answered {status}: {text}")
+    if status in _TOLD:
+        return _TOLD[status](text)
+    return HostError(f"{doing}: orchestrator answered {status}: {text}")

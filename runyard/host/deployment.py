@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from runyard import contracts, names
-from runyard.contracts import TemplateSpec
+from runyard.contracts import TemplateSpec, TrafficShare
 from runyard.errors import ContractError
 from runyard.host.engine import Kind
 from runyard.plan import KeptRevision
+from runyard.plan.effect import Document
+from runyard.plan.outlook import Facts
 
 _CONTAINER = "docker:index/container:Container"
 _KINDS: Mapping[str, Kind] = {
@@ -21,7 +23,7 @@ _KINDS: Mapping[str, Kind] = {
 }
 _ROLLOUT = "pulumi-python:dynamic/runyard:Rollout"
 # Components whose inputs are the facts that previews show.
-_FACTS = {
+_FACTS: Mapping[str, Document] = {
     "runyard:gateway:Gateway": "Gateway",
     "runyard:network:Network": "Network",
     "runyard:orchestrator:Orchestrator": "Orchestrator",
@@ -35,14 +37,15 @@ Resource = Mapping[str, Any]
 class Deployment:
     """A state: what it owns by kind and name, with ids, and which creations it left pending.
 
-    `pasts` maps `tenant/service` to its revisions with all their templates, newest first. `facts`
-    maps a kind of component and its name to what was declared of it.
+    `pasts` maps `tenant/service` to its revisions with all their templates, newest first, `traffic` to the
+    traffic that was applied last. `facts` maps a kind of component and its name to what was declared of it.
     """
 
     owned: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
     pending: frozenset[tuple[Kind, str]] = frozenset()
     pasts: Mapping[str, tuple[KeptRevision, ...]] = field(default_factory=dict)
-    facts: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    traffic: Mapping[str, tuple[TrafficShare, ...]] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
 
 
 def parse_deployment(export: str) -> Deployment:
@@ -64,6 +67,7 @@ def parse_deployment(export: str) -> Deployment:
             owned=owned,
             pending=frozenset(begun - owned.keys()),
             pasts={_key(each): tuple(_past(each, templates)) for each in rollouts},
+            traffic={_key(each): tuple(_share(share) for share in each.get("traffic") or ()) for each in rollouts},
             facts={
                 (kind, str(each["urn"]).rpartition("::")[2]): each.get("inputs") or {}
                 for each in resources
@@ -123,6 +127,10 @@ def _past(rollout: Resource, templates: Iterable[_Template]) -> Iterator[KeptRev
         needed = next((each.siblings for each in group if each.siblings), None)
         if needed is not None and images.keys() >= set(needed):
             yield KeptRevision(group[0].revision, identity, group[0].digest, images)
+
+
+def _share(share: Resource) -> TrafficShare:
+    return TrafficShare(share["revision"], int(share["percent"]), share["tag"])
 
 
 def _key(rollout: Resource) -> str:

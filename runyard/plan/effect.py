@@ -43,6 +43,7 @@ _CLOSED = Effect("gap", "clients from outside are answered 404 from then on, as 
 _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Gateway", ""): _GATEWAY,
     ("Gateway", "address"): _LISTENER,
+    ("Gateway", "domain"): _HOSTS,
     ("Gateway", "port"): _LISTENER,
     ("Network", ""): _SUBNET,
     ("Orchestrator", ""): _ORCHESTRATOR,
@@ -73,8 +74,8 @@ def effect_of(document: Document, path: str, op: Operation = "change", after: An
     if not path:
         if op == "add":
             return _NEW
-        if op == "remove" and document == "Service":
-            return _REMOVED
+        if op == "remove":
+            return _REMOVED if document == "Service" else _NOT_RUNNING
     if (document, path, after) == ("Service", "ingress", "internal"):
         return _CLOSED
     while path and (document, path) not in _FIELDS:

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from runyard.contracts import RolloutRequest, RouteRequest, decode, encode
-from runyard.errors import ContractError, DeadlineError, HostError, RolloutError, RunyardError, UsageError
+from runyard.contracts import RollbackRequest, RolloutRequest, RouteRequest, decode, encode
+from runyard.errors import ContractError, DeadlineError, HostError, NotFound, RolloutError, RunyardError, UsageError
 from services.orchestrator.journal import Journal
 from services.orchestrator.orchestrator import Orchestrator
 
-Kind = TypeVar("Kind", RouteRequest, RolloutRequest)
+Kind = TypeVar("Kind", RollbackRequest, RolloutRequest, RouteRequest)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # Requests are a few kilobytes; a thousand hosts still fit.
@@ -24,6 +24,7 @@ STATUSES: tuple[tuple[type[RunyardError], int, str], ...] = (
     (ContractError, 400, "request not understood"),
     (UsageError, 400, "request refused"),
     (RolloutError, 409, "rollout failed"),
+    (NotFound, 404, "not found"),
     (DeadlineError, 504, "not done in time"),
     (HostError, 502, "container engine or gateway failed"),
     (RunyardError, 500, "orchestrator failed"),
@@ -45,6 +46,7 @@ class ControlApi:
         app.router.add_delete("/v1/routes/{tenant}/{service}", self._delete_route)
         app.router.add_put("/v1/rollouts/{tenant}/{service}", self._put_rollout)
         app.router.add_delete("/v1/rollouts/{tenant}/{service}", self._delete_rollout)
+        app.router.add_put("/v1/rollbacks/{tenant}/{service}", self._put_rollback)
         return app
 
     def reading_app(self) -> web.Application:
@@ -81,6 +83,10 @@ class ControlApi:
 
     async def _put_rollout(self, request: web.Request) -> web.Response:
         await self._orchestrator.roll_out(await _read(request, RolloutRequest))
+        return _done()
+
+    async def _put_rollback(self, request: web.Request) -> web.Response:
+        await self._orchestrator.roll_back(await _read(request, RollbackRequest))
         return _done()
 
     async def _delete_rollout(self, request: web.Request) -> web.Response:

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runyard.contracts import OrchestratorStatus, RolloutRequest, RouteRequest
+from runyard.contracts import OrchestratorStatus, RollbackRequest, RolloutRequest, RouteRequest
 from runyard.errors import DeadlineError, UsageError
 from runyard.names import service_key
 from services.orchestrator.failures import Failure
 from services.orchestrator.reconciler import Parts, Reconciler
+from services.orchestrator.rollback import roll_back
 from services.orchestrator.rollouts import Progress, RolloutFailed, RolloutSuperseded, Verdict, judge
 from services.orchestrator.state import UNKNOWN, Instance, is_ready
 from services.orchestrator.status import describe_status
@@ -84,6 +85,11 @@ class Orchestrator:
                 del self._pending[key]
                 self._reconciler.set_candidate(key, None)
         await self._confirm(f"rollout {key}")
+
+    async def roll_back(self, request: RollbackRequest) -> None:
+        """Move a service's traffic to one of its revisions; NotFound if it is not kept, RolloutError as any rollout."""
+        current = self._parts.store.rollouts.get(service_key(request.tenant, request.service))
+        await self.roll_out(roll_back(current, request))
 
     async def delete_service(self, tenant: str, service: str) -> None:
         """Take a service's traffic away and remove its instances; DeadlineError if they do not go in time."""

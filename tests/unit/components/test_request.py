@@ -2,7 +2,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from components.request import Connections
+from components.request import Connections, Observation
+from components.rollout import was_moved
+from runyard.contracts import OrchestratorStatus, ServiceStatus, TrafficShare
+from runyard.errors import HostError
 
 
 class Orchestrator:
@@ -60,3 +63,65 @@ def test_connection_of_a_failed_operation_is_closed_and_not_lent_again(connector
     with connections.lend("dev") as second:
         assert not second.closed
     assert [each.closed for each in connector.opened] == [True, False]
+
+
+SHARES = (TrafficShare("hello-2", 100),)
+
+
+class Observed:
+    """An orchestrator that runs or does not, and answers or fails; it counts how often it was asked."""
+
+    def __init__(self, *, runs=True, fails=False):
+        self.runs = runs
+        self.fails = fails
+        self.asked = 0
+
+    @contextmanager
+    def lend(self, stack):
+        if self.fails:
+            raise HostError("no engine answers")
+        yield self
+
+    def running(self):
+        return self.runs
+
+    def status(self, patience_s):
+        assert patience_s <= 5
+        self.asked += 1
+        return OrchestratorStatus(1, True, (ServiceStatus("default", "hello", (), (), SHARES),))
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_observation_asks_once_for_many_services_and_again_after_a_while():
+    subject, clock = Observed(), Clock()
+    observation = Observation(subject.lend, clock)
+    assert observation.traffic("dev", "default/hello") == SHARES
+    assert observation.traffic("dev", "default/unknown") == ()
+    assert subject.asked == 1
+    clock.now += Observation.KNOWN_S
+    observation.traffic("dev", "default/hello")
+    assert subject.asked == 2
+    observation.traffic("test", "default/hello")
+    assert subject.asked == 3
+
+
+@pytest.mark.parametrize("subject", [Observed(runs=False), Observed(fails=True)])
+def test_observation_of_an_orchestrator_that_does_not_answer_is_none(subject):
+    assert Observation(subject.lend, Clock()).traffic("dev", "default/hello") is None
+    assert subject.asked == 0
+
+
+def test_traffic_counts_as_moved_when_it_is_known_to_be_other_than_what_was_applied():
+    share = {"revision": "hello-2", "percent": 100.0, "tag": ""}
+    applied = {"tenant": "default", "service": "hello", "traffic": [share], "history": ["hello-2"], "digest": "d"}
+    assert not was_moved(applied, SHARES)
+    assert not was_moved(applied, None)
+    assert was_moved(applied, (TrafficShare("hello-1", 100),))
+    assert was_moved(applied, ())

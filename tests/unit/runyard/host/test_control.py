@@ -3,7 +3,7 @@ import json
 import pytest
 
 from runyard import contracts, names
-from runyard.contracts import OrchestratorStatus, RolloutRequest, RouteRequest, TrafficShare
+from runyard.contracts import OrchestratorStatus, RollbackRequest, RolloutRequest, RouteRequest, TrafficShare
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RolloutError
 from runyard.host.control import START_TIMEOUT_S, Orchestrator
 from runyard.host.relay import RelayEnded
@@ -128,6 +128,25 @@ def test_failed_rollout_is_told_with_its_last_lines():
     with pytest.raises(RolloutError) as caught:
         subject.apply_rollout(RolloutRequest("default", "hello", ()))
     assert str(caught.value) == "revision hello-1: exited with code 3\n  | one\n  | two"
+
+
+def test_rollback_is_put_by_name_and_what_is_not_kept_is_told_as_it_came():
+    subject, engine, _ = orchestrator(answered(204), answered(404, json.dumps({"detail": "rollback: must be kept"})))
+    subject.roll_back(RollbackRequest("shop", "web", "web-1", 20))
+    method, path, body, timeout_s = engine.requests[0]
+    assert (method, path) == ("PUT", "/v1/rollbacks/shop/web")
+    assert contracts.decode(RollbackRequest, body).revision == "web-1"
+    assert timeout_s > 20
+    with pytest.raises(NotFound, match=r"^rollback: must be kept$"):
+        subject.roll_back(RollbackRequest("shop", "web", "web-0"))
+
+
+def test_status_may_have_less_patience_with_an_orchestrator_that_is_not_there():
+    refusals = [NotFound("no such container")] * 1000
+    subject, _, clock = orchestrator(answered(200), refusals=refusals)
+    with pytest.raises(HostError, match="within 2 s"):
+        subject.status(2)
+    assert clock.now == pytest.approx(2, abs=0.2)
 
 
 def test_other_refusals_say_what_was_asked_and_answered():

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from runyard import contracts, names
-from runyard.contracts import RevisionSpec, TemplateSpec
+from runyard.contracts import RevisionSpec, TemplateSpec, TrafficShare
 from runyard.errors import ContractError
 from runyard.host.deployment import Deployment, parse_deployment
 from runyard.plan import KeptRevision
@@ -126,6 +126,12 @@ def test_history_leaves_out_a_template_that_this_version_cannot_read():
     resources = revision("hello-1", "a")
     resources[1]["inputs"]["labels"][-1]["value"] = '{"from": "the future"}'
     assert past(*resources, rollout("a", "hello-1")) == ()
+
+
+def test_traffic_is_what_was_applied_last():
+    resource = rollout("a", "hello-1")
+    resource["outputs"]["traffic"] = [{"revision": "hello-1", "percent": 100, "tag": ""}]
+    assert parse_deployment(export([resource])).traffic == {"default/hello": (TrafficShare("hello-1", 100),)}
 
 
 def test_facts_are_what_components_were_declared_with():

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from runyard.contracts import OrchestratorStatus, RolloutRequest, RouteRequest, TrafficShare, decode, encode
+from runyard.contracts import (
+    OrchestratorStatus,
+    RollbackRequest,
+    RolloutRequest,
+    RouteRequest,
+    TrafficShare,
+    decode,
+    encode,
+)
 from services.orchestrator.control import STATUSES, ControlApi
 
 from .world import World
@@ -46,6 +54,32 @@ async def test_rollout_answers_200_when_it_is_done(world: World, client: Client)
     assert world.gateway.last.services["default/hello"].traffic == ROLLOUT.traffic
     assert (await client.delete("/v1/rollouts/default/hello")).status == 200
     assert world.engine.clones() == []
+
+
+@serving
+async def test_rollback_moves_traffic_to_an_idle_revision_once_it_is_ready(world: World, client: Client) -> None:
+    for name in ("hello-1", "hello-2"):
+        world.add_template(name)
+    history = ("hello-2", "hello-1")
+    first = RolloutRequest("default", "hello", (TrafficShare("hello-2", 100),), 5, history=history)
+    await client.put("/v1/rollouts/default/hello", data=encode(first))
+    asked = RollbackRequest("default", "hello", "hello-1")
+    for _ in range(2):
+        # A request whose answer was lost is asked again.
+        assert (await client.put("/v1/rollbacks/default/hello", data=encode(asked))).status == 200
+        assert world.gateway.last.services["default/hello"].traffic == (TrafficShare("hello-1", 100),)
+        assert len(world.gateway.addresses("default/hello-1")) == 1
+    (service,) = decode(OrchestratorStatus, await (await client.get("/v1/status")).text()).services
+    assert service.history == history
+
+
+@serving
+async def test_rollback_to_an_unknown_revision_answers_404_and_moves_nothing(world: World, client: Client) -> None:
+    answer = await client.put(
+        "/v1/rollbacks/default/hello", data=encode(RollbackRequest("default", "hello", "hello-1"))
+    )
+    assert answer.status == 404
+    assert (await problem_of(answer))["detail"] == "rollback default/hello: it has no traffic in force"
 
 
 @serving

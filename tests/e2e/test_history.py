@@ -1,0 +1,83 @@
+"""Earlier revisions: kept, split, tagged, rolled back to, shown by the preview and put back by the next update."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+
+from tests.e2e.stack import ROOT, Stack, service, until
+
+
+def hello(greeting: str, *traffic: dict) -> dict:
+    return service("hello", env=[{"name": "GREETING", "value": greeting}], traffic=list(traffic) or None)
+
+
+def revision(stack: Stack, host: str = "hello.localhost") -> str:
+    return stack.get(host).json()["revision"]
+
+
+def roll_back(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runyard.cli.main", "rollback", "hello", *arguments, "--stack", stack.name]
+    return subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
+
+
+def templates(stack: Stack) -> set[str]:
+    return {name.split(".")[3] for name in stack.names("template")}
+
+
+def test_traffic_goes_back_to_kept_revisions_by_manifest_by_rollback_and_by_an_older_manifest(stack: Stack):
+    stack.write("hello", hello("one"))
+    stack.up()
+    first = revision(stack)
+    stack.write("hello", hello("two"))
+    shown = stack.preview("--diff").stdout
+    assert "effect on running traffic: none: service default.hello: a new revision is ready before" in shown
+    stack.up()
+    second = revision(stack)
+    assert templates(stack) == {first, second}
+    stack.expect_no_changes()
+
+    # A split by name, and a tag with a host of its own and no share.
+    shares = [{"revisionName": first, "percent": 50}, {"latestRevision": True, "percent": 50}]
+    stack.write("hello", hello("two", *shares, {"revisionName": first, "tag": "old"}))
+    stack.up()
+    counts = Counter(revision(stack) for _ in range(200))
+    # Each of the gateway's workers keeps to the shares on its own; the exact bound is the gateway's own test.
+    assert set(counts) == {first, second}
+    assert abs(counts[first] - counts[second]) <= 8
+    assert revision(stack, "old---hello.localhost") == first
+    stack.expect_no_changes()
+
+    # What is neither made nor kept is refused in the preview already, with its place and what there is.
+    stack.write("hello", hello("two", {"revisionName": "hello-gone", "percent": 100}))
+    refused = stack.preview(check=False)
+    assert refused.returncode != 0
+    assert f"({second}) or one that is kept ({first}), got hello-gone" in refused.stdout + refused.stderr
+    assert "hello.yaml:" in refused.stdout + refused.stderr
+
+    # The tag stays at 0 %, so its revision is active; without one the first is idle.
+    stack.write("hello", hello("two"))
+    stack.up()
+    until(lambda: not any(first in name for name in stack.names("instance")))
+    done = roll_back(stack, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    assert [each["revision"] for each in json.loads(done.stdout)["after"]] == [first]
+    assert revision(stack) == first
+    assert roll_back(stack).returncode == 1
+
+    shown = stack.preview("--expect-no-changes", "--diff", check=False)
+    assert shown.returncode != 0
+    assert f"traffic of default/hello was moved since the last update: 100% {first}" in shown.stdout
+    assert "runyard:Rollout: (update)" in shown.stdout
+    stack.up()
+    assert revision(stack) == second
+    stack.expect_no_changes()
+
+    # Going back in git finds the template there: nothing is created, replaced or deleted.
+    stack.write("hello", hello("one"))
+    plan = json.loads(stack.preview("--json").stdout)
+    assert {step["op"] for step in plan["steps"]} == {"same", "update"}
+    stack.up()
+    assert revision(stack) == first
+    assert stack.status()["services"][0]["history"] == [first, second]
+    stack.expect_no_changes()

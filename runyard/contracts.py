@@ -133,12 +133,21 @@ class RouteRequest:
 
 @dataclass(frozen=True, slots=True)
 class RolloutRequest:
-    """Asks the orchestrator to make every named revision ready by the deadline, then to move the traffic."""
+    """Asks the orchestrator to make every named revision ready by the deadline, then to move the traffic.
+
+    The counts are the service's own, over all revisions by their share, and take effect without a new revision:
+    `manual_instances` is exact and excludes the other two, and a `max_instances` of 0 is no limit. `duration_s` is
+    the time over which the traffic moves; 0 is at once.
+    """
 
     tenant: str
     service: str
     traffic: tuple[TrafficShare, ...]
     deadline_s: int = 600
+    min_instances: int = 0
+    max_instances: int = 0
+    manual_instances: int | None = None
+    duration_s: int = 0
     # Every revision of the service whose templates stay, newest first: where a rollback finds the one before.
     history: tuple[str, ...] = ()
     version: int = VERSION
@@ -157,7 +166,10 @@ class RollbackRequest:
 
 @dataclass(frozen=True, slots=True)
 class RevisionStatus:
-    """A revision as the orchestrator sees it; `reason` says why the last instance failed, with its last log lines."""
+    """A revision as the orchestrator sees it; `reason` says why the last instance failed, with its last log lines.
+
+    `held_s` is how much longer it keeps the capacity that it took over in a rollout, above its own minimum.
+    """
 
     tenant: str
     service: str
@@ -168,11 +180,24 @@ class RevisionStatus:
     restarts: int = 0
     reason: str = ""
     logs: tuple[str, ...] = ()
+    held_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftStatus:
+    """Traffic on its way to `goal`; while `stalled` it is back where it was, because a new revision is not ready."""
+
+    goal: tuple[TrafficShare, ...]
+    remaining_s: int
+    stalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """A service as the orchestrator sees it: traffic and hosts in force, its revisions from new to old."""
+    """A service as the orchestrator sees it: traffic and hosts in force, its revisions from new to old.
+
+    `shift` tells of traffic on its way.
+    """
 
     tenant: str
     service: str
@@ -180,6 +205,7 @@ class ServiceStatus:
     uses: tuple[str, ...]
     traffic: tuple[TrafficShare, ...]
     history: tuple[str, ...] = ()
+    shift: ShiftStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +368,7 @@ __all__ = [
     "RolloutRequest",
     "RouteRequest",
     "ServiceStatus",
+    "ShiftStatus",
     "TemplateSpec",
     "TrafficShare",
     "decode",

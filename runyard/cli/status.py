@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from runyard import contracts
-from runyard.contracts import OrchestratorStatus, RevisionStatus
+from runyard.contracts import OrchestratorStatus, RevisionStatus, ShiftStatus
 from runyard.host import Engine, Orchestrator
 from runyard.host.claims import Claims, observe_claims
 from runyard.plan.claim import newest
@@ -69,6 +69,8 @@ def render_status(found: OrchestratorStatus) -> str:
     for service in found.services:
         shares = render_shares(service.traffic)
         lines.append(f"{service.tenant}/{service.service}  {' '.join(service.hosts)}  {shares}")
+        if service.shift is not None:
+            lines.append(f"  {_describe_shift(service.shift)}")
         revisions = [
             each for each in found.revisions if (each.tenant, each.service) == (service.tenant, service.service)
         ]
@@ -81,8 +83,17 @@ def render_status(found: OrchestratorStatus) -> str:
     return "\n".join(lines)
 
 
+def _describe_shift(shift: ShiftStatus) -> str:
+    goal = ", ".join(f"{share.percent}% {share.revision}" for share in shift.goal if share.percent)
+    if shift.stalled:
+        return f"shift to {goal} stalled: a new revision has no ready instance; begins again when it has one"
+    return f"shifting to {goal}, done in {shift.remaining_s} s"
+
+
 def _revision_lines(revision: RevisionStatus) -> list[str]:
     lines = [f"  {revision.revision}  {revision.ready}/{revision.desired} ready, {revision.restarts} restarts"]
+    if revision.held_s:
+        lines[0] += f", capacity taken over is kept for {revision.held_s} s"
     if revision.reason:
         lines.append(f"    {revision.reason}")
         lines += [f"    | {line}" for line in revision.logs]

@@ -31,9 +31,7 @@ LIMITED: dict[str, str] = {
     f"{_CONTAINER}.volumeMounts[].readOnly": "an emptyDir can always be written",
     f"{_POD}.volumes[].emptyDir": "always memory (tmpfs), and each mount has its own",
     f"{_SERVICE}|run.googleapis.com/ingress": "internal-and-cloud-load-balancing is all: the gateway is the balancer",
-    f"{_SERVICE}|run.googleapis.com/minScale": "a change is a new revision",
     f"{_SERVICE}|run.googleapis.com/scalingMode": "manual is carried out; nothing scales automatically yet",
-    f"{_SERVICE}|run.googleapis.com/manualInstanceCount": "at least 1; a change is a new revision",
 }
 # Accepted and modelled, and not carried out yet: one warning each.
 LATER: tuple[str, ...] = (
@@ -41,7 +39,6 @@ LATER: tuple[str, ...] = (
     f"{_SERVICE}|run.googleapis.com/invoker-iam-disabled",
     f"{_SERVICE}|run.googleapis.com/iap-enabled",
     f"{_SERVICE}|run.googleapis.com/custom-audiences",
-    f"{_SERVICE}|serving.knative.dev/rollout-duration",
     f"{_SERVICE}|runyard.dev/max-requests-per-second",
     f"{_TEMPLATE}|autoscaling.knative.dev/maxScale",
     f"{_TEMPLATE}|autoscaling.knative.dev/max-scale",

@@ -7,7 +7,6 @@ from typing import Any
 from runyard.manifest.problems import Findings
 from runyard.manifest.raw import (
     CONTAINERS,
-    SERVICE_ANNOTATIONS,
     VOLUMES,
     Raw,
     mapping_at,
@@ -16,7 +15,6 @@ from runyard.manifest.raw import (
 )
 
 _RULE = "support.limited"
-_MANUAL_COUNT = "run.googleapis.com/manualInstanceCount"
 
 
 def check_values(service: Any, findings: Findings) -> None:
@@ -28,9 +26,6 @@ def check_values(service: Any, findings: Findings) -> None:
         _check_user(mapping_at(container, "securityContext"), (*path, "securityContext"), findings)
         for number, mount in mappings_at(container, "volumeMounts"):
             _check_mount(mount, (*path, "volumeMounts", number), (own_memory, mounted), findings)
-    if text_at(mapping_at(service, *SERVICE_ANNOTATIONS), _MANUAL_COUNT) == "0":
-        message = "0 is not carried out yet: one instance is kept"
-        findings.warning((*SERVICE_ANNOTATIONS, _MANUAL_COUNT), _RULE, message)
 
 
 def _check_user(security: Raw, path: tuple[str | int, ...], findings: Findings) -> None:

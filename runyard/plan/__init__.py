@@ -92,10 +92,16 @@ def _plan_rollout(service: Service, revision: RevisionPlan) -> RolloutRequest:
         # One with neither reaches nobody; Cloud Run's exports list them.
         if target.percent or target.tag
     )
+    follows_latest = any(target.percent and target.revision is None for target in service.traffic)
     return RolloutRequest(
         tenant=service.tenant,
         service=service.name,
         traffic=shares,
         deadline_s=service.template.progress_deadline_s,
         history=(revision.name,),
+        min_instances=service.min_scale or 0,
+        max_instances=service.max_scale or 0,
+        manual_instances=service.manual_instance_count,
+        # As in Knative: what is asked for by name, such as a way back, is moved at once.
+        duration_s=service.rollout_duration_s if follows_latest else 0,
     )

@@ -84,15 +84,15 @@ def _spec(service: Service, container: Container) -> TemplateSpec:
     template = service.template
     revision = None
     if container.port is not None:
-        minimum = max(template.scaling.min_scale, service.min_scale or 0)
         revision = RevisionSpec(
             service=service.name,
             port=container.port.number,
             containers=tuple(each.name for each in _ordered(service)),
             protocol=container.port.protocol,
             concurrency=template.container_concurrency,
-            min_instances=service.manual_instance_count or minimum,
-            max_instances=service.max_scale or template.scaling.max_scale,
+            # The service's own counts are the rollout's: they take effect without a new revision.
+            min_instances=template.scaling.min_scale,
+            max_instances=template.scaling.max_scale,
             progress_deadline_s=template.progress_deadline_s,
         )
     return TemplateSpec(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from runyard.contracts import RevisionSpec
 from services.orchestrator.backoff import slot_after_failure
 from services.orchestrator.state import (
     UNKNOWN,
@@ -37,11 +36,6 @@ class Decision:
     due: float | None
 
 
-def desired_count(spec: RevisionSpec) -> int:
-    """Count the instances an active revision keeps; the autoscaler's room."""
-    return max(1, spec.min_instances)
-
-
 def decide(observation: Observation, memory: Memory, now: float) -> Decision:
     """Decide; equal arguments give equal decisions, and each instance gets at most one action."""
     idle = [each for each in observation.instances if each.id not in observation.busy]
@@ -70,7 +64,7 @@ def note_failed_start(memory: Memory, revision: str, instance: str, now: float) 
 
 
 def _expired(instance: Instance, observation: Observation, memory: Memory, now: float) -> bool:
-    if instance.service_key in observation.deleted:
+    if instance.service_key in observation.deleted or instance.key in observation.abandoned:
         return True
     return now - memory.surplus_since[instance.id] >= SURPLUS_GRACE_S
 

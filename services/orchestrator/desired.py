@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from runyard.contracts import RolloutRequest, RouteRequest, decode, encode
+from runyard.contracts import RouteRequest, decode, encode
 from runyard.errors import ContractError, UsageError
 from runyard.names import DNS_LABEL, service_key
+from services.orchestrator.commitment import Commitment
 from services.orchestrator.journal import Journal
 
-Document = RouteRequest | RolloutRequest
-Kind = TypeVar("Kind", RouteRequest, RolloutRequest)
+Document = RouteRequest | Commitment
+Kind = TypeVar("Kind", RouteRequest, Commitment)
 
 
 class DesiredStore:
@@ -25,12 +26,12 @@ class DesiredStore:
         self._journal = journal
         self._corrupt: list[str] = []
         self._routes: dict[str, RouteRequest] = {}
-        self._rollouts: dict[str, RolloutRequest] = {}
+        self._rollouts: dict[str, Commitment] = {}
         for kind in ("routes", "rollouts"):
             (directory / kind).mkdir(parents=True, exist_ok=True)
         for route in self._load("routes", RouteRequest):
             self._routes[service_key(route.tenant, route.service)] = route
-        for rollout in self._load("rollouts", RolloutRequest):
+        for rollout in self._load("rollouts", Commitment):
             self._rollouts[service_key(rollout.tenant, rollout.service)] = rollout
 
     @property
@@ -39,8 +40,8 @@ class DesiredStore:
         return dict(self._routes)
 
     @property
-    def rollouts(self) -> Mapping[str, RolloutRequest]:
-        """The traffic in force."""
+    def rollouts(self) -> Mapping[str, Commitment]:
+        """The rollouts in force."""
         return dict(self._rollouts)
 
     @property
@@ -65,10 +66,10 @@ class DesiredStore:
         self._save("routes", request)
         self._routes[key] = request
 
-    def put_rollout(self, request: RolloutRequest) -> None:
+    def put_rollout(self, commitment: Commitment) -> None:
         """Keep a service's traffic."""
-        self._save("rollouts", request)
-        self._rollouts[service_key(request.tenant, request.service)] = request
+        self._save("rollouts", commitment)
+        self._rollouts[service_key(commitment.tenant, commitment.service)] = commitment
 
     def delete_route(self, tenant: str, service: str) -> None:
         """Forget a route; one that is not there is no error."""

@@ -39,6 +39,10 @@ class Publication(Protocol):
         """Offer the snapshot of now and wait; False when the time ran out."""
         ...
 
+    def drain_s(self, instance: Instance) -> float:
+        """Give the time that requests under way get before an instance is told to stop."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -220,8 +224,10 @@ class Operations:
         return tuple(readable(line) for line in lines[:LOG_LINES])
 
     async def _drain(self, instance: Instance) -> None:
-        """Let requests under way end, up to the grace; the stop signal's own grace comes on top."""
-        for _ in range(int(instance.grace_s / IN_FLIGHT_EVERY_S)):
+        """Let requests under way end, as long as they may take; the stop signal's own grace comes on top."""
+        waited = 0.0
+        # Asked anew each time: a service that is removed meanwhile has less time.
+        while waited < self._publication.drain_s(instance):
             try:
                 if await self._tools.gateway.in_flight(instance.address) == 0:
                     return
@@ -229,6 +235,7 @@ class Operations:
                 self._tools.journal.write("in-flight unknown", level="warning", error=str(error))
                 return
             await self._tools.sleep(IN_FLIGHT_EVERY_S)
+            waited += IN_FLIGHT_EVERY_S
 
     async def close(self) -> None:
         """Abandon what is under way; the next orchestrator finds it by its labels."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from runyard.contracts import OrchestratorStatus, RollbackRequest, RolloutRequest, RouteRequest
 from runyard.errors import DeadlineError, UsageError
 from runyard.names import service_key
+from services.orchestrator.commitment import commit, traffic_in_force
+from services.orchestrator.demand import needed, serving_now, take_over
 from services.orchestrator.failures import Failure
 from services.orchestrator.reconciler import Parts, Reconciler
 from services.orchestrator.rollback import roll_back
 from services.orchestrator.rollouts import Progress, RolloutFailed, RolloutSuperseded, Verdict, judge
-from services.orchestrator.state import UNKNOWN, Instance, is_ready
+from services.orchestrator.state import UNKNOWN, Instance
 from services.orchestrator.status import describe_status
 
 # The gateway takes a snapshot in milliseconds; one that is being restarted is back within this.
@@ -79,17 +81,45 @@ class Orchestrator:
             if verdict.outcome == "failed":
                 raise RolloutFailed(f"rollout {key}: {verdict.detail}", verdict.logs or await self._logs(verdict))
             # From here on nothing waits until the traffic is on disk: it is moved in full or not at all.
-            self._parts.store.put_rollout(request)
+            self._commit(key, request)
+        except RolloutFailed as error:
+            raise await self._cleared(key, pending, error) from None
         finally:
-            if self._pending.get(key) is pending:
-                del self._pending[key]
-                self._reconciler.set_candidate(key, None)
+            self._end(key, pending)
         await self._confirm(f"rollout {key}")
 
     async def roll_back(self, request: RollbackRequest) -> None:
         """Move a service's traffic to one of its revisions; NotFound if it is not kept, RolloutError as any rollout."""
         current = self._parts.store.rollouts.get(service_key(request.tenant, request.service))
         await self.roll_out(roll_back(current, request))
+
+    def _commit(self, key: str, request: RolloutRequest) -> None:
+        """Put a rollout whose revisions are ready in force; where nothing serves now, nothing is moved gradually."""
+        store, view = self._parts.store, self._reconciler.view()
+        current = store.rollouts.get(key)
+        before = traffic_in_force(current, view.now_unix_s) if current and serving_now(request, current, view) else ()
+        store.put_rollout(commit(request, before, take_over(request, current, view), view.now_unix_s))
+
+    def _end(self, key: str, pending: _Pending) -> None:
+        if self._pending.get(key) is pending:
+            del self._pending[key]
+            self._reconciler.set_candidate(key, None)
+
+    async def _cleared(self, key: str, pending: _Pending, error: RolloutFailed) -> RolloutFailed:
+        """Remove the instances of the revisions that failed, and give the error to tell."""
+        self._end(key, pending)
+        left = {service_key(pending.request.tenant, each.revision) for each in pending.request.traffic}
+        left -= self._reconciler.wanted().keys()
+        self._reconciler.set_abandoned(left, abandoned=True)
+        mine = [each for each in self._reconciler.instances if each.key in left]
+        allowed = REMOVAL_MARGIN_S + max((each.grace_s for each in mine), default=0)
+        try:
+            if not await self._parts.timing.within(allowed, self._until(lambda: not self._remaining(left))):
+                names = ", ".join(self._remaining(left))
+                return RolloutFailed(f"{error}; its instances are still being removed: {names}", error.logs)
+        finally:
+            self._reconciler.set_abandoned(left, abandoned=False)
+        return error
 
     async def delete_service(self, tenant: str, service: str) -> None:
         """Take a service's traffic away and remove its instances; DeadlineError if they do not go in time."""
@@ -103,14 +133,17 @@ class Orchestrator:
         self._reconciler.set_deleted(key)
         self._reconciler.wake(listing=True)
         allowed = REMOVAL_MARGIN_S + 2 * max((each.grace_s for each in self._instances_of(key)), default=0)
-        if not await self._parts.timing.within(allowed, self._gone(key)):
+        asked = self._parts.timing.clock()
+        if not await self._parts.timing.within(
+            allowed, self._until(lambda: self._reconciler.listed_at >= asked and not self._remains(key))
+        ):
             left = ", ".join(each.id for each in self._instances_of(key))
             raise DeadlineError(f"remove service {key}: still there after {allowed:.0f} s: {left}")
 
-    async def _gone(self, key: str) -> None:
-        asked = self._parts.timing.clock()
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds after a pass."""
         async with self._passes:
-            await self._passes.wait_for(lambda: self._reconciler.listed_at >= asked and not self._remains(key))
+            await self._passes.wait_for(condition)
 
     def status(self) -> OrchestratorStatus:
         """Describe everything as it is now."""
@@ -152,12 +185,11 @@ class Orchestrator:
 
     def _progress(self, pending: _Pending) -> Progress:
         reconciler, health = self._reconciler, self._parts.prober.health()
-        ready: dict[str, int] = {}
+        view, key = reconciler.view(), service_key(pending.request.tenant, pending.request.service)
         problems: dict[str, str] = {}
         for instance in reconciler.instances:
             if instance.id in reconciler.operations.withdrawn:
                 continue
-            ready[instance.key] = ready.get(instance.key, 0) + is_ready(instance, health)
             seen = [health.get(each.id, UNKNOWN) for each in instance.containers]
             problem = next((each.failed or each.problem for each in seen if each.failed or each.problem), "")
             if problem:
@@ -165,7 +197,8 @@ class Orchestrator:
         failures = {key: value for key, value in self._since(pending).items() if value.total > 0}
         return Progress(
             revisions=reconciler.revisions,
-            ready=ready,
+            needed=needed(pending.request, self._parts.store.rollouts.get(key), view),
+            ready=view.ready,
             failures=failures,
             problems=problems,
             listed=reconciler.listed_at >= pending.began,
@@ -197,6 +230,12 @@ class Orchestrator:
     def _instances_of(self, key: str) -> list[Instance]:
         return [each for each in self._reconciler.instances if each.service_key == key]
 
+    def _remaining(self, revisions: Collection[str]) -> list[str]:
+        """Name the instances of these revisions, those being made included."""
+        operations = self._reconciler.operations
+        made = {each.id for each in self._reconciler.instances if each.key in revisions}
+        return sorted(made | {each for each, key in operations.starting.items() if key in revisions})
+
     def _remains(self, key: str) -> bool:
         starting = self._reconciler.operations.starting.values()
         mine = {
@@ -216,3 +255,6 @@ def check_traffic(request: RolloutRequest) -> None:
         raise UsageError(f"{where}: a tag must name one revision, got {', '.join(sorted(tags))}")
     if request.deadline_s <= 0:
         raise UsageError(f"{where}: deadline_s must be positive, got {request.deadline_s}")
+    counts = (request.min_instances, request.max_instances, request.manual_instances or 0, request.duration_s)
+    if min(counts) < 0:
+        raise UsageError(f"{where}: instance counts and duration_s must not be negative, got {min(counts)}")

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from runyard import names
-from runyard.contracts import RolloutRequest, TrafficShare
+from runyard.contracts import RolloutRequest
 from runyard.errors import HostError
-from services.orchestrator.decision import Decision, decide, desired_count, note_failed_start
+from services.orchestrator.commitment import Commitment, due_in_s
+from services.orchestrator.decision import Decision, decide, note_failed_start
+from services.orchestrator.demand import View, take_on, wanted
 from services.orchestrator.desired import DesiredStore
 from services.orchestrator.journal import Journal
 from services.orchestrator.operations import Operations, Tools
 from services.orchestrator.prober import Prober
 from services.orchestrator.publisher import Publisher
 from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot
-from services.orchestrator.state import Action, CreateInstance, Instance, Memory, Observation, Revision, StartContainer
+from services.orchestrator.state import (
+    Action,
+    CreateInstance,
+    Instance,
+    Memory,
+    Observation,
+    Revision,
+    StartContainer,
+    failure_of,
+    is_ready,
+)
 from services.orchestrator.timing import Timing
 
 # Events are only a wake-up and can be lost; this bounds how long anything can go unseen.
@@ -53,6 +65,7 @@ class Reconciler:
         self._memory = Memory(sequence=parts.boot_ms)
         self._candidates: dict[str, RolloutRequest] = {}
         self._deleted: set[str] = set()
+        self._abandoned: set[str] = set()
         self._wake = parts.wake
         self._dirty: set[str] = set()
         self._listed_at = float("-inf")
@@ -109,14 +122,35 @@ class Reconciler:
         self._deleted.add(service)
         self._wake.set()
 
+    def set_abandoned(self, revisions: Collection[str], *, abandoned: bool) -> None:
+        """Remove what a failed rollout leaves of revisions that nobody wants at once, or no longer so."""
+        self._abandoned = self._abandoned | set(revisions) if abandoned else self._abandoned - set(revisions)
+        self._wake.set()
+
     def wanted(self) -> dict[str, int]:
-        """Count the instances of every active revision: in the traffic in force, or in a rollout under way."""
-        shares: list[tuple[str, TrafficShare]] = []
-        for request in (*self._parts.store.rollouts.values(), *self._candidates.values()):
-            shares += [(request.tenant, share) for share in request.traffic]
-        keys = sorted({names.service_key(tenant, share.revision) for tenant, share in shares})
-        # A revision without template cannot be made; that it is missing shows in its status.
-        return {key: desired_count(self.revisions[key].spec) if key in self.revisions else 1 for key in keys}
+        """Count the instances of every active revision: of a rollout in force, or of one under way."""
+        return wanted(self._parts.store.rollouts, self._candidates, self.view())
+
+    def view(self) -> View:
+        """Give what demand depends on, as it is now."""
+        return View(self.revisions, self.ready(), self._parts.timing.wall())
+
+    def ready(self) -> dict[str, int]:
+        """Count the instances of each revision that serve, or would."""
+        health, withdrawn, counts = self._parts.prober.health(), self._operations.withdrawn, dict[str, int]()
+        for each in self.instances:
+            if each.id not in withdrawn and is_ready(each, health) and not failure_of(each, health):
+                counts[each.key] = counts.get(each.key, 0) + 1
+        return counts
+
+    def drain_s(self, instance: Instance) -> float:
+        """Give the time that requests under way get before the instance is told to stop.
+
+        It is that which any request of the service may take, as on Cloud Run; a service that is being removed gives
+        no more than the grace that follows the stop signal.
+        """
+        route = self._parts.store.routes.get(instance.service_key)
+        return instance.grace_s if route is None or instance.service_key in self._deleted else route.timeout_s
 
     async def publish(self, timeout_s: float) -> bool:
         """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""
@@ -150,11 +184,12 @@ class Reconciler:
             self._journal.write("engine reached")
         if not self._settle():
             return 0.05
+        changes_in_s = self._advance()
         decision = self._decide()
         self._offer()
         self._passed()
         now = self._parts.timing.clock()
-        due = [self._listed_at + RESYNC_S, *([decision.due] if decision.due is not None else [])]
+        due = [self._listed_at + RESYNC_S, now + changes_in_s, *([decision.due] if decision.due is not None else [])]
         # Never negative, and never a busy loop when the clock and the due time only just differ.
         return max(0.005, min(due) - now)
 
@@ -188,6 +223,24 @@ class Reconciler:
         self._journal.write("settled", instances=len(self.instances), revisions=len(self.revisions))
         return True
 
+    def _advance(self) -> float:
+        """Take every rollout in force on to now, and give the seconds until time alone changes one of them."""
+        store, view = self._parts.store, self.view()
+        waits = [RESYNC_S]
+        for before in store.rollouts.values():
+            commitment = take_on(before, view)
+            if commitment != before:
+                store.put_rollout(commitment)
+                self._note_shift(commitment)
+            wait = due_in_s(commitment, view.now_unix_s)
+            waits += [] if wait is None else [wait]
+        return min(waits)
+
+    def _note_shift(self, commitment: Commitment) -> None:
+        event = "shift stalled" if commitment.stalled else "shift begun again" if commitment.before else "shift done"
+        level = "warning" if commitment.stalled else "info"
+        self._journal.write(event, level=level, service=names.service_key(commitment.tenant, commitment.service))
+
     def _decide(self) -> Decision:
         now = self._parts.timing.clock()
         observation = Observation(
@@ -198,6 +251,7 @@ class Reconciler:
             busy=self._operations.busy,
             starting=self._operations.starting,
             deleted=frozenset(self._deleted),
+            abandoned=frozenset(self._abandoned - self.wanted().keys()),
         )
         decision = decide(observation, self._memory, now)
         self._memory = decision.memory
@@ -215,7 +269,8 @@ class Reconciler:
         instances = self._tools.inventory.instances()
         endpoints = describe_endpoints(self.revisions, instances, health, operations.withdrawn)
         callers = describe_callers(instances, operations.reserved)
-        return self._parts.publisher.offer(describe_snapshot(store.routes, store.rollouts, endpoints, callers))
+        now = self._parts.timing.wall()
+        return self._parts.publisher.offer(describe_snapshot(store.routes, store.rollouts, endpoints, callers, now))
 
     def _ended(self, action: Action, succeeded: bool) -> None:
         if isinstance(action, CreateInstance | StartContainer) and not succeeded:

@@ -10,7 +10,7 @@ from runyard.names import service_key
 
 
 def roll_back(current: RolloutRequest | None, request: RollbackRequest) -> RolloutRequest:
-    """Give the rollout that puts all traffic on the revision asked for; tags stay where they are.
+    """Give the rollout that puts all traffic on the revision asked for at once; tags stay where they are.
 
     NotFound names the revisions that are kept, when that one is not.
     """
@@ -21,4 +21,5 @@ def roll_back(current: RolloutRequest | None, request: RollbackRequest) -> Rollo
         known = ", ".join(current.history) or "none"
         raise NotFound(f"{where}: must be a revision that is kept ({known}), got {request.revision}")
     tagged = [replace(share, percent=0) for share in current.traffic if share.tag]
-    return replace(current, traffic=(TrafficShare(request.revision, 100), *tagged), deadline_s=request.deadline_s)
+    traffic = (TrafficShare(request.revision, 100), *tagged)
+    return replace(current, traffic=traffic, deadline_s=request.deadline_s, duration_s=0)

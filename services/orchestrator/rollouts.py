@@ -9,7 +9,6 @@ from typing import Literal
 from runyard.contracts import RolloutRequest
 from runyard.errors import RolloutError
 from runyard.names import service_key
-from services.orchestrator.decision import desired_count
 from services.orchestrator.failures import Failure
 from services.orchestrator.state import Revision
 
@@ -34,10 +33,12 @@ class RolloutSuperseded(RolloutError):
 class Progress:
     """What is known of the revisions while a rollout waits; all maps are by `tenant/revision`.
 
-    `failures` holds only those since the rollout began; `listed` tells whether Docker was listed since then.
+    `needed` counts the instances that each revision must have ready. `failures` holds only those since the rollout
+    began; `listed` tells whether Docker was listed since then.
     """
 
     revisions: Mapping[str, Revision]
+    needed: Mapping[str, int]
     ready: Mapping[str, int]
     failures: Mapping[str, Failure]
     problems: Mapping[str, str]
@@ -65,7 +66,7 @@ def judge(request: RolloutRequest, progress: Progress) -> Verdict | None:
             if progress.listed:
                 return Verdict("failed", f"revision {share.revision}: has no template on this host", key)
             waiting.append(key)
-        elif progress.ready.get(key, 0) < desired_count(revision.spec):
+        elif progress.ready.get(key, 0) < progress.needed[key]:
             failure = progress.failures.get(key)
             if failure is not None and (failure.final or failure.streak >= HOPELESS):
                 times = f" ({failure.streak} times)" if failure.streak > 1 else ""

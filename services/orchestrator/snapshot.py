@@ -9,26 +9,28 @@ from runyard.contracts import (
     GatewayPath,
     GatewayService,
     GatewaySnapshot,
-    RolloutRequest,
     RouteRequest,
 )
 from runyard.names import service_key
+from services.orchestrator.commitment import Commitment, traffic_in_force
 from services.orchestrator.state import Health, Instance, Revision, failure_of, is_ready
 
 
 def describe_snapshot(
     routes: Mapping[str, RouteRequest],
-    rollouts: Mapping[str, RolloutRequest],
+    rollouts: Mapping[str, Commitment],
     endpoints: Mapping[str, GatewayEndpoints],
     callers: Mapping[str, str],
+    now_unix_s: float,
 ) -> GatewaySnapshot:
-    """Describe everything the gateway needs; the generation is set when it is sent."""
+    """Describe everything the gateway needs at this time; the generation is set when it is sent."""
     services = {}
     for key in sorted({*routes, *rollouts}):
         route, rollout = routes.get(key), rollouts.get(key)
-        traffic = rollout.traffic if rollout else ()
+        traffic = traffic_in_force(rollout, now_unix_s) if rollout else ()
+        stopped = rollout is not None and rollout.manual_instances == 0
         services[key] = (
-            GatewayService(traffic=traffic)
+            GatewayService(traffic=traffic, stopped=stopped)
             if route is None
             # Services are named within their tenant, as the caller's own `http://<name>.internal` is.
             else GatewayService(
@@ -38,6 +40,7 @@ def describe_snapshot(
                 timeout_s=route.timeout_s,
                 session_affinity=route.session_affinity,
                 handling=route.handling,
+                stopped=stopped,
             )
         )
     hosts = {host: key for key, route in sorted(routes.items()) for host in route.hosts}

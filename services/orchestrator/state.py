@@ -114,7 +114,7 @@ class Observation:
 
     `wanted` counts the instances of each active revision; `busy` names instances with an operation under way
     and `starting` those of them that are being made, with their revision. `deleted` names services that were
-    removed on purpose, whose instances need no grace.
+    removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace.
     """
 
     revisions: Mapping[str, Revision] = field(default_factory=dict)
@@ -124,6 +124,7 @@ class Observation:
     busy: frozenset[str] = frozenset()
     starting: Mapping[str, str] = field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
+    abandoned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

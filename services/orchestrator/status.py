@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from runyard.contracts import OrchestratorStatus, RevisionStatus, ServiceStatus
+from runyard.contracts import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus, TrafficShare
+from runyard.names import service_key
+from services.orchestrator.commitment import (
+    Commitment,
+    held_counts,
+    remaining_hold_s,
+    remaining_shift_s,
+    traffic_in_force,
+)
 from services.orchestrator.reconciler import Parts
 from services.orchestrator.state import UNKNOWN, Health, Instance, Revision, failure_of, is_ready
 
@@ -18,24 +28,42 @@ def describe_status(
     engine_answers: bool,
 ) -> OrchestratorStatus:
     """Describe services and their revisions, ordered by name; only revisions that are wanted or have instances."""
-    store = parts.store
+    store, now = parts.store, parts.timing.wall()
     services = []
     for key in sorted({*store.routes, *store.rollouts}):
         tenant, _, service = key.partition("/")
         route, rollout = store.routes.get(key), store.rollouts.get(key)
         hosts, uses = (route.hosts, route.uses) if route else ((), ())
-        traffic, history = (rollout.traffic, rollout.history) if rollout else ((), ())
-        services.append(ServiceStatus(tenant, service, hosts, uses, traffic, history))
+        traffic, shift = _describe_traffic(rollout, now) if rollout else ((), None)
+        history = rollout.history if rollout else ()
+        services.append(ServiceStatus(tenant, service, hosts, uses, traffic, history, shift))
     shown = sorted({*wanted, *(each.key for each in instances)})
+    held = _held(store.rollouts.values(), now)
     described = []
     for key in shown:
         mine = [each for each in instances if each.key == key]
-        described.append(_describe_revision(parts, key, revisions.get(key), mine, wanted.get(key, 0)))
+        found = _describe_revision(parts, key, revisions.get(key), mine, wanted.get(key, 0))
+        described.append(replace(found, held_s=held.get(key, 0)))
     in_step = engine_answers and parts.publisher.in_step and not store.corrupt
     problems = tuple(f"document {name} cannot be read" for name in store.corrupt)
     if not engine_answers:
         problems = ("the container engine does not answer", *problems)
     return OrchestratorStatus(parts.publisher.generation, in_step, tuple(services), tuple(described), problems)
+
+
+def _describe_traffic(rollout: Commitment, now: float) -> tuple[tuple[TrafficShare, ...], ShiftStatus | None]:
+    if not rollout.before:
+        return rollout.traffic, None
+    left = math.ceil(remaining_shift_s(rollout, now))
+    return traffic_in_force(rollout, now), ShiftStatus(rollout.traffic, left, rollout.stalled)
+
+
+def _held(rollouts: Iterable[Commitment], now: float) -> dict[str, int]:
+    return {
+        service_key(each.tenant, name): math.ceil(remaining_hold_s(each, now))
+        for each in rollouts
+        for name in held_counts(each, now)
+    }
 
 
 def _describe_revision(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A monotonic clock in seconds and a sleep that goes by it."""
+    """A monotonic clock in seconds and a sleep that goes by it; `wall` is the wall clock, in seconds since 1970."""
 
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[object]]
+    wall: Callable[[], float] = time.time
 
     async def within(self, seconds: float, work: Coroutine[Any, Any, object]) -> bool:
         """Wait for work, but no longer than this; False if it was given up, and its own error if it failed."""

@@ -64,6 +64,27 @@ def test_route_carries_sorted_callees_and_the_request_timeout():
     assert (route.uses, route.timeout_s) == (("cart", "stock"), 7)
 
 
+def test_counts_of_the_service_are_the_rollouts_and_make_no_new_revision():
+    plain = plan(manifests(service())).services[0]
+    counted = plan(manifests(service(min_scale=2, max_scale=5, manual_instance_count=0))).services[0]
+    asked = counted.rollout
+    assert (asked.min_instances, asked.max_instances, asked.manual_instances) == (2, 5, 0)
+    assert (plain.rollout.min_instances, plain.rollout.max_instances, plain.rollout.manual_instances) == (0, 0, None)
+    assert counted.revision == plain.revision
+
+
+@pytest.mark.parametrize(
+    ("traffic", "duration_s"),
+    [
+        ((TrafficTarget(100),), 90),
+        ((TrafficTarget(50), TrafficTarget(50, "hello-00002")), 90),
+        ((TrafficTarget(100, "hello-00001"), TrafficTarget(0, tag="next")), 0),
+    ],
+)
+def test_rollout_takes_its_time_only_towards_the_latest_revision(traffic, duration_s):
+    assert plan(manifests(service(rollout_duration_s=90, traffic=traffic))).services[0].rollout.duration_s == duration_s
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_route_carries_the_session_affinity_of_the_template(wanted):
     route = plan(manifests(service(template=template(session_affinity=wanted)))).services[0].route

@@ -153,11 +153,11 @@ def test_template_resolves_only_the_callees_that_the_manifest_names():
     [
         ({}, 0),
         ({"template": template(scaling=Scaling(min_scale=2))}, 2),
-        ({"template": template(scaling=Scaling(min_scale=2)), "min_scale": 3}, 3),
-        ({"manual_instance_count": 4}, 4),
+        ({"template": template(scaling=Scaling(min_scale=2)), "min_scale": 3}, 2),
+        ({"manual_instance_count": 4}, 0),
     ],
 )
-def test_revision_minimum_is_the_larger_of_both_scales_unless_set_by_hand(changes, expected):
+def test_revision_minimum_is_its_templates_whatever_the_service_wants(changes, expected):
     assert only_template(service(**changes)).spec.revision.min_instances == expected
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runyard.contracts import RevisionSpec, TemplateSpec
-from services.orchestrator.decision import SURPLUS_GRACE_S, decide, desired_count, note_failed_start
+from services.orchestrator.decision import SURPLUS_GRACE_S, decide, note_failed_start
 from services.orchestrator.state import (
     Container,
     CreateInstance,
@@ -190,11 +190,6 @@ def test_failed_start_leaves_a_slot_with_its_failures() -> None:
     memory = note_failed_start(replace(MEMORY, attempts={"a1": 2}), "default/hello-1", "a1", 100)
     assert memory.slots == {"default/hello-1": (Slot(3, 102),)}
     assert memory.attempts == {}
-
-
-def test_desired_count_is_at_least_one() -> None:
-    spec = RevisionSpec(service="hello", port=1, containers=("app",))
-    assert [desired_count(replace(spec, min_instances=count)) for count in (0, 1, 3)] == [1, 1, 3]
 
 
 STATES = st.sampled_from(["running", "created", "exited", "dead"])

@@ -7,12 +7,13 @@ import pytest
 
 from runyard.contracts import PathRoute, RolloutRequest, RouteRequest, TrafficShare, encode
 from runyard.errors import UsageError
+from services.orchestrator.commitment import Commitment, HeldCapacity
 from services.orchestrator.desired import DesiredStore
 
 from .world import ListJournal
 
 ROUTE = RouteRequest("default", "hello", ("hello.localhost",))
-ROLLOUT = RolloutRequest("default", "hello", (TrafficShare("hello-1", 100),))
+ROLLOUT = Commitment("default", "hello", (TrafficShare("hello-1", 100),), since_unix_s=12.5)
 
 
 def store(directory: Path, journal: ListJournal | None = None) -> DesiredStore:
@@ -25,6 +26,20 @@ def test_documents_survive_a_restart(tmp_path: Path) -> None:
     first.put_rollout(ROLLOUT)
     again = store(tmp_path)
     assert (again.routes, again.rollouts) == ({"default/hello": ROUTE}, {"default/hello": ROLLOUT})
+
+
+def test_shift_under_way_survives_a_restart(tmp_path: Path) -> None:
+    before = (TrafficShare("hello-0", 100),)
+    moving = replace(ROLLOUT, before=before, stalled=True, held=(HeldCapacity("hello-1", 3),))
+    store(tmp_path).put_rollout(moving)
+    assert store(tmp_path).rollouts == {"default/hello": moving}
+
+
+def test_rollout_of_an_older_orchestrator_is_read(tmp_path: Path) -> None:
+    store(tmp_path)
+    older = RolloutRequest("default", "hello", ROLLOUT.traffic)
+    (tmp_path / "rollouts" / "default.hello.json").write_text(encode(older))
+    assert store(tmp_path).rollouts == {"default/hello": replace(ROLLOUT, since_unix_s=0.0)}
 
 
 def test_deletes_survive_a_restart_and_are_repeatable(tmp_path: Path) -> None:

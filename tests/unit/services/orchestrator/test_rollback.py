@@ -9,6 +9,7 @@ CURRENT = RolloutRequest(
     "hello",
     (TrafficShare("hello-3", 90), TrafficShare("hello-2", 10, "beta"), TrafficShare("hello-1", 0, "old")),
     deadline_s=600,
+    duration_s=60,
     history=("hello-3", "hello-2", "hello-1"),
 )
 

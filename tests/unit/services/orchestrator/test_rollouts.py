@@ -11,8 +11,8 @@ from services.orchestrator.state import Revision
 
 KEY = "shop/web-1"
 REQUEST = RolloutRequest("shop", "web", (TrafficShare("web-1", 100),), deadline_s=10)
-REVISION = Revision("shop", "web", "web-1", RevisionSpec("web", 80, ("app",), min_instances=2), ())
-WAITING = Progress({KEY: REVISION}, {}, {}, {}, listed=True, waited_s=1)
+REVISION = Revision("shop", "web", "web-1", RevisionSpec("web", 80, ("app",)), ())
+WAITING = Progress({KEY: REVISION}, {KEY: 2}, {}, {}, {}, listed=True, waited_s=1)
 
 
 def test_ready_needs_the_least_number_of_instances() -> None:
@@ -20,10 +20,20 @@ def test_ready_needs_the_least_number_of_instances() -> None:
     assert judge(REQUEST, replace(WAITING, ready={KEY: 2})) == Verdict("ready")
 
 
+def test_ready_needs_no_instance_of_a_revision_that_is_to_have_none() -> None:
+    assert judge(REQUEST, replace(WAITING, needed={KEY: 0})) == Verdict("ready")
+
+
 def test_ready_needs_every_revision() -> None:
     both = replace(REQUEST, traffic=(TrafficShare("web-1", 50), TrafficShare("web-2", 50)))
     revisions = {KEY: REVISION, "shop/web-2": replace(REVISION, name="web-2")}
-    assert judge(both, replace(WAITING, revisions=revisions, ready={KEY: 2, "shop/web-2": 1})) is None
+    assert (
+        judge(
+            both,
+            replace(WAITING, revisions=revisions, needed={KEY: 2, "shop/web-2": 2}, ready={KEY: 2, "shop/web-2": 1}),
+        )
+        is None
+    )
 
 
 def test_missing_template_fails_only_after_a_listing() -> None:

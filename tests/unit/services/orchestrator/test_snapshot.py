@@ -7,10 +7,10 @@ from runyard.contracts import (
     Handling,
     PathRoute,
     RevisionSpec,
-    RolloutRequest,
     RouteRequest,
     TrafficShare,
 )
+from services.orchestrator.commitment import Commitment
 from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot
 from services.orchestrator.state import Container, Health, Instance, Revision
 
@@ -56,8 +56,8 @@ def test_callers_hold_every_instance_and_those_about_to_start() -> None:
 
 def test_snapshot_joins_routes_and_traffic_by_service() -> None:
     route = RouteRequest("shop", "web", ("web.localhost",), ("cart",), "internal", 60)
-    rollout = RolloutRequest("shop", "web", SHARES)
-    snapshot = describe_snapshot({"shop/web": route}, {"shop/web": rollout}, {}, {})
+    rollout = Commitment("shop", "web", SHARES)
+    snapshot = describe_snapshot({"shop/web": route}, {"shop/web": rollout}, {}, {}, 0)
     assert snapshot.services == {"shop/web": GatewayService(SHARES, ("cart",), "internal", 60)}
     assert snapshot.hosts == {"web.localhost": "shop/web"}
 
@@ -67,7 +67,7 @@ def test_snapshot_joins_the_parts_of_a_host_and_says_how_requests_are_handled() 
     web = RouteRequest("shop", "web", ("shop.example.com",), handling=handling)
     api = RouteRequest("shop", "api", (), paths=(PathRoute("shop.example.com", "/api", "/"),))
     old = RouteRequest("shop", "old", (), paths=(PathRoute("shop.example.com", "/a"), PathRoute("*.x", "/")))
-    snapshot = describe_snapshot({"shop/web": web, "shop/api": api, "shop/old": old}, {}, {}, {})
+    snapshot = describe_snapshot({"shop/web": web, "shop/api": api, "shop/old": old}, {}, {}, {}, 0)
     assert snapshot.paths == {
         "*.x": (GatewayPath("/", "shop/old"),),
         "shop.example.com": (GatewayPath("/a", "shop/old"), GatewayPath("/api", "shop/api", "/")),
@@ -77,5 +77,20 @@ def test_snapshot_joins_the_parts_of_a_host_and_says_how_requests_are_handled() 
 
 def test_snapshot_has_services_with_only_one_of_the_two() -> None:
     route = RouteRequest("shop", "a", ("a.localhost",))
-    snapshot = describe_snapshot({"shop/a": route}, {"shop/b": RolloutRequest("shop", "b", SHARES)}, {}, {})
+    snapshot = describe_snapshot({"shop/a": route}, {"shop/b": Commitment("shop", "b", SHARES)}, {}, {}, 0)
     assert snapshot.services == {"shop/a": GatewayService(), "shop/b": GatewayService(SHARES)}
+
+
+def test_snapshot_says_that_a_service_scaled_to_nothing_is_stopped_on_purpose() -> None:
+    rollouts = {
+        f"shop/{name}": Commitment("shop", name, SHARES, manual_instances=count) for name, count in (("a", 0), ("b", 1))
+    }
+    snapshot = describe_snapshot({"shop/a": RouteRequest("shop", "a", ())}, rollouts, {}, {}, 0)
+    assert [snapshot.services[key].stopped for key in ("shop/a", "shop/b")] == [True, False]
+
+
+def test_snapshot_has_the_traffic_of_its_time() -> None:
+    before = (TrafficShare("web-0", 100),)
+    rollout = Commitment("shop", "web", SHARES, duration_s=100, before=before, since_unix_s=1000)
+    services = [describe_snapshot({}, {"shop/web": rollout}, {}, {}, at).services for at in (1000, 1050, 1100)]
+    assert [each["shop/web"].traffic[0].percent for each in services] == [1, 50, 100]

@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from runyard.contracts import OrchestratorStatus, RolloutRequest, RouteRequest, TrafficShare
+from runyard.contracts import OrchestratorStatus, RouteRequest, TrafficShare
+from services.orchestrator.commitment import Commitment
 
 from .world import World
 
@@ -13,7 +14,7 @@ def status_of(directory: Path, *, template: bool = True, route: bool = False, aw
         async with World(directory) as world:
             if template:
                 world.add_template()
-            world.parts.store.put_rollout(RolloutRequest("default", "hello", (TrafficShare("hello-1", 100),)))
+            world.parts.store.put_rollout(Commitment("default", "hello", (TrafficShare("hello-1", 100),)))
             if route:
                 await world.orchestrator.put_route(RouteRequest("default", "hello", ("h.localhost",), ("cart",)))
             await world.pass_time(6)

@@ -272,7 +272,7 @@ class World:
         self.journal = ListJournal()
         self.attempts = FakeAttempts()
         wake = asyncio.Event()
-        timing = Timing(self.clock, self.clock.sleep)
+        timing = Timing(self.clock, self.clock.sleep, wall=self.clock)
         tools = Tools(
             stack=STACK,
             engine=self.engine,

@@ -100,6 +100,8 @@ def test_client_of_a_full_instance_is_served_by_another_and_comes_back(
     )
     first = gateway.request(host="web.localhost")
     mine, headers = instances[first.json()["name"]], {"Host": "web.localhost", "Cookie": cookie_of(first)}
+    # The gateway gives a count back after its client has the whole answer.
+    until(lambda: gateway.inflight() == {}, "the instance is free")
     with gateway.connect() as busy:
         busy.request("GET", "/wait", headers=headers)
         until(lambda: mine.waiting == 1, "the instance is full")
@@ -108,8 +110,7 @@ def test_client_of_a_full_instance_is_served_by_another_and_comes_back(
         assert "Set-Cookie" not in meanwhile.headers
         mine.release()
         busy.getresponse().read()
-    # The gateway gives a count back after its client has the whole answer.
-    until(lambda: gateway.inflight() == {}, "the instance is free")
+    until(lambda: gateway.inflight() == {}, "the instance is free again")
     assert gateway.request(headers=headers, host="web.localhost").json()["name"] == mine.name
 
 

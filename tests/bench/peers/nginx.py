@@ -45,7 +45,8 @@ class Nginx(Peer):
     name = "bare nginx"
     change = "reload"
     health = "max_fails=1 fail_timeout=10s, next upstream on error, timeout and 500 (not POST)"
-    log = logging = ""
+    log = ""
+    logging = "access_log off;"
 
     def prepare(self) -> Sequence[str | Path]:
         """Write nginx.conf."""

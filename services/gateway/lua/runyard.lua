@@ -4,6 +4,7 @@ local admin_tls = require "runyard.admin_tls"
 local affinity = require "runyard.affinity"
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
+local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
 local hops = require "runyard.hops"
 local hold = require "runyard.hold"
@@ -41,9 +42,9 @@ function M.start(settings)
     snapshot.restore()
 end
 
--- init_worker_by_lua: workers are forks and would otherwise all draw the same numbers.
+-- init_worker_by_lua.
 function M.start_worker()
-    math.randomseed(ngx.now() * 1000 + ngx.worker.pid())
+    call_id.start_worker()
     affinity.start_worker()
 end
 

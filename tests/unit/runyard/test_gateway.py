@@ -90,12 +90,6 @@ def test_instances_are_told_the_same_over_either_protocol(tmp_path: Path) -> Non
     assert [each for each in proxy if each[0] not in ("Connection", "Upgrade")] == grpc
 
 
-def test_received_request_id_counts_on_the_internal_listener_only(tmp_path: Path) -> None:
-    tree = parse(render(CONFIG), tmp_path)
-    ids = [args[1] for args in arguments(tree, "/http/server/set") if args[0] == "$call_id"]
-    assert ids == ["$request_id", "$received_id", "$request_id"]
-
-
 def test_address_family_decides_how_the_peer_is_written(tmp_path: Path) -> None:
     listeners = (Listener("edge", "127.0.0.1:1"), Listener("edge", "[::1]:1"))
     tree = parse(render(replace(CONFIG, listeners=listeners)), tmp_path)

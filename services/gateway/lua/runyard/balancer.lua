@@ -124,7 +124,7 @@ local function pick_known(service, endpoints)
 end
 
 local function current_service()
-    return world.service(var.tenant .. "/" .. var.service)
+    return world.service_of(var.tenant, var.service)
 end
 
 -- Takes a count for a request that waits; returns whether one was to be had. A request that waits is patient: it does
@@ -214,7 +214,7 @@ function M.balance()
     world.sync()
     local tenant = var.tenant
     local endpoints = world.endpoints(tenant, var.revision)
-    local service = world.service(tenant .. "/" .. var.service)
+    local service = world.service_of(tenant, var.service)
     local held = var.instance
     local endpoint
     if upstream.get_last_failure() then

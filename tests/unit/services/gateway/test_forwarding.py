@@ -69,6 +69,19 @@ def test_request_id_of_an_instance_is_passed_on_when_it_is_one(hello: Gateway, r
     assert (headers["X-Request-Id"] == received) is passed
 
 
+def test_request_id_of_a_client_is_not_believed(hello: Gateway) -> None:
+    assert sent(hello, headers={"X-Request-Id": "0123456789abcdef"})["X-Request-Id"] != "0123456789abcdef"
+
+
+def test_request_ids_differ_across_workers_and_restarts(hello: Gateway) -> None:
+    ids = [hello.request().headers["X-Request-Id"] for _ in range(20)]
+    hello.stop()
+    hello.start()
+    ids += [hello.request().headers["X-Request-Id"] for _ in range(20)]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
+
+
 def test_response_carries_the_request_id_that_the_instance_got(hello: Gateway) -> None:
     answer = hello.request()
     assert answer.headers["X-Request-Id"] == dict(answer.json()["headers"])["X-Request-Id"]

@@ -29,6 +29,8 @@ def read_template(inspection: Json) -> Template:
         network=network_of(inspection),
         # The resolved id: the instances of a revision stay what they were when the tag moves.
         image=inspection["Image"],
+        # Without the Z, shorter fractions of a second sort before longer ones, as they should.
+        created=inspection.get("Created", "").rstrip("Z"),
         config=inspection["Config"],
         host_config=inspection["HostConfig"],
     )
@@ -52,9 +54,13 @@ def _decode_spec(text: str) -> TemplateSpec:
 
 
 def assemble_revisions(templates: Iterable[Template]) -> dict[str, Revision]:
-    """Group templates into complete revisions; one with a container or its network still missing is left out."""
+    """Group templates into complete revisions; one with a container or its network still missing is left out.
+
+    Of two templates for one container the newer counts: a revision that failed has left the other, and the manifest
+    that mends it may use its name again.
+    """
     groups: dict[str, dict[str, Template]] = {}
-    for template in templates:
+    for template in sorted(templates, key=lambda each: each.created):
         key = names.service_key(template.tenant, template.revision)
         groups.setdefault(key, {})[template.spec.container] = template
     revisions = {}

@@ -31,6 +31,7 @@ class Template:
     spec: TemplateSpec
     network: str
     image: str
+    created: str = ""
     config: Json = field(repr=False, compare=False, default_factory=dict)
     host_config: Json = field(repr=False, compare=False, default_factory=dict)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,17 @@ def test_revision_is_complete_only_with_every_template() -> None:
     assert assemble_revisions([app]) == {}
     assert assemble_revisions([proxy]) == {}
     assert list(assemble_revisions([proxy, app])) == ["shop/web-1"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_revision_that_was_mended_under_its_name_is_made_of_the_newer_template(order: tuple[int, int]) -> None:
+    # Docker leaves zeros at the end of a second's fraction out.
+    times = ("2026-11-23T12:00:01.12Z", "2026-11-23T12:00:01.123Z")
+    spec = replace(SPEC, containers=("app",))
+    label = {names.SPEC: encode(TemplateSpec("app", 64, revision=spec))}
+    made = [read_template(inspection(names.ROLE_TEMPLATE, Id=at, Created=at, labels=label)) for at in times]
+    (revision,) = assemble_revisions([made[place] for place in order]).values()
+    assert [each.id for each in revision.templates] == [times[1]]
 
 
 def test_start_order_puts_dependencies_first_and_keeps_the_rest() -> None:

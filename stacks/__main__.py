@@ -14,11 +14,12 @@ from stacks.traces import short_stack_traces
 
 stack = pulumi.get_stack()
 config = pulumi.Config("runyard")
+dry_run = pulumi.runtime.is_dry_run()
 try:
     with Export(stack) as export:
         secrets = flatten_secrets(config.get_object("secrets") or {})
         admitted = admission.load_plan(stack, config.require("manifests"), secrets, export)
-    admission.prepare_host(admitted, dry_run=pulumi.runtime.is_dry_run())
+    admission.prepare_host(admitted, dry_run=dry_run)
 except RunyardError as error:
     # Pulumi prints a RunError as it is, and anything else with a traceback.
     raise pulumi.RunError(str(error)) from None
@@ -28,10 +29,14 @@ async def declare() -> pulumi.Inputs:
     """Declare the plan and wait until Pulumi is through with it."""
     with short_stack_traces():
         built = build(admitted.plan, secrets)
-    tell_effects(admitted.deployment, built.facts)
+    # An update says first what it will do; a preview last, below all that it shows.
+    if not dry_run:
+        tell_effects(admitted.deployment, built.facts)
     # Pulumi's own wait at a program's end looks at every output of every resource each time one of them comes:
     # with a hundred services, seconds of computing. What failed is raised there; here it only has to be over.
     await asyncio.gather(*(each.urn.future() for each in built.rollouts), return_exceptions=True)
+    if dry_run:
+        tell_effects(admitted.deployment, built.facts)
     return {"urls": built.urls}
 
 

@@ -40,3 +40,16 @@ def test_rollout_keeps_the_history_and_outlives_every_template(preview):
     assert rollout.inputs["history"] == [made.identity, "hello-1"]
     assert rollout.inputs["digest"] == made.digest
     assert {f"default.{made.name}.hello", "default.hello-1.hello", "default.hello-1.logger"} <= set(rollout.depends_on)
+
+
+def test_components_show_the_facts_that_effects_are_told_by(preview):
+    planned = kept()
+    shown = preview(planned)
+    facts = {each.type.rpartition(":")[2]: each.inputs for each in shown.all if each.type.startswith("runyard:")}
+    assert (facts["Gateway"]["port"], facts["Gateway"]["domain"]) == (3000, "localhost")
+    assert facts["Gateway"]["image"] == shown.named("gateway.container").inputs["image"]
+    # A whole nginx.conf would hide the rest.
+    assert len(facts["Gateway"]["environment"]["RUNYARD_NGINX_CONF"]) == 8
+    assert facts["Orchestrator"]["environment"]["RUNYARD_HTTP_ADDRESS"] == "127.0.0.1:3001"
+    assert facts["Network"]["subnet"].endswith("/22")
+    assert facts["Service"]["revision"] == planned.services[0].revision.identity

@@ -12,12 +12,13 @@ import aiohttp
 
 
 class Load:
-    """Sends GETs to one host while the `with` block runs, and counts what came back."""
+    """Sends GETs, with `posts` every other one a POST, to one host while the `with` block runs, and counts answers."""
 
-    def __init__(self, port: int, host: str, rate: int, path: str = "/") -> None:
+    def __init__(self, port: int, host: str, rate: int, path: str = "/", *, posts: bool = False) -> None:
         self._url = f"http://127.0.0.1:{port}{path}"
         self._headers = {"Host": host}
         self._rate = rate
+        self._methods = ("GET", "POST") if posts else ("GET",)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self.results: Counter[str] = Counter()
@@ -47,17 +48,19 @@ class Load:
             start, sent, pending = time.monotonic(), 0, set()
             while not self._stopped.is_set():
                 due = int((time.monotonic() - start) * self._rate)
-                for _ in range(due - sent):
-                    task = asyncio.create_task(self._get(session))
+                for number in range(sent, due):
+                    method = self._methods[number % len(self._methods)]
+                    task = asyncio.create_task(self._ask(session, method))
                     pending.add(task)
                     task.add_done_callback(pending.discard)
                 sent = due
                 await asyncio.sleep(0.002)
             await asyncio.gather(*pending)
 
-    async def _get(self, session: aiohttp.ClientSession) -> None:
+    async def _ask(self, session: aiohttp.ClientSession, method: str) -> None:
+        data = b"x" * 100 if method == "POST" else None
         try:
-            async with session.get(self._url, headers=self._headers) as answer:
+            async with session.request(method, self._url, headers=self._headers, data=data) as answer:
                 await answer.read()
                 self.results[str(answer.status)] += 1
         except (aiohttp.ClientError, TimeoutError) as error:

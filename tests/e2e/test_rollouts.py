@@ -1,0 +1,126 @@
+"""Rollouts as users meet them: under load, with a WebSocket open, and one that cannot become ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.e2e.load import Load
+from tests.e2e.stack import Stack, docker, service, stack_for, until
+
+RATE = 500
+# Above those of tests/e2e/conftest.py.
+PORT = 3290
+SLOW = {"serving.knative.dev/rollout-duration": "15s"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack with a service for each test, so that it is made and taken down once."""
+    with stack_for(tmp_path_factory.mktemp("rollouts"), f"e2e{PORT}", PORT) as made:
+        for name, minimum, annotations in (("web", 3, {}), ("counted", 0, {}), ("slow", 0, SLOW)):
+            made.write(name, manifest(name, "1", minimum, **annotations))
+        made.up()
+        yield made
+
+
+class Socket:
+    """A WebSocket to the sample service, which sends back what it gets."""
+
+    def __init__(self, port: int, host: str) -> None:
+        self._url, self._host = f"http://127.0.0.1:{port}/socket", host
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Socket:
+        self._runner.run(self._connect())
+        return self
+
+    async def _connect(self) -> None:
+        self._session = aiohttp.ClientSession()
+        self._socket = await self._session.ws_connect(self._url, headers={"Host": self._host})
+
+    def echo(self, text: str) -> str:
+        """Send a message and give the one that comes back."""
+
+        async def turn() -> str:
+            await self._socket.send_str(text)
+            return await self._socket.receive_str(timeout=10)
+
+        return self._runner.run(turn())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._runner.run(self._session.close())
+        self._runner.close()
+
+
+def manifest(name: str, version: str, minimum: int = 0, **annotations: str) -> dict[str, Any]:
+    scale = {"autoscaling.knative.dev/minScale": str(minimum)}
+    return service(name, template=scale, annotations=annotations, env=[{"name": "VERSION", "value": version}])
+
+
+def revision(stack: Stack, name: str) -> str:
+    return str(stack.get(f"{name}.localhost").json()["revision"])
+
+
+def running(stack: Stack, name: str) -> int:
+    return sum(f".{name}." in each for each in stack.names("instance", running=True))
+
+
+def shares(stack: Stack, name: str) -> dict[str, int]:
+    traffic = next(each["traffic"] for each in stack.status()["services"] if each["service"] == name)
+    return {each["revision"]: each["percent"] for each in traffic if each["percent"]}
+
+
+def test_rollouts_under_load_lose_no_request_and_no_socket(stack: Stack):
+    first, host = revision(stack, "web"), "web.localhost"
+    with Socket(stack.port, host) as socket, Load(stack.port, host, RATE, "/echo", posts=True) as load:
+        assert socket.echo("before") == "before"
+        for version in ("2", "3"):
+            stack.write("web", manifest("web", version, 1))
+            stack.up()
+            # The minimum is 1 now, and 3 carried the load.
+            assert running(stack, revision(stack, "web")) == 3
+        assert socket.echo("after") == "after"
+        until(lambda: running(stack, first) == 1)
+    print(f"{load.total} requests, {load.failures or 'no'} failures")
+    assert load.total > RATE
+    assert load.failures == {}
+    # Its last request, the socket, is over: now it may go.
+    until(lambda: running(stack, first) == 0, within_s=15)
+
+
+def test_counts_of_the_service_apply_at_once_and_the_way_to_zero_answers_503(stack: Stack):
+    before = revision(stack, "counted")
+    for count in (2, 0):
+        by_hand = {
+            "run.googleapis.com/scalingMode": "manual",
+            "run.googleapis.com/manualInstanceCount": str(count),
+        }
+        stack.write("counted", manifest("counted", "1", **by_hand))
+        stack.up()
+        until(lambda count=count: running(stack, before) == count, within_s=15)
+    answer = stack.get("counted.localhost")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    stack.expect_no_changes()
+
+
+def test_gradual_rollout_goes_on_after_the_orchestrator_was_killed(stack: Stack):
+    first = revision(stack, "slow")
+    stack.write("slow", manifest("slow", "2", **SLOW))
+    stack.up()
+    # What stays of earlier revisions lets this one serve on.
+    assert first in shares(stack, "slow")
+    orchestrator = f"runyard.{stack.name}.orchestrator"
+    docker("kill", "--signal", "KILL", orchestrator)
+    docker("start", orchestrator)
+    until(lambda: stack.status()["in_step"], within_s=10)
+    took = until(lambda: first not in shares(stack, "slow"), within_s=20)
+    print(f"all traffic had moved {took:.1f} s later")
+    until(lambda: running(stack, first) == 0, within_s=15)

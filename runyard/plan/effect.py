@@ -38,6 +38,8 @@ _ORCHESTRATOR = Effect("none", "the gateway and the instances go on without the 
 _SUBNET = Effect("gap", "Docker cannot change a network's subnet: its instances end before it is made anew")
 _HOSTS = Effect("gap", "the hosts of all services change: the old ones are answered 404")
 _REMOVED = Effect("gap", "its hosts are answered 404 from then on, as asked; what is under way finishes first")
+_COUNTS = Effect("none", "instances come or go at once, without a new revision; those that go drain first")
+_STOPPED = Effect("gap", "no instances are left: requests are answered 503 from then on, as asked")
 _CLOSED = Effect("gap", "clients from outside are answered 404 from then on, as asked")
 
 _FIELDS: dict[tuple[Document, str], Effect] = {
@@ -60,7 +62,12 @@ _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Service", "annotations"): _NOT_RUNNING,
     ("Service", "ingress"): _DATA,
     ("Service", "labels"): _NOT_RUNNING,
+    ("Service", "manualInstanceCount"): _COUNTS,
+    ("Service", "maxScale"): _COUNTS,
+    ("Service", "minScale"): _COUNTS,
+    ("Service", "rolloutDurationSeconds"): Effect("none", "it says how the next rollout moves the shares"),
     ("Service", "routes"): _DATA,
+    ("Service", "sessionAffinity"): _DATA,
     ("Service", "timeoutSeconds"): _DATA,
     ("Service", "traffic"): Effect("none", "every revision named is ready before the shares move, in one step"),
     ("Tenant", ""): _NOT_RUNNING,
@@ -78,6 +85,8 @@ def effect_of(document: Document, path: str, op: Operation = "change", after: An
             return _REMOVED if document == "Service" else _NOT_RUNNING
     if (document, path, after) == ("Service", "ingress", "internal"):
         return _CLOSED
+    if (document, path, after) == ("Service", "manualInstanceCount", 0):
+        return _STOPPED
     while path and (document, path) not in _FIELDS:
         # Dots and brackets part a path as `render_path` writes it; a key that holds one only shortens it in more steps.
         path = path[: max(path.rfind("."), path.rfind("["), 0)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runyard.cli.status import render_claims
+from runyard.cli.status import render_claims, render_status
+from runyard.contracts import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus, TrafficShare
 from runyard.host.claims import Claims
 from runyard.plan.claim import Claim
 from runyard.plan.quota import Use
@@ -27,3 +28,25 @@ def test_newest_claim_of_each_stack_is_a_line_with_its_sums() -> None:
 def test_update_that_has_the_turn_is_told_and_an_empty_host_too() -> None:
     assert render_claims(Claims(turn=claim("dev", 1, 1))) == "stack dev is about to claim"
     assert render_claims(Claims()) == "no stack has claimed anything of this host"
+
+
+def moving(*, stalled: bool) -> OrchestratorStatus:
+    shift = ShiftStatus((TrafficShare("web-2", 100),), 75, stalled)
+    shares = (TrafficShare("web-2", 25), TrafficShare("web-1", 75))
+    service = ServiceStatus("default", "web", ("web.localhost",), (), shares, shift=shift)
+    revision = RevisionStatus("default", "web", "web-2", 3, 3, held_s=135)
+    return OrchestratorStatus(7, True, (service,), (revision,))
+
+
+def test_status_of_a_gradual_rollout_has_its_goal_its_time_and_what_is_held() -> None:
+    assert render_status(moving(stalled=False)).splitlines() == [
+        "default/web  web.localhost  25% web-2, 75% web-1",
+        "  shifting to 100% web-2, done in 75 s",
+        "  web-2  3/3 ready, 0 restarts, capacity taken over is kept for 135 s",
+        "1 services, in step with the gateway at generation 7",
+    ]
+
+
+def test_status_of_a_stalled_rollout_says_why() -> None:
+    stalled = "  shift to 100% web-2 stalled: a new revision has no ready instance; begins again when it has one"
+    assert stalled in render_status(moving(stalled=True)).splitlines()

@@ -8,7 +8,7 @@ from runyard.plan.effect import Effect, effect_of, worst
     [
         ("Service", "containers.hello.image"),
         ("Service", "containers.hello.env.LOG_LEVEL"),
-        ("Service", "minScale"),
+        ("Service", "scaling.minScale"),
         ("Service", "template.labels.team"),
     ],
 )
@@ -24,6 +24,10 @@ def test_effect_of_what_shapes_a_revision_is_none_because_a_new_one_comes_beside
         ("Service", "traffic.latest", "none", "shares"),
         ("Service", "timeoutSeconds", "none", "data in the gateway"),
         ("Service", "labels.team", "none", "nothing that runs"),
+        ("Service", "minScale", "none", "at once"),
+        ("Service", "manualInstanceCount", "none", "at once"),
+        ("Service", "rolloutDurationSeconds", "none", "next rollout"),
+        ("Service", "sessionAffinity", "none", "data in the gateway"),
         ("Platform", "gateway.holdTimeoutSeconds", "restart", "anew"),
         ("Platform", "gateway.port", "gap", "port"),
         ("Platform", "gateway.address", "gap", "port"),
@@ -53,6 +57,11 @@ def test_effect_of_what_comes_new_is_none(document):
 def test_effect_of_a_service_that_goes_is_the_gap_that_was_asked_for():
     assert effect_of("Service", "", "remove").kind == "gap"
     assert effect_of("Tenant", "", "remove").kind == "none"
+
+
+def test_effect_of_scaling_a_service_to_nothing_by_hand_is_the_gap_that_was_asked_for():
+    assert effect_of("Service", "manualInstanceCount", "change", 0).kind == "gap"
+    assert effect_of("Service", "manualInstanceCount", "change", 1).kind == "none"
 
 
 def test_effect_of_closing_a_service_to_the_outside_is_a_gap_and_of_opening_it_none():

@@ -90,7 +90,7 @@ class Observation:
         self._turn = threading.Lock()
 
     def traffic(self, stack: str, service: str) -> tuple[TrafficShare, ...] | None:
-        """Give a service's traffic in force, none for one that has none; None where no orchestrator answers."""
+        """Give a service's traffic in force or soon so, none for one without; None where no orchestrator answers."""
         with self._turn:
             at, found = self._known.get(stack, (float("-inf"), None))
             if self._clock() - at >= self.KNOWN_S:
@@ -107,7 +107,7 @@ class Observation:
             return None
         if status is None:
             return None
-        return {service_key(each.tenant, each.service): each.traffic for each in status.services}
+        return {service_key(each.tenant, each.service): each.goal for each in status.services}
 
 
 traffic_in_force = Observation(orchestrator).traffic

@@ -207,6 +207,11 @@ class ServiceStatus:
     history: tuple[str, ...] = ()
     shift: ShiftStatus | None = None
 
+    @property
+    def goal(self) -> tuple[TrafficShare, ...]:
+        """The traffic that was asked for last: what is in force, or what it is on its way to."""
+        return self.traffic if self.shift is None else self.shift.goal
+
 
 @dataclass(frozen=True, slots=True)
 class OrchestratorStatus:

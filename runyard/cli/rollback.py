@@ -53,8 +53,11 @@ def find_service(status: OrchestratorStatus, tenant: str, service: str) -> Servi
 
 
 def revision_before(service: ServiceStatus) -> str:
-    """Give the revision before the oldest that has a share now, so that asking again goes further back."""
-    shares = [share.revision for share in service.traffic if share.percent]
+    """Give the revision before the oldest that has a share now, so that asking again goes further back.
+
+    Of a service whose traffic is on its way, before those that it is going to.
+    """
+    shares = [share.revision for share in service.goal if share.percent]
     places = [place for place, name in enumerate(service.history) if name in shares]
     earlier = service.history[max(places, default=-1) + 1 :]
     if not earlier:

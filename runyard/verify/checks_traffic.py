@@ -19,7 +19,7 @@ def test_service_has_the_planned_traffic(subject: Subject, service: ServicePlan)
     found = [
         each for each in subject.status().services if (each.tenant, each.service) == (service.tenant, service.name)
     ]
-    assert [each.shift.goal if each.shift else each.traffic for each in found] == [service.rollout.traffic]
+    assert [each.goal for each in found] == [service.rollout.traffic]
 
 
 def test_service_has_the_planned_hosts_and_callees(subject: Subject, service: ServicePlan) -> None:

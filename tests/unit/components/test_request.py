@@ -4,7 +4,7 @@ import pytest
 
 from components.request import Connections, Observation
 from components.rollout import was_moved
-from runyard.contracts import OrchestratorStatus, ServiceStatus, TrafficShare
+from runyard.contracts import OrchestratorStatus, ServiceStatus, ShiftStatus, TrafficShare
 from runyard.errors import HostError
 
 
@@ -71,8 +71,9 @@ SHARES = (TrafficShare("hello-2", 100),)
 class Observed:
     """An orchestrator that runs or does not, and answers or fails; it counts how often it was asked."""
 
-    def __init__(self, *, runs=True, fails=False):
+    def __init__(self, *, runs=True, fails=False, shift=None):
         self.runs = runs
+        self.shift = shift
         self.fails = fails
         self.asked = 0
 
@@ -88,7 +89,7 @@ class Observed:
     def status(self, patience_s):
         assert patience_s <= 5
         self.asked += 1
-        return OrchestratorStatus(1, True, (ServiceStatus("default", "hello", (), (), SHARES),))
+        return OrchestratorStatus(1, True, (ServiceStatus("default", "hello", (), (), SHARES, shift=self.shift),))
 
 
 class Clock:
@@ -110,6 +111,12 @@ def test_observation_asks_once_for_many_services_and_again_after_a_while():
     assert subject.asked == 2
     observation.traffic("test", "default/hello")
     assert subject.asked == 3
+
+
+def test_observation_of_traffic_on_its_way_is_where_it_goes_so_that_a_preview_shows_no_change():
+    goal = (TrafficShare("hello-3", 100),)
+    subject = Observed(shift=ShiftStatus(goal, remaining_s=60))
+    assert Observation(subject.lend, Clock()).traffic("dev", "default/hello") == goal
 
 
 @pytest.mark.parametrize("subject", [Observed(runs=False), Observed(fails=True)])

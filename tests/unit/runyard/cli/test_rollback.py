@@ -1,9 +1,10 @@
+import dataclasses
 import json
 
 import pytest
 
 from runyard.cli.rollback import find_service, render_json, render_text, revision_before
-from runyard.contracts import OrchestratorStatus, ServiceStatus, TrafficShare
+from runyard.contracts import OrchestratorStatus, ServiceStatus, ShiftStatus, TrafficShare
 from runyard.errors import NotFound
 
 HISTORY = ("web-3", "web-2", "web-1")
@@ -26,6 +27,13 @@ def service(*traffic, history=HISTORY):
 )
 def test_revision_before_is_the_next_older_than_all_that_have_a_share(traffic, expected):
     assert revision_before(service(*traffic)) == expected
+
+
+def test_revision_before_traffic_on_its_way_is_the_one_that_it_comes_from():
+    moving = service(TrafficShare("web-3", 10), TrafficShare("web-2", 90))
+    assert revision_before(moving) == "web-1"
+    shift = ShiftStatus((TrafficShare("web-3", 100),), remaining_s=60)
+    assert revision_before(dataclasses.replace(moving, shift=shift)) == "web-2"
 
 
 @pytest.mark.parametrize("history", [HISTORY, ()])

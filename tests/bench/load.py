@@ -49,8 +49,8 @@ class Hit:
 
     @property
     def reason(self) -> str:
-        """Why it failed, short enough to count by: the status, or the end of the error's text."""
-        return str(self.status) if self.status else self.error.rsplit(": ", 1)[-1]
+        """Why it failed, short enough to count by: the status, or the last part of the error."""
+        return str(self.status) if self.status else self.error.rsplit(": ", 1)[-1].split(" (")[0]
 
 
 def parse_wrk(text: str) -> Throughput:

@@ -11,17 +11,20 @@ from tests.unit.services.gateway.nginx import Gateway, endpoints, make_gateway, 
 
 
 class OurGateway(Peer):
-    """The gateway with one worker; `routes` services that all have the same instances, s1 to sN."""
+    """The gateway with one worker, and one service."""
 
     name = "gateway"
     change = "snapshot"
-    health = "passive, as it is by default"
-    routes = 1
+    health = "5 failures in a row, any 5xx or silence, eject for 1 s, 2 s, 4 s; a ping after 1 s of silence"
+    # Hosts of the requests, and services that they name in turn; each service has instances of its own.
+    hosts = 1
+    services = 1
 
     def start(self) -> None:
         """Start it on its core and push the first snapshot."""
         self.revision = 1
         with process.on_core(process.SYSTEM_CORE):
+            # As many connections as the peers may have.
             self.gateway: Gateway = make_gateway(self.directory, workers=1, worker_connections=4096)
             self.gateway.start()
         self.process, self.port = self.gateway.process, self.gateway.edge_port
@@ -49,23 +52,34 @@ class OurGateway(Peer):
         self._push({self.revision - 1: before, self.revision: instances})
         self._push({self.revision: instances})
 
+    def host_names(self) -> list[str]:
+        """Name the hosts that it answers."""
+        return ["hello.localhost", *(f"s{number}.localhost" for number in range(1, self.hosts))]
+
     def _push(self, revisions: dict[int, Sequence[int]]) -> None:
-        names = ["hello", *(f"s{number}" for number in range(1, self.routes))]
+        names = ["hello", *(f"s{number}" for number in range(1, self.services))]
         self.gateway.push(
             services={
                 f"default/{name}": service((f"{name}-{self.revision}", 100), timeout_s=self.answer_s) for name in names
             },
-            hosts={f"{name}.localhost": f"default/{name}" for name in names},
+            hosts={host: f"default/{names[at % len(names)]}" for at, host in enumerate(self.host_names())},
             endpoints={
-                f"default/{name}-{revision}": endpoints(*ports)
-                for name in names
+                f"default/{name}-{revision}": endpoints(*(ports if self.services == 1 else [ports[number]]))
+                for number, name in enumerate(names)
                 for revision, ports in revisions.items()
             },
         )
 
 
 class ManyRoutes(OurGateway):
-    """The same with 200 services, whose hosts the requests name in turn."""
+    """The same with 200 hosts of one service, which the requests name in turn."""
 
     name = "gateway, 200 routes"
-    routes = 200
+    hosts = 200
+
+
+class ManyServices(OurGateway):
+    """The same with 200 services of one host and one instance each."""
+
+    name = "gateway, 200 services"
+    hosts = services = most_instances = 200

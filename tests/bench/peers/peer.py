@@ -29,11 +29,14 @@ class Peer(ABC):
     change: ClassVar[str] = ""
     health: ClassVar[str] = ""
 
+    # How many of the instances it gets, where there are more.
+    most_instances: ClassVar[int] = 3
+
     def __init__(self, directory: Path, instances: Sequence[int], program: Path, answer_s: int = 300) -> None:
         """Prepare a proxy to the instances at these ports, which must answer within `answer_s` seconds."""
         self.directory = directory
         self.program = program
-        self.instances = list(instances)
+        self.instances = list(instances)[: self.most_instances]
         self.answer_s = answer_s
         (self.port,) = free_ports(1)
         self.process: subprocess.Popen[bytes] | None = None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.bench.bench_gateway import Contender, contender, rows
 from tests.bench.peers.nginx import Nginx
-from tests.bench.peers.ours import ManyRoutes, OurGateway
+from tests.bench.peers.ours import ManyRoutes, ManyServices, OurGateway
+from tests.bench.peers.peer import Peer
 
 NOWHERE = Path("nginx")
 
@@ -20,7 +23,7 @@ def test_rows_compare_rate_and_processor_time_with_the_first(tmp_path: Path) -> 
     ]
 
 
-def test_contender_is_asked_for_each_of_its_routes(tmp_path: Path) -> None:
-    hosts = contender(ManyRoutes(tmp_path / "many", [1], NOWHERE)).hosts
-    assert len(set(hosts)) == 200
-    assert contender(OurGateway(tmp_path / "one", [1], NOWHERE)).hosts == ["hello.localhost"]
+@pytest.mark.parametrize(("kind", "count"), [(OurGateway, 1), (ManyRoutes, 200), (ManyServices, 200), (Nginx, 1)])
+def test_contender_is_asked_for_each_of_its_hosts(kind: type[Peer], count: int, tmp_path: Path) -> None:
+    hosts = contender(kind(tmp_path / "peer", [1], NOWHERE)).hosts
+    assert len(set(hosts)) == len(hosts) == count

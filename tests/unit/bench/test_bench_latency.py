@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench import bench_latency
-from tests.bench.load import Hit
+from tests.bench.load import Failed, Hit
 
 
 def hit(took_s: float, status: int = 200) -> Hit:
@@ -18,7 +18,7 @@ def test_percentiles_are_in_milliseconds() -> None:
 
 
 def test_percentiles_refuse_a_failed_request() -> None:
-    with pytest.raises(SystemExit, match="ours: requests failed: 1 "):
+    with pytest.raises(Failed, match="ours: requests failed: 1 "):
         bench_latency.percentiles("ours", [hit(0.1), hit(0.1, 502)])
 
 

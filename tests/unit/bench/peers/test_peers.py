@@ -13,7 +13,7 @@ from tests.bench.peers import process
 from tests.bench.peers.instances import Instance, answers, start_all
 from tests.bench.peers.lineup import SuiteTimeout, suite
 from tests.bench.peers.nginx import LoggingNginx, Nginx
-from tests.bench.peers.ours import OurGateway
+from tests.bench.peers.ours import ManyServices, OurGateway
 from tests.bench.peers.peer import Peer
 from tests.unit.services.gateway.nginx import free_ports, until
 
@@ -40,6 +40,20 @@ def test_peer_serves_the_instances_it_is_routed_to(kind: type[Peer], tmp_path: P
     finally:
         peer.stop()
     assert not answers(peer.port)
+
+
+def test_many_services_have_instances_of_their_own(tmp_path: Path) -> None:
+    instance = Instance(tmp_path / "instances", *free_ports(ManyServices.services))
+    peer = ManyServices(tmp_path / "peer", instance.ports, Path("nginx"))
+    instance.start()
+    try:
+        peer.start()
+        assert answers(peer.port, peer.host_names()[-1])
+        addresses = [each.addresses for each in peer.gateway.snapshot.endpoints.values()]
+        assert len(set(addresses)) == ManyServices.services
+    finally:
+        peer.stop()
+        instance.stop()
 
 
 def test_instance_fails_and_heals(instances: list[Instance]) -> None:

@@ -38,6 +38,7 @@ class Gateway(pulumi.ComponentResource):
             "address": platform.gateway.address,
             "domain": platform.domain,
             "port": platform.gateway.port,
+            "tls": f"port {tls.port}, {tls.mode}" if (tls := platform.gateway.tls).on else "none",
         }
         super().__init__("runyard:gateway:Gateway", "gateway", self.facts, opts)
         self.volume = part_volume(stack, "gateway", self)
@@ -48,12 +49,16 @@ class Gateway(pulumi.ComponentResource):
 
 
 def _container_args(stack: str, platform: Platform, inner_address: str) -> PartArgs:
+    tls = platform.gateway.tls
     config = GatewayConfig(
         listeners=_listeners(platform, inner_address),
         max_body_bytes=platform.gateway.max_body_bytes,
         connect_timeout_ms=platform.gateway.connect_timeout_s * 1000,
         hold_timeout_ms=platform.gateway.hold_timeout_s * 1000,
         security_headers=platform.gateway.security_headers,
+        https_port=tls.port if tls.on and tls.redirect else None,
+        hsts_s=tls.hsts_s if tls.on else 0,
+        acme=tls.mode == "acme",
     )
     return PartArgs(
         part="gateway",
@@ -72,6 +77,8 @@ def _listeners(platform: Platform, inner_address: str) -> tuple[Listener, ...]:
     edge = [Listener("edge", f"{platform.gateway.address}:{platform.gateway.port}")]
     if platform.gateway.h2c_port is not None:
         edge.append(Listener("edge", f"{platform.gateway.address}:{platform.gateway.h2c_port}", http2=True))
+    if platform.gateway.tls.on:
+        edge.append(Listener("edge", f"{platform.gateway.address}:{platform.gateway.tls.port}", tls=True))
     return (
         *edge,
         # What instances call as `http://<service>.internal`, and their gRPC clients as `<service>.internal:81`.

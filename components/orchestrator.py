@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -11,6 +12,7 @@ from components.gateway import Gateway
 from components.part import PartArgs, describe_part, part_container, part_volume
 from components.rollout import InstanceSweep
 from runyard import names
+from runyard.contracts import TlsSettings, encode
 from runyard.manifest.model import Platform
 
 _MEMORY_MIB = 512
@@ -35,6 +37,7 @@ class Orchestrator(pulumi.ComponentResource):
             environment={
                 "RUNYARD_STACK": stack,
                 "RUNYARD_HTTP_ADDRESS": f"127.0.0.1:{platform.orchestrator_port}",
+                **_tls_environment(platform),
             },
             volumes={
                 names.platform_volume(stack, "orchestrator"): names.ORCHESTRATOR_DIRECTORY,
@@ -50,3 +53,19 @@ class Orchestrator(pulumi.ComponentResource):
         self.container = part_container(stack, args, options)
         self.container_name = self.container.name
         self.register_outputs({"container_name": self.container_name})
+
+
+def _tls_environment(platform: Platform) -> dict[str, str]:
+    """Say where certificates come from; nothing of it is secret, and without TLS there is nothing to say."""
+    tls = platform.gateway.tls
+    if not tls.on:
+        return {}
+    settings = TlsSettings(mode=tls.mode, domain=platform.domain)
+    if tls.acme is not None:
+        settings = replace(
+            settings,
+            acme_directory=tls.acme.directory,
+            acme_contacts=tls.acme.contacts,
+            acme_ca=tls.acme.ca_bundle,
+        )
+    return {"RUNYARD_TLS": encode(settings)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 
+from components.certificate import Certificate
 from components.gateway import Gateway
 from components.network import Network
 from components.orchestrator import Orchestrator
@@ -28,8 +30,8 @@ class Built:
     facts: Facts
 
 
-def build(plan: Plan, secrets: TenantSecrets) -> Built:
-    """Declare everything that a plan asks for."""
+def build(plan: Plan, secrets: TenantSecrets, certificates: Mapping[str, Mapping[str, str]] | None = None) -> Built:
+    """Declare everything that a plan asks for; `certificates` maps a name to a chain and its key."""
     networks = {network.name: Network(network, plan.stack) for network in plan.networks}
     inner = networks[plan.platform_network.name]
     gateway = Gateway(
@@ -44,11 +46,15 @@ def build(plan: Plan, secrets: TenantSecrets) -> Built:
     )
     platform = ServicePlatform(
         stack=plan.stack,
-        port=plan.platform.gateway.port,
+        gateway=plan.platform.gateway,
         networks=list(networks.values()),
         parts=[gateway.container, orchestrator.container],
     )
     services: list[tuple[ServicePlan, Service]] = []
+    if plan.platform.gateway.tls.on:
+        parts = pulumi.ResourceOptions(depends_on=platform.parts)
+        for name, pair in sorted((certificates or {}).items()):
+            Certificate(name, plan.stack, pair, parts)
     for service in plan.services:
         values = secrets.get(service.tenant, {})
         secret = pulumi.Output.secret(dict(values)) if values else None

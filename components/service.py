@@ -11,15 +11,16 @@ import pulumi
 from components.revision import EarlierRevision, Revision, Secrets
 from components.rollout import Rollout
 from components.route import Route
+from runyard.manifest.model import Gateway
 from runyard.plan import ServicePlan
 
 
 @dataclass(frozen=True)
 class ServicePlatform:
-    """What services stand on: the stack, the gateway's port, the networks, and the parts a route waits for."""
+    """What services stand on: the stack, its gateway, the networks, and the parts a route waits for."""
 
     stack: str
-    port: int
+    gateway: Gateway
     networks: Sequence[pulumi.Resource]
     parts: Sequence[pulumi.Resource]
 
@@ -65,6 +66,6 @@ class Service(pulumi.ComponentResource):
             (plan.revision, *plan.kept),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*templates, route]),
         )
-        self.url = pulumi.Output.from_input(f"http://{plan.url_host}:{platform.port}/")
+        self.url = pulumi.Output.from_input(platform.gateway.url(plan.url_host))
         self.revision_name = revision.revision_name
         self.register_outputs({"url": self.url, "revision_name": self.revision_name})

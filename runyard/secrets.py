@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from runyard import names
 from runyard.errors import UsageError
 from runyard.plan import Plan
 
@@ -31,6 +32,21 @@ def flatten_secrets(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             keys = value if isinstance(value, Mapping) else {"latest": value, "1": value}
             flat[tenant] |= {f"{name}/{key}": str(each) for key, each in keys.items()}
     return flat
+
+
+def flatten_certificates(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Read `name: {certificate, key}` of the stack's configuration; UsageError where it is not that."""
+    found: dict[str, dict[str, str]] = {}
+    for name, pair in config.items():
+        where = f"config runyard:certificates.{name}"
+        if not names.DNS_LABEL.fullmatch(name):
+            raise UsageError(f"{where}: the name must be a DNS label")
+        if not isinstance(pair, Mapping) or set(pair) != {"certificate", "key"}:
+            raise UsageError(f"{where}: must have certificate and key, both PEM, and nothing else")
+        if not all(isinstance(each, str) and each.startswith("-----BEGIN ") for each in pair.values()):
+            raise UsageError(f"{where}: certificate and key must be PEM")
+        found[name] = {"chain": pair["certificate"], "key": pair["key"]}
+    return found
 
 
 def digest_secrets(secrets: TenantSecrets) -> dict[str, dict[str, str]]:

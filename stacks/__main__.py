@@ -7,7 +7,7 @@ import pulumi
 from components.platform import build
 from runyard.errors import RunyardError
 from runyard.host.export import Export
-from runyard.secrets import flatten_secrets
+from runyard.secrets import flatten_certificates, flatten_secrets
 from stacks import admission
 from stacks.outlook import tell_effects
 from stacks.traces import short_stack_traces
@@ -18,6 +18,7 @@ dry_run = pulumi.runtime.is_dry_run()
 try:
     with Export(stack) as export:
         secrets = flatten_secrets(config.get_object("secrets") or {})
+        certificates = flatten_certificates(config.get_object("certificates") or {})
         admitted = admission.load_plan(stack, config.require("manifests"), secrets, export)
     admission.prepare_host(admitted, dry_run=dry_run)
 except RunyardError as error:
@@ -28,7 +29,7 @@ except RunyardError as error:
 async def declare() -> pulumi.Inputs:
     """Declare the plan and wait until Pulumi is through with it."""
     with short_stack_traces():
-        built = build(admitted.plan, secrets)
+        built = build(admitted.plan, secrets, certificates)
     # An update says first what it will do; a preview last, below all that it shows.
     if not dry_run:
         tell_effects(admitted.deployment, built.facts)

@@ -13,8 +13,13 @@ _AUTH_OFF = "run.googleapis.com/invoker-iam-disabled"
 def check_tls(context: Context) -> Iterator[Violation]:
     """Find a gateway that speaks plain HTTP to others than this host."""
     platform = context.manifests.platform
-    if not ip_address(platform.gateway.address).is_loopback:
+    if ip_address(platform.gateway.address).is_loopback:
+        return
+    if not platform.gateway.tls.on:
         message = f"gateway must listen on a loopback address while it has no TLS, got {platform.gateway.address}"
+        yield Violation(message, location=platform.location)
+    elif not platform.gateway.tls.redirect:
+        message = f"gateway must redirect plain HTTP to TLS on {platform.gateway.address}, got redirect: false"
         yield Violation(message, location=platform.location)
 
 
@@ -37,14 +42,14 @@ RULES = (
         "gateway-on-loopback",
         "Plain HTTP stays on the host.",
         "advisory",
-        "set the Platform's gateway.address to 127.0.0.1 and put TLS in front",
+        "set the Platform's gateway.tls.mode to acme or files, or its gateway.address to 127.0.0.1 with TLS in front",
         check_tls,
     ),
     Rule(
         "tls-in-production",
         "Production takes no plain HTTP from elsewhere.",
         "mandatory",
-        "set the Platform's gateway.address to 127.0.0.1 and put TLS in front",
+        "set the Platform's gateway.tls.mode to acme or files, or its gateway.address to 127.0.0.1 with TLS in front",
         check_tls,
         production_only=True,
     ),

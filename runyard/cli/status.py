@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
 from runyard import contracts
-from runyard.contracts import OrchestratorStatus, RevisionStatus, ShiftStatus
+from runyard.contracts import CertificateStatus, OrchestratorStatus, RevisionStatus, ShiftStatus
 from runyard.host import Engine, Orchestrator
 from runyard.host.claims import Claims, observe_claims
 from runyard.plan.claim import newest
@@ -78,6 +79,7 @@ def render_status(found: OrchestratorStatus) -> str:
             lines += _revision_lines(revision)
         idle = [each for each in service.history if each not in {revision.revision for revision in revisions}]
         lines += [f"  kept: {', '.join(idle)}"] if idle else []
+    lines += [_certificate_line(each) for each in found.certificates]
     step = "in step" if found.in_step else "not in step"
     lines.append(f"{len(found.services)} services, {step} with the gateway at generation {found.generation}")
     return "\n".join(lines)
@@ -88,6 +90,12 @@ def _describe_shift(shift: ShiftStatus) -> str:
     if shift.stalled:
         return f"shift to {goal} stalled: a new revision has no ready instance; begins again when it has one"
     return f"shifting to {goal}, done in {shift.remaining_s} s"
+
+
+def _certificate_line(found: CertificateStatus) -> str:
+    until = datetime.fromtimestamp(found.not_after, UTC).date().isoformat() if found.not_after else "none"
+    problem = f", {found.problem}" if found.problem else ""
+    return f"certificate of {found.host}  {found.source}, until {until}{problem}"
 
 
 def _revision_lines(revision: RevisionStatus) -> list[str]:

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from runyard import contracts, names
-from runyard.contracts import OrchestratorStatus, RollbackRequest, RolloutRequest, RouteRequest
+from runyard.contracts import (
+    CertificateRequest,
+    OrchestratorStatus,
+    RollbackRequest,
+    RolloutRequest,
+    RouteRequest,
+)
 from runyard.errors import HostError, HostUnreachable, NotFound, RolloutError
 from runyard.host.engine import Engine
 from runyard.host.relay import Relay, RelayEnded
@@ -64,6 +70,19 @@ class Orchestrator:
     def remove_rollout(self, tenant: str, service: str) -> None:
         """Take a service's traffic away, drain its instances and remove them."""
         self._call("DELETE", _path("rollouts", tenant, service), timeout_s=2 * _ANSWER_MARGIN_S)
+
+    def apply_certificate(self, request: CertificateRequest) -> None:
+        """Answer the hosts of a certificate with it; HostError says what is wrong with a broken one."""
+        # A DNS label by the grammar of the stack's configuration.
+        self._call("PUT", f"/v1/certificates/{request.name}", contracts.encode(request))
+
+    def remove_certificate(self, name: str) -> None:
+        """Forget a certificate; one that is gone already is fine."""
+        self._call("DELETE", f"/v1/certificates/{name}")
+
+    def authority(self) -> str:
+        """Ask for the certificate of the local CA, as PEM."""
+        return self._call("GET", "/v1/authority")
 
     def status(self, patience_s: float = START_TIMEOUT_S) -> OrchestratorStatus:
         """Ask for everything the orchestrator sees; one that is starting gets this long."""

@@ -19,6 +19,7 @@ from runyard.contracts import ProbeKind as ProbeKind
 from runyard.manifest.accounts import Budget, Member, Quotas
 from runyard.manifest.location import Location as Location
 from runyard.manifest.prices import PriceBook
+from runyard.manifest.tls import Tls
 
 Egress = Literal["all", "none"]
 
@@ -246,6 +247,12 @@ class Gateway:
     default_backend: str = ""
     # Whether responses get the security headers that their instance did not set.
     security_headers: bool = True
+    tls: Tls = field(default_factory=Tls)
+
+    def url(self, host: str) -> str:
+        """Give the address of a host as clients are to call it: over TLS where there is TLS."""
+        scheme, port, usual = ("https", self.tls.port, 443) if self.tls.on else ("http", self.port, 80)
+        return f"{scheme}://{host}/" if port == usual else f"{scheme}://{host}:{port}/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, ip_address
 from runyard.manifest.model import Gateway, Location, Platform, Revisions
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
+from runyard.manifest.rules_tls import build_tls, check_tls
 from runyard.names import DEFAULT_TENANT, INTERNAL_DOMAIN, service_key
 from runyard.units import parse_bytes
 
@@ -44,6 +45,7 @@ def build_platform(platform: Raw, location: Location) -> Platform:
             default_backend=_service_key(gateway.get("defaultBackend", "")),
             max_body_bytes=defaults.max_body_bytes if size is None else parse_bytes(str(size)),
             security_headers=gateway.get("securityHeaders", defaults.security_headers),
+            tls=build_tls(platform),
         ),
         orchestrator_port=int(spec.get("orchestratorPort", 3001)),
         address_pool=spec.get("addressPool", "10.128.0.0/9"),
@@ -97,6 +99,8 @@ def _check_ports(platform: Raw, findings: Findings) -> None:
     if h2c is not None and h2c in (gateway or defaults.gateway.port, orchestrator or defaults.orchestrator_port):
         message = f"must differ from the other ports of the platform, got {h2c} for two of them"
         findings.error(("spec", "gateway", "h2cPort"), "platform.ports", message)
+    others = (gateway or defaults.gateway.port, orchestrator or defaults.orchestrator_port, h2c)
+    check_tls(platform, frozenset(each for each in others if isinstance(each, int)), findings)
 
 
 def _check_body_size(platform: Raw, findings: Findings) -> None:

@@ -56,6 +56,7 @@ _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Platform", "gateway.address"): _LISTENER,
     ("Platform", "gateway.defaultBackend"): _DATA,
     ("Platform", "gateway.port"): _LISTENER,
+    ("Platform", "gateway.tls.port"): _LISTENER,
     ("Platform", "orchestratorPort"): _ORCHESTRATOR,
     ("PriceBook", ""): _NOT_RUNNING,
     ("Service", ""): _REVISION,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import ssl
 
+from runyard.manifest.model import Gateway
 from runyard.plan import ServicePlan
 from runyard.verify.plugin import Subject
 
@@ -32,7 +35,7 @@ def test_service_has_the_planned_hosts_and_callees(subject: Subject, service: Se
 def test_service_answers_through_the_gateway(subject: Subject, service: ServicePlan) -> None:
     """Any answer of the service itself will do; one that the gateway made in its place will not."""
     gateway = subject.plan.platform.gateway
-    connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=_ANSWER_TIMEOUT_S)
+    connection = _connect(gateway, service.url_host)
     try:
         connection.request("GET", "/", headers={"Host": service.url_host})
         answer = connection.getresponse()
@@ -44,3 +47,14 @@ def test_service_answers_through_the_gateway(subject: Subject, service: ServiceP
         assert (answer.status, by_gateway) == (404, True), body
     else:
         assert not by_gateway, body
+
+
+def _connect(gateway: Gateway, host: str) -> http.client.HTTPConnection:
+    if not gateway.tls.on:
+        return http.client.HTTPConnection(gateway.address, gateway.port, timeout=_ANSWER_TIMEOUT_S)
+    # Who signed it is for the clients to judge: this machine need not trust a local or private CA.
+    context = ssl._create_unverified_context()  # noqa: S323
+    connection = http.client.HTTPSConnection(gateway.address, gateway.tls.port, context=context)
+    plain = socket.create_connection((gateway.address, gateway.tls.port), _ANSWER_TIMEOUT_S)
+    connection.sock = context.wrap_socket(plain, server_hostname=host)
+    return connection

@@ -42,6 +42,14 @@ class Facts:
 
 def describe(pair: Pair) -> Facts:
     """Read a pair's facts; UsageError if it is no chain with the key of its first certificate and a host."""
+    facts = describe_authority(pair)
+    if not facts.names:
+        raise UsageError("certificate: must name a host in subjectAltName, got none")
+    return facts
+
+
+def describe_authority(pair: Pair) -> Facts:
+    """Read the facts of a pair that need not name a host; UsageError if its parts do not belong together."""
     try:
         chain = x509.load_pem_x509_certificates(pair.chain.encode())
     except ValueError as error:
@@ -55,10 +63,7 @@ def describe(pair: Pair) -> Facts:
     if key.public_key() != leaf.public_key():
         raise UsageError("key: must be the private key of the first certificate, got another one's")
     _check_chain(chain)
-    names = _names(leaf)
-    if not names:
-        raise UsageError("certificate: must name a host in subjectAltName, got none")
-    return Facts(names, leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp())
+    return Facts(_names(leaf), leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp())
 
 
 def covering(host: str, names: Collection[str]) -> str | None:

@@ -9,10 +9,19 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from runyard.contracts import RollbackRequest, RolloutRequest, RouteRequest, decode, encode
+from runyard.contracts import (
+    CertificateRequest,
+    OrchestratorStatus,
+    RollbackRequest,
+    RolloutRequest,
+    RouteRequest,
+    decode,
+    encode,
+)
 from runyard.errors import ContractError, DeadlineError, HostError, NotFound, RolloutError, RunyardError, UsageError
 from services.orchestrator.journal import Journal
 from services.orchestrator.orchestrator import Orchestrator
+from services.orchestrator.tls import Tls
 
 Kind = TypeVar("Kind", RollbackRequest, RolloutRequest, RouteRequest)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,10 +41,11 @@ STATUSES: tuple[tuple[type[RunyardError], int, str], ...] = (
 
 
 class ControlApi:
-    """Routes requests to the orchestrator."""
+    """Routes requests to the orchestrator and to its certificates."""
 
-    def __init__(self, orchestrator: Orchestrator, journal: Journal) -> None:
+    def __init__(self, orchestrator: Orchestrator, journal: Journal, tls: Tls) -> None:
         self._orchestrator = orchestrator
+        self._tls = tls
         self._journal = journal
 
     def control_app(self) -> web.Application:
@@ -47,6 +57,9 @@ class ControlApi:
         app.router.add_put("/v1/rollouts/{tenant}/{service}", self._put_rollout)
         app.router.add_delete("/v1/rollouts/{tenant}/{service}", self._delete_rollout)
         app.router.add_put("/v1/rollbacks/{tenant}/{service}", self._put_rollback)
+        app.router.add_put("/v1/certificates/{name}", self._put_certificate)
+        app.router.add_delete("/v1/certificates/{name}", self._delete_certificate)
+        app.router.add_get("/v1/authority", self._get_authority)
         return app
 
     def reading_app(self) -> web.Application:
@@ -75,6 +88,7 @@ class ControlApi:
 
     async def _put_route(self, request: web.Request) -> web.Response:
         await self._orchestrator.put_route(await _read(request, RouteRequest))
+        await self._tls.certificates.cover()
         return _done()
 
     async def _delete_route(self, request: web.Request) -> web.Response:
@@ -83,22 +97,42 @@ class ControlApi:
 
     async def _put_rollout(self, request: web.Request) -> web.Response:
         await self._orchestrator.roll_out(await _read(request, RolloutRequest))
+        # Its tags have hosts of their own.
+        await self._tls.certificates.cover()
         return _done()
 
     async def _put_rollback(self, request: web.Request) -> web.Response:
         await self._orchestrator.roll_back(await _read(request, RollbackRequest))
+        await self._tls.certificates.cover()
         return _done()
 
     async def _delete_rollout(self, request: web.Request) -> web.Response:
         await self._orchestrator.delete_service(request.match_info["tenant"], request.match_info["service"])
         return _done()
 
+    async def _put_certificate(self, request: web.Request) -> web.Response:
+        message = decode(CertificateRequest, await request.read())
+        if message.name != request.match_info["name"]:
+            raise UsageError(f"{request.method} {request.path}: body must be for it, got {message.name!r}")
+        await self._tls.certificates.give(message)
+        return _done()
+
+    async def _delete_certificate(self, request: web.Request) -> web.Response:
+        await self._tls.certificates.take_back(request.match_info["name"])
+        return _done()
+
+    async def _get_authority(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._tls.authority(), content_type="application/x-pem-file")
+
+    def _status(self) -> OrchestratorStatus:
+        return replace(self._orchestrator.status(), certificates=self._tls.certificates.status())
+
     async def _get_status(self, _: web.Request) -> web.Response:
-        return web.Response(text=encode(self._orchestrator.status()), content_type="application/json")
+        return web.Response(text=encode(self._status()), content_type="application/json")
 
     async def _get_public_status(self, _: web.Request) -> web.Response:
         # What instances log is their tenant's, and may hold anything; the unix socket's readers get it.
-        status = self._orchestrator.status()
+        status = self._status()
         revisions = tuple(replace(each, logs=()) for each in status.revisions)
         return web.Response(text=encode(replace(status, revisions=revisions)), content_type="application/json")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
 
 from runyard.contracts import GatewaySnapshot, encode
-from runyard.errors import HostError
+from runyard.errors import HostError, UsageError
+from services.orchestrator.certificate import Pair
 from services.orchestrator.journal import Journal
 
 # The gateway answers from memory; past this it hangs, and asking again is better than waiting.
@@ -66,6 +68,39 @@ class GatewayClient:
             raise HostError(f"read the gateway's requests in flight: answered {status}")
         counts = body["inflight"].items()
         return sum(int(count) for key, count in counts if key.rpartition(":")[0] == address)
+
+    async def certificates(self) -> Mapping[str, str]:
+        """Give the digest of each certificate in force, by name."""
+        status, body = await self._call("GET", "/v1/certificates")
+        if status != 200:
+            raise HostError(f"read the gateway's certificates: answered {status}")
+        return {str(name): str(digest) for name, digest in body["certificates"].items()}
+
+    async def put_certificate(self, name: str, pair: Pair) -> None:
+        """Put a certificate in force; UsageError if the gateway finds it broken, and the one before stays."""
+        status, body = await self._call("PUT", f"/v1/certificates/{name}", pair.message())
+        if status == 422:
+            raise UsageError(f"certificate {name}: refused by the gateway: {body['detail']}")
+        if status != 200:
+            raise HostError(f"send certificate {name} to the gateway: answered {status}")
+
+    async def delete_certificate(self, name: str) -> None:
+        """Take a certificate out of force; one that is not there is no error."""
+        status, _ = await self._call("DELETE", f"/v1/certificates/{name}")
+        if status != 200:
+            raise HostError(f"remove certificate {name} from the gateway: answered {status}")
+
+    async def put_challenge(self, token: str, answer: str) -> None:
+        """Answer an ACME server that asks for this token."""
+        status, _ = await self._call("PUT", f"/v1/challenges/{token}", answer)
+        if status != 200:
+            raise HostError(f"send an ACME challenge to the gateway: answered {status}")
+
+    async def delete_challenge(self, token: str) -> None:
+        """Answer this token no longer."""
+        status, _ = await self._call("DELETE", f"/v1/challenges/{token}")
+        if status != 200:
+            raise HostError(f"remove an ACME challenge from the gateway: answered {status}")
 
     async def _call(self, method: str, path: str, data: str | None = None) -> tuple[int, Any]:
         if self._session is None:

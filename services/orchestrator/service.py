@@ -27,6 +27,7 @@ from services.orchestrator.publisher import Publisher
 from services.orchestrator.reconciler import Parts
 from services.orchestrator.settings import Settings
 from services.orchestrator.timing import Timing
+from services.orchestrator.tls import Tls, build_tls
 
 # Docker kills what does not stop in ten seconds; a rollout that is cut off here is simply asked for again.
 SHUTDOWN_S = 1.0
@@ -39,17 +40,19 @@ async def serve(settings: Settings, journal: Journal) -> None:
         lease = Lease(settings.directory / "lease")
         stack.callback(lease.release)
         await lease.wait(asyncio.sleep, lambda: journal.write("standing by: another orchestrator holds the lease"))
-        orchestrator = _build(settings, journal, stack)
+        orchestrator, tls = _build(settings, journal, stack)
         stack.push_async_callback(orchestrator.close)
-        api = ControlApi(orchestrator, journal)
+        api = ControlApi(orchestrator, journal, tls)
         # A client that goes away takes its unfinished rollout with it.
         await _listen(stack, api.control_app(), settings)
         await _listen(stack, api.reading_app(), settings, tcp=True)
         journal.write("started", stack=settings.stack, socket=str(settings.socket))
-        await orchestrator.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(orchestrator.run())
+            group.create_task(tls.certificates.run())
 
 
-def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> Orchestrator:
+def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple[Orchestrator, Tls]:
     timing = Timing(time.monotonic, asyncio.sleep)
     try:
         engine = DockerEngine(aiodocker.Docker())
@@ -79,7 +82,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> Orche
         wake=wake,
         boot_ms=int(time.time() * 1000),
     )
-    return Orchestrator(parts)
+    return Orchestrator(parts), build_tls(settings, parts.store, gateway, timing, journal)
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, settings: Settings, *, tcp: bool = False) -> None:

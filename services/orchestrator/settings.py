@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from runyard.contracts import TlsSettings, decode
 from runyard.errors import UsageError
 from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, ORCHESTRATOR_DIRECTORY
 
@@ -21,6 +22,7 @@ class Settings:
     port: int
     directory: Path
     gateway_directory: Path
+    tls: TlsSettings = field(default_factory=TlsSettings)
 
     @property
     def socket(self) -> Path:
@@ -34,7 +36,7 @@ class Settings:
 
 
 def parse_settings(environment: Mapping[str, str]) -> Settings:
-    """Parse settings; UsageError names the variable that does not fit."""
+    """Parse settings; UsageError or ContractError names what does not fit."""
     stack = environment.get("RUNYARD_STACK", "")
     if not DNS_LABEL.fullmatch(stack):
         raise UsageError(f"RUNYARD_STACK: must be a DNS label, got {stack!r}")
@@ -48,4 +50,5 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         port=int(port),
         directory=Path(environment.get("RUNYARD_ORCHESTRATOR_DIRECTORY", ORCHESTRATOR_DIRECTORY)),
         gateway_directory=Path(environment.get("RUNYARD_GATEWAY_DIRECTORY", GATEWAY_DIRECTORY)),
+        tls=decode(TlsSettings, environment.get("RUNYARD_TLS", "{}")),
     )

@@ -73,13 +73,13 @@ class RecordingMonitor(mocks.MockMonitor):
 class Preview:
     """What a plan registers, by kind and by name."""
 
-    def __init__(self, plan: Plan, secrets: dict[str, dict[str, str]] | None = None) -> None:
+    def __init__(self, plan: Plan, secrets: dict[str, dict[str, str]] | None = None, **more: Any) -> None:
         monitor = RecordingMonitor()
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         mocks.set_mocks(monitor.mocks, project="runyard", stack=plan.stack, preview=False, monitor=monitor)
         try:
-            loop.run_until_complete(run_pulumi_func(lambda: build(plan, secrets or {})))
+            loop.run_until_complete(run_pulumi_func(lambda: build(plan, secrets or {}, **more)))
         finally:
             loop.close()
         self.all = [each for each in monitor.registered.values() if each.type != "pulumi:pulumi:Stack"]

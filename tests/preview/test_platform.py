@@ -4,9 +4,10 @@ import re
 import pytest
 
 from components import request
-from runyard.contracts import PathRoute, RouteRequest
+from runyard.contracts import PathRoute, RouteRequest, TlsSettings, decode
 from runyard.manifest.model import Container, EnvVar, Gateway, KeyReference, Platform
 from runyard.manifest.routes import parse_routes
+from runyard.manifest.tls import Acme, Tls
 from runyard.plan import plan
 from runyard.plan.revision import TEMPLATE_FORMAT
 from tests.unit.runyard.plan.example import container, manifests, service, template
@@ -183,3 +184,37 @@ PLANNED = {"name", "image", "envs", "memory", "memorySwap", "cpuQuota", "tmpfs",
 def test_template_format_stands_for_what_every_template_has_alike(preview):
     (template_,) = [each for each in preview(planned(service())).of(CONTAINER) if each.name.endswith(".hello")]
     assert {key: value for key, value in template_.inputs.items() if key not in PLANNED} == FIXED[TEMPLATE_FORMAT]
+
+
+PAIR = {"shop": {"chain": "CHAIN", "key": "KEY"}}
+
+
+def test_certificates_of_the_configuration_are_secret_resources_after_the_parts(preview):
+    platform = Platform(gateway=Gateway(tls=Tls("files")))
+    shown = preview(planned(service(), platform=platform), certificates=PAIR)
+    certificate = shown.named("certificate.shop")
+    assert certificate.type == DYNAMIC + "Certificate"
+    assert (certificate.inputs["name"], certificate.inputs["chain"], certificate.inputs["key"]) == (
+        "shop",
+        "CHAIN",
+        "KEY",
+    )
+    assert {"chain", "key"} <= certificate.secret
+    assert {"gateway.container", "orchestrator.container"} <= set(certificate.depends_on)
+    for part in ("gateway.container", "orchestrator.container"):
+        assert "KEY" not in json.dumps(shown.named(part).inputs)
+
+
+def test_without_tls_certificates_are_not_declared(preview):
+    assert preview(planned(service()), certificates=PAIR).of(DYNAMIC + "Certificate") == []
+
+
+def test_orchestrator_is_told_where_certificates_come_from(preview):
+    tls = Tls("acme", acme=Acme("https://acme.example/dir", ("a@b.c",), "PEM"))
+    shown = preview(planned(service(), platform=Platform(domain="example.com", gateway=Gateway(tls=tls))))
+    (said,) = [each for each in shown.named("orchestrator.container").inputs["envs"] if each.startswith("RUNYARD_TLS=")]
+    assert decode(TlsSettings, said.partition("=")[2]) == TlsSettings(
+        "acme", "example.com", "https://acme.example/dir", ("a@b.c",), "PEM"
+    )
+    plain = preview(planned(service())).named("orchestrator.container").inputs["envs"]
+    assert not [each for each in plain if "TLS" in each]

@@ -20,6 +20,7 @@ LAYERS = (
     ("runyard.plan", "runyard.scaling", "runyard.pricing"),
     ("runyard.manifest",),
     ("runyard.contracts",),
+    ("runyard.codec",),
     ("runyard.errors", "runyard.names", "runyard.units"),
 )
 SOURCE_ROOTS = ("runyard", "components", "policies", "services", "stacks", "toolchain")

@@ -23,6 +23,7 @@ from runyard.manifest.model import (
     Service,
     Tenant,
 )
+from runyard.manifest.tls import Tls
 from runyard.plan.quota import Capacity
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -295,6 +296,15 @@ CASES: list[tuple[str, Context, Context, str]] = [
         "waiver of image-tagged must not have expired, got 2026-11-22",
     ),
 ]
+
+
+def test_tls_counts_only_with_the_redirect() -> None:
+    rule = BY_ID["tls-in-production"]
+    assert list(rule.check(with_platform(gateway=Gateway(address="0.0.0.0", tls=Tls("files"))))) == []
+    both = with_platform(gateway=Gateway(address="0.0.0.0", tls=Tls("files", redirect=False)))
+    assert [violation.message for violation in rule.check(both)] == [
+        "gateway must redirect plain HTTP to TLS on 0.0.0.0, got redirect: false"
+    ]
 
 
 def test_every_rule_has_its_case() -> None:

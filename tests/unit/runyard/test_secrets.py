@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 
 from runyard.errors import UsageError
 from runyard.manifest.model import EnvVar, KeyReference
 from runyard.plan import plan
-from runyard.secrets import check_references, digest_secrets, flatten_secrets
+from runyard.secrets import check_references, digest_secrets, flatten_certificates, flatten_secrets
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 
@@ -43,3 +45,29 @@ def test_reference_without_a_value_is_refused_with_the_command_that_sets_it():
 def test_reference_with_a_value_or_optional_passes():
     check_references(planned(), {"default": {"api/latest": "x"}})
     check_references(planned(optional=True), {})
+
+
+PAIR = {"certificate": "-----BEGIN CERTIFICATE-----\n", "key": "-----BEGIN PRIVATE KEY-----\n"}
+
+
+def test_certificates_are_read_by_name() -> None:
+    assert flatten_certificates({}) == {}
+    assert flatten_certificates({"shop": PAIR}) == {"shop": {"chain": PAIR["certificate"], "key": PAIR["key"]}}
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"Shop": PAIR}, "config runyard:certificates.Shop: the name must be a DNS label"),
+        ({"a": "x"}, "config runyard:certificates.a: must have certificate and key, both PEM, and nothing else"),
+        ({"a": {"key": PAIR["key"]}}, "config runyard:certificates.a: must have certificate and key, both PEM"),
+        ({"a": {**PAIR, "chain": "x"}}, "config runyard:certificates.a: must have certificate and key, both PEM"),
+        ({"a": {**PAIR, "key": "secret"}}, "config runyard:certificates.a: certificate and key must be PEM"),
+        ({"a": {**PAIR, "key": 5}}, "config runyard:certificates.a: certificate and key must be PEM"),
+    ],
+)
+def test_certificate_that_is_none_is_told_without_its_value(config: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        flatten_certificates(config)
+    assert str(caught.value).startswith(told)
+    assert "secret" not in str(caught.value)

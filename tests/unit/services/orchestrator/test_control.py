@@ -11,6 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from runyard.contracts import (
+    CertificateRequest,
     OrchestratorStatus,
     RollbackRequest,
     RolloutRequest,
@@ -20,6 +21,7 @@ from runyard.contracts import (
     encode,
 )
 from services.orchestrator.control import STATUSES, ControlApi
+from services.orchestrator.tls import Tls
 
 from .world import World
 
@@ -31,7 +33,7 @@ def serving(test: Callable[[World, Client], Coroutine[Any, Any, None]]) -> Calla
     def run(tmp_path: Path) -> None:
         async def whole() -> None:
             async with World(tmp_path) as world:
-                app = ControlApi(world.orchestrator, world.journal).control_app()
+                app = ControlApi(world.orchestrator, world.journal, world.tls).control_app()
                 async with TestClient(TestServer(app)) as client:
                     await test(world, client)
 
@@ -168,7 +170,7 @@ async def test_body_over_the_limit_is_refused(world: World, client: Client) -> N
 def test_reading_port_cannot_change_anything(tmp_path: Path) -> None:
     async def whole() -> None:
         async with World(tmp_path) as world:
-            app = ControlApi(world.orchestrator, world.journal).reading_app()
+            app = ControlApi(world.orchestrator, world.journal, world.tls).reading_app()
             async with TestClient(TestServer(app)) as client:
                 assert (await client.put("/v1/rollouts/default/hello", data=encode(ROLLOUT))).status == 404
                 assert (await client.delete("/v1/rollouts/default/hello")).status == 404
@@ -183,7 +185,7 @@ def test_reading_port_keeps_the_logs_of_instances_to_itself(tmp_path: Path) -> N
             world.add_template()
             world.engine.output["hello-1"] = ("the password is 1234",)
             world.parts.tools.failures.note("default/hello-1", "exited", ("the password is 1234",))
-            api = ControlApi(world.orchestrator, world.journal)
+            api = ControlApi(world.orchestrator, world.journal, world.tls)
             world.orchestrator._reconciler.set_candidate("default/hello", ROLLOUT)
             for app, logs in ((api.reading_app(), ()), (api.control_app(), ("the password is 1234",))):
                 async with TestClient(TestServer(app)) as client:
@@ -197,3 +199,42 @@ def test_every_status_can_be_reached() -> None:
     # A wider kind before a narrower one would hide it.
     for index, (kind, _, _) in enumerate(STATUSES):
         assert not any(issubclass(kind, earlier) for earlier, _, _ in STATUSES[:index])
+
+
+@serving
+async def test_route_has_its_certificate_when_it_is_done(world: World, client: Client) -> None:
+    route = RouteRequest("default", "hello", ("hello.localhost",))
+    assert (await client.put("/v1/routes/default/hello", data=encode(route))).status == 200
+    assert set(world.admin.pairs) == {"hello.localhost"}
+    status = decode(OrchestratorStatus, await (await client.get("/v1/status")).text())
+    assert [(each.host, each.source, each.problem) for each in status.certificates] == [
+        ("hello.localhost", "local", "")
+    ]
+
+
+@serving
+async def test_certificate_is_taken_refused_and_given_back(world: World, client: Client) -> None:
+    pair = await world.issuer.issue("shop.localhost")
+    message = CertificateRequest("shop", pair.chain, pair.key)
+    assert (await client.put("/v1/certificates/shop", data=encode(message))).status == 200
+    assert world.admin.pairs == {"shop.localhost": pair}
+    for path, body, told in (
+        ("shop", encode(CertificateRequest("shop", pair.chain, "x")), "key: must be a PEM private key"),
+        ("other", encode(message), "body must be for it, got 'shop'"),
+        ("..", encode(message), ""),
+    ):
+        answer = await client.put(f"/v1/certificates/{path}", data=body)
+        assert answer.status in (400, 404)
+        assert told in await answer.text()
+    assert "PRIVATE" not in repr(world.journal.entries)
+    assert (await client.delete("/v1/certificates/shop")).status == 200
+    assert world.admin.pairs == {}
+
+
+@serving
+async def test_authority_is_given_as_pem_and_not_without_a_local_one(world: World, client: Client) -> None:
+    assert await (await client.get("/v1/authority")).text() == world.issuer.authority()
+    api = ControlApi(world.orchestrator, world.journal, Tls(world.certificates))
+    async with TestClient(TestServer(api.control_app())) as other:
+        answer = await other.get("/v1/authority")
+        assert (answer.status, "this stack has no local CA" in await answer.text()) == (400, True)

@@ -12,12 +12,16 @@ from typing import Any
 
 from runyard import names
 from runyard.contracts import GatewaySnapshot, Probe, RevisionSpec, TemplateSpec, encode
-from runyard.errors import HostError, HostUnreachable, NotFound
+from runyard.errors import HostError, HostUnreachable, NotFound, UsageError
 from services.orchestrator.addresses import AddressBook
+from services.orchestrator.authority import create_authority
+from services.orchestrator.certificate import Pair
+from services.orchestrator.certificates import Certificates, Sources, public_hosts
 from services.orchestrator.desired import DesiredStore
 from services.orchestrator.engine import Event
 from services.orchestrator.failures import FailureLog
 from services.orchestrator.inventory import Inventory
+from services.orchestrator.local_issuer import LocalIssuer
 from services.orchestrator.operations import Tools
 from services.orchestrator.orchestrator import Orchestrator
 from services.orchestrator.prober import Prober
@@ -25,8 +29,12 @@ from services.orchestrator.probes import Target
 from services.orchestrator.publisher import Publisher
 from services.orchestrator.reconciler import Parts
 from services.orchestrator.timing import Timing
+from services.orchestrator.tls import Tls
+from services.orchestrator.vault import Vault
 
 STACK = "test"
+# The wall clock, which stands still: 2026-11-23 12:00 UTC.
+NOW = 1_795_435_200.0
 NETWORK = "runyard.test.tenant.default"
 SUBNET = "10.130.0.0/24"
 Json = dict[str, Any]
@@ -77,6 +85,44 @@ class ListJournal:
 
     def events(self) -> list[str]:
         return [event for event, _ in self.entries]
+
+
+class FakeAdmin:
+    """The gateway's certificates in memory; it can be away, or find a name's certificate broken."""
+
+    def __init__(self) -> None:
+        self.pairs: dict[str, Pair] = {}
+        self.sent: list[str] = []
+        self.challenges: dict[str, str] = {}
+        self.broken: set[str] = set()
+        self.away = False
+
+    def _enter(self) -> None:
+        if self.away:
+            raise HostError("ask the gateway: connection refused")
+
+    async def certificates(self) -> Mapping[str, str]:
+        self._enter()
+        return {name: pair.digest() for name, pair in self.pairs.items()}
+
+    async def put_certificate(self, name: str, pair: Pair) -> None:
+        self._enter()
+        self.sent.append(name)
+        if name in self.broken:
+            raise UsageError(f"certificate {name}: refused by the gateway: broken")
+        self.pairs[name] = pair
+
+    async def delete_certificate(self, name: str) -> None:
+        self._enter()
+        self.pairs.pop(name, None)
+
+    async def put_challenge(self, token: str, answer: str) -> None:
+        self._enter()
+        self.challenges[token] = answer
+
+    async def delete_challenge(self, token: str) -> None:
+        self._enter()
+        self.challenges.pop(token, None)
 
 
 class FakeEngine:
@@ -293,6 +339,15 @@ class World:
             boot_ms=0x100,
         )
         self.orchestrator = Orchestrator(self.parts)
+        self.issuer = LocalIssuer(create_authority("localhost", STACK, NOW), lambda: NOW)
+        self.admin = FakeAdmin()
+        self.certificates = Certificates(
+            Sources(Vault(directory / "tls"), self.issuer, self.admin, lambda: NOW),
+            lambda: public_hosts(self.parts.store.routes, self.parts.store.rollouts),
+            timing,
+            self.journal,
+        )
+        self.tls = Tls(self.certificates, self.issuer)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> World:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("runyard.cli.review:review", "Compare two revisions: changes, policies, quotas and cost."),
     "rollback": ("runyard.cli.rollback:rollback", "Move a service's traffic back to an earlier revision."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
+    "trust": ("runyard.cli.trust:trust", "Trust the local CA of a stack, so that its https:// addresses work."),
     "validate": ("runyard.cli.validate:validate", "Check manifests; needs neither Docker nor Pulumi."),
     "verify": ("runyard.cli.verify:verify", "Prove that what runs is what the manifests ask for."),
 }

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from services.orchestrator.authority import create_authority
 from tests.e2e.stack import Stack, service, stack_for
 
 # Ports of their own, so that a developer's stack on 3000 stays untouched; two for each stack.
 _PORTS = itertools.count(3200, 2)
+# Signs the certificate that the shared stack has in its configuration.
+SIGNER = create_authority("localhost", "e2e", time.time())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,9 +40,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Give a stack that is up: `web` (two instances) may call `cart`, and `cart` nobody."""
+    """Give a stack that is up: `web` (two instances) may call `cart`, and `cart` nobody.
+
+    It speaks TLS beside plain HTTP: cart's certificate is in the configuration, the others are the local CA's.
+    """
     port = next(_PORTS)
     with stack_for(tmp_path_factory.mktemp("shop"), f"e2e{port}", port) as made:
+        made.platform(gateway={"port": port, "tls": {"mode": "local", "port": made.tls_port, "redirect": False}})
+        pair = SIGNER.issue("cart.localhost", time.time())
+        for part, text in (("certificate", pair.chain), ("key", pair.key)):
+            made.set_secret(f"runyard:certificates.cart.{part}", text)
         two = {"autoscaling.knative.dev/minScale": "2"}
         made.write("web", service("web", annotations={"runyard.dev/uses": "cart"}, template=two))
         made.write("cart", service("cart"))

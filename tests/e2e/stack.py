@@ -69,18 +69,19 @@ class Stack:
             "NO_COLOR": "1",
         }
         self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
-        self.write(
-            "platform",
-            {
-                "apiVersion": "runyard.dev/v1",
-                "kind": "Platform",
-                "metadata": {"name": "platform"},
-                "spec": {"gateway": {"port": port}, "orchestratorPort": port + 1},
-            },
-        )
+        self.tls_port = port + 300
+        self.platform(gateway={"port": port})
         self.config = directory / "Pulumi.yaml"
         self.pulumi("stack", "init", name)
         self.pulumi("config", "set", "runyard:manifests", str(self.manifests), "--stack", name)
+
+    def platform(self, **spec: Any) -> None:
+        document = {"apiVersion": "runyard.dev/v1", "kind": "Platform", "metadata": {"name": "platform"}}
+        self.write("platform", {**document, "spec": {"orchestratorPort": self.port + 1, **spec}})
+
+    def set_secret(self, path: str, value: str) -> None:
+        # `--`, because a PEM begins with dashes.
+        self.pulumi("config", "set", "--secret", "--path", "--stack", self.name, "--", path, value)
 
     def write(self, name: str, manifest: dict[str, Any]) -> None:
         # JSON is YAML.
@@ -95,7 +96,9 @@ class Stack:
     def pulumi(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         command = ["pulumi", "--non-interactive", *arguments]
         if arguments[0] in ("up", "preview", "destroy", "config"):
-            command += ["--config-file", str(self.directory / "stack.yaml")]
+            # Flags end where a bare `--` stands.
+            end = command.index("--") if "--" in command else len(command)
+            command[end:end] = ["--config-file", str(self.directory / "stack.yaml")]
         done = subprocess.run(
             command,
             cwd=ROOT,

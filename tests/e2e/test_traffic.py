@@ -1,5 +1,14 @@
+import json
+import socket
+import ssl
+import subprocess
+import sys
 import time
+from typing import Any
 
+import pytest
+
+from tests.e2e.conftest import SIGNER
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack, docker, inspect, until
 
@@ -53,12 +62,39 @@ def test_killed_orchestrator_leaves_traffic_untouched_and_is_in_step_within_3_s(
     assert shop.names("instance") == before
 
 
+def certificate(stack: Stack, host: str, authority: str) -> dict[str, Any]:
+    """Shake hands as a client that trusts this CA alone, and give the certificate that was shown."""
+    context = ssl.create_default_context(cadata=authority)
+    with (
+        socket.create_connection(("127.0.0.1", stack.tls_port), 5) as plain,
+        context.wrap_socket(plain, server_hostname=host) as wrapped,
+    ):
+        return dict(wrapped.getpeercert() or {})
+
+
+def local_authority(stack: Stack) -> str:
+    command = [sys.executable, "-m", "runyard.cli.main", "trust", "--print", "--stack", stack.name]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+def test_each_host_has_its_certificate_and_the_key_shows_nowhere(shop: Stack):
+    local = local_authority(shop)
+    assert certificate(shop, "web.localhost", local)["subjectAltName"] == (("DNS", "web.localhost"),)
+    assert certificate(shop, "cart.localhost", SIGNER.pair.chain)["subjectAltName"] == (("DNS", "cart.localhost"),)
+    with pytest.raises(ssl.SSLError):
+        certificate(shop, "nobody.localhost", local)
+    shown = json.dumps([inspect(each) for each in shop.names()]) + shop.pulumi("stack", "export").stdout
+    assert "PRIVATE KEY" not in shown
+
+
 def test_gateway_restart_serves_without_the_orchestrator(shop: Stack):
     orchestrator = f"runyard.{shop.name}.orchestrator"
+    local = local_authority(shop)
     docker("stop", orchestrator)
     try:
         docker("restart", f"runyard.{shop.name}.gateway")
         until(lambda: shop.get("web.localhost").status == 200, within_s=5)
+        assert certificate(shop, "web.localhost", local)
     finally:
         docker("start", orchestrator)
     until(lambda: shop.status()["in_step"], within_s=5)

@@ -94,18 +94,20 @@ def advance(
 ) -> Commitment:
     """Give the commitment as it is after this look at the revisions: `ready` counts by name, `templates` are names.
 
-    A revision that gains and has lost all its instances stalls the shift, and its return begins it again. A revision
-    that loses and can no longer be made, because its template is gone, ends the shift: there is nothing to go back to.
+    A revision that gains and has lost all its instances stalls the shift, and its return begins it again, unless those
+    that lose have none either: then nobody would gain by it. A revision that loses and can no longer be made, because
+    its template is gone, ends the shift: there is nothing to go back to.
     """
     if not commitment.before:
         return commitment
     losing = gaining(commitment.traffic, commitment.before)
     if not losing.keys() <= set(templates):
         return _moved(commitment, now_unix_s)
-    lost = any(not ready.get(name) for name in gaining(commitment.before, commitment.traffic))
+    missing = any(not ready.get(name) for name in gaining(commitment.before, commitment.traffic))
+    lost = missing and (commitment.stalled or any(ready.get(name) for name in losing))
     if lost != commitment.stalled:
         return replace(commitment, stalled=lost, since_unix_s=now_unix_s)
-    if not lost and now_unix_s - commitment.since_unix_s >= commitment.duration_s:
+    if not missing and now_unix_s - commitment.since_unix_s >= commitment.duration_s:
         return _moved(commitment, now_unix_s)
     return commitment
 
@@ -120,6 +122,7 @@ def due_in_s(commitment: Commitment, now_unix_s: float) -> float | None:
     if commitment.stalled:
         return None
     if commitment.before:
-        return next_step_s(now_unix_s - commitment.since_unix_s, commitment.duration_s)
+        # At its end a shift waits for its revisions to be ready, which is no matter of time.
+        return next_step_s(now_unix_s - commitment.since_unix_s, commitment.duration_s) or None
     left = remaining_hold_s(commitment, now_unix_s)
     return left if left > 0 else None

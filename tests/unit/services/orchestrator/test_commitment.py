@@ -66,6 +66,16 @@ def test_new_revision_that_is_lost_at_the_end_does_not_get_all_the_traffic() -> 
     assert advance(shifting(), {"web-1": 3}, BOTH, 1099).stalled
 
 
+def test_shift_goes_on_while_neither_side_has_instances_and_ends_only_with_the_new_one() -> None:
+    moving = shifting()
+    assert advance(moving, {}, BOTH, 1050) is moving
+    assert advance(moving, {}, BOTH, 1099) is moving
+    assert due_in_s(moving, 1099) is None
+    assert advance(moving, {"web-2": 1}, BOTH, 1100).before == ()
+    stalled = replace(moving, stalled=True)
+    assert advance(stalled, {}, BOTH, 1050) is stalled
+
+
 def test_old_revision_that_cannot_be_made_any_more_ends_the_shift() -> None:
     done = advance(shifting(), READY, {"web-2"}, 1010)
     assert traffic_in_force(done, 1010) == NEW

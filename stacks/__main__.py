@@ -1,6 +1,7 @@
 """The Pulumi program: load the manifests, admit the plan, build it."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
@@ -28,6 +29,9 @@ except RunyardError as error:
 
 async def declare() -> pulumi.Inputs:
     """Declare the plan and wait until Pulumi is through with it."""
+    if pulumi.runtime.is_dry_run():
+        # One registration at a time, in the order of the plan, so that two previews of one change are the same text.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
     with short_stack_traces():
         built = build(admitted.plan, secrets, certificates)
     # An update says first what it will do; a preview last, below all that it shows.

@@ -22,6 +22,8 @@ def describe_service(service: Service) -> dict[str, Any]:
         service, leave_out={"name", "tenant", "location", "template", "traffic", "routes", "labels", "annotations"}
     )
     facts |= _plain(template, leave_out={"containers", "volumes", "labels", "annotations"})
+    # Of the two kinds of labels these are the ones that reach the instances.
+    facts["templateLabels"] = dict(template.labels)
     facts["containers"] = {container.name: _describe_container(container) for container in template.containers}
     facts["volumes"] = {volume.name: _plain(volume, leave_out={"name"}) for volume in template.volumes}
     facts["traffic"] = {_describe_target(target): target.percent for target in service.traffic}

@@ -1,6 +1,6 @@
 """The plan as frozen data: what should stand on the host for a set of manifests.
 
-Everything is ordered (tenants, services and containers by name, environment as written) and holds no time, no
+Everything is ordered (tenants, services, containers and variables by name) and holds no time, no
 random value and nothing read from a host, so that equal manifests give an equal plan, byte for byte.
 """
 

@@ -108,13 +108,16 @@ def _spec(service: Service, container: Container) -> TemplateSpec:
 
 
 def _environment(service: Service, container: Container) -> tuple[EnvVar, ...]:
-    """List the variables, the last of a name winning, then PORT and Knative's own."""
+    """List the variables by name, the last of a name winning, with PORT and Knative's own.
+
+    No program can tell in which order they were written, so another order is no other revision.
+    """
     variables = {variable.name: variable for variable in container.env}
     if container.port is not None:
         variables["PORT"] = EnvVar("PORT", str(container.port.number))
     for name in ("K_SERVICE", "K_CONFIGURATION"):
         variables[name] = EnvVar(name, service.name)
-    return tuple(variables.values())
+    return tuple(variables[name] for name in sorted(variables))
 
 
 def _user(container: Container) -> str:

@@ -85,9 +85,8 @@ def _describe(service: Service) -> dict[str, Any]:
     facts = dict(describe_service(service))
     if waivers := service.annotations.get(ANNOTATION):
         facts["annotations"] = {ANNOTATION: waivers}
-    for key, labels in (("labels", service.labels), ("template.labels", service.template.labels)):
-        if labels:
-            facts[key] = dict(labels)
+    if service.labels:
+        facts["labels"] = dict(service.labels)
     return facts
 
 

@@ -98,7 +98,7 @@ def test_reference_is_shown_by_name() -> None:
         (with_image("runyard/hello:2"), "containers.hello.image", ("runyard/hello:1", "runyard/hello:2")),
         (service(uses=("cart",)), "uses", (None, ["cart"])),
         (service(labels={"team": "a"}), "labels.team", (None, "a")),
-        (service(template=template(labels={"tier": "web"})), '["template.labels"].tier', (None, "web")),
+        (service(template=template(labels={"tier": "web"})), 'templateLabels.tier', (None, "web")),
     ],
 )  # fmt: skip
 def test_change_is_told_in_the_manifests_terms(changed: Service, path: str, values: tuple[Any, Any]) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +20,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from runyard import names
 from runyard.contracts import RevisionSpec, RolloutRequest, TemplateSpec, TrafficShare, encode
+from tests.ports import free_port
 
 IMAGE = "debian:bookworm-slim"
 ROOT = Path(__file__).parents[3]
@@ -32,13 +32,6 @@ SERVER = (
     "print $c qq(HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nok\\n); close $c}"
 )
 SERVE = ["perl", "-e", SERVER]
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class RecordingGateway:

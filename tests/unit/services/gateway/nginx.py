@@ -18,6 +18,7 @@ from typing import Any
 
 from runyard.contracts import GatewayEndpoints, GatewayService, GatewaySnapshot, TrafficShare, encode
 from runyard.gateway import GatewayConfig, Listener, render
+from tests.ports import free_ports
 
 LUA = Path(__file__).resolve().parents[4] / "services" / "gateway" / "lua"
 # Only a hang takes this long.
@@ -65,14 +66,6 @@ def until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"gave up waiting until {what}"
         pause.wait(0.01)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def answer_of(response: HTTPResponse) -> Answer:

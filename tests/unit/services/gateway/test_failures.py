@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, free_ports, service, until
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, service, until
 
 
 def nothing_in_flight(gateway: Gateway) -> None:

@@ -12,10 +12,11 @@ import pytest
 
 from runyard.contracts import GatewayPath
 from runyard.gateway import Listener
+from tests.ports import free_ports
 from tests.unit.services.gateway.calls import CallClient, CallServer
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, free_ports, service, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, until
 
 
 @pytest.fixture

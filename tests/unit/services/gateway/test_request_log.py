@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from tests.ports import free_ports
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, free_ports, service
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service
 
 CALLER = "127.0.0.2"
 FIELDS = {

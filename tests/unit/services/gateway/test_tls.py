@@ -21,9 +21,10 @@ import pytest
 from runyard.gateway import Listener
 from services.orchestrator.authority import Authority, create_authority
 from services.orchestrator.certificate import Pair
+from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, answer_of, free_ports, until
+from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, answer_of, until
 
 HOST = "hello.localhost"
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,14 +10,9 @@ from aiohttp import web
 from runyard.contracts import Probe
 from runyard.errors import HostUnreachable, NotFound
 from services.orchestrator.probes import ProbeRunner, Target, describe
+from tests.ports import free_port
 
 from .world import FakeEngine
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

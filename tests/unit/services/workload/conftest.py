@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.services.workload.program import Start, Workload, free_port
+from tests.ports import free_port
+from tests.unit.services.workload.program import Start, Workload
 
 SOURCE = Path(__file__).parents[4] / "services" / "workload"
 # Where Go's own installer puts it, for shells whose PATH does not say so.

@@ -1,0 +1,34 @@
+"""Ports that nobody listens on, for servers that a test starts."""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+# Below what the kernel gives to outgoing connections: one of those, made between the choice and the server's start,
+# would hold the port. Above 4000, where the stacks of the end-to-end tests and the platform's own defaults are.
+_LOWEST = 10_000
+_EPHEMERAL = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+# Of its own for each process, so that two that run at a time do not try the same ones.
+_DRAW = random.SystemRandom()
+
+
+def free_ports(count: int) -> list[int]:
+    """Give ports of 127.0.0.1 on which a server can be started now."""
+    with ExitStack() as taken:
+        sockets: list[socket.socket] = []
+        while len(sockets) < count:
+            try:
+                sockets.append(
+                    taken.enter_context(socket.create_server(("127.0.0.1", _DRAW.randrange(_LOWEST, _EPHEMERAL))))
+                )
+            except OSError:
+                continue
+        return [each.getsockname()[1] for each in sockets]
+
+
+def free_port() -> int:
+    """Give one such port."""
+    return free_ports(1)[0]

@@ -4,7 +4,7 @@ STACK ?= dev
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
 
-.PHONY: up down preview verify lint check test bench lock
+.PHONY: up down preview verify lint check test fidelity bench lock
 
 up:
 	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS)
@@ -33,6 +33,10 @@ test: lint
 	$(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report=term tests/unit tests/preview
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m engine tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e
+
+# All mutations of the example manifests, previewed and applied; `test` takes a sample.
+fidelity:
+	@RUNYARD_FIDELITY=all $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -s tests/e2e/test_fidelity.py
 
 bench:
 	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.bench

@@ -112,8 +112,9 @@ class Stack:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
-    def up(self, *, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        return self.pulumi("up", "--yes", "--skip-preview", "--stack", self.name, check=check, **environment)
+    def up(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = ("up", "--yes", "--skip-preview", "--stack", self.name, *arguments)
+        return self.pulumi(*command, check=check, **environment)
 
     def preview(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.pulumi("preview", *arguments, "--stack", self.name, check=check)

@@ -1,0 +1,107 @@
+"""What a preview predicts is what the update does, on the real engine, for mutations of the example manifests.
+
+A sample in the normal run, by a seed that is printed; all of them with `make fidelity`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.stack import Stack, docker
+from tests.preview.mutations import MANIFESTS, MUTATIONS, Mutation
+
+# As many as share a stack: one update applies them all, each to a service of its own.
+BATCH = 30
+SAMPLE = os.environ.get("RUNYARD_FIDELITY", "") != "all"
+SEED = int(os.environ.get("RUNYARD_FIDELITY_SEED", "") or random.randrange(2**32))
+SHUFFLED = random.Random(SEED).sample(MUTATIONS, len(MUTATIONS))
+BATCHES = [SHUFFLED[at : at + BATCH] for at in range(0, BATCH if SAMPLE else len(SHUFFLED), BATCH)]
+
+Operations = dict[str, str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def other_tag() -> Iterator[None]:
+    """Give the sample image the second tag that a mutation asks for."""
+    docker("tag", "runyard/hello:1", "runyard/hello:again")
+    yield
+    docker("rmi", "runyard/hello:again")
+
+
+@pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"{len(batch)}-mutations-of-{len(MUTATIONS)}")
+def test_update_does_what_its_preview_predicts_and_nothing_else(stack: Stack, batch: list[Mutation]) -> None:
+    print(f"seed {SEED} (RUNYARD_FIDELITY_SEED)")
+    pairs = {f"m{number:02}": mutation.make(f"m{number:02}") for number, mutation in enumerate(batch)}
+    # What the shop's services call.
+    for name in ("tenant", "cart", "stock"):
+        stack.write(name, yaml.safe_load((MANIFESTS / "shop" / f"{name}.yaml").read_text()))
+    for name, (before, _) in pairs.items():
+        stack.write(name, before)
+    stack.up()
+    for name, (_, after) in pairs.items():
+        stack.write(name, after)
+    first, second = (preview(stack) for _ in range(2))
+    assert first == second
+    predicted, done = operations(json.loads(first)), update(stack)
+    assert {urn: operation for urn, operation in done.items() if "replace" in operation} == {}
+    wrong = {}
+    for name, mutation in zip(pairs, batch, strict=True):
+        asked, given = belonging(name, predicted), belonging(name, done)
+        if asked != given or kinds(given) != mutation.changes:
+            wrong[mutation.id] = asked, given, sorted(mutation.changes)
+    print(f"fidelity: {len(batch) - len(wrong)} of {len(batch)} mutations did what their preview said, seed {SEED}")
+    assert wrong == {}
+    # Nothing beside the mutated services either.
+    assert predicted == done
+    stack.expect_no_changes()
+
+
+def preview(stack: Stack) -> str:
+    """Preview as a machine reads it, without what is no prediction: how long it took, and Python's order of sets."""
+    shown = json.loads(stack.preview("--json").stdout)
+    del shown["duration"]
+    for step in shown["steps"]:
+        for state in ("oldState", "newState"):
+            if "dependencies" in step.get(state, {}):
+                step[state]["dependencies"].sort()
+    return json.dumps(shown, indent=1)
+
+
+def operations(shown: dict[str, Any]) -> Operations:
+    """Give the operation of each resource that a preview would touch, by the end of its URN."""
+    return {_short(step["urn"]): step["op"] for step in shown["steps"] if step["op"] != "same"}
+
+
+def update(stack: Stack) -> Operations:
+    """Apply, and give the operation that was done on each resource."""
+    log = stack.directory / "events"
+    # The flag is one of Pulumi's own for debugging, and nothing else tells the operations apart from their order.
+    stack.up("--event-log", str(log), PULUMI_DEBUG_COMMANDS="1")
+    events = [json.loads(line).get("resOutputsEvent") for line in log.read_text().splitlines()]
+    done = {_short(event["metadata"]["urn"]): event["metadata"]["op"] for event in events if event}
+    return {urn: operation for urn, operation in done.items() if operation != "same"}
+
+
+def belonging(name: str, found: Operations) -> Operations:
+    """Keep the operations on one service's resources."""
+    return {urn: operation for urn, operation in found.items() if f".{name}" in urn}
+
+
+def kinds(found: Operations) -> frozenset[str]:
+    """Name the kinds of a service's resources in the words of a mutation's `changes`."""
+    words = {"Service": "service", "Revision": "revision", "Route": "route", "Rollout": "rollout"}
+    types = {urn.split("::")[0].rsplit("$", 1)[-1] for urn in found}
+    return frozenset(
+        words[kind] for each in types if (kind := each.rsplit("/runyard:", 1)[-1].rsplit(":", 1)[-1]) in words
+    )
+
+
+def _short(urn: str) -> str:
+    return urn.split("::", 2)[2]

@@ -1,0 +1,368 @@
+"""Mutations of the example manifests: one change each, and which resources of the service it is to change.
+
+A path is written from where it stands: `S` the Service's annotations, `T` the template's annotations, `P` the pod's
+spec, `C` the container's fields, `R` the document's root. Every field that knative-fields.md marks M is in one of them
+at least once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Manifest = dict[str, Any]
+
+MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
+SERVICE_ANNOTATIONS = ("metadata", "annotations")
+TEMPLATE = ("spec", "template")
+POD = (*TEMPLATE, "spec")
+_ROOTS: dict[str, tuple[str | int, ...]] = {
+    "R": (),
+    "S": SERVICE_ANNOTATIONS,
+    "T": (*TEMPLATE, *SERVICE_ANNOTATIONS),
+    "P": POD,
+    "C": (*POD, "containers", 0),
+}
+
+# What may change: the Service's own facts, its templates, its rollout, its route.
+NOTHING: frozenset[str] = frozenset()
+FACTS = frozenset({"service"})
+ROLLOUT = frozenset({"service", "rollout"})
+ROUTE = frozenset({"service", "route"})
+REVISION = frozenset({"service", "revision", "rollout"})
+REVISION_AND_ROUTE = REVISION | {"route"}
+
+AUTO = "autoscaling.knative.dev/"
+RUN = "run.googleapis.com/"
+KNATIVE = "serving.knative.dev/"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change of the example `base`; `changes` says which resources of the service it changes."""
+
+    id: str
+    base: str
+    path: str
+    apply: Callable[[Manifest], None]
+    changes: frozenset[str]
+
+    def make(self, name: str) -> tuple[Manifest, Manifest]:
+        """Give the base and the mutated manifest, both of this service name."""
+        before = example(self.base, name)
+        after = copy.deepcopy(before)
+        self.apply(after)
+        return before, after
+
+
+def example(base: str, name: str) -> Manifest:
+    """Read an example and give it another name, so that many can stand beside each other."""
+    manifest: Manifest = yaml.safe_load((MANIFESTS / f"{base}.yaml").read_text())
+    manifest["metadata"]["name"] = name
+    template = manifest["spec"]["template"]
+    template.setdefault("metadata", {}).setdefault("annotations", {})
+    manifest["metadata"].setdefault("annotations", {})
+    # A deadline that a test can wait for, and little of the host: many run at a time.
+    template["metadata"]["annotations"].pop(AUTO + "minScale", None)
+    template["metadata"]["annotations"].setdefault(KNATIVE + "progress-deadline", "60s")
+    for container in template["spec"]["containers"]:
+        container.setdefault("resources", {"limits": {"cpu": "1", "memory": "128Mi"}})
+    return manifest
+
+
+def _parts(path: str) -> tuple[str | int, ...]:
+    root, _, rest = path.partition(":")
+    if root in ("S", "T"):
+        return (*_ROOTS[root], rest)
+    return (*_ROOTS[root], *(int(part) if part.isdigit() else part for part in rest.split(".")))
+
+
+def _set(path: str, value: Any) -> Callable[[Manifest], None]:
+    *parents, last = _parts(path)
+
+    def apply(manifest: Manifest) -> None:
+        node: Any = manifest
+        for part in parents:
+            node = node[part] if isinstance(part, int) else node.setdefault(part, {})
+        node[last] = value
+
+    return apply
+
+
+def _drop(path: str) -> Callable[[Manifest], None]:
+    *parents, last = _parts(path)
+
+    def apply(manifest: Manifest) -> None:
+        node: Any = manifest
+        for part in parents:
+            node = node[part]
+        del node[last]
+
+    return apply
+
+
+def _append(path: str, value: Any) -> Callable[[Manifest], None]:
+    *parents, last = _parts(path)
+
+    def apply(manifest: Manifest) -> None:
+        node: Any = manifest
+        for part in parents:
+            node = node[part] if isinstance(part, int) else node.setdefault(part, {})
+        node.setdefault(last, []).append(value)
+
+    return apply
+
+
+def _both(*changes: Callable[[Manifest], None]) -> Callable[[Manifest], None]:
+    def apply(manifest: Manifest) -> None:
+        for change in changes:
+            change(manifest)
+
+    return apply
+
+
+def _row(base: str, path: str, changes: frozenset[str], *values: Any) -> list[Mutation]:
+    """Make a mutation of each value."""
+    return [Mutation(f"{base}:{path}={value}"[:110], base, path, _set(path, value), changes) for value in values]
+
+
+def _one(base: str, title: str, path: str, changes: frozenset[str], apply: Callable[[Manifest], None]) -> Mutation:
+    return Mutation(f"{base}:{title}", base, path, apply, changes)
+
+
+HELLO, CART, STOCK, WEB = "hello", "shop/cart", "shop/stock", "shop/web"
+HTTP = {"httpGet": {"path": "/healthz"}, "periodSeconds": 1}
+SIDECAR = {
+    "name": "side",
+    "image": "runyard/hello:1",
+    "env": [{"name": "PORT", "value": "9100"}],
+    "resources": {"limits": {"cpu": "1", "memory": "128Mi"}},
+}
+_CACHE = {"name": "cache", "emptyDir": {"sizeLimit": "8Mi"}}
+_NAMED = _both(_set("C:name", "main"), _append("C:ports", {"containerPort": 8080}))
+
+
+def _probe(kind: str, **fields: Any) -> Callable[[Manifest], None]:
+    return _set(f"C:{kind}", {**HTTP, **fields})
+
+
+def _scaling() -> list[Mutation]:
+    return [
+        *_row(HELLO, f"T:{AUTO}minScale", REVISION, "1"),
+        *_row(HELLO, f"T:{AUTO}min-scale", REVISION, "1"),
+        *_row(HELLO, f"T:{AUTO}maxScale", REVISION, "3", "10"),
+        *_row(HELLO, f"T:{AUTO}max-scale", REVISION, "4"),
+        *_row(HELLO, f"S:{RUN}minScale", ROLLOUT, "1", "2"),
+        *_row(HELLO, f"S:{RUN}maxScale", ROLLOUT, "5", "8"),
+        *_row(HELLO, f"S:{RUN}scalingMode", NOTHING, "automatic"),
+        _one(
+            HELLO,
+            "manual two",
+            f"S:{RUN}manualInstanceCount",
+            ROLLOUT,
+            _both(_set(f"S:{RUN}scalingMode", "manual"), _set(f"S:{RUN}manualInstanceCount", "2")),
+        ),
+        *_row(HELLO, f"T:{RUN}scaling-cpu-target", FACTS, "0.7", "80%"),
+        *_row(HELLO, f"T:{RUN}scaling-concurrency-target", FACTS, "0.5", "90%"),
+        *_row(HELLO, f"T:{AUTO}metric", FACTS, "rps", "cpu"),
+        *_row(HELLO, f"T:{AUTO}target", FACTS, "50", "1.5"),
+        *_row(HELLO, f"T:{AUTO}target-utilization-percentage", FACTS, "60", "99"),
+        *_row(HELLO, f"T:{AUTO}window", FACTS, "30s", "6s"),
+        *_row(HELLO, f"T:{AUTO}panic-window-percentage", FACTS, "20"),
+        *_row(HELLO, f"T:{AUTO}panic-threshold-percentage", FACTS, "150"),
+        *_row(HELLO, f"T:{AUTO}scale-down-delay", FACTS, "15s"),
+        *_row(HELLO, f"T:{AUTO}scale-to-zero-pod-retention-period", FACTS, "1m"),
+        *_row(HELLO, f"T:{AUTO}initial-scale", FACTS, "2"),
+        *_row(HELLO, f"T:{AUTO}activation-scale", FACTS, "3"),
+        *_row(HELLO, f"T:{KNATIVE}progress-deadline", REVISION, "90s", "2m"),
+        *_row(HELLO, f"T:{RUN}cpu-throttling", FACTS, "false"),
+        *_row(HELLO, f"T:{RUN}sessionAffinity", ROUTE, "true"),
+        *_row(HELLO, f"S:{KNATIVE}rollout-duration", ROLLOUT, "10s"),
+    ]
+
+
+def _service() -> list[Mutation]:
+    return [
+        *_row(HELLO, f"S:{RUN}ingress", ROUTE, "internal"),
+        # The gateway is the load balancer, so nothing but the word changes.
+        *_row(HELLO, f"S:{RUN}ingress", FACTS, "internal-and-cloud-load-balancing"),
+        *_row(HELLO, f"S:{RUN}invoker-iam-disabled", FACTS, "false"),
+        *_row(HELLO, f"S:{RUN}iap-enabled", NOTHING, "true"),
+        *_row(HELLO, f"S:{RUN}custom-audiences", FACTS, '["https://a.example.com"]'),
+        *_row(HELLO, f"S:{RUN}description", NOTHING, "Says hello"),
+        *_row(HELLO, f"S:{RUN}client-name", NOTHING, "gcloud"),
+        *_row(HELLO, "R:metadata.labels", NOTHING, {"team": "front"}),
+        *_row(HELLO, "R:metadata.generation", NOTHING, 7),
+        *_row(HELLO, "R:metadata.uid", NOTHING, "4-5-6"),
+        *_row(HELLO, "R:status", NOTHING, {"url": "http://somewhere"}),
+        *_row(HELLO, "R:spec.template.metadata.labels", REVISION, {"tier": "web"}, {"tier": "web", "zone": "a"}),
+        *_row(HELLO, "T:example.com/note", NOTHING, "free"),
+        *_row(CART, "S:runyard.dev/uses", REVISION_AND_ROUTE, "stock,cart", "cart"),
+        *_row(HELLO, "S:runyard.dev/max-requests-per-second", FACTS, "50", "500"),
+        _one(HELLO, "all to latest", "R:spec.traffic", NOTHING, _set("R:spec.traffic", [{"percent": 100}])),
+        _one(
+            HELLO,
+            "latest named",
+            "R:spec.traffic[].latestRevision",
+            NOTHING,
+            _set("R:spec.traffic", [{"latestRevision": True, "percent": 100}]),
+        ),
+        _one(
+            HELLO,
+            "tagged",
+            "R:spec.traffic[].tag",
+            frozenset({"service", "rollout"}),
+            _set("R:spec.traffic", [{"latestRevision": True, "percent": 100, "tag": "now"}]),
+        ),
+        _one(
+            HELLO,
+            "tag without share",
+            "R:spec.traffic[].percent",
+            frozenset({"service", "rollout"}),
+            _set("R:spec.traffic", [{"percent": 100}, {"latestRevision": True, "percent": 0, "tag": "try"}]),
+        ),
+    ]
+
+
+def _template() -> list[Mutation]:
+    return [
+        *_row(HELLO, "P:containerConcurrency", REVISION, 1, 10, 1000, 0),
+        *_row(HELLO, "P:timeoutSeconds", ROUTE, 30, 60, 3600),
+        *_row(HELLO, "P:enableServiceLinks", NOTHING, False),
+        _one(HELLO, "sidecar", "P:containers", REVISION, _both(_NAMED, _append("P:containers", SIDECAR))),
+        _one(WEB, "sidecar goes", "P:containers", REVISION, _drop("P:containers.1")),
+        _one(
+            WEB,
+            "start order",
+            f"T:{RUN}container-dependencies",
+            REVISION,
+            _set(f"T:{RUN}container-dependencies", '{"web":["session"]}'),
+        ),
+        _one(
+            HELLO,
+            "cache",
+            "P:volumes[].emptyDir",
+            REVISION,
+            _both(_append("P:volumes", _CACHE), _append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"})),
+        ),
+        _one(
+            HELLO,
+            "larger cache",
+            "P:volumes[].emptyDir.sizeLimit",
+            REVISION,
+            _both(
+                _append("P:volumes", {"name": "cache", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}),
+                _append("C:volumeMounts", {"name": "cache", "mountPath": "/var/cache/app"}),
+            ),
+        ),
+        _one(
+            HELLO,
+            "secret volume",
+            "P:volumes[].secret",
+            FACTS,
+            _append("P:volumes", {"name": "token", "secret": {"secretName": "token"}}),
+        ),
+        _one(HELLO, "volume unused", "P:volumes", FACTS, _append("P:volumes", _CACHE)),
+    ]
+
+
+def _container() -> list[Mutation]:
+    return [
+        *_row(HELLO, "C:name", REVISION, "main", "app"),
+        *_row(HELLO, "C:image", REVISION, "runyard/hello:again"),
+        *_row(HELLO, "C:command", REVISION, ["/workload"]),
+        *_row(HELLO, "C:args", REVISION, ["unused"], ["--unused", "a b", "$(x); `y`"]),
+        *_row(HELLO, "C:workingDir", REVISION, "/tmp"),
+        *_row(HELLO, "C:imagePullPolicy", FACTS, "IfNotPresent"),
+        *_row(
+            HELLO,
+            "C:env",
+            REVISION,
+            [{"name": "A", "value": "b"}],
+            [{"name": "A", "value": ""}],
+            [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
+            [{"name": "QUOTED", "value": "a\"b'c$d`e;{}\nf"}],
+            [{"name": "UNICODE", "value": "grüße 🚀"}],
+            [{"name": f"V{number}", "value": str(number)} for number in range(40)],
+        ),
+        *_row(CART, "C:env.0.value", REVISION, "stock=http://stock.internal/healthz"),
+        *_row(CART, "C:env.1.name", REVISION, "MONEY"),
+        _one(CART, "env in another order", "C:env", NOTHING, lambda manifest: _container_of(manifest)["env"].reverse()),
+        _one(CART, "env goes", "C:env", REVISION, _drop("C:env")),
+        *_row(HELLO, "C:ports", REVISION, [{"containerPort": 9000}], [{"containerPort": 8081, "protocol": "TCP"}]),
+        *_row(HELLO, "C:ports", NOTHING, [{"containerPort": 8080}], [{"name": "http1", "containerPort": 8080}]),
+        *_row(HELLO, "C:resources.limits", REVISION, {"cpu": "2", "memory": "128Mi"}, {"cpu": "2", "memory": "256Mi"}),
+        *_row(HELLO, "C:resources.limits.cpu", NOTHING, "1000m", 1),
+        *_row(HELLO, "C:resources.limits.memory", REVISION, "129Mi", "256Mi", "200M", "1Gi"),
+        *_row(HELLO, "C:resources.limits.memory", NOTHING, "131072Ki"),
+        *_row(HELLO, "C:resources.requests", NOTHING, {"cpu": "500m", "memory": "64Mi"}),
+        *_row(HELLO, "C:securityContext.runAsUser", REVISION, 10001, 65532),
+        *_row(HELLO, "C:securityContext.readOnlyRootFilesystem", NOTHING, True),
+        *_row(HELLO, "C:terminationMessagePath", NOTHING, "/dev/termination-log"),
+    ]
+
+
+def _probes() -> list[Mutation]:
+    rows = [
+        _one(HELLO, f"{kind} {title}", f"C:{kind}{field}", REVISION, _probe(kind, **fields))
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe")
+        for title, field, fields in (
+            ("http", ".httpGet.path", {}),
+            ("delayed", ".initialDelaySeconds", {"initialDelaySeconds": 1}),
+            ("slower", ".periodSeconds", {"periodSeconds": 3}),
+            ("patient", ".timeoutSeconds", {"periodSeconds": 3, "timeoutSeconds": 2}),
+            ("lenient", ".failureThreshold", {"failureThreshold": 5}),
+            ("port", ".httpGet.port", {"httpGet": {"path": "/healthz", "port": 8080}}),
+            ("scheme", ".httpGet.scheme", {"httpGet": {"path": "/healthz", "scheme": "HTTP"}}),
+            ("headers", ".httpGet.httpHeaders", {"httpGet": {"httpHeaders": [{"name": "X-Probe", "value": "1"}]}}),
+        )
+    ]
+    return [
+        *rows,
+        *_row(HELLO, "C:startupProbe", REVISION, {"tcpSocket": {"port": 8080}, "periodSeconds": 1}),
+        *_row(HELLO, "C:readinessProbe", REVISION, {"tcpSocket": {}, "periodSeconds": 1}, {"grpc": {}}),
+        *_row(HELLO, "C:livenessProbe", REVISION, {"grpc": {"port": 8080}}, {"grpc": {"service": ""}}),
+        *_row(STOCK, "C:startupProbe.grpc", NOTHING, {"port": 8080}),
+        *_row(STOCK, "C:startupProbe.failureThreshold", REVISION, 20, 40),
+        *_row(STOCK, "C:startupProbe.successThreshold", NOTHING, 1),
+        *_row(CART, "C:readinessProbe.httpGet.path", REVISION, "/healthz"),
+        *_row(CART, "C:readinessProbe.periodSeconds", REVISION, 2),
+        _one(CART, "no readiness probe", "C:readinessProbe", REVISION, _drop("C:readinessProbe")),
+    ]
+
+
+def _container_of(manifest: Manifest) -> Manifest:
+    found: Manifest = manifest["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def _examples() -> list[Mutation]:
+    """Make the same small changes to each of the shop's services."""
+    return [
+        mutation
+        for base in (CART, STOCK, WEB)
+        for mutation in (
+            *_row(base, "P:containerConcurrency", REVISION, 5),
+            *_row(base, "P:timeoutSeconds", ROUTE, 45),
+            *_row(base, "C:resources.limits", REVISION, {"cpu": "1", "memory": "160Mi"}),
+            *_row(base, "C:workingDir", REVISION, "/"),
+            *_row(base, f"S:{RUN}ingress", ROUTE, "internal"),
+            *_row(base, f"T:{AUTO}maxScale", REVISION, "6"),
+            _one(base, "one more variable", "C:env[].value", REVISION, _append("C:env", {"name": "NEW", "value": "x"})),
+        )
+    ]
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    *_scaling(),
+    *_service(),
+    *_template(),
+    *_container(),
+    *_probes(),
+    *_examples(),
+)

@@ -35,6 +35,11 @@ def is_host(text: str) -> bool:
     return len(text) <= 253 and all(map(is_label, text.split(".")))
 
 
+def is_pattern(text: str) -> bool:
+    """A host, a star before a host, or a star alone."""
+    return text == "*" or is_host(text.removeprefix("*."))
+
+
 def looks_like_ip(text: str) -> bool:
     """What the gateway takes for an address: no character beyond an address's own; the kernel judges the rest."""
     plain = text[1:-1] if text.startswith("[") and text.endswith("]") else text
@@ -51,7 +56,7 @@ SERVICE = {"traffic": [{"revision": "r", "percent": 100}]}
 PLACES: dict[str, tuple[Callable[[str], bool], Callable[[str], dict[str, Any]]]] = {
     "key of a service": (is_key, lambda text: {"services": {text: SERVICE}}),
     "key of endpoints": (is_key, lambda text: {"endpoints": {text: {"addresses": []}}}),
-    "host": (is_host, lambda text: {"hosts": {text: "default/a"}}),
+    "host": (is_pattern, lambda text: {"hosts": {text: "default/a"}}),
     "service of a host": (is_key, lambda text: {"hosts": {"a.localhost": text}}),
     "caller": (looks_like_ip, lambda text: {"callers": {text: "default/a"}}),
     "service of a caller": (is_key, lambda text: {"callers": {"10.0.0.1": text}}),

@@ -27,7 +27,7 @@ from runyard.plan.outlook import render_shares
     help="How long the revision may take to become ready; nothing is moved before it is.",
 )  # fmt: skip
 def rollback(service: str, revision: str | None, tenant: str, stack: str, output: str, timeout_s: int) -> None:
-    """Move all traffic of SERVICE to REVISION, by default the one before those that have it now.
+    """Move all traffic of SERVICE to REVISION, by default the one before the newest that has any.
 
     Tags stay where they are. The next `pulumi preview` shows the difference from the manifest, and the next update
     puts the manifest's traffic in force again.
@@ -53,13 +53,10 @@ def find_service(status: OrchestratorStatus, tenant: str, service: str) -> Servi
 
 
 def revision_before(service: ServiceStatus) -> str:
-    """Give the revision before the oldest that has a share now, so that asking again goes further back.
-
-    Of a service whose traffic is on its way, before those that it is going to.
-    """
+    """Give the revision before the newest that has a share or is getting one; asking again goes further back."""
     shares = [share.revision for share in service.goal if share.percent]
     places = [place for place, name in enumerate(service.history) if name in shares]
-    earlier = service.history[max(places, default=-1) + 1 :]
+    earlier = service.history[min(places, default=-1) + 1 :]
     if not earlier:
         where = f"rollback {service_key(service.tenant, service.service)}"
         raise NotFound(f"{where}: no revision is kept from before {', '.join(shares) or 'the first'}")

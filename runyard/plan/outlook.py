@@ -41,8 +41,8 @@ def describe_moved(applied: Mapping[str, Sequence[TrafficShare]], in_force: Iter
     lines = []
     for each in in_force:
         key = service_key(each.tenant, each.service)
-        if key in applied and tuple(applied[key]) != each.traffic:
-            was, now = render_shares(applied[key]), render_shares(each.traffic)
+        if key in applied and tuple(applied[key]) != each.goal:
+            was, now = render_shares(applied[key]), render_shares(each.goal)
             lines.append(
                 f"traffic of {key} was moved since the last update: {now}; "
                 f"an update moves it back to what its manifest says ({was} at the last one)"

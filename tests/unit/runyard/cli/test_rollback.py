@@ -20,20 +20,20 @@ def service(*traffic, history=HISTORY):
         ([TrafficShare("web-3", 100)], "web-2"),
         # Asked again, it goes further back.
         ([TrafficShare("web-2", 100)], "web-1"),
-        ([TrafficShare("web-3", 90), TrafficShare("web-2", 10)], "web-1"),
+        ([TrafficShare("web-3", 10), TrafficShare("web-2", 90)], "web-2"),
         # A tag alone is no traffic.
         ([TrafficShare("web-3", 100), TrafficShare("web-2", 0, "old")], "web-2"),
     ],
 )
-def test_revision_before_is_the_next_older_than_all_that_have_a_share(traffic, expected):
+def test_revision_before_is_the_next_older_than_the_newest_that_has_a_share(traffic, expected):
     assert revision_before(service(*traffic)) == expected
 
 
-def test_revision_before_traffic_on_its_way_is_the_one_that_it_comes_from():
+def test_revision_before_traffic_on_its_way_is_the_one_before_where_it_goes():
     moving = service(TrafficShare("web-3", 10), TrafficShare("web-2", 90))
-    assert revision_before(moving) == "web-1"
-    shift = ShiftStatus((TrafficShare("web-3", 100),), remaining_s=60)
-    assert revision_before(dataclasses.replace(moving, shift=shift)) == "web-2"
+    assert revision_before(moving) == "web-2"
+    shift = ShiftStatus((TrafficShare("web-2", 100),), remaining_s=60)
+    assert revision_before(dataclasses.replace(moving, shift=shift)) == "web-1"
 
 
 @pytest.mark.parametrize("history", [HISTORY, ()])

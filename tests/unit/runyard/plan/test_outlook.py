@@ -1,4 +1,6 @@
-from runyard.contracts import ServiceStatus, TrafficShare
+from dataclasses import replace
+
+from runyard.contracts import ServiceStatus, ShiftStatus, TrafficShare
 from runyard.plan.outlook import describe_moved, describe_outlook
 
 HELLO = ("Service", "default.hello")
@@ -67,3 +69,10 @@ def test_traffic_that_is_as_applied_or_of_no_known_service_was_not_moved():
     share = TrafficShare("hello-2", 100)
     assert describe_moved({"default/hello": [share]}, [status(share)]) == []
     assert describe_moved({}, [status(share)]) == []
+
+
+def test_traffic_on_its_way_to_what_was_applied_was_not_moved():
+    goal = (TrafficShare("hello-2", 100),)
+    moving = replace(status(TrafficShare("hello-1", 60), TrafficShare("hello-2", 40)), shift=ShiftStatus(goal, 30))
+    assert describe_moved({"default/hello": goal}, [moving]) == []
+    assert len(describe_moved({"default/hello": moving.traffic}, [moving])) == 1

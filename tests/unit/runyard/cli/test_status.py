@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from runyard.cli.status import render_claims, render_status
-from runyard.contracts import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus, TrafficShare
+from runyard.contracts import (
+    CertificateStatus,
+    OrchestratorStatus,
+    RevisionStatus,
+    ServiceStatus,
+    ShiftStatus,
+    TrafficShare,
+)
 from runyard.host.claims import Claims
 from runyard.plan.claim import Claim
 from runyard.plan.quota import Use
@@ -50,3 +57,12 @@ def test_status_of_a_gradual_rollout_has_its_goal_its_time_and_what_is_held() ->
 def test_status_of_a_stalled_rollout_says_why() -> None:
     stalled = "  shift to 100% web-2 stalled: a new revision has no ready instance; begins again when it has one"
     assert stalled in render_status(moving(stalled=True)).splitlines()
+
+
+def test_certificate_is_a_line_with_its_end_and_its_problem() -> None:
+    good = CertificateStatus("a.localhost", "local", 1_795_435_200)
+    bad = CertificateStatus("b.localhost", "acme", 0, "the server could not prove it")
+    assert render_status(OrchestratorStatus(3, True, certificates=(good, bad))).splitlines()[:2] == [
+        "certificate of a.localhost  local, until 2026-11-23",
+        "certificate of b.localhost  acme, until none, the server could not prove it",
+    ]

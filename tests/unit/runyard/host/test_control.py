@@ -3,7 +3,14 @@ import json
 import pytest
 
 from runyard import contracts, names
-from runyard.contracts import OrchestratorStatus, RollbackRequest, RolloutRequest, RouteRequest, TrafficShare
+from runyard.contracts import (
+    CertificateRequest,
+    OrchestratorStatus,
+    RollbackRequest,
+    RolloutRequest,
+    RouteRequest,
+    TrafficShare,
+)
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RolloutError
 from runyard.host.control import START_TIMEOUT_S, Orchestrator
 from runyard.host.relay import RelayEnded
@@ -191,3 +198,17 @@ def test_call_does_not_wait_for_an_engine_that_is_gone():
     with pytest.raises(HostUnreachable):
         subject.status()
     assert len(engine.commands) == 1
+
+
+def test_certificate_is_put_and_removed_by_name_and_the_authority_asked_for():
+    engine = FakeEngine((200, "PEM"))
+    orchestrator = Orchestrator(engine, "dev")
+    message = CertificateRequest("shop", "CHAIN", "KEY")
+    orchestrator.apply_certificate(message)
+    orchestrator.remove_certificate("shop")
+    assert orchestrator.authority() == "PEM"
+    assert [request[:3] for request in engine.requests] == [
+        ("PUT", "/v1/certificates/shop", contracts.encode(message)),
+        ("DELETE", "/v1/certificates/shop", ""),
+        ("GET", "/v1/authority", ""),
+    ]

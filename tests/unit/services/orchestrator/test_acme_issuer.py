@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import pytest
 from runyard.contracts import TlsSettings
 from runyard.errors import HostError, UsageError
 from runyard.gateway import Listener
-from services.orchestrator.acme_issuer import AcmeIssuer, in_thread
+from services.orchestrator.acme_issuer import LIMITED_S, AcmeIssuer, in_thread
 from services.orchestrator.authority import Authority
 from services.orchestrator.certificate import Pair, describe
 from services.orchestrator.certificates import Certificates, Sources
@@ -184,3 +186,39 @@ def test_thread_gives_its_result_its_error_and_nothing_when_nobody_waits() -> No
         await asyncio.sleep(0.05)
 
     asyncio.run(whole())
+
+
+class Limiting(http.server.BaseHTTPRequestHandler):
+    """An ACME server whose rate limit is used up."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        body = b'{"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many"}'
+        self.send_response(429)
+        self.send_header("Content-Type", "application/problem+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_server_whose_limit_is_used_up_is_left_alone_for_an_hour(tmp_path: Path) -> None:
+    clock = [0.0]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Limiting) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        settings = TlsSettings("acme", acme_directory=f"http://127.0.0.1:{server.server_port}/dir")
+        issuer = AcmeIssuer(settings, Vault(tmp_path), FakeAdmin(), lambda: clock[0])
+        for now, asked, told in (
+            (0.0, 1, "the server refused: rateLimited: too many"),
+            (LIMITED_S - 1, 1, "the ACME server's rate limit is used up"),
+            (LIMITED_S, 2, "the server refused: rateLimited: too many"),
+        ):
+            clock[0] = now
+            with pytest.raises(HostError, match=told):
+                asyncio.run(issuer.issue("a.b"))
+            assert Limiting.asked == asked
+        server.shutdown()

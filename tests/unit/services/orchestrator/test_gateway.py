@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 
 from runyard.contracts import GatewaySnapshot, decode
-from runyard.errors import HostError
+from runyard.errors import HostError, UsageError
+from services.orchestrator.certificate import Pair
 from services.orchestrator.gateway import GatewayClient
 
 from .world import ListJournal
@@ -94,3 +95,43 @@ def test_gateway_that_is_not_there_is_an_error_that_names_its_socket(tmp_path: P
 def test_failing_gateway_is_an_error(tmp_path: Path, call: Callable[[GatewayClient], Awaitable[int]]) -> None:
     with pytest.raises(HostError, match="answered 500"):
         ask(tmp_path, (500, None), call)
+
+
+PAIR = Pair("CHAIN", "KEY")
+
+
+def test_certificates_are_listed_sent_and_removed(tmp_path: Path) -> None:
+    listed, seen, _ = ask(tmp_path, (200, {"certificates": {"a.b": "0f"}}), lambda client: client.certificates())
+    assert (listed, seen) == ({"a.b": "0f"}, [("GET", "/v1/certificates", "")])
+    _, seen, _ = ask(tmp_path, (200, {}), lambda client: client.put_certificate("*.a.b", PAIR))
+    assert seen == [("PUT", "/v1/certificates/*.a.b", PAIR.message())]
+    _, seen, _ = ask(tmp_path, (200, {}), lambda client: client.delete_certificate("a.b"))
+    assert seen == [("DELETE", "/v1/certificates/a.b", "")]
+
+
+def test_broken_certificate_is_told_apart_from_a_gateway_in_trouble(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^certificate a\.b: refused by the gateway: no key$"):
+        ask(tmp_path, (422, {"detail": "no key"}), lambda client: client.put_certificate("a.b", PAIR))
+    with pytest.raises(HostError, match="answered 500"):
+        ask(tmp_path, (500, {}), lambda client: client.put_certificate("a.b", PAIR))
+
+
+def test_challenges_are_set_and_taken_away(tmp_path: Path) -> None:
+    _, seen, _ = ask(tmp_path, (200, {}), lambda client: client.put_challenge("token", "token.thumb"))
+    assert seen == [("PUT", "/v1/challenges/token", "token.thumb")]
+    _, seen, _ = ask(tmp_path, (200, {}), lambda client: client.delete_challenge("token"))
+    assert seen == [("DELETE", "/v1/challenges/token", "")]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.certificates(),
+        lambda client: client.delete_certificate("a"),
+        lambda client: client.put_challenge("t", "t.x"),
+        lambda client: client.delete_challenge("t"),
+    ],
+)
+def test_refusal_of_a_tls_request_is_told(tmp_path: Path, call: Call) -> None:
+    with pytest.raises(HostError, match=r"answered 404$"):
+        ask(tmp_path, (404, {}), call)

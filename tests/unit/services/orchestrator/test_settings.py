@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import UsageError
+from runyard.contracts import TlsSettings, encode
+from runyard.errors import ContractError, UsageError
 from runyard.names import GATEWAY_ADMIN_SOCKET, ORCHESTRATOR_SOCKET
 from services.orchestrator.settings import parse_settings
 
@@ -41,3 +42,15 @@ def test_address_that_nobody_can_listen_on_is_refused(address: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_settings({"RUNYARD_STACK": "dev", "RUNYARD_HTTP_ADDRESS": address})
     assert str(caught.value) == f"RUNYARD_HTTP_ADDRESS: must be ADDRESS:PORT, got {address!r}"
+
+
+def test_tls_is_none_unless_it_is_said() -> None:
+    assert parse_settings({"RUNYARD_STACK": "dev"}).tls == TlsSettings()
+    said = TlsSettings("acme", "example.com", "https://acme.example/dir", ("a@b.c",), "PEM")
+    assert parse_settings({"RUNYARD_STACK": "dev", "RUNYARD_TLS": encode(said)}).tls == said
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"mode": "off"}', '{"more": 1}'])
+def test_tls_that_is_no_such_message_is_refused(text: str) -> None:
+    with pytest.raises(ContractError, match=r"^decode TlsSettings"):
+        parse_settings({"RUNYARD_STACK": "dev", "RUNYARD_TLS": text})

@@ -9,15 +9,18 @@ local certificates = require "runyard.certificates"
 local hops = require "runyard.hops"
 local hold = require "runyard.hold"
 local plain = require "runyard.plain"
+local response = require "runyard.response"
 local router = require "runyard.router"
 local snapshot = require "runyard.snapshot"
+local watch = require "runyard.watch"
 
 local M = {
     strip = hops.strip,
     route = router.route,
     balance = balancer.balance,
     again = hold.again,
-    finish = balancer.finish,
+    header = response.header,
+    body = response.body,
     error = answer.error,
     health = answer.health,
     admin_snapshot = admin.snapshot,
@@ -30,6 +33,11 @@ local M = {
     redirect = plain.redirect,
     challenge = plain.challenge,
 }
+
+function M.finish()
+    watch.leave()
+    balancer.finish()
+end
 
 -- init_by_lua, in the master: takes the settings of nginx.conf and restores what was in force.
 function M.start(settings)
@@ -46,6 +54,7 @@ end
 function M.start_worker()
     call_id.start_worker()
     affinity.start_worker()
+    watch.start_worker()
 end
 
 return M

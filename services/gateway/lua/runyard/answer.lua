@@ -38,6 +38,7 @@ local verdicts = {
     ["all-busy"] = { 503, "every instance is at its concurrency limit" },
     ["instance-failed"] = { 502, "the connection to the instance failed and the request may not be sent again" },
     ["retries-spent"] = { 502, "the connection to the instance failed, and too many requests were sent again already" },
+    ["request-timeout"] = { 504, "the request took longer than the service's time" },
     ["instance-timeout"] = { 504, "the instance did not answer in time" },
 }
 

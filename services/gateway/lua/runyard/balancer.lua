@@ -8,6 +8,7 @@ local clock = require "runyard.clock"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
 local upstream = require "ngx.balancer"
+local watch = require "runyard.watch"
 local world = require "runyard.world"
 
 local inflight = ngx.shared.inflight
@@ -208,6 +209,24 @@ local function address_parts(endpoints, address)
     return { address = address, ip = ip, port = tonumber(port) }
 end
 
+-- Sets nginx's clocks to what is left of the request's time, and has it watched; false when nothing is left.
+local function set_times(service, endpoints)
+    local left = watch.left(service)
+    if left <= 0 then
+        return false
+    end
+    local silence = left
+    if service.handling.idle_s > 0 and var.upgrade ~= "" then
+        silence = math.min(left, service.handling.idle_s)
+    end
+    -- nginx's configuration has the usual time already, and to change it costs a copy of all it says.
+    if silence ~= left or service.timeout_s ~= default_timeout_s or left < default_timeout_s - 1 then
+        upstream.set_timeouts(connect_timeout_s, silence, silence)
+    end
+    watch.begin(service, left, endpoints.way or service.way or service.aside)
+    return true
+end
+
 -- The balancer phase: names the instance for this try. Leaving with ngx.ERROR makes nginx answer 500, which
 -- error_page turns into runyard.hold.
 function M.balance()
@@ -235,8 +254,8 @@ function M.balance()
     if service and service.session_affinity then
         affinity.note(service, var.revision, endpoint.address)
     end
-    if service and service.timeout_s ~= default_timeout_s then
-        upstream.set_timeouts(connect_timeout_s, service.timeout_s, service.timeout_s)
+    if service and not set_times(service, endpoints) then
+        return ngx.exit(ngx.ERROR)
     end
     local done, failure = upstream.set_current_peer(endpoint.ip, endpoint.port)
     if not done then

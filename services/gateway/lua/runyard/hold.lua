@@ -3,6 +3,7 @@ local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local breaker = require "runyard.breaker"
 local router = require "runyard.router"
+local watch = require "runyard.watch"
 local ways = require "runyard.ways"
 local world = require "runyard.world"
 
@@ -33,12 +34,12 @@ local function last_status()
 end
 
 -- Why this request must not be sent again, as the name of an answer; nil when it may (or never was).
-local function refuse_again(failed)
+local function refuse_again(failed, late)
     local sent, connected = balancer.tries()
     if failed ~= "" then
         balancer.blame(failed, connected)
     end
-    if connected and last_status() == "504" then
+    if late or connected and last_status() == "504" then
         return "instance-timeout"  -- it has the request and is slow; another one would only be slow too
     end
     if ways.is_spent() then
@@ -54,6 +55,12 @@ local function refuse_again(failed)
         var.retries = tonumber(var.retries) + 1
     end
     return nil
+end
+
+-- Of the request's whole time; a service that is not there yet has set none.
+local function seconds_left()
+    local service = world.service(var.tenant .. "/" .. var.service)
+    return service and watch.left(service) or math.huge
 end
 
 local function wait(deadline)
@@ -91,9 +98,13 @@ function M.again()
     end
     local failed = var.instance
     balancer.release()
+    local late = watch.is_late()
+    watch.leave()
     local rounds = (tonumber(var.rounds) or 0) + 1
     var.rounds = rounds
-    local refusal = rounds > MOST_ROUNDS and "instance-failed" or refuse_again(failed) or ways.refusal()
+    local left = seconds_left()
+    local refusal = rounds > MOST_ROUNDS and "instance-failed" or refuse_again(failed, late)
+        or left <= 0 and "request-timeout" or ways.refusal()
     if refusal then
         return refuse(refusal)
     end
@@ -107,7 +118,7 @@ function M.again()
         -- It was tried. A turn of the event loop, in which nginx sees that the dead instance's other idle connections are closed.
         ngx.sleep(STEP_S)
     end
-    refusal = wait(deadline) or ways.go_on()
+    refusal = wait(math.min(deadline, now() + left)) or ways.go_on()
     if refusal then
         return refuse(refusal)
     end

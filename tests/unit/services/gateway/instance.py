@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -11,7 +12,11 @@ PATIENCE_S = 20
 
 
 class Instance:
-    """A server in a thread of its own. Paths: /wait until released, /break, /stream, /upgrade, the rest is echoed."""
+    """A server in a thread of its own. Paths: /wait until released, /break, /stream, /upgrade, the rest is echoed.
+
+    /trickle writes something now and then without an end, /size=N a body of that length, /chunks=N one whose length is
+    not told, and /hear answers each chunk of the request as it comes.
+    """
 
     def __init__(self, name: str = "one", port: int = 0) -> None:
         self.name = name
@@ -79,6 +84,9 @@ class Instance:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ")
         headers = [line.split(": ", 1) for line in head[1:] if line]
+        if path.startswith("/hear"):
+            self.seen.append((method, path))
+            return await self._hear(reader, writer)
         length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
         body = await reader.readexactly(length)
         self.seen.append((method, path))
@@ -93,6 +101,10 @@ class Instance:
             return await self._upgrade(reader, writer)
         if path.startswith("/stream"):
             return await self._stream(writer)
+        if path.startswith("/trickle"):
+            return await self._trickle(writer)
+        if path.startswith(("/size=", "/chunks=")):
+            return self._write_body(path, writer)
         status = path.rpartition("=")[2] if path.startswith("/status=") else str(self.status)
         echo = {"name": self.name, "method": method, "path": path, "headers": headers, "body": body.decode("latin-1")}
         text = json.dumps(echo).encode()
@@ -117,4 +129,32 @@ class Instance:
         await writer.drain()
         await self._gate.wait()
         writer.write(b"5\r\nlast\n\r\n0\r\n\r\n")
+        return True
+
+    async def _trickle(self, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not self._gate.is_set():
+            writer.write(b"4\r\ndrop\r\n")
+            await writer.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._gate.wait(), 0.05)
+        return False
+
+    def _write_body(self, path: str, writer: asyncio.StreamWriter) -> bool:
+        size = int(path.rpartition("=")[2])
+        if path.startswith("/size="):
+            writer.write(f"HTTP/1.1 200 Fine\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * size)
+        else:
+            writer.write(b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n")
+            writer.write(f"{size:x}\r\n".encode() + b"x" * size + b"\r\n0\r\n\r\n")
+        return True
+
+    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while size := int(await reader.readline(), 16):
+            heard = b"heard " + (await reader.readexactly(size + 2))[:-2] + b"\n"
+            writer.write(f"{len(heard):x}\r\n".encode() + heard + b"\r\n")
+            await writer.drain()
+        await reader.readline()
+        writer.write(b"0\r\n\r\n")
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +139,47 @@ def test_call_that_takes_too_long_is_a_deadline_exceeded(
     failure = client.failure("Wait")
     assert failure.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert failure.details().startswith("instance-timeout: ")
+
+
+def chat(client: CallClient) -> tuple[queue.Queue[bytes | None], Iterator[bytes]]:
+    asked: queue.Queue[bytes | None] = queue.Queue()
+    answers = client.stream("stream_stream", "Chat", iter(asked.get, None))
+    asked.put(b"one")
+    assert next(answers) == b"heard one"
+    return asked, answers
+
+
+CUT = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+def test_stream_that_takes_too_long_is_cut(calls: Gateway, client: CallClient) -> None:
+    calls.push(services={"default/hello": service(("hello-1", 100), timeout_s=1)})
+    began = time.monotonic()
+    asked, answers = chat(client)
+    with pytest.raises(grpc.RpcError) as caught:
+        next(answers)
+    assert caught.value.code() in CUT
+    assert 1 <= time.monotonic() - began < 5
+    asked.put(None)
+
+
+def test_stream_that_goes_on_outlives_another_of_its_connection_that_was_cut(
+    calls: Gateway, client: CallClient
+) -> None:
+    asked_long, long = chat(client)
+    calls.push(services={"default/hello": service(("hello-1", 100), timeout_s=1)})
+    asked_short, short = chat(client)
+    until(lambda: list(calls.inflight().values()) == [1], "one of the two is cut")
+    # nginx 1.22 sends the news of it with the next frame of the connection, unless no other stream is left.
+    asked_long.put(b"two")
+    assert next(long) == b"heard two"
+    with pytest.raises(grpc.RpcError) as caught:
+        next(short)
+    assert caught.value.code() in CUT
+    asked_short.put(None)
+    asked_long.put(None)
+    assert list(long) == []
+    until(lambda: calls.inflight() == {}, "the counts are given back")
 
 
 def test_call_waits_for_an_instance_and_takes_its_protocol(

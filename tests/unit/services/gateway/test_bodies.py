@@ -1,0 +1,166 @@
+"""Bodies: how large they may be, by service, and how they pass without being kept."""
+
+from __future__ import annotations
+
+import socket
+from http.client import HTTPConnection, HTTPResponse, IncompleteRead
+
+import pytest
+
+from runyard.contracts import Handling
+from tests.unit.services.gateway.conftest import MakeInstance
+from tests.unit.services.gateway.instance import Instance
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, free_ports, until
+
+UNBUFFERED = Handling(request_buffering=False)
+
+
+def start_upload(connection: HTTPConnection, path: str, method: str = "POST") -> None:
+    """Send the head of a request with a body of unknown length."""
+    connection.putrequest(method, path, skip_host=True)
+    connection.putheader("Host", "hello.localhost")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+
+
+def send_chunk(connection: HTTPConnection, data: bytes) -> None:
+    connection.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+
+def upload(gateway: Gateway, path: str, *chunks: bytes) -> tuple[int, str]:
+    with gateway.connect() as connection:
+        start_upload(connection, path)
+        for chunk in (*chunks, b""):
+            send_chunk(connection, chunk)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+def test_chunks_pass_both_ways_as_they_come(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port, handling=UNBUFFERED)
+    with gateway.connect() as connection:
+        start_upload(connection, "/hear")
+        send_chunk(connection, b"one")
+        response = HTTPResponse(connection.sock, method="POST")
+        response.begin()
+        assert response.readline() == b"heard one\n"
+        # The instance has answered, and the request is not yet whole.
+        send_chunk(connection, b"two")
+        assert response.readline() == b"heard two\n"
+        send_chunk(connection, b"")
+        assert response.read() == b""
+
+
+def test_usual_request_reaches_the_instance_whole(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port)
+    with gateway.connect() as connection:
+        start_upload(connection, "/x")
+        send_chunk(connection, b"one")
+        gateway.admin("GET", "/healthz")
+        assert instance.seen == []
+        send_chunk(connection, b"")
+        assert connection.getresponse().read().find(b'"body": "one"') > 0
+
+
+def test_unbuffered_body_with_a_length_passes_whole(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port, handling=UNBUFFERED)
+    body = bytes(range(256)) * 4000
+    for _ in range(3):
+        assert gateway.request("PUT", body=body).json()["body"].encode("latin-1") == body
+
+
+def test_unbuffered_request_waits_for_an_instance_unread(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(handling=UNBUFFERED)
+    with gateway.connect() as connection:
+        start_upload(connection, "/hear")
+        send_chunk(connection, b"one")
+        gateway.push(endpoints={"default/hello-1": endpoints(instance.port)})
+        response = HTTPResponse(connection.sock, method="POST")
+        response.begin()
+        assert response.readline() == b"heard one\n"
+        send_chunk(connection, b"")
+        assert response.read() == b""
+
+
+def test_unbuffered_body_is_not_sent_again_when_it_was_begun(gateway: Gateway, make_instance: MakeInstance) -> None:
+    breaking, other = make_instance("breaking"), make_instance("other")
+    gateway.serve(breaking.port, handling=UNBUFFERED)
+    with gateway.connect() as connection:
+        connection.request("PUT", "/break", b"abc", {"Host": "hello.localhost"})
+        gateway.push(endpoints={"default/hello-1": endpoints(breaking.port, other.port)})
+        response = connection.getresponse()
+        assert (response.status, b"instance-failed" in response.read()) == (502, True)
+    assert other.seen == []
+    until(lambda: gateway.inflight() == {}, "the count is given back")
+
+
+def test_unbuffered_body_that_no_instance_took_is_refused_and_never_cut_short(
+    gateway: Gateway, instance: Instance
+) -> None:
+    [gone] = free_ports(1)
+    gateway.serve(gone, handling=UNBUFFERED)
+    answer = gateway.request("PUT", body=b"x" * 100_000)
+    assert (answer.status, answer.kind) == (502, "instance-failed")
+    gateway.serve(gone, instance.port, handling=UNBUFFERED)
+    for _ in range(10):
+        assert len(gateway.request("PUT", body=b"x" * 100_000).json()["body"]) == 100_000
+
+
+@pytest.mark.parametrize("buffering", [True, False])
+def test_body_above_the_services_limit_is_413(gateway: Gateway, instance: Instance, buffering: bool) -> None:
+    gateway.serve(instance.port, handling=Handling(max_request_bytes=1000, request_buffering=buffering))
+    assert gateway.request("POST", body=b"x" * 1000).status == 200
+    answer = gateway.request("POST", body=b"x" * 1001)
+    assert (answer.status, answer.kind) == (413, "request-too-large")
+    assert instance.seen == [("POST", "/")]
+
+
+def test_body_of_unknown_length_above_the_services_limit_is_413(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port, handling=Handling(max_request_bytes=100_000))
+    assert upload(gateway, "/", b"x" * 50_000, b"x" * 50_000)[0] == 200
+    status, text = upload(gateway, "/", b"x" * 50_000, b"x" * 50_001)
+    assert (status, "request-too-large" in text) == (413, True)
+    assert upload(gateway, "/", b"x" * 1000)[0] == 200
+    assert len(instance.seen) == 2
+
+
+def test_held_request_is_measured_too(gateway: Gateway) -> None:
+    gateway.serve(handling=Handling(max_request_bytes=10))
+    assert gateway.request("POST", body=b"x" * 11).kind == "request-too-large"
+
+
+@pytest.mark.parametrize("path", ["/size=1001", "/chunks=1001"])
+def test_response_above_the_services_limit_is_a_failure(gateway: Gateway, instance: Instance, path: str) -> None:
+    gateway.serve(instance.port, handling=Handling(max_response_bytes=1000))
+    assert len(gateway.request(path=path.replace("1001", "1000")).body) == 1000
+    if path.startswith("/size"):
+        answer = gateway.request(path=path)
+        assert (answer.status, answer.kind) == (502, "response-too-large")
+        assert "x" * 10 not in answer.body.decode()
+    else:
+        with pytest.raises((IncompleteRead, ConnectionResetError)):
+            gateway.request(path=path)
+    assert gateway.request("HEAD", "/size=5").status == 200
+    until(lambda: gateway.inflight() == {}, "every count is given back")
+
+
+def test_large_response_is_cut_at_the_limit(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(instance.port, handling=Handling(max_response_bytes=100_000))
+    with socket.create_connection(("127.0.0.1", gateway.edge_port), PATIENCE_S) as client:
+        client.sendall(b"GET /chunks=10000000 HTTP/1.1\r\nHost: hello.localhost\r\n\r\n")
+        received = 0
+        try:
+            while data := client.recv(65536):
+                received += len(data)
+        except ConnectionResetError:
+            pass
+    assert received < 110_000
+
+
+def test_client_of_a_response_that_was_too_large_is_told_that_its_connection_ends(
+    gateway: Gateway, instance: Instance
+) -> None:
+    gateway.serve(instance.port, handling=Handling(max_response_bytes=1000))
+    answer = gateway.raw("GET /size=5000 HTTP/1.1\r\nHost: hello.localhost\r\n\r\n", half_close=False)
+    assert answer.count(b"HTTP/1.1 502") == 1
+    assert b"\r\nConnection: close\r\n" in answer

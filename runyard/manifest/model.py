@@ -218,6 +218,9 @@ class Service:
     egress: Egress = "all"
     max_requests_per_second: int | None = None
     routes: tuple[PathRoute, ...] = ()
+    max_request_bytes: int | None = None
+    max_response_bytes: int | None = None
+    request_buffering: bool = True
 
     @property
     def scale(self) -> tuple[int, int | None]:

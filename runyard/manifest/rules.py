@@ -7,6 +7,7 @@ from runyard.manifest.raw import Raw, mapping_at, number_at, text_at
 from runyard.manifest.rules_annotations import check_annotations
 from runyard.manifest.rules_containers import check_containers
 from runyard.manifest.rules_dependencies import check_dependencies
+from runyard.manifest.rules_handling import check_handling
 from runyard.manifest.rules_probes import check_probes
 from runyard.manifest.rules_resources import check_resources
 from runyard.manifest.rules_routes import check_routes
@@ -32,6 +33,7 @@ def check_service(service: Raw, findings: Findings) -> None:
     check_annotations(service, findings)
     check_dependencies(service, findings)
     check_routes(service, findings)
+    check_handling(service, findings)
 
 
 def check_namespace(document: Raw, findings: Findings) -> None:

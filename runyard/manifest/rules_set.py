@@ -10,6 +10,7 @@ from runyard.manifest.model import Manifests, Platform, Service, Tenant
 from runyard.manifest.prices import DEFAULT_CURRENCY, PriceBook
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
+from runyard.manifest.rules_handling import check_sizes
 from runyard.manifest.rules_routes import check_default_backend, check_hosts
 from runyard.manifest.schema import closest
 from runyard.names import DEFAULT_TENANT
@@ -73,6 +74,7 @@ def check_set(found: ServiceSet) -> list[Problem]:
         *_check_names(found),
         *_check_uses(found),
         *check_hosts(found.services, found.platform or Platform()),
+        *check_sizes(found.services, found.platform or Platform()),
         *check_default_backend(found.services, found.platform or Platform(), found.platform_document),
         *_check_subnets(found),
         *_check_currencies(found),

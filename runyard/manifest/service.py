@@ -27,6 +27,7 @@ from runyard.manifest.routes import parse_routes
 from runyard.manifest.rules import DEFAULT_TIMEOUT_S
 from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, KNATIVE, RUNYARD, parse_fraction
 from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
+from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, MAX_RESPONSE_SIZE, REQUEST_BUFFERING
 from runyard.manifest.rules_resources import ingress_container, parse_limit
 from runyard.manifest.rules_routes import ANNOTATION as ROUTES
 from runyard.names import DEFAULT_TENANT
@@ -66,8 +67,15 @@ def build_service(service: Raw, location: Location) -> Service:
         uses=tuple(dict.fromkeys(name.strip() for name in uses.split(",") if name.strip())),
         egress=annotations.get(RUNYARD + "egress", "all"),
         routes=parse_routes(annotations[ROUTES]) if ROUTES in annotations else (),
+        max_request_bytes=_bytes(annotations, MAX_REQUEST_SIZE),
+        max_response_bytes=_bytes(annotations, MAX_RESPONSE_SIZE),
+        request_buffering=annotations.get(REQUEST_BUFFERING, "on") == "on",
         max_requests_per_second=_count(annotations, RUNYARD + "max-requests-per-second"),
     )
+
+
+def _bytes(annotations: Raw, name: str) -> int | None:
+    return parse_bytes(annotations[name]) if name in annotations else None
 
 
 def _visibility(labels: Raw) -> Any:

@@ -60,8 +60,6 @@ LATER: tuple[str, ...] = (
     f"{_TEMPLATE}|run.googleapis.com/cpu-throttling",
     f"{_TEMPLATE}|run.googleapis.com/startup-cpu-boost",
     f"{_TEMPLATE}|run.googleapis.com/secrets",
-    f"{_POD}.responseStartTimeoutSeconds",
-    f"{_POD}.idleTimeoutSeconds",
     f"{_POD}.serviceAccountName",
     f"{_POD}.imagePullSecrets",
     f"{_POD}.nodeSelector",

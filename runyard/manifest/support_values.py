@@ -7,12 +7,14 @@ from typing import Any
 from runyard.manifest.problems import Findings
 from runyard.manifest.raw import (
     CONTAINERS,
+    SERVICE_ANNOTATIONS,
     VOLUMES,
     Raw,
     mapping_at,
     mappings_at,
     text_at,
 )
+from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, REQUEST_BUFFERING
 
 _RULE = "support.limited"
 
@@ -26,6 +28,16 @@ def check_values(service: Any, findings: Findings) -> None:
         _check_user(mapping_at(container, "securityContext"), (*path, "securityContext"), findings)
         for number, mount in mappings_at(container, "volumeMounts"):
             _check_mount(mount, (*path, "volumeMounts", number), (own_memory, mounted), findings)
+    _check_request_size(service, findings)
+
+
+def _check_request_size(service: Any, findings: Findings) -> None:
+    annotations = mapping_at(service, *SERVICE_ANNOTATIONS)
+    ports = (port for _, each in mappings_at(service, *CONTAINERS) for _, port in mappings_at(each, "ports"))
+    streams = annotations.get(REQUEST_BUFFERING) == "off" or any(port.get("name") == "h2c" for port in ports)
+    if MAX_REQUEST_SIZE in annotations and streams:
+        message = "holds for bodies that tell their length; of streams, the Platform's maxBodySize is the limit"
+        findings.warning((*SERVICE_ANNOTATIONS, MAX_REQUEST_SIZE), _RULE, message)
 
 
 def _check_user(security: Raw, path: tuple[str | int, ...], findings: Findings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runyard import names
-from runyard.contracts import RolloutRequest, RouteRequest, TrafficShare
+from runyard.contracts import Handling, RolloutRequest, RouteRequest, TrafficShare
 from runyard.manifest.model import Manifests, Platform, Service
 from runyard.manifest.routes import is_whole_host
 from runyard.plan.facts import describe_service
@@ -73,6 +73,18 @@ def _plan_route(service: Service, platform: Platform) -> RouteRequest:
         timeout_s=service.template.timeout_s,
         session_affinity=service.template.session_affinity,
         paths=tuple(route for route in service.routes if not is_whole_host(route)),
+        handling=_plan_handling(service),
+    )
+
+
+def _plan_handling(service: Service) -> Handling:
+    template = service.template
+    return Handling(
+        response_start_s=template.response_start_timeout_s or 0,
+        idle_s=template.idle_timeout_s,
+        max_request_bytes=service.max_request_bytes or 0,
+        max_response_bytes=service.max_response_bytes or 0,
+        request_buffering=service.request_buffering,
     )
 
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from runyard.contracts import PathRoute, TrafficShare
+from runyard.contracts import Handling, PathRoute, TrafficShare
 from runyard.manifest.model import Gateway, Platform, TrafficTarget
 from runyard.manifest.routes import parse_routes
 from runyard.plan import plan
@@ -51,6 +51,13 @@ def test_default_backend_answers_every_other_host():
     platform = Platform(gateway=Gateway(default_backend="acme/hello"))
     found = plan(manifests(service(), service(tenant="acme"), platform=platform)).services
     assert [each.route.hosts for each in found] == [("hello.acme.localhost", "*"), ("hello.localhost",)]
+
+
+def test_route_says_how_requests_are_handled():
+    shape = template(response_start_timeout_s=5, idle_timeout_s=6)
+    given = service(template=shape, max_request_bytes=7, max_response_bytes=8, request_buffering=False)
+    assert plan(manifests(given)).services[0].route.handling == Handling(5, 6, 7, 8, request_buffering=False)
+    assert plan(manifests(service())).services[0].route.handling == Handling()
 
 
 def test_facts_show_routes_by_place():

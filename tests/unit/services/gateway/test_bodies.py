@@ -8,9 +8,10 @@ from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 import pytest
 
 from runyard.contracts import Handling
+from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, free_ports, until
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, until
 
 UNBUFFERED = Handling(request_buffering=False)
 

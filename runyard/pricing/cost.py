@@ -19,10 +19,8 @@ from runyard.manifest.model import Manifests, Service
 from runyard.manifest.pricebook import default_book
 from runyard.manifest.prices import FreeTier, PriceBook, PricePeriod
 from runyard.names import service_key
-from runyard.pricing.usage import Usage, Usages
+from runyard.pricing.usage import MONTH_HOURS, Usage, Usages
 
-# Cloud's usual month: 365 days * 24 hours / 12.
-MONTH_HOURS = 730
 MONTH_S = MONTH_HOURS * 3600
 _GIB = 1024**3
 _MILLION = 10**6

@@ -6,8 +6,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from runyard.pricing.cost import MONTH_HOURS, Costs, Lines, ServiceCost
-from runyard.pricing.usage import Usages
+from runyard.pricing.cost import Costs, Lines, ServiceCost
+from runyard.pricing.usage import MONTH_HOURS, Usages
 
 SCHEMA_VERSION = 1
 _COLUMNS = ("floor", "expected", "ceiling", "basis")

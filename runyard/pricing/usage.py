@@ -44,6 +44,11 @@ _KEYS = {
     "egressGib": "egress_gib",
     "concurrency": "concurrency",
 }
+# With this key the numbers are what was metered in so many hours, and are scaled to a month.
+_METERED = "meteredHours"
+# Cloud's usual month: 365 days * 24 hours / 12.
+MONTH_HOURS = 730
+_EGRESS_STEP = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +101,28 @@ def _usage(value: Any, path: Path, default: Usage, findings: Findings) -> Usage:
         message = f"must be {', '.join(SIZES)} or a mapping, got {render_value(value)}"
         findings.error(path, "usage.size", message)
         return default
-    if not _is_mapping(value, path, list(_KEYS), findings):
+    if not _is_mapping(value, path, [*_KEYS, _METERED], findings):
         return default
     numbers: dict[str, Any] = {_KEYS[key]: _number(value[key], (*path, key), findings) for key in _KEYS if key in value}
-    return dataclasses.replace(default, **numbers, basis="usage file")
+    given = dataclasses.replace(default, **numbers, basis="usage file")
+    return _scaled(given, value, path, findings) if _METERED in value else given
+
+
+def _scaled(metered: Usage, value: Any, path: Path, findings: Findings) -> Usage:
+    """Scale what was metered to a month; what was not counted then cannot be told from a size."""
+    hours = _number(value[_METERED], (*path, _METERED), findings)
+    for key in ("requests", "egressGib"):
+        if key not in value:
+            findings.error((*path, key), "usage.metered", f"must be given with {_METERED}")
+    if hours <= 0:
+        findings.error((*path, _METERED), "usage.number", f"must be above 0, got {render_value(value[_METERED])}")
+        return metered
+    return dataclasses.replace(
+        metered,
+        requests=(metered.requests * MONTH_HOURS / hours).quantize(Decimal(1)),
+        egress_gib=(metered.egress_gib * MONTH_HOURS / hours).quantize(_EGRESS_STEP).normalize(),
+        basis=f"metered over {hours} hours",
+    )
 
 
 def _number(value: Any, path: Path, findings: Findings) -> Decimal:

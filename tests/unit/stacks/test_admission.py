@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from runyard.errors import PolicyError
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.plan.quota import Capacity
+from runyard.pricing import price
 from stacks.admission import admit_manifests
 
 TENANT = "apiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: shop}\nspec: {quotas: {instances: %d}}\n---\n"
@@ -62,3 +64,47 @@ def test_production_is_judged_more_strictly(tmp_path: Path) -> None:
     admit_manifests(manifests(tmp_path, text), "dev", "2026-11-23", LARGE)
     with pytest.raises(PolicyError, match="image-not-latest: container user-container: image must not be latest"):
         admit_manifests(manifests(tmp_path, text), "shop-prod", "2026-11-23", LARGE)
+
+
+# Every quota: what the service below takes of it at its worst, and one unit less.
+FULL = """\
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: web, namespace: shop, annotations: {runyard.dev/max-requests-per-second: "50"}}
+spec:
+  template:
+    metadata: {annotations: {autoscaling.knative.dev/minScale: "1", autoscaling.knative.dev/maxScale: "3"}}
+    spec:
+      containers:
+        - image: "shop/web:1"
+          resources: {limits: {cpu: "1", memory: 256Mi}}
+          volumeMounts: [{name: cache, mountPath: /cache}]
+      volumes: [{name: cache, emptyDir: {sizeLimit: 64Mi}}]
+"""
+QUOTAS = {
+    "cpu": ("3", "2999m"),
+    "memory": ("768Mi", str(768 * 1024**2 - 1)),
+    "instances": ("3", "2"),
+    "services": ("1", "0"),
+    "storage": ("192Mi", str(192 * 1024**2 - 1)),
+    "hosts": ("1", "0"),
+    "requestsPerSecond": ("50", "49"),
+}
+
+
+@pytest.mark.parametrize("resource", sorted(QUOTAS))
+def test_every_quota_refuses_one_unit_over_and_lets_the_change_pass_that_raises_it(
+    tmp_path: Path, resource: str
+) -> None:
+    enough, one_less = (TENANT.replace("instances: %d", f"{resource}: {limit}") for limit in QUOTAS[resource])
+    with pytest.raises(PolicyError, match=rf"quota-kept: tenant shop's quota of {resource} must be at least"):
+        admit_manifests(manifests(tmp_path, one_less + FULL), "dev", "2026-11-23", LARGE)
+    admit_manifests(manifests(tmp_path, enough + FULL), "dev", "2026-11-23", LARGE)
+
+
+def test_budget_refuses_one_cent_over(tmp_path: Path) -> None:
+    budgeted = TENANT.replace("quotas: {instances: %d}", "budget: {amount: '%s', currency: USD}")
+    expected = price(manifests(tmp_path, FULL), "2026-11-23").totals[1]
+    with pytest.raises(PolicyError, match="budget-kept: tenant shop's expected cost must be at most its budget of"):
+        admit_manifests(manifests(tmp_path, budgeted % (expected - Decimal("0.01")) + FULL), "dev", "2026-11-23", LARGE)
+    admit_manifests(manifests(tmp_path, budgeted % expected + FULL), "dev", "2026-11-23", LARGE)

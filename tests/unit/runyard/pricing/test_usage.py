@@ -37,6 +37,20 @@ def test_numbers_stand_over_the_default_size() -> None:
     assert usages.of("shop/web") == Usage(Decimal(5), Decimal(200), Decimal("0.5"), Decimal(4), "usage file")
 
 
+def test_numbers_that_were_metered_are_scaled_to_a_month_and_named_so() -> None:
+    usages = parse("services:\n  shop/web: {meteredHours: 73, requests: 12, egressGib: '0.25', concurrency: 2}\n")
+    assert usages.of("shop/web") == Usage(
+        Decimal(120), Decimal(100), Decimal("2.5"), Decimal(2), "metered over 73 hours"
+    )
+
+
+def test_metered_numbers_must_be_all_there_and_of_some_time() -> None:
+    assert told("services: {shop/web: {meteredHours: 0, requests: 1}}") == [
+        'usage.yaml:1:22: services["shop/web"].egressGib: must be given with meteredHours',
+        'usage.yaml:1:37: services["shop/web"].meteredHours: must be above 0, got 0',
+    ]
+
+
 def test_usage_file_tells_every_problem_with_its_place() -> None:
     text = """\
 default: huge

@@ -31,6 +31,7 @@ class Network(pulumi.ComponentResource):
             "hostAddress": plan.host_address,
             "internal": plan.internal,
             "isolated": plan.isolated,
+            **({"quotas": dict(plan.quotas)} if plan.quotas else {}),
         }
         super().__init__("runyard:network:Network", self.short, self.facts, opts)
         bridge = docker.Network(

@@ -6,6 +6,7 @@ import sys
 
 from policies.resource import RESOURCE_RULES
 from policies.rules import RULES
+from policies.stack import STACK_RULES
 from policies.verdict import ERROR_RULE
 
 _HEAD = """\
@@ -40,6 +41,9 @@ def render_reference() -> str:
     parts.append("\n## Rules of resources\n")
     for each in RESOURCE_RULES:
         parts.append(f"\n### {each.id}\n\n{each.sentence} (mandatory)\n\nFix: {each.fix}.\n")
+    parts.append("\n## Rules of whole stacks\n\nPulumi asks these when a preview or an update ends.\n")
+    for rule_ in STACK_RULES:
+        parts.append(f"\n### {rule_.id}\n\n{rule_.sentence} (mandatory)\n\nFix: {rule_.fix}.\n")
     return "".join(parts)
 
 

@@ -48,6 +48,7 @@ _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Gateway", "domain"): _HOSTS,
     ("Gateway", "port"): _LISTENER,
     ("Network", ""): _SUBNET,
+    ("Network", "quotas"): _NOT_RUNNING,
     ("Orchestrator", ""): _ORCHESTRATOR,
     ("Platform", ""): _NOT_RUNNING,
     ("Platform", "addressPool"): _SUBNET,

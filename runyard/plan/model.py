@@ -7,7 +7,7 @@ random value and nothing read from a host, so that equal manifests give an equal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from runyard import names
@@ -17,7 +17,10 @@ from runyard.manifest.model import EnvVar, Location, Platform
 
 @dataclass(frozen=True, slots=True)
 class NetworkPlan:
-    """A bridge; `host_address` is the host's own address on it, `isolated` stops traffic between containers."""
+    """A bridge; `host_address` is the host's own address on it, `isolated` stops traffic between containers.
+
+    `quotas` are its tenant's, shown with it so that previews tell when one is raised and policies see them.
+    """
 
     name: str
     subnet: str
@@ -25,6 +28,7 @@ class NetworkPlan:
     tenant: str | None = None
     internal: bool = False
     isolated: bool = True
+    quotas: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ order: another tenant that comes or goes moves nobody. Two that fall on the same
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import itertools
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from runyard.errors import ManifestError
 from runyard.manifest.model import Location, Manifests, Service, Tenant
 from runyard.manifest.problems import Problem
 from runyard.plan.model import NetworkPlan
+from runyard.plan.quota import limits_of
 
 # 1,021 instances in a tenant's subnet; the default pool (a /9) then has 8,192 of them.
 SUBNET_PREFIX = 22
@@ -47,7 +49,7 @@ def _tenant_networks(
 ) -> Iterable[NetworkPlan]:
     name = names.tenant_network(stack, tenant.name)
     subnet = ipaddress.IPv4Network(tenant.subnet) if tenant.subnet else derive_subnet(pool, name)
-    yield _network(name, subnet, tenant=tenant.name)
+    yield dataclasses.replace(_network(name, subnet, tenant=tenant.name), quotas=limits_of(tenant.quotas))
     if any(service.egress == "none" for service in services if service.tenant == tenant.name):
         internal = names.tenant_network(stack, tenant.name, internal=True)
         yield _network(internal, derive_subnet(pool, internal), tenant=tenant.name, internal=True)

@@ -21,19 +21,19 @@ def told(rule: ResourceRule, kind: str, properties: dict[str, Any]) -> list[str]
     urn = f"urn:pulumi:dev::runyard::{kind}::strange"
     messages: list[str] = []
     arguments = ResourceValidationArgs(kind, properties, urn, "strange", options, None)
-    validation(rule)(arguments, lambda message, _urn: messages.append(message))
+    validation([rule])(arguments, lambda message, _urn: messages.append(message))
     return messages
 
 
 def test_container_is_judged_and_named() -> None:
     assert told(RULES["not-privileged"], CONTAINER, {"privileged": True}) == [
-        "strange: privileged must not be true, got true (remove privileged)"
+        "not-privileged: strange: privileged must not be true, got true (remove privileged)"
     ]
 
 
 def test_ports_are_whole_numbers_though_pulumi_sends_floats() -> None:
     (message,) = told(RULES["no-published-ports"], CONTAINER, {"ports": [{"internal": 80.0, "external": 8080.0}]})
-    assert message.startswith("strange: no port must be published, got 8080 ")
+    assert message.startswith("no-published-ports: strange: no port must be published, got 8080 ")
 
 
 def test_other_resources_are_left_alone() -> None:

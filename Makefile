@@ -1,13 +1,15 @@
 # Runyard's commands. `make up` and `make test` bring what this machine lacks (toolchain/); nothing needs to be first.
 MANIFESTS ?= manifests/hello.yaml
 STACK ?= dev
+# A plan that `runyard review --save` wrote: `up` then refuses whatever moved since.
+PLAN ?=
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
 
 .PHONY: up down preview verify lint check test fidelity bench lock
 
 up:
-	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS)
+	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS) $(if $(PLAN),--plan $(PLAN))
 
 preview:
 	@$(BOOTSTRAP) preview --stack $(STACK) --manifests $(MANIFESTS)

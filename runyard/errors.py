@@ -12,6 +12,7 @@ RunyardError                exit 1
 +-- LockError               exit 1  another update holds the stack, or its lock cannot be judged
 +-- PolicyError             exit 5  a policy, quota or budget refuses the change
 +-- VerifyError             exit 7  what runs is not what was asked for
++-- PlanError               exit 7  what would be applied is not what was reviewed
 +-- DeadlineError           exit 9  the time allowed ran out
 """
 
@@ -91,6 +92,12 @@ class PolicyError(RunyardError):
 
 class VerifyError(RunyardError):
     """A live stack that differs from its manifests."""
+
+    exit_code = 7
+
+
+class PlanError(RunyardError):
+    """A saved plan whose manifests, state or price book have moved since; the message names each."""
 
     exit_code = 7
 

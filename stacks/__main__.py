@@ -1,6 +1,7 @@
 """The Pulumi program: load the manifests, admit the plan, build it."""
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
@@ -9,7 +10,7 @@ from components.platform import build
 from runyard.errors import RunyardError
 from runyard.host.export import Export
 from runyard.secrets import flatten_certificates, flatten_secrets
-from stacks import admission
+from stacks import admission, binding
 from stacks.outlook import tell_effects
 from stacks.traces import short_stack_traces
 
@@ -21,6 +22,7 @@ try:
         secrets = flatten_secrets(config.get_object("secrets") or {})
         certificates = flatten_certificates(config.get_object("certificates") or {})
         admitted = admission.load_plan(stack, config.require("manifests"), secrets, export)
+        binding.check_plan(os.environ, admitted, export.read())
     admission.prepare_host(admitted, dry_run=dry_run)
 except RunyardError as error:
     # Pulumi prints a RunError as it is, and anything else with a traceback.

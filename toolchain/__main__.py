@@ -19,6 +19,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("verb", choices=verbs)
     parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
     parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
+    parser.add_argument("--plan", default="", help="of up: a plan that `runyard review --save` wrote, to hold to")
     parser.add_argument("--dry-run", action="store_true", help="of restart-engine: only look whether it could be done")
     parser.epilog = "after --: more arguments for pulumi, or the command to run"
     # Cut here and not by argparse, whose REMAINDER takes the flags that stand before the first -- too.
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     elif parsed.verb == "run":
         return kit.run(parsed.extra)
     else:
-        update = kit.update(kit.bring(), parsed.stack)
+        update = kit.update(kit.bring(), parsed.stack, parsed.plan)
         if parsed.verb == "down":
             return update.down(parsed.extra)
         return (update.up if parsed.verb == "up" else update.preview)(parsed.manifests, parsed.extra)
@@ -56,5 +57,4 @@ if __name__ == "__main__":
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        # 128 + SIGINT, as a shell writes it.
-        sys.exit(130)
+        sys.exit(130)  # 128 + SIGINT, as a shell writes it

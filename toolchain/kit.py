@@ -22,7 +22,7 @@ from toolchain.plugin import PluginInstaller
 from toolchain.pulumi import Installer, Pulumi
 from toolchain.state import State
 from toolchain.step import Steps
-from toolchain.update import PROJECT, Update
+from toolchain.update import PLAN_VARIABLE, PROJECT, Update
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 # What a shell needs to run plain `pulumi` as `make up` does.
@@ -114,11 +114,12 @@ class Kit:
         except OSError as error:
             raise UsageError(f"run {command[0]}: {error.strerror}") from None
 
-    def update(self, tools: Tools, stack: str) -> Update:
-        """Return Pulumi's verbs on a stack that exists and that no dead update holds."""
+    def update(self, tools: Tools, stack: str, plan: str = "") -> Update:
+        """Return Pulumi's verbs on a stack that exists and that no dead update holds, held to a saved plan if given."""
         State(self.steps, self.checkout, self.variables).select(tools.pulumi.command, stack, tools.environment)
         LockKeeper(self.steps).release_stale(tools.environment["PULUMI_BACKEND_URL"], PROJECT, stack)
-        return Update(self.steps, self.checkout, tools.pulumi, stack, tools.environment)
+        environment = {**tools.environment, **({PLAN_VARIABLE: str(Path(plan).absolute())} if plan else {})}
+        return Update(self.steps, self.checkout, tools.pulumi, stack, environment)
 
     def _build_images(self, variables: Mapping[str, str]) -> None:
         command: list[str | Path] = [self.environment.python, "-m", "toolchain", "images"]

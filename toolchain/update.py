@@ -19,6 +19,9 @@ from toolchain.step import Steps
 PROJECT = "runyard"
 # Every update asks it; with a pack that cannot be loaded, Pulumi changes nothing.
 POLICY_PACK = ("--policy-pack", "policies")
+# The program compares with the plan that this names, under the stack's lock: between a look from here and the update
+# all could move.
+PLAN_VARIABLE = "RUNYARD_PLAN"
 
 
 @dataclass

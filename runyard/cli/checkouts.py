@@ -8,11 +8,11 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.errors import ManifestError, UsageError
 from runyard.manifest import load
-from runyard.manifest.loader import Loaded
 from runyard.manifest.model import Manifests, Platform, Tenant
 from runyard.names import DEFAULT_TENANT
 
@@ -20,18 +20,27 @@ from runyard.names import DEFAULT_TENANT
 _GIT_TIMEOUT_S = 60
 
 
-def load_side(name: str, paths: Sequence[str]) -> Loaded:
-    """Load the manifests of a directory or, below these paths, of a git revision.
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: its manifests, and the files and directories that hold them for as long as it is open.
 
-    A revision without any of the paths has no manifests yet. ManifestError tells errors, no warnings, with paths
-    inside of it.
+    A git revision without any of the paths has no manifests yet, and none that hold them.
     """
-    try:
-        return _load(name, paths)
-    except ManifestError as error:
-        # Warnings say nothing about why it cannot be compared.
-        kept = [each for each in error.problems if getattr(each, "severity", "error") == "error"]
-        raise ManifestError(kept) from None
+
+    manifests: Manifests
+    paths: tuple[Path, ...] = ()
+
+
+@contextlib.contextmanager
+def open_side(name: str, paths: Sequence[str]) -> Iterator[Side]:
+    """Open the manifests of a directory or, below these paths, of a git revision, unpacked until this is left.
+
+    ManifestError tells errors, no warnings, with paths inside of it.
+    """
+    with _checked_out(name, paths) as (directory, present):
+        yield Side(
+            _load(directory, present) if present else no_manifests(), tuple(directory / each for each in present)
+        )
 
 
 def no_manifests() -> Manifests:
@@ -39,19 +48,35 @@ def no_manifests() -> Manifests:
     return Manifests(Platform(), (Tenant(DEFAULT_TENANT),), ())
 
 
-def _load(name: str, paths: Sequence[str]) -> Loaded:
+def _load(directory: Path, present: Sequence[str]) -> Manifests:
+    try:
+        # From inside, so that problems and findings name files as the repository does.
+        with contextlib.chdir(directory):
+            return load(present).manifests
+    except ManifestError as error:
+        # Warnings say nothing about why it cannot be compared.
+        kept = [each for each in error.problems if getattr(each, "severity", "error") == "error"]
+        raise ManifestError(kept) from None
+
+
+@contextlib.contextmanager
+def _checked_out(name: str, paths: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
+    """Give a directory and what in it holds manifests."""
     if Path(name).is_dir():
-        with contextlib.chdir(name):
-            return load(sorted(each.name for each in Path().iterdir() if _is_source(each)) or ["."])
+        directory = Path(name).resolve()
+        yield directory, sorted(each.name for each in directory.iterdir() if _is_source(each)) or ["."]
+        return
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
     root = _git("rev-parse", "--show-toplevel").decode().strip()
     # Names of the whole tree, not below the current directory.
     present = [path for path in paths if _git("-C", root, "ls-tree", commit, "--", path)]
-    if not present:
-        return Loaded(no_manifests(), ())
-    archive = _git("-C", root, "archive", "--format=tar", commit, "--", *present)
-    with _unpacked(archive) as directory, contextlib.chdir(directory):
-        return load(present)
+    with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory_name:
+        if present:
+            archive = _git("-C", root, "archive", "--format=tar", commit, "--", *present)
+            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                # The filter refuses links and names that lead out of the directory.
+                tar.extractall(directory_name, filter="data")
+        yield Path(directory_name), present
 
 
 def _is_source(path: Path) -> bool:
@@ -60,15 +85,6 @@ def _is_source(path: Path) -> bool:
         and path.name != "schema"
         and (path.suffix in (".yaml", ".yml") or (path.is_dir() and any(path.rglob("*.y*ml"))))
     )
-
-
-@contextlib.contextmanager
-def _unpacked(archive: bytes) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            # The filter refuses links and names that lead out of the directory.
-            tar.extractall(directory, filter="data")
-        yield directory
 
 
 def _git(*arguments: str) -> bytes:

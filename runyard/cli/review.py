@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from policies.rule import environment_of
-from runyard.cli.checkouts import load_side, no_manifests
+from runyard.cli.checkouts import no_manifests, open_side
 from runyard.cli.cost import load_usages, parse_day
-from runyard.errors import ManifestError, PolicyError, UsageError, VerifyError
+from runyard.cli.stack import StackSource
+from runyard.errors import ManifestError, PolicyError, RunyardError, UsageError, VerifyError
 from runyard.manifest.model import Manifests
 from runyard.names import service_key
 from runyard.review import Terms
@@ -25,6 +26,9 @@ _UNEXPECTED = VerifyError.exit_code
 @click.option("-f", "--file", "paths", multiple=True, default=["manifests"], help="Manifests in the repository.")
 @click.option("-o", "--output", type=click.Choice(sorted(_RENDERERS)), default="text", help="Form of the report.")
 @click.option("-s", "--stack", default="dev", show_default=True, help="Stack whose environment counts.")
+@click.option("--preview", is_flag=True, help="Ask Pulumi what it would do to the stack.")
+@click.option("--config-file", type=click.Path(exists=True), help="The stack's configuration, as pulumi's own flag.")
+@click.option("--save", metavar="FILE", help="Ask Pulumi, and save what `up --plan` is to hold to, if it is allowed.")
 @click.option("--usage", "usage_file", metavar="FILE", help="Usage to expect of each service; all are small without.")
 @click.option("--date", "day", metavar="YYYY-MM-DD", help="Day of prices and waivers; today (UTC) by default.")
 @click.option("--expect-no-changes", is_flag=True, help="Exit with 7 if anything changes.")
@@ -33,6 +37,9 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     paths: tuple[str, ...],
     output: str,
     stack: str,
+    preview: bool,
+    config_file: str | None,
+    save: str | None,
     usage_file: str | None,
     day: str | None,
     expect_no_changes: bool,
@@ -43,11 +50,21 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     with 2 if manifests are invalid, and with 1 after another error.
     """
     names = _names(sides)
-    before, after = _load_base(names[0], paths), load_side(names[1], paths).manifests
-    known = {service_key(each.tenant, each.name) for side in (before, after) for each in side.services}
-    terms = Terms(parse_day(day), environment_of(stack), load_usages(usage_file, sorted(known)))
-    found = compare(before, after, names, terms)
+    before = _load_base(names[0], paths)
+    with open_side(names[1], paths) as after:
+        known = {service_key(each.tenant, each.name) for side in (before, after.manifests) for each in side.services}
+        terms = Terms(parse_day(day), environment_of(stack), load_usages(usage_file, sorted(known)))
+        found = compare(before, after.manifests, names, terms)
+        refusal: RunyardError | None = None
+        # What the rules refuse already, Pulumi would refuse in the same words.
+        if (preview or save) and not found.refused:
+            # Imported here because a review without a stack needs no Docker, whose library takes a fifth of a second.
+            from runyard.cli.live import ask_stack
+
+            found, refusal = ask_stack(StackSource(stack, config_file), found, after, save)
     click.echo(_RENDERERS[output](found), nl=False)
+    if refusal is not None:
+        raise refusal
     if found.refused:
         return PolicyError.exit_code
     return _UNEXPECTED if expect_no_changes and found.changes else 0
@@ -56,7 +73,8 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
 def _load_base(name: str, paths: tuple[str, ...]) -> Manifests:
     """Load what was before; manifests that were invalid are none, or the change that mends them had no review."""
     try:
-        return load_side(name, paths).manifests
+        with open_side(name, paths) as side:
+            return side.manifests
     except ManifestError as error:
         click.echo(f"warning: {name} has {len(error.problems)} problems and is compared as if it were empty", err=True)
         return no_manifests()

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 
 import click
 import pytest
 
-from runyard.errors import UsageError, VerifyError
+from runyard.cli.stack import StackSource
+from runyard.errors import VerifyError
 from runyard.host.deployment import parse_deployment
 from runyard.host.export import Export
 from runyard.manifest import load
 from runyard.plan import keep_revisions, plan
-from runyard.secrets import digest_secrets, flatten_secrets
+from runyard.secrets import digest_secrets
 from runyard.verify.plugin import VerifyPlugin
-
-# It reads one file and runs one key derivation.
-_CONFIG_TIMEOUT_S = 60
 
 
 @click.command()
@@ -31,7 +27,7 @@ def verify(manifests: tuple[str, ...], stack: str, config_file: str | None, juni
     """Check the live stack against MANIFESTS with testinfra; exit 7 if it differs."""
     with Export(stack) as export:
         loaded = load(manifests).manifests
-        planned = plan(loaded, stack, _secret_digests(stack, config_file))
+        planned = plan(loaded, stack, digest_secrets(StackSource(stack, config_file).secrets()))
         # Earlier revisions stay because the state has them; no manifest tells of them.
         planned = keep_revisions(planned, loaded, parse_deployment(export.read()).pasts)
     checks = Path(__file__).resolve().parent.parent / "verify"
@@ -41,17 +37,3 @@ def verify(manifests: tuple[str, ...], stack: str, config_file: str | None, juni
     outcome = pytest.main([*arguments, str(checks)], plugins=[VerifyPlugin(planned)])
     if outcome is not pytest.ExitCode.OK and outcome != 0:
         raise VerifyError(f"verify stack {stack}: it is not what the manifests ask for, see the failed checks above")
-
-
-def _secret_digests(stack: str, config_file: str | None) -> dict[str, dict[str, str]]:
-    """Digest the stack's secrets, which shape revisions; a stack without any has none to read."""
-    command = ["pulumi", "config", "--show-secrets", "--json", "--stack", stack]
-    command += ["--config-file", config_file] if config_file else []
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_CONFIG_TIMEOUT_S, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"read the configuration of stack {stack}: {error}") from error
-    if done.returncode:
-        raise UsageError(f"read the configuration of stack {stack}: {done.stderr.strip()}")
-    secrets = json.loads(done.stdout).get("runyard:secrets", {}).get("value", "{}")
-    return digest_secrets(flatten_secrets(json.loads(secrets)))

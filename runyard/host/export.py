@@ -20,6 +20,7 @@ class Export:
 
     def __init__(self, stack: str) -> None:
         """Begin the export of a stack."""
+        self._text: str | None = None
         command = ["pulumi", "stack", "export", "--stack", stack]
         # The program's own monitor addresses must not reach a nested CLI.
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_CONFIG_SECRET")}
@@ -47,11 +48,14 @@ class Export:
         self._process.communicate()
 
     def read(self) -> str:
-        """Wait for the export; HostError says why there is none."""
+        """Wait for the export, once; HostError says why there is none."""
+        if self._text is not None:
+            return self._text
         try:
             output, errors = self._process.communicate(timeout=_EXPORT_TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             raise HostError(f"export the stack's state: {error}") from error
         if self._process.returncode:
             raise HostError(f"export the stack's state: {errors.strip()}")
+        self._text = output
         return output

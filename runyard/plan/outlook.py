@@ -56,6 +56,12 @@ def render_shares(traffic: Iterable[TrafficShare]) -> str:
     return ", ".join(shares) or "no traffic"
 
 
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Map the path of each field that differs to its new value, None where it is gone, in the order of the paths."""
+    old, new = dict(_flat(before)), dict(_flat(after))
+    return {path: new.get(path) for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)}
+
+
 def _judge(key: tuple[Document, str], before: Facts, after: Facts) -> tuple[Effect | None, list[str]]:
     document = key[0]
     if key not in before or key not in after:
@@ -63,12 +69,8 @@ def _judge(key: tuple[Document, str], before: Facts, after: Facts) -> tuple[Effe
     if not before[key]:
         # A state from before components had facts: nothing can be told of it, and Pulumi shows what changes.
         return None, []
-    old, new = dict(_flat(before[key])), dict(_flat(after[key]))
-    effects = {
-        path: effect_of(document, path, after=new.get(path))
-        for path in sorted(old.keys() | new.keys())
-        if old.get(path) != new.get(path)
-    }
+    differing = differences(before[key], after[key])
+    effects = {path: effect_of(document, path, after=value) for path, value in differing.items()}
     hurting = worst(effects.values())
     return hurting, [path for path, effect in effects.items() if effect == hurting]
 

@@ -11,11 +11,15 @@ from runyard.manifest.location import Location
 from runyard.manifest.problems import Problem
 from runyard.manifest.report import render_sarif as render_problems
 from runyard.plan.quota import Headroom
+from runyard.pricing.report import render_basis
+from runyard.review.preview import UNKNOWN, Group, Preview
 from runyard.review.review import CostChange, Judged, Review
 
-# Of runyard/review/schema.json; a key that goes or changes its meaning raises it.
+# Of runyard/review/schema.json; a key that goes or changes its meaning raises it, a key that comes does not.
 SCHEMA_VERSION = 1
 _CONFIDENCE = "estimate"
+# A finding about the host or the whole set has no place of its own; SARIF wants one.
+_NOWHERE = Location("manifests", 1, 1)
 
 
 def render_json(review: Review) -> str:
@@ -47,20 +51,33 @@ def describe_review(review: Review) -> dict[str, Any]:
             "currency": review.costs_after.currency,
             "priceBook": review.costs_after.book,
             "confidence": _CONFIDENCE,
+            "basis": render_basis(review.costs_after, review.terms.usages),
             "monthly": [_cost(cost) for cost in review.costs],
         },
+        "pulumi": _preview(review.preview) if review.preview else None,
     }
 
 
 def render_sarif(review: Review) -> str:
-    """Render the findings that count as SARIF 2.1.0; waived and fixed ones are left out."""
-    return render_problems([_problem(each) for each in review.policy if each.state in ("new", "open")])
+    """Render as SARIF 2.1.0 the findings that count, and what traffic will feel; waived and fixed ones are left out."""
+    found = [_problem(each) for each in review.policy if each.state in ("new", "open")]
+    return render_problems(found + [_felt(group) for group in _groups_felt(review)])
+
+
+def _groups_felt(review: Review) -> list[Group]:
+    groups = review.preview.groups if review.preview else ()
+    return [each for each in groups if each.effect is None or each.effect.kind != "none"]
+
+
+def _felt(group: Group) -> Problem:
+    kind, reason = (group.effect.kind, group.effect.reason) if group.effect else ("unknown", UNKNOWN)
+    message = f"{group.kind} {group.name}: effect on traffic: {kind}: {reason}"
+    return Problem(_NOWHERE, "", message, f"traffic-{kind}", "", "warning")
 
 
 def _problem(judged: Judged) -> Problem:
     finding = judged.finding
-    # A finding about the host or the whole set has no place of its own; SARIF wants one.
-    location = finding.location or Location("manifests", 1, 1)
+    location = finding.location or _NOWHERE
     severity = "error" if finding.severity == "mandatory" else "warning"
     return Problem(location, "", finding.message, finding.rule, finding.fix, severity)  # type: ignore[arg-type]
 
@@ -81,6 +98,10 @@ def _judged(judged: Judged) -> dict[str, Any]:
         "until": finding.until,
         "reason": finding.reason,
     }
+
+
+def _preview(preview: Preview) -> dict[str, Any]:
+    return {"stack": preview.stack, "groups": [asdict(group) for group in preview.groups]}
 
 
 def _room(side: Headroom | None) -> dict[str, Any] | None:

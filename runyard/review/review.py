@@ -13,6 +13,7 @@ from runyard.names import service_key
 from runyard.plan.quota import Headroom, headroom
 from runyard.pricing import Costs, Usages, price
 from runyard.review.change import Change, find_changes
+from runyard.review.preview import Preview
 
 State = Literal["new", "open", "waived", "fixed"]
 
@@ -75,6 +76,8 @@ class Review:
     costs: tuple[CostChange, ...]
     costs_before: Costs
     costs_after: Costs
+    # What Pulumi would do; None where no stack was asked.
+    preview: Preview | None = None
 
     @property
     def refused(self) -> bool:
@@ -82,8 +85,13 @@ class Review:
         return any(each.state in ("new", "open") and each.finding.severity == "mandatory" for each in self.policy)
 
 
-def review(before: Manifests, after: Manifests, names: tuple[str, str], terms: Terms) -> Review:
-    """Compare two sets of manifests; equal arguments give an equal review."""
+def review(
+    before: Manifests, after: Manifests, names: tuple[str, str], terms: Terms, preview: Preview | None = None
+) -> Review:
+    """Compare two sets of manifests; equal arguments give an equal review.
+
+    `preview` is what Pulumi would do to a stack to bring it to `after`.
+    """
     verdicts = [judge(Context(each, terms.day, terms.environment, usages=terms.usages)) for each in (before, after)]
     costs = [price(each, terms.day, terms.usages) for each in (before, after)]
     return Review(
@@ -96,6 +104,7 @@ def review(before: Manifests, after: Manifests, names: tuple[str, str], terms: T
         costs=_compare_costs(*costs),
         costs_before=costs[0],
         costs_after=costs[1],
+        preview=preview,
     )
 
 

@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from runyard.plan.quota import Headroom, render_amount
-from runyard.pricing.cost import MONTH_HOURS
-from runyard.pricing.report import render_money
+from runyard.pricing.report import render_basis, render_money
+from runyard.pricing.usage import MONTH_HOURS
 from runyard.review.change import Change
+from runyard.review.preview import UNKNOWN, Group
 from runyard.review.review import CostChange, Judged, Review, Room
 
 # By this line a bot finds the comment that it is to replace.
@@ -20,6 +21,7 @@ MARKDOWN_LIMIT = 65_000
 # Longer values are files or keys; the manifest has them.
 VALUE_LIMIT = 120
 _SYMBOLS = {"add": "+", "remove": "-", "change": "~"}
+_STEP_SYMBOLS = {"create": "+", "delete": "-", "update": "~", "replace": "+-"}
 
 
 def render_text(review: Review) -> str:
@@ -41,6 +43,7 @@ def render_markdown(review: Review) -> str:
     ]
     flagged = [line for change in review.changes if change.flagged for line in _change_lines(change, named=True)]
     refused = [_finding_line(each) for each in review.policy if _refuses(each)]
+    flagged += [_group_line(each) for each in _groups(review) if each.effect is None or each.effect.kind != "none"]
     for title, body in (("Refused", refused), ("Look at", flagged)):
         head += [f"{title}:", "", *(f"- {_code(line)}" for line in body[:20]), ""] if body else []
     text = "\n".join(head)
@@ -68,11 +71,21 @@ def _folded(title: str, body: list[str], room: int) -> str:
 
 def _sections(review: Review) -> list[tuple[str, list[str]]]:
     basis = f"{review.costs_after.currency} a month of {MONTH_HOURS} hours, price book {review.costs_after.book}"
+    pulumi = (
+        [(f"Pulumi (stack {review.preview.stack})", list(_steps(review)) or ["no changes"])] if review.preview else []
+    )
     return [
         ("Changes", list(_changes(review)) or ["no changes"]),
+        *pulumi,
         ("Policies", [_finding_line(each) for each in review.policy] or ["no findings"]),
         ("Quotas", [_room_line(room) for room in review.quotas] or ["no quotas"]),
-        (f"Cost ({basis})", [_cost_line(cost) for cost in review.costs]),
+        (
+            f"Cost ({basis})",
+            [
+                *(_cost_line(cost) for cost in review.costs),
+                *render_basis(review.costs_after, review.terms.usages),
+            ],
+        ),
     ]
 
 
@@ -96,6 +109,24 @@ def _change_lines(change: Change, *, named: bool = False) -> Iterator[str]:
     flag = " (look at this)" if change.flagged and not named else ""
     what = f"{change.path}: {values[change.op]}" if change.path else ""
     yield f"{_SYMBOLS[change.op]} {where}{what}{flag}".rstrip()
+
+
+def _groups(review: Review) -> tuple[Group, ...]:
+    return review.preview.groups if review.preview else ()
+
+
+def _steps(review: Review) -> Iterator[str]:
+    for group in _groups(review):
+        yield _group_line(group)
+        for step in group.steps:
+            paths = f": {', '.join(step.paths)}" if step.paths else ""
+            yield f"    {_STEP_SYMBOLS[step.op]} {step.type} {step.name}{paths}"
+
+
+def _group_line(group: Group) -> str:
+    what = group.kind.lower() if group.kind != "Other" else "resource"
+    effect = f"{group.effect.kind} ({group.effect.reason})" if group.effect else f"unknown ({UNKNOWN})"
+    return f"{what} {group.name}: effect on traffic: {effect}"
 
 
 def _finding_line(judged: Judged) -> str:
@@ -134,7 +165,12 @@ def _summary(review: Review) -> str:
     total = review.costs[-1]
     sign = "+" if total.delta >= 0 else "-"
     verdict = "refused" if review.refused else "allowed"
-    return f"{verdict}: {changes}; policies: {found}; cost {sign}{render_money(abs(total.delta))} a month"
+    parts = [f"{verdict}: {changes}", f"policies: {found}", f"cost {sign}{render_money(abs(total.delta))} a month"]
+    if review.preview is not None:
+        effects = [each.effect.kind if each.effect else "unknown" for each in review.preview.groups]
+        told = [f"{count} {kind}" for kind in ("gap", "restart", "unknown") if (count := effects.count(kind))]
+        parts.append(f"effect on traffic: {', '.join(told) or 'none'}")
+    return "; ".join(parts)
 
 
 def _value(value: Any) -> str:

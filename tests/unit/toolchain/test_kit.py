@@ -98,6 +98,12 @@ def test_update_selects_the_stack_and_then_judges_its_lock(kit: Kit, tmp_path: P
     )
 
 
+def test_update_is_held_to_a_saved_plan_only_when_one_is_given(kit: Kit) -> None:
+    tools = kit.bring()
+    assert kit.update(tools, "dev", "plan.json").environment["RUNYARD_PLAN"] == str(Path("plan.json").absolute())
+    assert "RUNYARD_PLAN" not in kit.update(tools, "dev").environment
+
+
 def test_run_without_a_command_is_refused(kit: Kit) -> None:
     with pytest.raises(UsageError, match="run: must be followed by a command"):
         kit.run([])

@@ -12,7 +12,7 @@ def test_options_before_the_double_dash_are_the_toolchains() -> None:
 
 def test_defaults_are_the_dev_stack_and_the_hello_manifest() -> None:
     parsed = parse_arguments(["preview"])
-    assert (parsed.stack, parsed.manifests, parsed.extra) == ("dev", "manifests/hello.yaml", [])
+    assert (parsed.stack, parsed.manifests, parsed.plan, parsed.extra) == ("dev", "manifests/hello.yaml", "", [])
 
 
 def test_command_after_the_double_dash_keeps_its_own_double_dash() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,89 @@ def test_two_directories_are_compared_as_they_are(tmp_path: Path, capsys: pytest
     code, out, _ = run(capsys, str(tmp_path / "old"), str(tmp_path / "new"), "-o", "markdown")
     assert code == 0
     assert "~ timeoutSeconds: 300 -> 60" in out
+
+
+STEP = {
+    "op": "update",
+    "urn": "urn:pulumi:dev::runyard::runyard:service:Service::default.web",
+    "oldState": {"inputs": {"timeoutSeconds": 300, "note": "canary"}},
+    "newState": {"inputs": {"timeoutSeconds": 60, "note": "canary"}},
+}
+STATE = {"deployment": {"resources": [{"urn": "urn:a::b::c::d", "type": "t", "inputs": {"x": "canary"}}]}}
+# Like Pulumi for the four things that are asked of it; the state holds a secret as Pulumi would never show it.
+PULUMI = """#!/bin/sh
+case "$*" in
+*"stack export"*) echo '%s' ;;
+*"config --show-secrets"*) echo '{}' ;;
+*--json*) [ -z "$REFUSE" ] && echo '%s' || exit 255 ;;
+*) echo '    - [mandatory]  not-privileged  (docker:index/container:Container: bad)'; exit 255 ;;
+esac
+"""
+
+
+@pytest.fixture
+def stack(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository, beside a stack that can be asked."""
+    pulumi = repository / "programs" / "pulumi"
+    pulumi.parent.mkdir()
+    pulumi.write_text(PULUMI % (json.dumps(STATE), json.dumps({"steps": [STEP]})))
+    pulumi.chmod(0o755)
+    monkeypatch.setenv("PATH", str(pulumi.parent), prepend=os.pathsep)
+    return repository
+
+
+def test_preview_adds_what_pulumi_would_do_with_its_effect(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "HEAD~1..HEAD", "--preview")
+    assert code == 0
+    at = out.splitlines().index("Pulumi (stack dev)")
+    assert out.splitlines()[at + 1 : at + 3] == [
+        "  service default/web: effect on traffic: none (data in the gateway, changed between two requests without a "
+        "reload)",
+        "      ~ Service default.web: timeoutSeconds",
+    ]
+    assert "canary" not in out
+    assert run(capsys, "HEAD~1..HEAD", "--preview")[1] == out
+
+
+def test_pack_that_refuses_is_five_after_the_report(
+    stack: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFUSE", "yes")
+    code, out, err = run(capsys, "HEAD~1..HEAD", "--save", str(stack / "plan.json"))
+    assert code == 5
+    assert out.startswith("Changes\n")
+    assert "[mandatory]  not-privileged" in err
+    assert not (stack / "plan.json").exists()
+
+
+def test_plan_is_saved_for_its_owner_alone_and_holds_no_secret(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = stack / "plan.json"
+    assert run(capsys, "HEAD~1..HEAD", "--save", str(file))[0] == 0
+    saved = file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "canary" not in saved
+    assert list(json.loads(saved)["documents"]) == ["Platform platform", "Service default/web", "Tenant default"]
+    assert run(capsys, "HEAD~1..HEAD", "--save", str(file))[0] == 0
+    assert file.read_text() == saved
+    assert [each.name for each in stack.glob("plan.json*")] == ["plan.json"]
+
+
+def test_change_that_is_refused_saves_no_plan(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commit(stack, SERVICE % (60, ", env: [{name: DB_PASSWORD, value: hunter2}]"))
+    assert run(capsys, "HEAD~1..HEAD", "--save", str(stack / "plan.json"))[0] == 5
+    assert not (stack / "plan.json").exists()
+
+
+def test_plan_that_cannot_be_written_is_an_error(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "HEAD~1..HEAD", "--save", str(stack / "absent" / "plan.json"))
+    assert (code, err) == (2, f"error: write {stack}/absent/plan.json: No such file or directory\n")
+
+
+def test_preview_of_a_revision_without_manifests_is_refused(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "HEAD..HEAD~2", "--preview")
+    assert (code, err) == (2, "error: review: HEAD~2 must hold manifests to preview, got none\n")
+
+
+def test_review_without_a_stack_imports_neither_docker_nor_pulumi() -> None:
+    script = "import sys, runyard.cli.review; print(sorted({'docker', 'pulumi', 'requests'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

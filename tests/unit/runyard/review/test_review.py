@@ -13,8 +13,10 @@ import pytest
 
 from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import EnvVar, Location, Manifests, Scaling, Service, Tenant
+from runyard.plan.effect import Effect
 from runyard.review import Review, Terms, review
 from runyard.review.data import render_json, render_sarif
+from runyard.review.preview import Group, Preview, Step
 from runyard.review.text import MARKDOWN_LIMIT, TAG, render_markdown, render_text
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -84,11 +86,22 @@ def test_costs_of_services_add_up_and_tell_the_difference() -> None:
     assert by_kind["service"] == by_kind["tenant"] == by_kind["total"] > 0
 
 
+PREVIEW = Preview(
+    "dev",
+    (
+        Group("Service", "shop/web", Effect("none", "why"), (Step("update", "Service", "shop.web", ("image",)),)),
+        Group("Gateway", "gateway", Effect("restart", "why"), (Step("replace", "Container", "gateway.container"),)),
+        Group("Other", "bad", None, (Step("create", "Container", "bad"),)),
+    ),
+)
+
+
 def everything() -> Review:
     before = shop(web(image="shop/web"), service(name="old", tenant="shop"), instances=300)
     env = (EnvVar("DB_PASSWORD", "hunter2"), EnvVar("NOTE", "a|b `c`\n```\n</details>"))
     shape = template(containers=(container(image="shop/web", env=env),), scaling=Scaling(1, 400))
-    return compare(before, shop(service(name="web", tenant="shop", template=shape, annotations=WAIVER), instances=399))
+    after = shop(service(name="web", tenant="shop", template=shape, annotations=WAIVER), instances=399)
+    return review(before, after, ("main", "topic"), TERMS, PREVIEW)
 
 
 @pytest.mark.parametrize("render", [render_text, render_markdown, render_json, render_sarif])
@@ -119,9 +132,46 @@ def test_markdown_has_one_tag_and_folds_the_details() -> None:
     lines = render_markdown(everything()).splitlines()
     assert lines[0] == TAG
     assert lines.count(TAG) == 1
-    assert len([line for line in lines if line.startswith("<details>")]) == 4
-    assert lines.count("</details>") == 4
-    assert lines.count("```") == lines.count("```diff") == 4
+    assert len([line for line in lines if line.startswith("<details>")]) == 5
+    assert lines.count("</details>") == 5
+    assert lines.count("```") == lines.count("```diff") == 5
+
+
+def test_what_traffic_will_feel_is_in_sight_in_every_form() -> None:
+    felt = [
+        "gateway gateway: effect on traffic: restart (why)",
+        "resource bad: effect on traffic: unknown (not made from a manifest: what it does to traffic is not known)",
+    ]
+    head = render_markdown(everything()).partition("<details>")[0]
+    assert [line for line in felt if f"- `{line}`" not in head] == []
+    text = render_text(everything()).splitlines()
+    at = text.index("Pulumi (stack dev)")
+    assert text[at + 1 : at + 5] == [
+        "  service shop/web: effect on traffic: none (why)",
+        "      ~ Service shop.web: image",
+        f"  {felt[0]}",
+        "      +- Container gateway.container",
+    ]
+    assert text[-1].endswith("; effect on traffic: 1 restart, 1 unknown")
+    kinds = [
+        group["effect"] and group["effect"]["kind"]
+        for group in json.loads(render_json(everything()))["pulumi"]["groups"]
+    ]
+    assert kinds == ["none", "restart", None]
+
+
+def test_cost_says_on_what_it_rests() -> None:
+    (line,) = [each for each in render_text(everything()).splitlines() if each.startswith("  Expected, ")]
+    assert line == "  Expected, size small: 100,000 requests of 100 ms, 1 at once, 1 GiB out."
+    assert line.strip() in json.loads(render_json(everything()))["cost"]["basis"]
+
+
+def test_stack_in_which_nothing_changes_says_so_and_one_not_asked_says_nothing() -> None:
+    quiet = review(shop(), shop(), ("main", "topic"), TERMS, Preview("dev", ()))
+    assert "Pulumi (stack dev)\n  no changes\n" in render_text(quiet)
+    assert render_text(quiet).endswith("effect on traffic: none\n")
+    assert "Pulumi" not in render_text(compare(shop(), shop()))
+    assert json.loads(render_json(compare(shop(), shop())))["pulumi"] is None
 
 
 @pytest.mark.slow
@@ -140,7 +190,12 @@ def test_markdown_stays_below_the_forges_limit() -> None:
 def test_sarif_has_what_counts_and_nothing_else() -> None:
     (run,) = json.loads(render_sarif(everything()))["runs"]
     found = [(result["ruleId"], result["level"]) for result in run["results"]]
-    assert found == [("quota-kept", "error"), ("secret-by-name", "error")]
+    assert found == [
+        ("quota-kept", "error"),
+        ("secret-by-name", "error"),
+        ("traffic-restart", "warning"),
+        ("traffic-unknown", "warning"),
+    ]
     place = run["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "manifests/tenant.yaml"
 

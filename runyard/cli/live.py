@@ -1,0 +1,36 @@
+"""Live part of a review: a stack is asked what it would do, and the plan that an update is to hold to is saved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from runyard import contracts
+from runyard.cli.checkouts import Side
+from runyard.cli.stack import StackSource, write_private
+from runyard.errors import PolicyError, UsageError
+from runyard.host.deployment import parse_deployment
+from runyard.plan import keep_revisions, plan
+from runyard.review import Review
+from runyard.review.binding import bind, parents_of
+from runyard.review.preview import parse_preview
+from runyard.secrets import digest_secrets
+
+
+def ask_stack(source: StackSource, found: Review, side: Side, save: str | None) -> tuple[Review, PolicyError | None]:
+    """Add what Pulumi would do, and save the plan; a refusal comes back, so that the report is shown before it."""
+    if not side.paths:
+        raise UsageError(f"review: {found.after} must hold manifests to preview, got none")
+    # Before the preview: what moves meanwhile is then found by the update.
+    export = source.export()
+    try:
+        text = source.preview(side.paths)
+    except PolicyError as error:
+        return found, error
+    found = replace(found, preview=parse_preview(source.name, text, parents_of(export)))
+    if save is not None:
+        planned = plan(side.manifests, source.name, digest_secrets(source.secrets()))
+        planned = keep_revisions(planned, side.manifests, parse_deployment(export).pasts)
+        binding = bind((found.before, found.after), side.manifests, planned, export)
+        write_private(Path(save), contracts.encode(binding) + "\n")
+    return found, None

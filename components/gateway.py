@@ -7,9 +7,12 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
+from components.configuration import Configuration
+from components.network import Network
 from components.part import PartArgs, describe_part, part_container, part_volume
 from runyard import names
-from runyard.gateway import GatewayConfig, Listener, render
+from runyard.gateway import GatewayConfig, Listener, digest
+from runyard.images import image_reference
 from runyard.manifest.model import Platform
 
 # Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
@@ -29,59 +32,98 @@ class Gateway(pulumi.ComponentResource):
     volume: docker.Volume
     container: docker.Container
 
-    def __init__(
-        self, stack: str, platform: Platform, inner_address: str, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        """Declare the gateway; `inner_address` is the host's address on the platform's bridge."""
-        args = _container_args(stack, platform, inner_address)
+    def __init__(self, stack: str, platform: Platform, inner: Network, inner_address: str) -> None:
+        """Declare the gateway; `inner_address` is the host's address on `inner`, the platform's bridge."""
+        listeners = _listeners(platform, inner_address)
+        config = _config(platform, listeners)
+        image = image_reference("gateway")
+        args = _container_args(stack, image)
         self.facts = describe_part(args) | {
             "address": platform.gateway.address,
+            "configuration": _describe(config),
             "domain": platform.domain,
             "port": platform.gateway.port,
             "tls": f"port {tls.port}, {tls.mode}" if (tls := platform.gateway.tls).on else "none",
         }
-        super().__init__("runyard:gateway:Gateway", "gateway", self.facts, opts)
+        super().__init__("runyard:gateway:Gateway", "gateway", self.facts)
         self.volume = part_volume(stack, "gateway", self)
-        options = pulumi.ResourceOptions(parent=self, depends_on=[self.volume])
+        # After the bridge, whose address the test binds, and before the container, which starts with what was
+        # tested with its image.
+        configuration = Configuration(
+            stack,
+            image,
+            config,
+            _places(platform, listeners),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.volume, inner]),
+        )
+        options = pulumi.ResourceOptions(parent=self, depends_on=[self.volume, configuration])
         self.container = part_container(stack, args, options)
         self.container_name = self.container.name
         self.register_outputs({"container_name": self.container_name})
 
 
-def _container_args(stack: str, platform: Platform, inner_address: str) -> PartArgs:
-    tls = platform.gateway.tls
-    config = GatewayConfig(
-        listeners=_listeners(platform, inner_address),
-        max_body_bytes=platform.gateway.max_body_bytes,
-        connect_timeout_ms=platform.gateway.connect_timeout_s * 1000,
-        hold_timeout_ms=platform.gateway.hold_timeout_s * 1000,
-        security_headers=platform.gateway.security_headers,
-        https_port=tls.port if tls.on and tls.redirect else None,
-        hsts_s=tls.hsts_s if tls.on else 0,
-        acme=tls.mode == "acme",
-    )
+# The keys of the Platform's `spec.gateway` that say a field of the configuration; the first one that is given counts.
+_Said = tuple[str, ...]
+_KEYS: dict[str, _Said] = {
+    "max_body_bytes": ("maxBodySize",),
+    "connect_timeout_ms": ("connectTimeoutSeconds",),
+    "hold_timeout_ms": ("holdTimeoutSeconds",),
+    "security_headers": ("securityHeaders",),
+    "https_port": ("tls",),
+    "hsts_s": ("tls",),
+    "acme": ("tls",),
+}
+
+
+def _container_args(stack: str, image: str) -> PartArgs:
     return PartArgs(
         part="gateway",
         role=names.ROLE_GATEWAY,
         memory_mib=_MEMORY_MIB,
         tmp_mib=_TMP_MIB,
-        # Ports 80 and 81 on the inner address, and workers that are not root. Spelled as the engine gives them
-        # back, or a refresh would make every preview show a change.
-        capabilities=("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"),
+        capabilities=names.GATEWAY_CAPABILITIES,
         volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
-        environment={"RUNYARD_NGINX_CONF": render(config)},
+        environment={"RUNYARD_CONFIGURATION": names.gateway_configuration(image)},
     )
 
 
-def _listeners(platform: Platform, inner_address: str) -> tuple[Listener, ...]:
-    edge = [Listener("edge", f"{platform.gateway.address}:{platform.gateway.port}")]
-    if platform.gateway.h2c_port is not None:
-        edge.append(Listener("edge", f"{platform.gateway.address}:{platform.gateway.h2c_port}", http2=True))
-    if platform.gateway.tls.on:
-        edge.append(Listener("edge", f"{platform.gateway.address}:{platform.gateway.tls.port}", tls=True))
-    return (
+def _listeners(platform: Platform, inner_address: str) -> list[tuple[Listener, _Said]]:
+    said = platform.gateway
+    edge: list[tuple[Listener, _Said]] = [(Listener("edge", f"{said.address}:{said.port}"), ("address", "port"))]
+    if said.h2c_port is not None:
+        edge.append((Listener("edge", f"{said.address}:{said.h2c_port}", http2=True), ("h2cPort",)))
+    if said.tls.on:
+        edge.append((Listener("edge", f"{said.address}:{said.tls.port}", tls=True), ("tls",)))
+    return [
         *edge,
         # What instances call as `http://<service>.internal`, and their gRPC clients as `<service>.internal:81`.
-        Listener("internal", f"{inner_address}:{names.INTERNAL_PORT}"),
-        Listener("internal", f"{inner_address}:{names.INTERNAL_H2C_PORT}", http2=True),
+        (Listener("internal", f"{inner_address}:{names.INTERNAL_PORT}"), ()),
+        (Listener("internal", f"{inner_address}:{names.INTERNAL_H2C_PORT}", http2=True), ()),
+    ]
+
+
+def _config(platform: Platform, listeners: list[tuple[Listener, _Said]]) -> GatewayConfig:
+    said, tls = platform.gateway, platform.gateway.tls
+    return GatewayConfig(
+        listeners=tuple(listener for listener, _ in listeners),
+        max_body_bytes=said.max_body_bytes,
+        connect_timeout_ms=said.connect_timeout_s * 1000,
+        hold_timeout_ms=said.hold_timeout_s * 1000,
+        security_headers=said.security_headers,
+        https_port=tls.port if tls.on and tls.redirect else None,
+        hsts_s=tls.hsts_s if tls.on else 0,
+        acme=tls.mode == "acme",
     )
+
+
+def _describe(config: GatewayConfig) -> dict[str, Any]:
+    """Describe what a Platform can change of the configuration; the digest tells of a new template."""
+    shown = {field: getattr(config, field) for field in _KEYS}
+    return {**shown, "digest": digest(config), "listeners": [each.address for each in config.listeners]}
+
+
+def _places(platform: Platform, listeners: list[tuple[Listener, _Said]]) -> dict[str, str]:
+    """Say where in the manifest the fields of the configuration were said, as far as they were."""
+    keys = {**_KEYS, **{f"listeners[{index}]": said for index, (_, said) in enumerate(listeners)}}
+    found = {field: next((key for key in said if key in platform.places), None) for field, said in keys.items()}
+    return {field: f"{platform.places[key]}: spec.gateway.{key}" for field, key in found.items() if key is not None}

@@ -34,12 +34,7 @@ def build(plan: Plan, secrets: TenantSecrets, certificates: Mapping[str, Mapping
     """Declare everything that a plan asks for; `certificates` maps a name to a chain and its key."""
     networks = {network.name: Network(network, plan.stack) for network in plan.networks}
     inner = networks[plan.platform_network.name]
-    gateway = Gateway(
-        plan.stack,
-        plan.platform,
-        plan.platform_network.host_address,
-        opts=pulumi.ResourceOptions(depends_on=[inner]),
-    )
+    gateway = Gateway(plan.stack, plan.platform, inner, plan.platform_network.host_address)
     # Every network stands before the orchestrator and so outlives it: its sweep frees them of instances.
     orchestrator = Orchestrator(
         plan.stack, plan.platform, gateway, opts=pulumi.ResourceOptions(depends_on=list(networks.values()))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -19,6 +20,8 @@ from runyard import names
 from runyard.errors import UsageError
 
 TEMPLATE = "nginx.conf.j2"
+# 64 bits: no two configurations of one gateway will ever meet.
+DIGEST_LENGTH = 16
 TEMPLATES_DIRECTORY = Path(__file__).resolve().parent.parent / "templates" / "gateway"
 
 ListenerKind = Literal["edge", "internal"]
@@ -133,8 +136,19 @@ _PATHS = ("directory", "temporary_directory", "lua_directory", "modules_director
 
 def render(config: GatewayConfig) -> str:
     """Render nginx.conf, the same text for the same configuration; UsageError names the first value that cannot be."""
+    return "".join(pieces(config))
+
+
+def pieces(config: GatewayConfig, stand_in: Any = None) -> Iterator[str]:
+    """Render piece by piece; `stand_in` is read in place of `config` and sees each field just before its text."""
     check(config)
-    return _environment().get_template(TEMPLATE).render(config=config)
+    template = _environment().get_template(TEMPLATE)
+    return template.generate(config=stand_in or config, digest=digest(config))
+
+
+def digest(config: GatewayConfig) -> str:
+    """Name a configuration by what makes it, the templates and every value; the gateway serves this in its health."""
+    return names.digest(f"{_templates()}\n{config!r}")[:DIGEST_LENGTH]
 
 
 def check(config: GatewayConfig) -> None:
@@ -162,6 +176,11 @@ def quote(text: str) -> str:
     """Quote a text for nginx and Lua alike; UsageError if it holds anything that either could read as more."""
     _check_text("value", text, _PLAIN, "letters, digits and . _ : / [ ] ? ; -")
     return f'"{text}"'
+
+
+@cache
+def _templates() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(TEMPLATES_DIRECTORY.iterdir()))
 
 
 @cache

@@ -26,6 +26,8 @@ CLAIM = LABEL_PREFIX + "claim"
 ROLE_TEMPLATE = "template"
 ROLE_INSTANCE = "instance"
 ROLE_GATEWAY = "gateway"
+# The container in which a configuration of the gateway is tried.
+ROLE_GATEWAY_TEST = "gateway-test"
 ROLE_ORCHESTRATOR = "orchestrator"
 ROLE_NETWORK = "network"
 ROLE_VOLUME = "volume"
@@ -42,6 +44,9 @@ INTERNAL_PORT = 80
 INTERNAL_H2C_PORT = 81
 # Paths inside the platform's containers; the volume is mounted at the same place in gateway and orchestrator.
 GATEWAY_DIRECTORY = "/var/lib/runyard/gateway"
+# Ports 80 and 81 on the inner address, and workers that are not root. Spelled as the engine gives them back, or a
+# refresh would make every preview show a change.
+GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
 ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
 ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
@@ -75,6 +80,11 @@ def claim_container(stack: str, generation: int) -> str:
 def platform_volume(stack: str, part: str) -> str:
     """Name the volume in which a part of the platform keeps its state."""
     return f"runyard.{stack}.{part}"
+
+
+def gateway_configuration(image: str) -> str:
+    """Name the file of the gateway's nginx.conf: one for each image, because it calls functions of the image's Lua."""
+    return f"nginx-{image.rpartition(':')[2]}.conf"
 
 
 def platform_network(stack: str) -> str:

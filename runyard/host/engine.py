@@ -24,6 +24,9 @@ CALL_TIMEOUT_S = 60
 # The kernel's default, where a container names none.
 CPU_PERIOD_US = 100_000
 
+# nginx with a large snapshot, and nothing beside it.
+TASK_MEMORY_BYTES = 256 * 1024**2
+
 # The first row that matches wins, so subclasses stand before their bases. tests/unit/runyard/host walks the SDK
 # and fails for an exception that no row covers.
 FOREIGN: tuple[tuple[type[Exception], type[RunyardError]], ...] = (
@@ -56,6 +59,20 @@ class Found:
     id: str
     created: datetime.datetime
     labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A container that runs to its end, on the host's network and hardened like a part of the platform."""
+
+    name: str
+    image: str
+    command: Sequence[str]
+    labels: Mapping[str, str]
+    environment: Mapping[str, str]
+    # Volume to path.
+    volumes: Mapping[str, str]
+    capabilities: Sequence[str] = ()
 
 
 @contextlib.contextmanager
@@ -176,6 +193,69 @@ class Engine:
             stream = api.exec_start(execution, socket=True)
         # For a unix or TCP host the SDK gives a reader around the socket, for TLS and SSH the thing itself.
         return Relay(cast("Stream", getattr(stream, "_sock", stream)))
+
+    def run(self, task: Task) -> tuple[int, str]:
+        """Run a container to its end, remove it, and give its exit code and what it wrote."""
+        api = self._client.api
+        host = api.create_host_config(
+            network_mode="host",
+            read_only=True,
+            tmpfs={"/tmp": "rw,nosuid,nodev,mode=1777,size=16m", "/run": "rw,nosuid,nodev,size=4m"},  # noqa: S108
+            cap_drop=["ALL"],
+            cap_add=list(task.capabilities),
+            security_opt=["no-new-privileges"],
+            mem_limit=TASK_MEMORY_BYTES,
+            binds=[f"{volume}:{path}" for volume, path in task.volumes.items()],
+        )
+        with translated(f"run {task.name}"):
+            try:
+                api.create_container(
+                    task.image,
+                    list(task.command),
+                    name=task.name,
+                    labels=dict(task.labels),
+                    environment=dict(task.environment),
+                    host_config=host,
+                )
+                api.start(task.name)
+                code = int(api.wait(task.name)["StatusCode"])
+                log: bytes = api.logs(task.name)
+            finally:
+                self.discard(task.name)
+        return code, log.decode(errors="replace")
+
+    def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
+        """Run a command (an argument list, no shell) inside a container and give its exit code and what it wrote."""
+        with translated(f"execute {' '.join(command)} in {container}"):
+            api = self._client.api
+            execution = api.exec_create(container, list(command))["Id"]
+            output: bytes = api.exec_start(execution)
+            return int(api.exec_inspect(execution)["ExitCode"]), output.decode(errors="replace")
+
+    def signal(self, container: str, signal: str) -> None:
+        """Send a signal to a container's first process."""
+        with translated(f"send {signal} to {container}"):
+            self._client.api.kill(container, signal)
+
+    def image(self, container: str) -> str | None:
+        """Give the image of a running container, as it was named; None if none of this name runs."""
+        with translated(f"inspect {container}"):
+            try:
+                found = self._client.api.inspect_container(container)
+            except docker.errors.NotFound:
+                return None
+        return str(found["Config"]["Image"]) if found["State"]["Running"] else None
+
+    def has_file(self, container: str, path: str) -> bool:
+        """Say whether a container, running or not, has a file; NotFound if there is no container."""
+        with translated(f"inspect {container}"):
+            self._client.api.inspect_container(container)
+            try:
+                stream, _ = self._client.api.get_archive(container, path)
+            except docker.errors.NotFound:
+                return False
+            with contextlib.closing(stream):
+                return True
 
     def last_lines(self, container: str, count: int) -> list[str]:
         """Give the last lines that a container wrote; none if there is no such container."""

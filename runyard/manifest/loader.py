@@ -104,7 +104,7 @@ def _add(kind: str, document: Document, found: ServiceSet) -> None:
     if kind == "service":
         found.add_service(_place_traffic(build_service(data, location), document), document)
     elif kind == "platform":
-        found.add_platform(build_platform(data, location), document)
+        found.add_platform(build_platform(data, document.locate), document)
     elif kind == "tenant":
         found.add_tenant(build_tenant(data, location), document)
     else:

@@ -277,6 +277,8 @@ class Platform:
     engine: Literal["docker", "swarm"] = "docker"
     revisions: Revisions = field(default_factory=Revisions)
     location: Location | None = None
+    # Where each key of `spec.gateway` was said; no part of what was said.
+    places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Network, ip_address
 
 from runyard.manifest.model import Gateway, Location, Platform, Revisions
@@ -10,6 +11,8 @@ from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
 from runyard.manifest.rules_tls import build_tls, check_tls
 from runyard.names import DEFAULT_TENANT, INTERNAL_DOMAIN, service_key
 from runyard.units import parse_bytes
+
+Locate = Callable[[Path], Location]
 
 _POOL_LENGTHS = (8, 20)
 _BODY_LIMIT_BYTES = 1024**4
@@ -29,8 +32,8 @@ def check_platform(platform: Raw, findings: Findings) -> None:
         findings.warning(("spec", "engine"), "support.later", "swarm is accepted, not carried out yet: docker is used")
 
 
-def build_platform(platform: Raw, location: Location) -> Platform:
-    """Build a Platform from data without errors."""
+def build_platform(platform: Raw, locate: Locate) -> Platform:
+    """Build a Platform from data without errors; `locate` gives the place of a path in its document."""
     spec, gateway, defaults = mapping_at(platform, "spec"), mapping_at(platform, "spec", "gateway"), Gateway()
     size = gateway.get("maxBodySize")
     return Platform(
@@ -51,7 +54,8 @@ def build_platform(platform: Raw, location: Location) -> Platform:
         address_pool=spec.get("addressPool", "10.128.0.0/9"),
         engine=spec.get("engine", "docker"),
         revisions=Revisions(int(mapping_at(platform, "spec", "revisions").get("kept", Revisions().kept))),
-        location=location,
+        location=locate(()),
+        places={key: locate(("spec", "gateway", key)) for key in gateway},
     )
 
 

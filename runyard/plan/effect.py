@@ -33,6 +33,11 @@ _NOT_RUNNING = Effect("none", "nothing that runs depends on it")
 _NEW = Effect("none", "nothing ran there before")
 # 0.46 s from the old container's last answer to the new one's first, measured under 1,000 requests a second.
 _GATEWAY = Effect("restart", "Docker makes the gateway's container anew for it: about half a second without answers")
+# Measured by the design's trial: 1 to 5 of 12,000 keep-alive POSTs over ten reloads.
+_RELOAD = Effect(
+    "restart",
+    "new workers take over without refusing a connection; a few keep-alive requests of that moment may be cut",
+)
 _LISTENER = Effect("gap", "the gateway moves to another address or port: clients that use the old one are refused")
 _ORCHESTRATOR = Effect("none", "the gateway and the instances go on without the orchestrator until it is back")
 _SUBNET = Effect("gap", "Docker cannot change a network's subnet: its instances end before it is made anew")
@@ -45,6 +50,7 @@ _CLOSED = Effect("gap", "clients from outside are answered 404 from then on, as 
 _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Gateway", ""): _GATEWAY,
     ("Gateway", "address"): _LISTENER,
+    ("Gateway", "configuration"): _RELOAD,
     ("Gateway", "domain"): _HOSTS,
     ("Gateway", "port"): _LISTENER,
     ("Network", ""): _SUBNET,
@@ -53,7 +59,7 @@ _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Platform", ""): _NOT_RUNNING,
     ("Platform", "addressPool"): _SUBNET,
     ("Platform", "domain"): _HOSTS,
-    ("Platform", "gateway"): _GATEWAY,
+    ("Platform", "gateway"): _RELOAD,
     ("Platform", "gateway.address"): _LISTENER,
     ("Platform", "gateway.defaultBackend"): _DATA,
     ("Platform", "gateway.port"): _LISTENER,

@@ -48,8 +48,8 @@ def test_components_show_the_facts_that_effects_are_told_by(preview):
     facts = {each.type.rpartition(":")[2]: each.inputs for each in shown.all if each.type.startswith("runyard:")}
     assert (facts["Gateway"]["port"], facts["Gateway"]["domain"]) == (3000, "localhost")
     assert facts["Gateway"]["image"] == shown.named("gateway.container").inputs["image"]
-    # A whole nginx.conf would hide the rest.
-    assert len(facts["Gateway"]["environment"]["RUNYARD_NGINX_CONF"]) == 8
+    # Its values, not the whole nginx.conf, which would hide the rest.
+    assert facts["Gateway"]["configuration"]["hold_timeout_ms"] == 10_000
     assert facts["Orchestrator"]["environment"]["RUNYARD_HTTP_ADDRESS"] == "127.0.0.1:3001"
     assert facts["Network"]["subnet"].endswith("/22")
     assert facts["Service"]["revision"] == planned.services[0].revision.identity

@@ -1,5 +1,4 @@
 import json
-import re
 
 import pytest
 
@@ -129,17 +128,30 @@ def test_only_the_orchestrator_has_the_engine_socket(preview):
 
 def test_gateway_listens_where_the_platform_says(preview):
     platform = Platform(gateway=Gateway(address="0.0.0.0", port=8088))
-    (configuration,) = preview(planned(platform=platform)).named("gateway.container").inputs["envs"]
-    assert "0.0.0.0:8088" in configuration
+    shown = preview(planned(platform=platform))
+    listeners = shown.named("gateway.configuration").inputs["listeners"]
+    assert (listeners[0]["kind"], listeners[0]["address"]) == ("edge", "0.0.0.0:8088")
+    assert {each["kind"] for each in listeners[1:]} == {"internal"}
+
+
+def test_gateway_starts_with_a_configuration_that_was_tested_where_it_listens(preview):
+    shown = preview(planned())
+    assert "gateway.configuration" in shown.named("gateway.container").depends_on
+    assert {"platform.bridge", "gateway.volume"} == set(shown.named("gateway.configuration").depends_on)
+
+
+def test_timeout_of_the_gateway_is_no_matter_of_its_container(preview):
+    before, after = (preview(planned(platform=Platform(gateway=Gateway(hold_timeout_s=each)))) for each in (1, 2))
+    assert before.named("gateway.container").inputs == after.named("gateway.container").inputs
+    changed = before.named("gateway.configuration").inputs.items() ^ after.named("gateway.configuration").inputs.items()
+    assert {key for key, _ in changed} == {"hold_timeout_ms", "digest"}
 
 
 def test_gateway_takes_http2_from_instances_and_where_the_platform_says(preview):
-    (usual,) = preview(planned()).named("gateway.container").inputs["envs"]
-    (asked,) = (
-        preview(planned(platform=Platform(gateway=Gateway(h2c_port=3080)))).named("gateway.container").inputs["envs"]
-    )
-    listens = [re.findall(r'listen "(?:[0-9.]+):(\d+)" [^;]* http2;', each) for each in (usual, asked)]
-    assert listens == [["81"], ["3080", "81"]]
+    asked = Platform(gateway=Gateway(h2c_port=3080))
+    shown = [preview(each).named("gateway.configuration").inputs for each in (planned(), planned(platform=asked))]
+    ports = [[each["address"].rpartition(":")[2] for each in one["listeners"] if each["http2"]] for one in shown]
+    assert ports == [["81"], ["3080", "81"]]
 
 
 def test_route_shows_paths_and_survives_the_way_through_pulumi(preview):

@@ -41,6 +41,7 @@ end
 
 -- init_by_lua, in the master: takes the settings of nginx.conf and restores what was in force.
 function M.start(settings)
+    answer.configure(settings)
     balancer.configure(settings)
     hold.configure(settings)
     plain.configure(settings)

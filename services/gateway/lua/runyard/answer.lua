@@ -13,6 +13,8 @@ local RETRY_AFTER_S = 1
 -- The media type needs no charset: JSON is UTF-8.
 local PROBLEM = "application/problem+json"
 
+local configuration  -- the digest of the nginx.conf that this worker was started with
+
 local titles = {
     [400] = "Bad Request", [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed",
     [409] = "Conflict", [411] = "Length Required", [413] = "Content Too Large", [414] = "URI Too Long",
@@ -77,6 +79,11 @@ function M.problem(status, kind, detail, extra, retry_after_s)
     return M.send(status, PROBLEM, cjson.encode(object), retry_after_s)
 end
 
+-- Takes the settings of nginx.conf.
+function M.configure(settings)
+    configuration = settings.configuration
+end
+
 -- Sends the gateway's own health: 200 as long as it answers at all, `degraded` when its state could not be kept or a
 -- certificate could not be used.
 function M.health()
@@ -84,6 +91,7 @@ function M.health()
     return M.send(200, "application/json", cjson.encode({
         status = (trouble or unusable) and "degraded" or "ok",
         generation = shared:get("generation") or 0,
+        configuration = configuration,
         detail = trouble,
         certificates = unusable,
     }))

@@ -28,7 +28,7 @@ def test_effect_of_what_shapes_a_revision_is_none_because_a_new_one_comes_beside
         ("Service", "manualInstanceCount", "none", "at once"),
         ("Service", "rolloutDurationSeconds", "none", "next rollout"),
         ("Service", "sessionAffinity", "none", "data in the gateway"),
-        ("Platform", "gateway.holdTimeoutSeconds", "restart", "anew"),
+        ("Platform", "gateway.holdTimeoutSeconds", "restart", "new workers"),
         ("Platform", "gateway.port", "gap", "port"),
         ("Platform", "gateway.address", "gap", "port"),
         ("Platform", "orchestratorPort", "none", "orchestrator"),

@@ -8,6 +8,7 @@ from http.client import HTTPConnection
 
 import pytest
 
+from runyard.gateway import digest
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import Gateway, answer_of, endpoints, service
@@ -57,7 +58,8 @@ def test_internal_service_is_404_at_the_edge(shop: Gateway, host: str) -> None:
 
 def test_healthz_answers_for_hosts_that_nobody_serves(shop: Gateway) -> None:
     answer = shop.request(path="/healthz", host="localhost")
-    assert (answer.status, answer.json()) == (200, {"status": "ok", "generation": 1})
+    health = {"status": "ok", "generation": 1, "configuration": digest(shop.config)}
+    assert (answer.status, answer.json()) == (200, health)
 
 
 def test_healthz_of_a_service_goes_to_the_service(shop: Gateway) -> None:

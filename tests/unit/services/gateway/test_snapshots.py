@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runyard.contracts import GatewaySnapshot, encode
+from runyard.gateway import digest
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import Gateway, endpoints, service
@@ -156,7 +157,11 @@ def test_other_methods_and_paths_are_refused(gateway: Gateway) -> None:
 
 
 def test_admin_socket_tells_health(gateway: Gateway) -> None:
-    assert gateway.admin("GET", "/healthz").json() == {"status": "ok", "generation": 0}
+    assert gateway.admin("GET", "/healthz").json() == {
+        "status": "ok",
+        "generation": 0,
+        "configuration": digest(gateway.config),
+    }
 
 
 @pytest.mark.parametrize("kill", [False, True])
@@ -178,7 +183,11 @@ def test_corrupt_state_starts_empty_and_says_so(gateway: Gateway, instance: Inst
     assert (health["status"], health["generation"]) == ("degraded", 0)
     assert health["detail"].startswith(f"restore {gateway.state}: not JSON: ")
     gateway.push()
-    assert gateway.admin("GET", "/healthz").json() == {"status": "ok", "generation": 2}
+    assert gateway.admin("GET", "/healthz").json() == {
+        "status": "ok",
+        "generation": 2,
+        "configuration": digest(gateway.config),
+    }
 
 
 def test_snapshot_that_cannot_be_kept_is_in_force_and_reported(gateway: Gateway, instance: Instance) -> None:

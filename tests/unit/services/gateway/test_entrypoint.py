@@ -1,0 +1,195 @@
+"""The commands of the gateway's image, run as they are: a configuration is tested, swapped, served and taken back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from runyard.gateway import GatewayConfig, Listener, digest, render
+from tests.unit.services.gateway.conftest import MakeInstance
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, free_ports, make_gateway, until
+
+SCRIPT = Path(__file__).resolve().parents[4] / "services" / "gateway" / "entrypoint.sh"
+FILE = "nginx-test.conf"
+
+
+@dataclass
+class Image:
+    """The commands of the image in a directory of a test; its gateway is asked as in every other test."""
+
+    gateway: Gateway
+    served: subprocess.Popen[bytes] | None = None
+
+    @property
+    def directory(self) -> Path:
+        return self.gateway.directory
+
+    @property
+    def file(self) -> Path:
+        return self.directory / FILE
+
+    def environment(self, text: str = "") -> dict[str, str]:
+        return {
+            **os.environ,
+            "RUNYARD_DIRECTORY": str(self.directory),
+            "RUNYARD_TEMPORARY": self.gateway.config.temporary_directory,
+            "RUNYARD_CONFIGURATION": FILE,
+            "RUNYARD_USER": "root",
+            "RUNYARD_NGINX_CONF": text,
+        }
+
+    def command(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", str(SCRIPT), *arguments], env=self.environment(text), capture_output=True, text=True, check=False
+        )
+
+    def configure(self, config: GatewayConfig) -> subprocess.CompletedProcess[str]:
+        return self.command("configure", text=render(config))
+
+    def confirm(self, served: str, seconds: int = PATIENCE_S) -> bool:
+        return self.command("confirm", served, str(seconds)).returncode == 0
+
+    def serve(self) -> None:
+        with (self.directory / "error.log").open("ab") as errors:
+            self.served = subprocess.Popen(["sh", str(SCRIPT)], env=self.environment(), stderr=errors)
+        until(lambda: self.health() != "nothing", "it serves")
+
+    def health(self) -> str:
+        """Give the digest of what is served, or nothing."""
+        try:
+            return str(self.gateway.admin("GET", "/healthz").json()["configuration"])
+        except OSError:
+            return "nothing"
+
+    def reload(self) -> None:
+        assert self.served is not None
+        self.served.send_signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        if self.served is not None:
+            self.served.send_signal(signal.SIGTERM)
+            self.served.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Iterator[Image]:
+    if os.geteuid() != 0:
+        pytest.skip("the image's commands run as root, who makes files for others")
+    found = Image(make_gateway(tmp_path, user="root"))
+    yield found
+    found.stop()
+
+
+def broken(config: GatewayConfig) -> GatewayConfig:
+    # TEST-NET-1: no host has it.
+    return replace(config, listeners=(Listener("edge", "192.0.2.1:3000"), *config.listeners[1:]))
+
+
+def test_configuration_that_nginx_takes_is_put_in_place_whole(image: Image) -> None:
+    done = image.configure(image.gateway.config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert image.file.read_text() == render(image.gateway.config)
+    assert {each.name for each in image.directory.glob("nginx*")} == {FILE}
+
+
+def test_running_gateway_takes_a_new_configuration_and_keeps_answering(
+    image: Image, make_instance: MakeInstance
+) -> None:
+    first = image.gateway.config
+    second = replace(first, client_idle_s=7)
+    image.configure(first)
+    image.serve()
+    image.gateway.serve(make_instance().port)
+    assert image.health() == digest(first)
+    assert image.configure(second).returncode == 0
+    assert image.health() == digest(first)
+    image.reload()
+    assert image.confirm(digest(second))
+    until(lambda: image.health() == digest(second), "the old workers have gone")
+    # What is in shared memory outlives the reload.
+    assert image.gateway.request().status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (broken, "bind() to 192.0.2.1:3000 failed (99: Cannot assign requested address)"),
+        (lambda config: replace(config, modules_directory="/nowhere"), "/nowhere/ndk_http_module.so"),
+    ],
+    ids=["address", "module"],
+)
+def test_configuration_that_nginx_refuses_changes_nothing(
+    image: Image, change: Callable[[GatewayConfig], GatewayConfig], said: str
+) -> None:
+    config = image.gateway.config
+    image.configure(config)
+    image.serve()
+    refused = image.configure(change(config))
+    assert refused.returncode != 0
+    assert said in refused.stderr
+    assert image.file.read_text() == render(config)
+    # Even a reload, or a restart, finds the old one; then the corrected one is taken.
+    image.reload()
+    assert image.confirm(digest(config))
+    assert image.configure(replace(config, client_idle_s=7)).returncode == 0
+
+
+def test_configuration_that_cannot_be_taken_over_is_not_confirmed_and_not_served(image: Image) -> None:
+    first = image.gateway.config
+    # nginx tests no Lua: this shows itself only when the running one takes it over.
+    second = replace(first, lua_directory="/nowhere")
+    image.configure(first)
+    image.serve()
+    assert image.configure(second).returncode == 0
+    image.reload()
+    until(lambda: "module 'runyard' not found" in image.gateway.errors(), "nginx has refused it")
+    assert not image.confirm(digest(second), 1)
+    assert image.command("restore").returncode == 0
+    image.reload()
+    assert image.confirm(digest(first))
+
+
+def test_configuration_before_can_be_put_back(image: Image) -> None:
+    first = image.gateway.config
+    second = replace(first, client_idle_s=7)
+    image.configure(first)
+    image.serve()
+    image.configure(second)
+    image.reload()
+    assert image.confirm(digest(second))
+    assert image.command("restore").returncode == 0
+    image.reload()
+    assert image.confirm(digest(first))
+    assert image.file.read_text() == render(first)
+
+
+def test_half_a_file_that_a_kill_left_behind_is_never_served(image: Image) -> None:
+    image.configure(image.gateway.config)
+    (image.directory / f"{FILE}.new").write_text(render(image.gateway.config)[:1000])
+    image.serve()
+    assert image.health() == digest(image.gateway.config)
+    assert image.configure(image.gateway.config).returncode == 0
+
+
+def test_gateway_without_a_configuration_says_what_to_do(image: Image) -> None:
+    done = image.command()
+    assert done.returncode == 1
+    assert done.stderr == f"no configuration in {image.file}: pulumi refresh, then up, delivers it again\n"
+
+
+def test_error_log_tells_no_query(image: Image) -> None:
+    image.configure(image.gateway.config)
+    image.serve()
+    image.gateway.serve(*free_ports(1), timeout_s=1)
+    with image.gateway.connect() as connection:
+        connection.request("GET", "/a?token=canary-1", headers={"Host": "hello.localhost", "Referer": "/?b=canary-2"})
+        until(lambda: "Connection refused" in image.gateway.errors(), "the error is logged")
+    errors = image.gateway.errors()
+    assert 'request: "GET /a? HTTP/1.1"' in errors
+    assert "canary" not in errors

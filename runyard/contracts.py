@@ -94,7 +94,7 @@ class Handling:
     """How the gateway handles the requests of a service; a number that is 0 sets no limit of the service's own.
 
     `response_start_s` is the time to the first byte, `idle_s` the longest silence after it. Without
-    `request_buffering`, bodies pass both ways as they come.
+    `request_buffering`, bodies pass both ways as they come. With `cache`, answers that say so are kept for others.
     """
 
     response_start_s: int = 0
@@ -102,6 +102,7 @@ class Handling:
     max_request_bytes: int = 0
     max_response_bytes: int = 0
     request_buffering: bool = True
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)

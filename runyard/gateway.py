@@ -77,6 +77,8 @@ class GatewayConfig:
     shutdown_timeout_s: int = 8
     # X-Content-Type-Options and Referrer-Policy on what an instance answered without them.
     security_headers: bool = True
+    # Answers that are kept for all services together, a part of the container's memory.
+    cache_mib: int = 64
     # Edges without TLS send their clients to this port, or answer them themselves when it is None.
     https_port: int | None = None
     # Seconds for which clients are told to come by TLS only (RFC 6797); 0 tells them nothing.
@@ -124,6 +126,7 @@ _LIMITS = {
     "client_idle_s": (0, 86_400),
     "instance_idle_s": (1, 59),
     "shutdown_timeout_s": (1, 86_400),
+    "cache_mib": (1, 65_536),
     "https_port": (1, 65_535),
     # Two years is what preload lists ask for; more says nothing more.
     "hsts_s": (0, 10 * 365 * 86_400),

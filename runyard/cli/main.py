@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
     "release": ("runyard.cli.release:release", "Give back what a stack has claimed of its host and does not use."),
     "review": ("runyard.cli.review:review", "Compare two revisions: changes, policies, quotas and cost."),
+    "purge": ("runyard.cli.purge:purge", "Forget what the gateway's cache keeps of a service."),
     "rollback": ("runyard.cli.rollback:rollback", "Move a service's traffic back to an earlier revision."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "trust": ("runyard.cli.trust:trust", "Trust the local CA of a stack, so that its https:// addresses work."),

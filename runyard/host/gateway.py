@@ -90,6 +90,11 @@ class GatewayHost:
         except NotFound:
             return True
 
+    def purge(self, request: str) -> str:
+        """Ask the gateway to forget what its cache keeps, and give its answer as it came."""
+        _, answer = self._ask("purge", request)
+        return answer
+
     def discard_test(self) -> None:
         """Remove the container of a test that was killed half-way; it would keep the volume from being removed."""
         self._host.discard(self._test)

@@ -216,6 +216,8 @@ class Service:
     rollout_duration_s: int = 0
     uses: tuple[str, ...] = ()
     egress: Egress = "all"
+    # Whether the gateway keeps responses that allow it.
+    cache: bool = False
     max_requests_per_second: int | None = None
     routes: tuple[PathRoute, ...] = ()
     max_request_bytes: int | None = None

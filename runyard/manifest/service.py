@@ -66,6 +66,7 @@ def build_service(service: Raw, location: Location) -> Service:
         rollout_duration_s=parse_duration_s(annotations.get(KNATIVE + "rollout-duration", "0s")),
         uses=tuple(dict.fromkeys(name.strip() for name in uses.split(",") if name.strip())),
         egress=annotations.get(RUNYARD + "egress", "all"),
+        cache=annotations.get(RUNYARD + "cache") == "true",
         routes=parse_routes(annotations[ROUTES]) if ROUTES in annotations else (),
         max_request_bytes=_bytes(annotations, MAX_REQUEST_SIZE),
         max_response_bytes=_bytes(annotations, MAX_RESPONSE_SIZE),

@@ -85,6 +85,7 @@ def _plan_handling(service: Service) -> Handling:
         max_request_bytes=service.max_request_bytes or 0,
         max_response_bytes=service.max_response_bytes or 0,
         request_buffering=service.request_buffering,
+        cache=service.cache,
     )
 
 

@@ -69,6 +69,7 @@ _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Service", ""): _REVISION,
     ("Service", "annotations"): _NOT_RUNNING,
     ("Service", "idleTimeoutSeconds"): _DATA,
+    ("Service", "cache"): _DATA,
     ("Service", "ingress"): _DATA,
     ("Service", "labels"): _NOT_RUNNING,
     ("Service", "manualInstanceCount"): _COUNTS,

@@ -4,6 +4,7 @@
 #
 #   configure                test the configuration in $RUNYARD_NGINX_CONF and, if nginx takes it, put it in place
 #   confirm DIGEST SECONDS   wait until the gateway serves the configuration with this digest
+#   purge JSON               forget what the cache keeps of a service or path
 #   restore                  put the configuration before the last one back
 set -eu
 
@@ -24,7 +25,7 @@ prepare() {
     # nginx would make these and change their owner; it leaves alone what has the right one already.
     mkdir -p "$temporary"
     chmod 1777 "$temporary"
-    for part in body proxy fastcgi uwsgi scgi; do
+    for part in body proxy fastcgi uwsgi scgi cache; do
         [ -d "$temporary/$part" ] ||
             setpriv --reuid "$uid" --regid "$gid" --clear-groups mkdir -m 0700 "$temporary/$part"
     done
@@ -45,17 +46,23 @@ restore() {
 }
 
 # perl is in every Debian image; curl would bring fifteen packages into a container that faces the network.
-healthz() {
+ask() {
     # shellcheck disable=SC2016 # perl's variables, not the shell's
     perl -MIO::Socket::UNIX -e '
-        my $socket = IO::Socket::UNIX->new(Peer => shift, Timeout => 2) or exit 1;
-        print $socket "GET /healthz HTTP/1.0\r\n\r\n";
-        print <$socket>;' "$directory/admin.sock"
+        my ($path, $request, $body) = @ARGV;
+        my $socket = IO::Socket::UNIX->new(Peer => $path, Timeout => 2) or exit 1;
+        print $socket "$request HTTP/1.0\r\nContent-Length: ", length($body), "\r\n\r\n$body";
+        print <$socket>;' "$directory/admin.sock" "$1" "${2:-}"
+}
+
+# Prints the gateway's answer; whether it was a good one is in its first line.
+purge() {
+    ask "POST /v1/purge" "$1"
 }
 
 confirm() {
     for _ in $(seq "$(($2 * 10))"); do
-        if healthz | grep -q "\"configuration\":\"$1\""; then
+        if ask "GET /healthz" | grep -q "\"configuration\":\"$1\""; then
             return 0
         fi
         sleep 0.1

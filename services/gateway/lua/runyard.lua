@@ -25,6 +25,7 @@ local M = {
     health = answer.health,
     admin_snapshot = admin.snapshot,
     admin_inflight = admin.inflight,
+    admin_purge = admin.purge,
     admin_metrics = admin.metrics,
     admin_certificates = admin_tls.certificates,
     admin_certificate = admin_tls.certificate,

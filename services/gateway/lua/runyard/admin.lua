@@ -2,6 +2,7 @@
 local cjson = require "cjson.safe"
 local answer = require "runyard.answer"
 local metrics = require "runyard.metrics"
+local cache = require "runyard.cache"
 local snapshot = require "runyard.snapshot"
 local world = require "runyard.world"
 
@@ -82,6 +83,22 @@ function M.snapshot()
     local counts = snapshot.counts()
     counts.generation = world.generation()
     return answer.send(200, "application/json", cjson.encode(counts))
+end
+
+-- POST makes invalid what is kept of a service: {"service": "tenant/name"}, with "path" of one path.
+function M.purge()
+    local request = cjson.decode(M.body())
+    local key, path = type(request) == "table" and request.service, type(request) == "table" and request.path or nil
+    world.sync()
+    local known = type(key) == "string" and world.service(key)
+    if ngx.req.get_method() ~= "POST" or not known or (path and (type(path) ~= "string" or path:sub(1, 1) ~= "/")) then
+        return answer.problem(400, "purge", "must be POST of a service that is in force and, if any, a path from /")
+    end
+    if not known.cache then
+        return answer.problem(409, "no-cache", "the service has no cache: runyard.dev/cache turns it on")
+    end
+    cache.purge(key, path)
+    return answer.send(200, "application/json", "{}")
 end
 
 -- The gateway's own counters and states, for Prometheus.

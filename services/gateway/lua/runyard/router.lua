@@ -5,6 +5,7 @@
 -- survive the way through error_page.
 local affinity = require "runyard.affinity"
 local breaker = require "runyard.breaker"
+local cache = require "runyard.cache"
 local call_id = require "runyard.call_id"
 local hosts = require "runyard.hosts"
 local paths = require "runyard.paths"
@@ -82,7 +83,7 @@ local function settle(service, revision)
     end
     var.revision = revision
     local endpoints = world.endpoints(service.tenant, revision)
-    local way = endpoints.way or service.way
+    local way = endpoints.way or service.way or (service.cache and cache.way(service))
     if way then
         var.way = way
     end

@@ -192,6 +192,7 @@ local handling = object {
     max_request_bytes = { integer(0, LARGEST), 0 },
     max_response_bytes = { integer(0, LARGEST), 0 },
     request_buffering = { boolean, true },
+    cache = { boolean, false },
 }
 local service = object {
     traffic = { list(share), {} },

@@ -78,6 +78,7 @@ local function prepare_service(key, fields)
         way = not fields.handling.request_buffering and "@upload" or nil,
         -- Whether they must be looked at in the usual one, too.
         aside = needs_look(fields.handling),
+        cache = fields.handling.cache,
         uses = {},
         shares = {},
         revisions = {},  -- name to percent

@@ -94,6 +94,12 @@ def test_gateway_that_does_not_run_or_is_to_be_replaced_is_left_alone(image: str
     assert host.asked == ["discard runyard.dev.gateway.test", "run configure"]
 
 
+def test_purge_is_asked_inside_the_gateway() -> None:
+    host = FakeHost()
+    GatewayHost(host, "dev").purge('{"service": "shop/web"}')
+    assert host.asked == ['runyard.dev.gateway: runyard-gateway purge {"service": "shop/web"}']
+
+
 def test_lost_file_is_noticed() -> None:
     host = FakeHost()
     gateway = GatewayHost(host, "dev")

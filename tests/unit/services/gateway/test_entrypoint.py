@@ -183,6 +183,15 @@ def test_gateway_without_a_configuration_says_what_to_do(image: Image) -> None:
     assert done.stderr == f"no configuration in {image.file}: pulumi refresh, then up, delivers it again\n"
 
 
+def test_purge_prints_the_gateways_answer(image: Image) -> None:
+    image.configure(image.gateway.config)
+    image.serve()
+    image.gateway.serve(*free_ports(1))
+    answer = image.command("purge", '{"service": "default/hello"}').stdout
+    assert answer.startswith("HTTP/1.1 409 ")
+    assert "urn:runyard:problem:no-cache" in answer
+
+
 def test_error_log_tells_no_query(image: Image) -> None:
     image.configure(image.gateway.config)
     image.serve()

@@ -72,6 +72,7 @@ _KEYS: dict[str, _Said] = {
     "https_port": ("tls",),
     "hsts_s": ("tls",),
     "acme": ("tls",),
+    "compression": ("compression",),
 }
 
 
@@ -113,6 +114,7 @@ def _config(platform: Platform, listeners: list[tuple[Listener, _Said]]) -> Gate
         https_port=tls.port if tls.on and tls.redirect else None,
         hsts_s=tls.hsts_s if tls.on else 0,
         acme=tls.mode == "acme",
+        compression=said.compression,
     )
 
 

@@ -252,6 +252,8 @@ class Gateway:
     default_backend: str = ""
     # Whether responses get the security headers that their instance did not set.
     security_headers: bool = True
+    # Whether public responses of text are compressed.
+    compression: bool = True
     tls: Tls = field(default_factory=Tls)
 
     def url(self, host: str) -> str:

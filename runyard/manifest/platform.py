@@ -49,6 +49,7 @@ def build_platform(platform: Raw, locate: Locate) -> Platform:
             max_body_bytes=defaults.max_body_bytes if size is None else parse_bytes(str(size)),
             security_headers=gateway.get("securityHeaders", defaults.security_headers),
             tls=build_tls(platform),
+            compression=gateway.get("compression", defaults.compression),
         ),
         orchestrator_port=int(spec.get("orchestratorPort", 3001)),
         address_pool=spec.get("addressPool", "10.128.0.0/9"),

@@ -107,7 +107,7 @@ class Instance:
             return self._write_body(path, writer)
         status = path.rpartition("=")[2] if path.startswith("/status=") else str(self.status)
         echo = {"name": self.name, "method": method, "path": path, "headers": headers, "body": body.decode("latin-1")}
-        text = json.dumps(echo).encode()
+        text = json.dumps(echo).encode() + b" " * int(path.rpartition("=")[2] if path.startswith("/pad=") else 0)
         extra = "X-Accel-Redirect: /elsewhere\r\n" if path == "/redirect" else ""
         # `X-Answer: Name: value | Name: value` asks for these headers.
         asked = next((value for name, value in headers if name == "X-Answer"), "")

@@ -106,6 +106,22 @@ class Handling:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What the gateway lets a service be asked for; 0 is no limit.
+
+    `client_requests_per_second` is for each client, told by `client_header` or, without, by its address; a burst of 0
+    is the gateway's default. `tenant_requests_per_second` is for all services of the tenant together.
+    """
+
+    requests_per_second: int = 0
+    tenant_requests_per_second: int = 0
+    client_requests_per_second: int = 0
+    client_burst: int = 0
+    client_header: str = ""
+    concurrent_requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RouteRequest:
     """Asks the orchestrator to answer these hosts with this service, and to let it call those in `uses`.
 
@@ -121,6 +137,7 @@ class RouteRequest:
     session_affinity: bool = False
     paths: tuple[PathRoute, ...] = ()
     handling: Handling = field(default_factory=Handling)
+    limits: Limits = field(default_factory=Limits)
     version: int = VERSION
 
 
@@ -270,6 +287,7 @@ class GatewayService:
     session_affinity: bool = False
     stopped: bool = False
     handling: Handling = field(default_factory=Handling)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +335,7 @@ __all__ = [
     "GatewaySnapshot",
     "Handling",
     "Ingress",
+    "Limits",
     "OrchestratorStatus",
     "PathRoute",
     "Probe",

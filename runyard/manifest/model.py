@@ -197,6 +197,16 @@ class TrafficTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """What a service lets its clients ask for; None is no limit, an empty header tells clients by their address."""
+
+    client_requests_per_second: int | None = None
+    client_burst: int | None = None
+    client_header: str = ""
+    concurrent_requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A Knative Service; `uses` and `egress` come from `runyard.dev/` annotations."""
 
@@ -223,6 +233,7 @@ class Service:
     max_request_bytes: int | None = None
     max_response_bytes: int | None = None
     request_buffering: bool = True
+    request_limits: RequestLimits = field(default_factory=RequestLimits)
 
     @property
     def scale(self) -> tuple[int, int | None]:

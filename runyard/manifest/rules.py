@@ -8,6 +8,7 @@ from runyard.manifest.rules_annotations import check_annotations
 from runyard.manifest.rules_containers import check_containers
 from runyard.manifest.rules_dependencies import check_dependencies
 from runyard.manifest.rules_handling import check_handling
+from runyard.manifest.rules_limits import check_limits
 from runyard.manifest.rules_probes import check_probes
 from runyard.manifest.rules_resources import check_resources
 from runyard.manifest.rules_routes import check_routes
@@ -34,6 +35,7 @@ def check_service(service: Raw, findings: Findings) -> None:
     check_dependencies(service, findings)
     check_routes(service, findings)
     check_handling(service, findings)
+    check_limits(service, findings)
 
 
 def check_namespace(document: Raw, findings: Findings) -> None:

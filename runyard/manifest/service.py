@@ -14,6 +14,7 @@ from runyard.manifest.model import (
     Location,
     Probe,
     ProbeKind,
+    RequestLimits,
     RevisionTemplate,
     Scaling,
     Service,
@@ -72,6 +73,12 @@ def build_service(service: Raw, location: Location) -> Service:
         max_response_bytes=_bytes(annotations, MAX_RESPONSE_SIZE),
         request_buffering=annotations.get(REQUEST_BUFFERING, "on") == "on",
         max_requests_per_second=_count(annotations, RUNYARD + "max-requests-per-second"),
+        request_limits=RequestLimits(
+            client_requests_per_second=_count(annotations, RUNYARD + "client-requests-per-second"),
+            client_burst=_count(annotations, RUNYARD + "client-burst"),
+            client_header=annotations.get(RUNYARD + "client-header", ""),
+            concurrent_requests=_count(annotations, RUNYARD + "max-concurrent-requests"),
+        ),
     )
 
 

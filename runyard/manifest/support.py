@@ -39,7 +39,6 @@ LATER: tuple[str, ...] = (
     f"{_SERVICE}|run.googleapis.com/invoker-iam-disabled",
     f"{_SERVICE}|run.googleapis.com/iap-enabled",
     f"{_SERVICE}|run.googleapis.com/custom-audiences",
-    f"{_SERVICE}|runyard.dev/max-requests-per-second",
     f"{_TEMPLATE}|autoscaling.knative.dev/maxScale",
     f"{_TEMPLATE}|autoscaling.knative.dev/max-scale",
     f"{_TEMPLATE}|autoscaling.knative.dev/metric",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runyard import names
-from runyard.contracts import Handling, RolloutRequest, RouteRequest, TrafficShare
+from runyard.contracts import Handling, Limits, RolloutRequest, RouteRequest, TrafficShare
+from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Manifests, Platform, Service
 from runyard.manifest.routes import is_whole_host
 from runyard.plan.facts import describe_service
@@ -36,6 +37,7 @@ def plan(
     """
     networks = plan_networks(stack, manifests)
     by_name = {network.name: network for network in networks}
+    quotas = {tenant.name: tenant.quotas for tenant in manifests.tenants}
     services = []
     for service in sorted(manifests.services, key=lambda each: (each.tenant, each.name)):
         internal = service.egress == "none"
@@ -45,24 +47,37 @@ def plan(
             gateway_address=networks[0].host_address,
             secret_digests=(secret_digests or {}).get(service.tenant, {}),
         )
-        services.append(_plan_service(service, manifests.platform, context))
+        services.append(_plan_service(service, manifests.platform, quotas.get(service.tenant, Quotas()), context))
     return Plan(stack=stack, platform=manifests.platform, networks=networks, services=tuple(services))
 
 
-def _plan_service(service: Service, platform: Platform, context: RevisionContext) -> ServicePlan:
+def _plan_service(service: Service, platform: Platform, quotas: Quotas, context: RevisionContext) -> ServicePlan:
     revision = plan_revision(service, context)
     return ServicePlan(
         tenant=service.tenant,
         name=service.name,
         revision=revision,
-        route=_plan_route(service, platform),
+        route=_plan_route(service, platform, quotas),
         rollout=_plan_rollout(service, revision),
         facts=describe_service(service),
         location=service.location,
     )
 
 
-def _plan_route(service: Service, platform: Platform) -> RouteRequest:
+def _plan_limits(service: Service, quotas: Quotas) -> Limits:
+    own = service.request_limits
+    return Limits(
+        requests_per_second=service.max_requests_per_second or 0,
+        # Every service carries its tenant's, and all of a tenant's name the same bucket at the gateway.
+        tenant_requests_per_second=quotas.requests_per_second or 0,
+        client_requests_per_second=own.client_requests_per_second or 0,
+        client_burst=own.client_burst or 0,
+        client_header=own.client_header,
+        concurrent_requests=own.concurrent_requests or 0,
+    )
+
+
+def _plan_route(service: Service, platform: Platform, quotas: Quotas) -> RouteRequest:
     return RouteRequest(
         tenant=service.tenant,
         service=service.name,
@@ -73,6 +88,7 @@ def _plan_route(service: Service, platform: Platform) -> RouteRequest:
         timeout_s=service.template.timeout_s,
         session_affinity=service.template.session_affinity,
         paths=tuple(route for route in service.routes if not is_whole_host(route)),
+        limits=_plan_limits(service, quotas),
         handling=_plan_handling(service),
     )
 

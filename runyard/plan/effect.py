@@ -82,9 +82,12 @@ _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Service", "rolloutDurationSeconds"): Effect("none", "it says how the next rollout moves the shares"),
     ("Service", "routes"): _DATA,
     ("Service", "sessionAffinity"): _DATA,
+    ("Service", "maxRequestsPerSecond"): _DATA,
+    ("Service", "requestLimits"): _DATA,
     ("Service", "timeoutSeconds"): _DATA,
     ("Service", "traffic"): Effect("none", "every revision named is ready before the shares move, in one step"),
     ("Tenant", ""): _NOT_RUNNING,
+    ("Tenant", "quotas.requestsPerSecond"): _DATA,
     ("Tenant", "subnet"): _SUBNET,
 }
 _ORDER: tuple[EffectKind, ...] = ("none", "restart", "gap")

@@ -41,6 +41,7 @@ def describe_snapshot(
                 session_affinity=route.session_affinity,
                 handling=route.handling,
                 stopped=stopped,
+                limits=route.limits,
             )
         )
     hosts = {host: key for key, route in sorted(routes.items()) for host in route.hosts}

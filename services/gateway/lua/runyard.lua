@@ -8,6 +8,7 @@ local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
 local hops = require "runyard.hops"
 local hold = require "runyard.hold"
+local inflight = require "runyard.inflight"
 local plain = require "runyard.plain"
 local response = require "runyard.response"
 local router = require "runyard.router"
@@ -48,6 +49,7 @@ function M.start(settings)
     plain.configure(settings)
     certificates.configure(settings)
     snapshot.configure(settings)
+    inflight.start()
     affinity.configure(settings)
     snapshot.restore()
 end
@@ -55,6 +57,7 @@ end
 -- init_worker_by_lua.
 function M.start_worker()
     call_id.start_worker()
+    inflight.start_worker()
     affinity.start_worker()
     watch.start_worker()
 end

@@ -14,6 +14,7 @@ from runyard.contracts import (
     GatewayService,
     GatewaySnapshot,
     Handling,
+    Limits,
     OrchestratorStatus,
     PathRoute,
     Probe,
@@ -42,6 +43,7 @@ MESSAGES: list[Any] = [
     ),
     RouteRequest("shop", "web", ("web.localhost",), ("cart",), "internal", 5),
     RouteRequest("shop", "web", (), paths=(PathRoute("*.x", "/api", "/"),), handling=Handling(1, 2, 3, 4, False)),
+    RouteRequest("shop", "web", (), limits=Limits(1, 2, 3, 4, "X-Api-Key", 5)),
     RolloutRequest("shop", "web", SHARES, 30),
     OrchestratorStatus(
         3,

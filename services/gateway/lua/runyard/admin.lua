@@ -1,12 +1,13 @@
 -- Admin: the requests that the orchestrator makes over the unix socket.
 local cjson = require "cjson.safe"
 local answer = require "runyard.answer"
+local inflight = require "runyard.inflight"
 local metrics = require "runyard.metrics"
 local cache = require "runyard.cache"
 local snapshot = require "runyard.snapshot"
 local world = require "runyard.world"
 
-local shared, inflight = ngx.shared.snapshot, ngx.shared.inflight
+local shared = ngx.shared.snapshot
 
 local M = {}
 
@@ -110,8 +111,8 @@ end
 -- What is in flight now, by instance address; idle ones are left out.
 function M.inflight()
     local parts = {}
-    for _, address in ipairs(inflight:get_keys(0)) do
-        local count = inflight:get(address) or 0
+    for _, address in ipairs(inflight.names()) do
+        local count = address:find("|", 1, true) and 0 or inflight.count(address)
         if count ~= 0 then
             parts[#parts + 1] = cjson.encode(address) .. ":" .. count
         end

@@ -18,7 +18,7 @@ local configuration  -- the digest of the nginx.conf that this worker was starte
 local titles = {
     [400] = "Bad Request", [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed",
     [409] = "Conflict", [411] = "Length Required", [413] = "Content Too Large", [414] = "URI Too Long",
-    [422] = "Unprocessable Content",
+    [422] = "Unprocessable Content", [429] = "Too Many Requests",
     [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [501] = "Not Implemented",
     [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout",
     [505] = "HTTP Version Not Supported", [507] = "Insufficient Storage",
@@ -39,6 +39,10 @@ local verdicts = {
     ["broken"] = { 503, "no instance can be reached; the gateway tries them again from time to time" },
     ["all-busy"] = { 503, "every instance is at its concurrency limit" },
     ["instance-failed"] = { 502, "the connection to the instance failed and the request may not be sent again" },
+    ["client-limit"] = { 429, "this client asks more often than the service lets one client ask" },
+    ["service-limit"] = { 429, "the service is asked more often than its limit of requests a second" },
+    ["tenant-limit"] = { 429, "the tenant's services are asked more often than its quota of requests a second" },
+    ["concurrency-limit"] = { 429, "the service has as many requests at once as its limit" },
     ["retries-spent"] = { 502, "the connection to the instance failed, and too many requests were sent again already" },
     ["request-timeout"] = { 504, "the request took longer than the service's time" },
     ["instance-timeout"] = { 504, "the instance did not answer in time" },
@@ -54,7 +58,7 @@ function M.send(status, content_type, body, retry_after_s)
     ngx.status = status
     ngx.header["Content-Type"] = content_type
     ngx.header["Content-Length"] = #body
-    if status == 503 then
+    if status == 503 or status == 429 then
         ngx.header["Retry-After"] = retry_after_s or RETRY_AFTER_S
     end
     ngx.print(body)
@@ -97,7 +101,7 @@ function M.health()
     }))
 end
 
--- Gives the answer that a verdict names; `retry_after_s` is for one of 503.
+-- Gives the answer that a verdict names; `retry_after_s` is for one of 429 or 503.
 function M.give(verdict, retry_after_s)
     if verdict == "healthz" then
         return M.health()

@@ -7,11 +7,12 @@ local budget = require "runyard.budget"
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
+local inflight = require "runyard.inflight"
+local limit = require "runyard.limit"
 local upstream = require "ngx.balancer"
 local watch = require "runyard.watch"
 local world = require "runyard.world"
 
-local inflight = ngx.shared.inflight
 local var, now, random = ngx.var, clock.now, math.random
 
 local M = {}
@@ -37,16 +38,10 @@ end
 
 -- Takes a count of this endpoint for this request, which must hold none; false when it is full.
 local function take(endpoint, limit)
-    local count, failure = inflight:incr(endpoint.address, 1, 0)
-    if not count then
-        ngx.log(ngx.ERR, "count a request to ", endpoint.address, ": ", failure)
-        return false
-    end
-    if count <= limit then
+    if inflight.take(endpoint.address, limit) then
         var.instance = endpoint.address
         return true
     end
-    inflight:incr(endpoint.address, -1)
     return false
 end
 
@@ -61,7 +56,7 @@ local function take_least(endpoints, suits)
     for _, endpoint in ipairs(endpoints.list) do
         if suits(endpoint) then
             -- One that comes back first, or the one try that it has would be lost.
-            local load = endpoint.ejected and -1 or inflight:get(endpoint.address) or 0
+            local load = endpoint.ejected and -1 or inflight.count(endpoint.address)
             order[#order + 1] = { load = load, endpoint = endpoint }
         end
     end
@@ -100,7 +95,7 @@ local function pick(endpoints)
         first = list[at]
         local second = list[other]
         health.suspect(second, at)
-        if (inflight:get(second.address) or 0) < (inflight:get(first.address) or 0) then
+        if inflight.count(second.address) < inflight.count(first.address) then
             first = second
         end
     end
@@ -139,7 +134,7 @@ end
 function M.release()
     local address = var.instance
     if address ~= "" then
-        inflight:incr(address, -1)
+        inflight.give(address)
         var.instance = ""
     end
 end
@@ -264,15 +259,22 @@ function M.balance()
     end
 end
 
--- The log phase: gives back the count. $instance keeps its value, for the access log.
+-- The log phase: gives back the counts. $instance keeps its value, for the access log.
 function M.finish()
     local address = var.instance
+    local endpoint
     if address and address ~= "" then
-        inflight:incr(address, -1)
-        local endpoint = world.place(address)
-        if endpoint then
-            health.answered(endpoint, ngx.status)
-        end
+        inflight.give(address)
+        endpoint = world.place(address)
+    end
+    if not endpoint then
+        limit.finish()
+        return
+    end
+    health.answered(endpoint, ngx.status)
+    -- Reading a variable costs a little, so only where there is a service whose requests are counted.
+    if limit.counts() then
+        limit.finish()
     end
 end
 

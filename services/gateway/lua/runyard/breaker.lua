@@ -81,8 +81,7 @@ local function try(premature, group)
         return
     end
     for index = 1, math.min(group.count, MOST_PINGED) do
-        local endpoint = group.list[index]
-        if ping.ask(endpoint.ip, endpoint.port, group.protocol) then
+        if ping.ask(group.list[index]) then
             M.worked(group)
             return
         end

@@ -138,7 +138,11 @@ local function ping_hung(premature, endpoint)
     if premature then
         return
     end
-    if ping.ask(endpoint.ip, endpoint.port, endpoint.group.protocol) then
+    local answered = ping.ask(endpoint)
+    if answered == nil then
+        return
+    end
+    if answered then
         recover(endpoint)
         breaker.worked(endpoint.group)
         endpoint.asked_at = nil

@@ -81,8 +81,12 @@ local function wait(deadline)
 end
 
 local function refuse(verdict)
-    local wait_s = verdict == "broken" and breaker.retry_after_s(world.endpoints(var.tenant, var.revision))
-    return answer.give(verdict, wait_s or nil)
+    if verdict == "broken" then
+        return answer.give(verdict, breaker.retry_after_s(world.endpoints(var.tenant, var.revision)))
+    end
+    -- What runyard.limit told the client: in so many seconds there is one more.
+    local left_s = (var.rate_limit or ""):match(";r=0;t=(%d+)$")
+    return answer.give(verdict, left_s)
 end
 
 -- The access phase of the locations beside the plain one: everything that is not the plain way from a request to an instance.

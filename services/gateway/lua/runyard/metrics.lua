@@ -21,6 +21,8 @@ local totals = {
     { "ejections", "Times an instance was ejected after failures in a row." },
     { "breaker_opened", "Times that no instance could be reached, so that requests were refused." },
 }
+-- Counted under `limited_` and these names, by `tenant/service`.
+local limits = { "client", "concurrency", "service", "tenant" }
 local gauges = {
     { "ejected_instances", "Instances that are ejected now.", health.ejected_in },
     { "breaker_state", "0 closed, 1 half-open, 2 open.", function(group)
@@ -56,6 +58,31 @@ local function sample(lines, name, key, service, value)
         ('%s{tenant="%s",service="%s",revision="%s"} %s'):format(name, tenant, service or "", revision, value)
 end
 
+-- The keys of a counter's values, in order.
+local function keys_of(found, metric)
+    local keys = {}
+    for name in pairs(found) do
+        if name:sub(1, #metric + 1) == metric .. "|" then
+            keys[#keys + 1] = name:sub(#metric + 2)
+        end
+    end
+    table.sort(keys)
+    return keys
+end
+
+local function add_limited(lines, found)
+    local name = PREFIX .. "limited_requests_total"
+    header(lines, name, "Requests that were answered 429, by the limit that they met.", "counter")
+    for _, limit in ipairs(limits) do
+        for _, key in ipairs(keys_of(found, "limited_" .. limit)) do
+            local tenant, service = key:match("^([^/]+)/(.+)$")
+            lines[#lines + 1] = ('%s{tenant="%s",service="%s",limit="%s"} %s'):format(
+                name, tenant, service, limit, found["limited_" .. limit .. "|" .. key]
+            )
+        end
+    end
+end
+
 -- Everything, as text. `breathe` is called between pieces of the work.
 local function render(breathe)
     local lines, found = {}, counters.all()
@@ -63,18 +90,11 @@ local function render(breathe)
     for _, each in ipairs(totals) do
         local name = PREFIX .. each[1] .. "_total"
         header(lines, name, each[2], "counter")
-        local keys = {}
-        for key in pairs(found) do
-            if key:sub(1, #each[1] + 1) == each[1] .. "|" then
-                keys[#keys + 1] = key
-            end
-        end
-        table.sort(keys)
-        for _, key in ipairs(keys) do
-            local revision = key:sub(#each[1] + 2)
-            sample(lines, name, revision, owner[revision], found[key])
+        for _, revision in ipairs(keys_of(found, each[1])) do
+            sample(lines, name, revision, owner[revision], found[each[1] .. "|" .. revision])
         end
     end
+    add_limited(lines, found)
     for _, each in ipairs(gauges) do
         header(lines, PREFIX .. each[1], each[2], "gauge")
         for index, key in ipairs(order) do

@@ -1,4 +1,6 @@
 -- Ping: asks an instance whether it answers at all, without risking a client's request on it.
+local inflight = require "runyard.inflight"
+
 local M = {}
 
 -- A process that is not stopped answers from its event loop; longer than this is a hang to whoever waits for it.
@@ -8,8 +10,7 @@ local TIMEOUT_MS = 1000
 local HTTP1 = "OPTIONS * HTTP/1.1\r\nHost: gateway.internal\r\nUser-Agent: runyard-gateway\r\nConnection: close\r\n\r\n"
 local HTTP2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
 
--- Whether the instance says anything within a second; what it says does not matter, nor that it hangs up.
-function M.ask(ip, port, protocol)
+local function ask(ip, port, protocol)
     local socket = ngx.socket.tcp()
     socket:settimeout(TIMEOUT_MS)
     if not socket:connect(ip, port) then
@@ -22,6 +23,21 @@ function M.ask(ip, port, protocol)
     end
     socket:close()
     return byte ~= nil or failure == "closed"
+end
+
+-- Whether the instance says anything within a second; what it says does not matter, nor that it hangs up. Nil when it
+-- has as many requests as it takes: to it a ping is one more.
+function M.ask(endpoint)
+    local address, group = endpoint.address, endpoint.group
+    if not inflight.take(address, group.limit) then
+        return nil
+    end
+    local done, answered = pcall(ask, endpoint.ip, endpoint.port, group.protocol)
+    inflight.give(address)
+    if not done then
+        error(answered, 0)
+    end
+    return answered
 end
 
 return M

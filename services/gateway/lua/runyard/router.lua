@@ -8,6 +8,7 @@ local breaker = require "runyard.breaker"
 local cache = require "runyard.cache"
 local call_id = require "runyard.call_id"
 local hosts = require "runyard.hosts"
+local limit = require "runyard.limit"
 local paths = require "runyard.paths"
 local world = require "runyard.world"
 
@@ -75,9 +76,14 @@ local function choose(service, pinned)
     return shares[#shares].revision
 end
 
-local function settle(service, revision)
+local function settle(service, revision, pinned)
     var.tenant = service.tenant
     var.service = service.name
+    -- Once for each request: one that was routed before has passed.
+    local refusal = service.limits and not pinned and limit.refusal(service.limits)
+    if refusal then
+        return refusal
+    end
     if not revision then
         return "hold"  -- no traffic yet: the first rollout may be under way
     end
@@ -103,7 +109,7 @@ local function settle_path(route, pinned)
     if not part then
         return trouble
     end
-    local verdict = settle(part.service, choose(part.service, pinned))
+    local verdict = settle(part.service, choose(part.service, pinned), pinned)
     return verdict == "" and part.rewrite and "aside" or verdict
 end
 
@@ -136,7 +142,7 @@ local function edge(pinned)
     if route.paths then
         return settle_path(route, pinned)
     end
-    return settle(route.service, route.revision or choose(route.service, pinned))
+    return settle(route.service, route.revision or choose(route.service, pinned), pinned)
 end
 
 local function internal(pinned)
@@ -163,7 +169,7 @@ local function internal(pinned)
     if not service then
         return "hold"  -- declared but not deployed yet
     end
-    return settle(service, choose(service, pinned))
+    return settle(service, choose(service, pinned), pinned)
 end
 
 -- Decides for the current request and sets $tenant, $service, $revision and $caller; `pinned` is the revision that

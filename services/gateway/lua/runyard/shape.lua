@@ -43,6 +43,13 @@ local function label(path, value)
     return value
 end
 
+local function header(path, value)
+    if type(value) ~= "string" or #value > 63 or not (value == "" or value:find("^[A-Za-z][-A-Za-z0-9]*$")) then
+        fail(path, "a header's name", value)
+    end
+    return value
+end
+
 local function tag(path, value)
     return value == "" and value or label(path, value)
 end
@@ -194,6 +201,14 @@ local handling = object {
     request_buffering = { boolean, true },
     cache = { boolean, false },
 }
+local limits = object {
+    requests_per_second = { integer(0, 1e9), 0 },
+    tenant_requests_per_second = { integer(0, 1e9), 0 },
+    client_requests_per_second = { integer(0, 1e9), 0 },
+    client_burst = { integer(0, 1e9), 0 },
+    client_header = { header, "" },
+    concurrent_requests = { integer(0, 1e9), 0 },
+}
 local service = object {
     traffic = { list(share), {} },
     uses = { list(label), {} },
@@ -202,6 +217,7 @@ local service = object {
     session_affinity = { boolean, false },
     stopped = { boolean, false },
     handling = { handling, {} },
+    limits = { limits, {} },
 }
 local route = object {
     path = { prefix },

@@ -1,9 +1,10 @@
 -- Snapshot: checks a snapshot, puts it into shared memory and keeps it in a file.
 local cjson = require "cjson.safe"
 local file = require "runyard.file"
+local inflight = require "runyard.inflight"
 local shape = require "runyard.shape"
 
-local shared, inflight = ngx.shared.snapshot, ngx.shared.inflight
+local shared = ngx.shared.snapshot
 
 local M = {}
 
@@ -55,16 +56,18 @@ local function remove_others(snapshot, wanted, breathe)
             shared:delete(name)
         end
     end
-    -- Counts of addresses that are gone and idle would pile up; a busy one goes with the next snapshot.
+    -- Counts of what is gone and idle would pile up; a busy one goes with the next snapshot.
     local live = {}
     for _, endpoints in pairs(snapshot.endpoints) do
         for _, address in ipairs(endpoints.addresses) do
             live[address] = true
         end
     end
-    for _, address in ipairs(inflight:get_keys(0)) do
-        if not live[address] and inflight:get(address) == 0 then
-            inflight:delete(address)
+    for _, name in ipairs(inflight.names()) do
+        -- What is no address is `kind|key`, of a service or a revision.
+        local key = name:match("|(.*)$")
+        if not live[name] and not (key and (snapshot.services[key] or snapshot.endpoints[key])) then
+            inflight.forget(name)
         end
     end
 end

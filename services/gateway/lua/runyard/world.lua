@@ -5,6 +5,7 @@
 -- JSON.
 local budget = require "runyard.budget"
 local cjson = require "cjson.safe"
+local limit = require "runyard.limit"
 
 local shared, health = ngx.shared.snapshot, ngx.shared.health
 local now = ngx.now
@@ -74,6 +75,7 @@ local function prepare_service(key, fields)
         session_affinity = fields.session_affinity,
         stopped = fields.stopped,
         handling = fields.handling,
+        limits = limit.prepare(key, tenant, fields.limits),
         -- The location that its requests need, when it is not the usual one.
         way = not fields.handling.request_buffering and "@upload" or nil,
         -- Whether they must be looked at in the usual one, too.

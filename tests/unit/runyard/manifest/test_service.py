@@ -18,6 +18,7 @@ from runyard.manifest.model import (
     Location,
     Manifests,
     Probe,
+    RequestLimits,
     RevisionTemplate,
     Scaling,
     Service,
@@ -207,6 +208,19 @@ def test_scaling_reads_both_spellings_and_every_annotation(build: Any) -> None:
     )
     assert (template.cpu_throttling, template.startup_cpu_boost, template.session_affinity) == (False, True, True)
     assert template.progress_deadline_s == 120
+
+
+def test_limits_of_requests_are_read(build: Any) -> None:
+    own = {
+        "max-requests-per-second": "100",
+        "max-concurrent-requests": "9",
+        "client-requests-per-second": "5",
+        "client-burst": "7",
+        "client-header": "X-Api-Key",
+    }
+    service = build(metadata={"annotations": {f"runyard.dev/{name}": value for name, value in own.items()}})
+    assert service.max_requests_per_second == 100
+    assert service.request_limits == RequestLimits(5, 7, "X-Api-Key", 9)
 
 
 def test_default_maximum_gives_way_to_a_larger_minimum(build: Any) -> None:

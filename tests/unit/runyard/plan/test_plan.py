@@ -3,8 +3,9 @@ import json
 
 import pytest
 
-from runyard.contracts import Handling, PathRoute, TrafficShare
-from runyard.manifest.model import Gateway, Platform, TrafficTarget
+from runyard.contracts import Handling, Limits, PathRoute, TrafficShare
+from runyard.manifest.accounts import Quotas
+from runyard.manifest.model import Gateway, Platform, RequestLimits, Tenant, TrafficTarget
 from runyard.manifest.routes import parse_routes
 from runyard.plan import plan
 from tests.unit.runyard.plan.example import container, manifests, service, template
@@ -90,6 +91,15 @@ def test_counts_of_the_service_are_the_rollouts_and_make_no_new_revision():
 )
 def test_rollout_takes_its_time_only_towards_the_latest_revision(traffic, duration_s):
     assert plan(manifests(service(rollout_duration_s=90, traffic=traffic))).services[0].rollout.duration_s == duration_s
+
+
+def test_route_carries_the_limits_of_the_service_and_the_rate_of_its_tenants_quota():
+    own = RequestLimits(client_requests_per_second=5, client_burst=7, client_header="X-Key", concurrent_requests=9)
+    limited = service(tenant="shop", max_requests_per_second=100, request_limits=own)
+    shop = Tenant("shop", quotas=Quotas(requests_per_second=300))
+    free, tied = plan(manifests(service(), limited, tenants=(Tenant("default"), shop))).services
+    assert tied.route.limits == Limits(100, 300, 5, 7, "X-Key", 9)
+    assert free.route.limits == Limits()
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -5,6 +5,7 @@ from runyard.contracts import (
     GatewayPath,
     GatewayService,
     Handling,
+    Limits,
     PathRoute,
     RevisionSpec,
     RouteRequest,
@@ -64,7 +65,8 @@ def test_snapshot_joins_routes_and_traffic_by_service() -> None:
 
 def test_snapshot_joins_the_parts_of_a_host_and_says_how_requests_are_handled() -> None:
     handling = Handling(idle_s=5, request_buffering=False)
-    web = RouteRequest("shop", "web", ("shop.example.com",), handling=handling)
+    limits = Limits(requests_per_second=9)
+    web = RouteRequest("shop", "web", ("shop.example.com",), handling=handling, limits=limits)
     api = RouteRequest("shop", "api", (), paths=(PathRoute("shop.example.com", "/api", "/"),))
     old = RouteRequest("shop", "old", (), paths=(PathRoute("shop.example.com", "/a"), PathRoute("*.x", "/")))
     snapshot = describe_snapshot({"shop/web": web, "shop/api": api, "shop/old": old}, {}, {}, {}, 0)
@@ -72,7 +74,7 @@ def test_snapshot_joins_the_parts_of_a_host_and_says_how_requests_are_handled() 
         "*.x": (GatewayPath("/", "shop/old"),),
         "shop.example.com": (GatewayPath("/a", "shop/old"), GatewayPath("/api", "shop/api", "/")),
     }
-    assert snapshot.services["shop/web"].handling == handling
+    assert (snapshot.services["shop/web"].handling, snapshot.services["shop/web"].limits) == (handling, limits)
 
 
 def test_snapshot_has_services_with_only_one_of_the_two() -> None:

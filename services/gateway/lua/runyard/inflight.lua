@@ -1,0 +1,165 @@
+-- Inflight: how many requests something has now (an instance, a service, a queue), exactly, over all workers.
+--
+-- One number in shared memory is the count, so that a limit holds whoever counts. Beside it every worker notes its own
+-- part on a seat of memory that the master made before it forked: when a worker is killed, the next one to start finds
+-- the seat of a dead process and takes its part back. A note costs a store and no lock.
+local ffi = require "ffi"
+
+ffi.cdef [[
+    struct runyard_note { int32_t count; char name[148]; };
+    struct runyard_seat { int32_t pid; int32_t used; struct runyard_note notes[4096]; };
+    void *mmap(void *address, size_t size, int protection, int flags, int descriptor, long offset);
+    int kill(int pid, int signal);
+]]
+
+local shared, places = ngx.shared.inflight, ngx.shared.health
+local C = ffi.C
+
+local M = {}
+
+-- Twice as many as workers on most machines, since those of before a reload go on beside the new ones. Pages that
+-- nobody writes take no memory.
+local SEATS = 64
+local NOTES = 4096
+-- PROT_READ | PROT_WRITE; MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE of Linux.
+local READ_WRITE, SHARED = 3, 0x01 + 0x20 + 0x4000
+local NO_SUCH_PROCESS = 3
+-- Longer than any worker needs to clear a seat.
+local CLAIM_S = 10
+
+local seats  -- struct runyard_seat *
+local seat  -- this worker's
+local lines, free, most = {}, {}, 0  -- name -> index of its note; indices to use again; notes used so far
+
+-- In the master, before it forks. After a reload the memory of before is still there and still in use.
+function M.start()
+    local kept = places:get("seats")
+    if kept then
+        seats = ffi.cast("struct runyard_seat *", ffi.cast("uintptr_t", kept))
+        return
+    end
+    local memory = C.mmap(nil, SEATS * ffi.sizeof("struct runyard_seat"), READ_WRITE, SHARED, -1, 0)
+    if memory == ffi.cast("void *", -1) then
+        ngx.log(ngx.ERR, "map memory for the workers' seats: what a killed worker had in flight will not be given back")
+        return
+    end
+    seats = ffi.cast("struct runyard_seat *", memory)
+    -- An address of user space is below 2^47, which a number holds exactly.
+    places:set("seats", tonumber(ffi.cast("uintptr_t", memory)))
+end
+
+local function is_alive(pid)
+    return C.kill(pid, 0) == 0 or ffi.errno() ~= NO_SUCH_PROCESS
+end
+
+local function clear(dead)
+    for index = 0, dead.used - 1 do
+        local note = dead.notes[index]
+        if note.count ~= 0 then
+            shared:incr(ffi.string(note.name), -note.count)
+            note.count = 0
+        end
+    end
+    dead.used = 0
+    dead.pid = 0
+end
+
+-- In a worker that starts: clears the seats of dead ones and takes a free one.
+function M.start_worker()
+    local own = ngx.worker.pid()
+    if not seats then
+        return
+    end
+    for number = 0, SEATS - 1 do
+        local pid = seats[number].pid
+        local dead = pid ~= 0 and (pid == own or not is_alive(pid))
+        if (dead or pid == 0 and not seat) and places:add("seat|" .. number .. "|" .. pid, true, CLAIM_S) then
+            if dead then
+                clear(seats[number])
+            end
+            if not seat then
+                seat = seats[number]
+                seat.pid = own
+                seat.used = 0
+            end
+        end
+    end
+    if not seat then
+        ngx.log(ngx.ERR, "more than ", SEATS, " workers: what this one has in flight is lost when it is killed")
+    end
+end
+
+local function sweep()
+    for name, index in pairs(lines) do
+        if seat.notes[index].count == 0 then
+            lines[name] = nil
+            free[#free + 1] = index
+        end
+    end
+end
+
+local function line_of(name)
+    assert(#name < ffi.sizeof(seat.notes[0].name), "the name of a count is too long")
+    if #free == 0 and most == NOTES then
+        sweep()
+    end
+    local index = table.remove(free)
+    if not index then
+        if most == NOTES then
+            return nil
+        end
+        index, most = most, most + 1
+    end
+    seat.notes[index].count = 0
+    ffi.copy(seat.notes[index].name, name)
+    seat.used = most
+    lines[name] = index
+    return index
+end
+
+local function note(name, change)
+    local index = lines[name] or seat and line_of(name)
+    if index then
+        seat.notes[index].count = seat.notes[index].count + change
+    end
+end
+
+-- Takes a count of `name`; false when that would be more than `limit`.
+function M.take(name, limit)
+    local count, failure = shared:incr(name, 1, 0)
+    if not count then
+        ngx.log(ngx.ERR, "count a request of ", name, ": ", failure)
+        return false
+    end
+    if count <= limit then
+        note(name, 1)
+        return true
+    end
+    shared:incr(name, -1)
+    return false
+end
+
+-- Gives a count back.
+function M.give(name)
+    note(name, -1)
+    return shared:incr(name, -1)
+end
+
+-- How many `name` has.
+function M.count(name)
+    return shared:get(name) or 0
+end
+
+-- Every name that was ever counted and is not forgotten.
+function M.names()
+    return shared:get_keys(0)
+end
+
+-- Forgets a name that has none.
+function M.forget(name)
+    if M.count(name) == 0 then
+        shared:delete(name)
+    end
+end
+
+return M

@@ -1,0 +1,119 @@
+-- Limit: what a service, its clients and its tenant may ask for, before anything is sent to an instance.
+--
+-- Requests a second by client (its address, or a header), by service and by tenant, and requests at once by service.
+-- Services without any of them never come here.
+local counters = require "runyard.counters"
+local inflight = require "runyard.inflight"
+local rate = require "runyard.rate"
+
+local clients, quotas = ngx.shared.clients, ngx.shared.quotas
+local var = ngx.var
+
+local M = {}
+
+local counting = false
+
+-- An IPv6 client has a /64 of its own (RFC 6177) and could be a new one with every request.
+local ADDRESS_BYTES = 8
+
+-- The limits of a service as this module takes them, or nil when it has none.
+function M.prepare(key, tenant, fields)
+    local limits = { key = key, concurrent = fields.concurrent_requests > 0 and fields.concurrent_requests or nil }
+    if fields.client_requests_per_second > 0 then
+        limits.client = rate.rule(fields.client_requests_per_second, fields.client_burst)
+        limits.policy = ('"client";q=%d;w=1'):format(fields.client_requests_per_second)
+        limits.header = fields.client_header ~= "" and "http_" .. fields.client_header:lower():gsub("-", "_") or nil
+    end
+    if fields.requests_per_second > 0 then
+        limits.service = rate.rule(fields.requests_per_second)
+    end
+    if fields.tenant_requests_per_second > 0 then
+        limits.tenant = rate.rule(fields.tenant_requests_per_second)
+        limits.tenant_name = "tenant|" .. tenant
+    end
+    return next(limits, next(limits)) and limits or nil
+end
+
+-- Names a client in 16 bytes, so that memory freed by the one that was away longest fits the next one, and no header's
+-- value (it may be a key) stands in memory. A client without the header is told by its address.
+local function client_name(limits)
+    local value = limits.header and var[limits.header]
+    if value and value ~= "" then
+        return ngx.md5_bin(limits.key .. "\0h" .. value)
+    end
+    return ngx.md5_bin(limits.key .. "\0a" .. var.binary_remote_addr:sub(1, ADDRESS_BYTES))
+end
+
+-- Has the answer tell of a limit (draft-ietf-httpapi-ratelimit-headers-10).
+local function tell(policy, name, left, seconds)
+    var.rate_policy = policy
+    var.rate_limit = ('"%s";r=%d;t=%d'):format(name, left, math.max(1, math.ceil(seconds)))
+end
+
+local function refuse(limits, name, policy, seconds)
+    tell(policy, name, 0, seconds)
+    counters.add("limited_" .. name, limits.key)
+    return name .. "-limit"
+end
+
+-- Takes the request out of everything that its service limits. Returns the name of an answer when it does not pass; then
+-- nothing is taken.
+function M.refusal(limits)
+    local client = limits.client and client_name(limits)
+    if client then
+        local passes, left, seconds = rate.take(clients, client, limits.client, quotas)
+        if not passes then
+            return refuse(limits, "client", limits.policy, seconds)
+        end
+        tell(limits.policy, "client", left, seconds)
+    end
+    local verdict = M.shared_refusal(limits)
+    if verdict and client then
+        rate.give(clients, client, limits.client)
+    end
+    return verdict
+end
+
+-- The same for the limits that all clients share.
+function M.shared_refusal(limits)
+    local service, tenant = limits.service, limits.tenant
+    if service then
+        local passes, _, seconds = rate.take(quotas, limits.key, service, quotas)
+        if not passes then
+            return refuse(limits, "service", ('"service";q=%d;w=1'):format(service.per_second), seconds)
+        end
+    end
+    if tenant then
+        local passes, _, seconds = rate.take(quotas, limits.tenant_name, tenant, quotas)
+        if not passes then
+            if service then
+                rate.give(quotas, limits.key, service)
+            end
+            return refuse(limits, "tenant", ('"tenant";q=%d;w=1'):format(tenant.per_second), seconds)
+        end
+    end
+    if limits.concurrent and not inflight.take("service|" .. limits.key, limits.concurrent) then
+        counters.add("limited_concurrency", limits.key)
+        return "concurrency-limit"
+    end
+    if limits.concurrent then
+        counting = true
+        var.counted = "service|" .. limits.key
+    end
+    return nil
+end
+
+-- Whether this worker has ever counted the requests of a service.
+function M.counts()
+    return counting
+end
+
+-- Gives back the request's count of its service, in the log phase.
+function M.finish()
+    local counted = var.counted
+    if counted and counted ~= "" then
+        inflight.give(counted)
+    end
+end
+
+return M

@@ -67,6 +67,9 @@ class Instance:
         self._gate.set()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.gather(*others, return_exceptions=True)
+        # What was aborted tells its transport so a turn later; a loop that is closed before would leave it open.
+        for _ in range(5):
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -119,6 +119,9 @@ class Limits:
     client_burst: int = 0
     client_header: str = ""
     concurrent_requests: int = 0
+    # How many requests wait for a free instance, and how long; 0 s is the platform's time to hold a request.
+    queue_size: int = 1000
+    queue_timeout_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,8 @@ class RequestLimits:
     client_burst: int | None = None
     client_header: str = ""
     concurrent_requests: int | None = None
+    queue_size: int | None = None
+    queue_timeout_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def build_service(service: Raw, location: Location) -> Service:
     auth_off = annotations.get(CLOUD_RUN + "invoker-iam-disabled") == "true"
     audiences = annotations.get(CLOUD_RUN + "custom-audiences")
     uses = annotations.get(RUNYARD + "uses", "")
+    queue_timeout = annotations.get(RUNYARD + "queue-timeout")
     return Service(
         name=metadata["name"],
         tenant=metadata.get("namespace", DEFAULT_TENANT),
@@ -78,6 +79,8 @@ def build_service(service: Raw, location: Location) -> Service:
             client_burst=_count(annotations, RUNYARD + "client-burst"),
             client_header=annotations.get(RUNYARD + "client-header", ""),
             concurrent_requests=_count(annotations, RUNYARD + "max-concurrent-requests"),
+            queue_size=_count(annotations, RUNYARD + "queue-size"),
+            queue_timeout_s=parse_duration_s(queue_timeout) if queue_timeout else None,
         ),
     )
 

@@ -74,6 +74,8 @@ def _plan_limits(service: Service, quotas: Quotas) -> Limits:
         client_burst=own.client_burst or 0,
         client_header=own.client_header,
         concurrent_requests=own.concurrent_requests or 0,
+        queue_size=Limits().queue_size if own.queue_size is None else own.queue_size,
+        queue_timeout_s=own.queue_timeout_s or 0,
     )
 
 

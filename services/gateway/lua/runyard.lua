@@ -11,6 +11,7 @@ local hold = require "runyard.hold"
 local inflight = require "runyard.inflight"
 local plain = require "runyard.plain"
 local response = require "runyard.response"
+local queue = require "runyard.queue"
 local router = require "runyard.router"
 local snapshot = require "runyard.snapshot"
 local watch = require "runyard.watch"
@@ -58,6 +59,7 @@ end
 function M.start_worker()
     call_id.start_worker()
     inflight.start_worker()
+    queue.start_worker()
     affinity.start_worker()
     watch.start_worker()
 end

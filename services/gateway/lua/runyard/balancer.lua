@@ -9,6 +9,7 @@ local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
 local limit = require "runyard.limit"
+local queue = require "runyard.queue"
 local upstream = require "ngx.balancer"
 local watch = require "runyard.watch"
 local world = require "runyard.world"
@@ -130,11 +131,21 @@ function M.reserve()
     return (pick_known(current_service(), endpoints) or take_any(endpoints, nil, true)) ~= nil
 end
 
+-- Gives back a count of this address, for the first that waits; returns its endpoint if it is still one.
+local function give_back(address)
+    inflight.give(address)
+    local endpoint = world.place(address)
+    if endpoint then
+        queue.wake(endpoint.group.key)
+    end
+    return endpoint
+end
+
 -- Gives back the count that this request holds, if any.
 function M.release()
     local address = var.instance
     if address ~= "" then
-        inflight.give(address)
+        give_back(address)
         var.instance = ""
     end
 end
@@ -235,7 +246,7 @@ function M.balance()
         endpoint = retry(endpoints, held)
     elseif held ~= "" then
         endpoint = address_parts(endpoints, held)
-    else
+    elseif not queue.is_busy(endpoints) then
         endpoint = pick_known(service, endpoints) or pick(endpoints)
         endpoints.budget.asked = endpoints.budget.asked + 1
         if endpoints.count > 1 then
@@ -264,8 +275,7 @@ function M.finish()
     local address = var.instance
     local endpoint
     if address and address ~= "" then
-        inflight.give(address)
-        endpoint = world.place(address)
+        endpoint = give_back(address)
     end
     if not endpoint then
         limit.finish()

@@ -5,9 +5,9 @@ local shared = ngx.shared.counters
 
 local M = {}
 
--- Adds one; `labels` are the values of the labels of this metric, separated by "|" (no name holds one).
-function M.add(metric, labels)
-    local _, failure = shared:incr(metric .. "|" .. labels, 1, 0)
+-- Adds one, or `amount`; `labels` are the values of the labels of this metric, separated by "|" (no name holds one).
+function M.add(metric, labels, amount)
+    local _, failure = shared:incr(metric .. "|" .. labels, amount or 1, 0)
     if failure then
         ngx.log(ngx.ERR, "count ", metric, " of ", labels, ": ", failure)
     end

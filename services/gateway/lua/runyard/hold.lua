@@ -2,18 +2,21 @@
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local breaker = require "runyard.breaker"
+local clock = require "runyard.clock"
+local queue = require "runyard.queue"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
 local ways = require "runyard.ways"
 local world = require "runyard.world"
 
-local var, now = ngx.var, ngx.now
+local var, now = ngx.var, clock.now
 
 local M = {}
 
--- How often a waiting request looks again, in seconds: short against what starting an instance takes (70 ms and up),
--- long enough that a thousand waiting requests cost little.
+-- How long a request whose try failed lets others have their turn, in seconds: one of the event loop is enough.
 local STEP_S = 0.01
+-- How many requests of a service wait at most, unless it says otherwise.
+local QUEUE_SIZE = 1000
 -- nginx allows 10 turns through error_page in the life of a request; the last ones are left for the answer.
 local MOST_ROUNDS = 7
 -- A request that breaks whatever instance it reaches must not work through all of them. Not lower, because a killed
@@ -64,20 +67,58 @@ local function seconds_left()
 end
 
 local function wait(deadline)
+-- Looks once: "" when the request has an instance now, "hold" or "full" when it must wait, else the name of an answer.
+local function look(request)
+    local verdict = router.route(var.revision)
+    if verdict ~= "" and verdict ~= "aside" then
+        return verdict
+    end
+    local group = world.endpoints(var.tenant, var.revision)
+    local may_go = request and queue.is_next(request) or not request and not queue.is_busy(group)
+    return may_go and balancer.reserve() and "" or "full"
+end
+
+local function join(revision)
+    local key = var.tenant .. "/" .. var.service
+    local service = world.service(key)
+    return queue.join(key, revision, service and service.queue_size or QUEUE_SIZE)
+end
+
+local function wait_in_line(waiting, deadline)
     while true do
-        local verdict = router.route(var.revision)
-        local goes = verdict == "" or verdict == "aside"
-        if not goes and verdict ~= "hold" then
-            return verdict
+        local verdict = look(waiting.request)
+        if verdict ~= "hold" and verdict ~= "full" then
+            return verdict ~= "" and verdict or nil
         end
-        if goes and balancer.reserve() then
-            return nil
+        -- Traffic may have moved to another revision, whose line it then joins at the end.
+        local revision = var.tenant .. "/" .. var.revision
+        if waiting.request and waiting.request.revision ~= revision then
+            queue.leave(waiting.request)
+            waiting.request = nil
         end
         if now() >= deadline then
             return verdict == "hold" and "no-instance" or "all-busy"
         end
-        ngx.sleep(STEP_S)
+        waiting.request = waiting.request or join(revision)
+        if not waiting.request then
+            return "queue-full"
+        end
+        queue.rest(waiting.request, deadline)
     end
+end
+
+-- Waits for an instance until the deadline; returns the name of an answer, or nil when there is one.
+local function wait(deadline)
+    local waiting = {}
+    -- Whatever fails, a request that has left must not stand in a line.
+    local done, verdict = pcall(wait_in_line, waiting, deadline)
+    if waiting.request then
+        queue.leave(waiting.request)
+    end
+    if not done then
+        error(verdict, 0)
+    end
+    return verdict
 end
 
 local function refuse(verdict)
@@ -115,7 +156,9 @@ function M.again()
     ways.read_body()
     local deadline = tonumber(var.hold_until)
     if not deadline then
-        deadline = now() + hold_timeout_s
+        local service = world.service(var.tenant .. "/" .. var.service)
+        local own_s = service and service.queue_timeout_s or 0
+        deadline = now() + (own_s > 0 and own_s or hold_timeout_s)
         var.hold_until = deadline
     end
     if var.upstream_addr then

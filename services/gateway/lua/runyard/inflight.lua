@@ -28,7 +28,7 @@ local NO_SUCH_PROCESS = 3
 local CLAIM_S = 10
 
 local seats  -- struct runyard_seat *
-local seat  -- this worker's
+local seat, seat_number = nil, -1  -- this worker's
 local lines, free, most = {}, {}, 0  -- name -> index of its note; indices to use again; notes used so far
 
 -- In the master, before it forks. After a reload the memory of before is still there and still in use.
@@ -78,7 +78,7 @@ function M.start_worker()
                 clear(seats[number])
             end
             if not seat then
-                seat = seats[number]
+                seat, seat_number = seats[number], number
                 seat.pid = own
                 seat.used = 0
             end
@@ -124,7 +124,7 @@ local function note(name, change)
     end
 end
 
--- Takes a count of `name`; false when that would be more than `limit`.
+-- Takes a count of `name` and returns how many there are then; false when that would be more than `limit`.
 function M.take(name, limit)
     local count, failure = shared:incr(name, 1, 0)
     if not count then
@@ -133,13 +133,13 @@ function M.take(name, limit)
     end
     if count <= limit then
         note(name, 1)
-        return true
+        return count
     end
     shared:incr(name, -1)
     return false
 end
 
--- Gives a count back.
+-- Gives a count back and returns how many are left.
 function M.give(name)
     note(name, -1)
     return shared:incr(name, -1)
@@ -148,6 +148,22 @@ end
 -- How many `name` has.
 function M.count(name)
     return shared:get(name) or 0
+end
+
+-- The number of this worker's seat, which no other living worker has; -1 when it has none.
+function M.seat()
+    return seat_number
+end
+
+-- The numbers of the other workers' seats.
+function M.other_seats()
+    local found = {}
+    for number = 0, seats and SEATS - 1 or -1 do
+        if number ~= seat_number and seats[number].pid ~= 0 then
+            found[#found + 1] = number
+        end
+    end
+    return found
 end
 
 -- Every name that was ever counted and is not forgotten.

@@ -3,6 +3,7 @@ local breaker = require "runyard.breaker"
 local cjson = require "cjson.safe"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
+local inflight = require "runyard.inflight"
 local world = require "runyard.world"
 
 local shared = ngx.shared.snapshot
@@ -23,6 +24,12 @@ local totals = {
 }
 -- Counted under `limited_` and these names, by `tenant/service`.
 local limits = { "client", "concurrency", "service", "tenant" }
+-- Counted by `tenant/service`: what they are called here, what they are counted as, and what they tell.
+local waits = {
+    { "queue_wait_seconds_count", "queued", "Requests that waited for an instance and went on or gave up." },
+    { "queue_wait_seconds_sum", "queue_wait_s", "How long those waited together." },
+    { "queue_full_total", "queue_full", "Requests that were answered 429 because too many waited." },
+}
 local gauges = {
     { "ejected_instances", "Instances that are ejected now.", health.ejected_in },
     { "breaker_state", "0 closed, 1 half-open, 2 open.", function(group)
@@ -83,6 +90,28 @@ local function add_limited(lines, found)
     end
 end
 
+local function add_waits(lines, found)
+    for _, each in ipairs(waits) do
+        header(lines, PREFIX .. each[1], each[3], "counter")
+        for _, key in ipairs(keys_of(found, each[2])) do
+            local tenant, service = key:match("^([^/]+)/(.+)$")
+            local value = found[each[2] .. "|" .. key]
+            lines[#lines + 1] = ('%s{tenant="%s",service="%s"} %s'):format(PREFIX .. each[1], tenant, service, value)
+        end
+    end
+    header(lines, PREFIX .. "queue_length", "Requests that wait for an instance now.", "gauge")
+    local names = inflight.names()
+    table.sort(names)
+    for _, name in ipairs(names) do
+        local tenant, service = name:match("^queue|([^/]+)/(.+)$")
+        if tenant then
+            lines[#lines + 1] = ('%s{tenant="%s",service="%s"} %d'):format(
+                PREFIX .. "queue_length", tenant, service, inflight.count(name)
+            )
+        end
+    end
+end
+
 -- Everything, as text. `breathe` is called between pieces of the work.
 local function render(breathe)
     local lines, found = {}, counters.all()
@@ -95,6 +124,7 @@ local function render(breathe)
         end
     end
     add_limited(lines, found)
+    add_waits(lines, found)
     for _, each in ipairs(gauges) do
         header(lines, PREFIX .. each[1], each[2], "gauge")
         for index, key in ipairs(order) do

@@ -208,6 +208,8 @@ local limits = object {
     client_burst = { integer(0, 1e9), 0 },
     client_header = { header, "" },
     concurrent_requests = { integer(0, 1e9), 0 },
+    queue_size = { integer(0, 1e6), 1000 },
+    queue_timeout_s = { integer(0, 86400), 0 },
 }
 local service = object {
     traffic = { list(share), {} },

@@ -75,6 +75,8 @@ local function prepare_service(key, fields)
         session_affinity = fields.session_affinity,
         stopped = fields.stopped,
         handling = fields.handling,
+        queue_size = fields.limits.queue_size,
+        queue_timeout_s = fields.limits.queue_timeout_s,
         limits = limit.prepare(key, tenant, fields.limits),
         -- The location that its requests need, when it is not the usual one.
         way = not fields.handling.request_buffering and "@upload" or nil,

@@ -217,10 +217,12 @@ def test_limits_of_requests_are_read(build: Any) -> None:
         "client-requests-per-second": "5",
         "client-burst": "7",
         "client-header": "X-Api-Key",
+        "queue-size": "3",
+        "queue-timeout": "2m",
     }
     service = build(metadata={"annotations": {f"runyard.dev/{name}": value for name, value in own.items()}})
     assert service.max_requests_per_second == 100
-    assert service.request_limits == RequestLimits(5, 7, "X-Api-Key", 9)
+    assert service.request_limits == RequestLimits(5, 7, "X-Api-Key", 9, 3, 120)
 
 
 def test_default_maximum_gives_way_to_a_larger_minimum(build: Any) -> None:

@@ -94,11 +94,13 @@ def test_rollout_takes_its_time_only_towards_the_latest_revision(traffic, durati
 
 
 def test_route_carries_the_limits_of_the_service_and_the_rate_of_its_tenants_quota():
-    own = RequestLimits(client_requests_per_second=5, client_burst=7, client_header="X-Key", concurrent_requests=9)
+    own = RequestLimits(
+        client_requests_per_second=5, client_burst=7, client_header="X-Key", concurrent_requests=9, queue_size=0
+    )
     limited = service(tenant="shop", max_requests_per_second=100, request_limits=own)
     shop = Tenant("shop", quotas=Quotas(requests_per_second=300))
     free, tied = plan(manifests(service(), limited, tenants=(Tenant("default"), shop))).services
-    assert tied.route.limits == Limits(100, 300, 5, 7, "X-Key", 9)
+    assert tied.route.limits == Limits(100, 300, 5, 7, "X-Key", 9, 0, 0)
     assert free.route.limits == Limits()
 
 

@@ -125,6 +125,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """What answers when no instance of a service can: another service of its tenant, or a page; both empty is none."""
+
+    service: str = ""
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteRequest:
     """Asks the orchestrator to answer these hosts with this service, and to let it call those in `uses`.
 
@@ -141,6 +149,7 @@ class RouteRequest:
     paths: tuple[PathRoute, ...] = ()
     handling: Handling = field(default_factory=Handling)
     limits: Limits = field(default_factory=Limits)
+    fallback: Fallback = field(default_factory=Fallback)
     version: int = VERSION
 
 
@@ -291,6 +300,7 @@ class GatewayService:
     stopped: bool = False
     handling: Handling = field(default_factory=Handling)
     limits: Limits = field(default_factory=Limits)
+    fallback: Fallback = field(default_factory=Fallback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +340,7 @@ class GatewaySnapshot:
 
 
 __all__ = [
+    "Fallback",
     "CertificateRequest",
     "CertificateStatus",
     "GatewayEndpoints",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
+from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
@@ -236,6 +237,7 @@ class Service:
     max_response_bytes: int | None = None
     request_buffering: bool = True
     request_limits: RequestLimits = field(default_factory=RequestLimits)
+    fallback: Fallback = field(default_factory=Fallback)
 
     @property
     def scale(self) -> tuple[int, int | None]:

@@ -15,6 +15,7 @@ from runyard.manifest.rules_routes import check_default_backend, check_hosts
 from runyard.manifest.schema import closest
 from runyard.names import DEFAULT_TENANT
 
+_FALLBACK = (*SERVICE_ANNOTATIONS, "runyard.dev/fallback")
 _USES = (*SERVICE_ANNOTATIONS, "runyard.dev/uses")
 _NAME = ("metadata", "name")
 # Nobody reads more at once, and a set of strangers could hold one for every pair of services.
@@ -73,6 +74,7 @@ def check_set(found: ServiceSet) -> list[Problem]:
     return [
         *_check_names(found),
         *_check_uses(found),
+        *_check_fallbacks(found),
         *check_hosts(found.services, found.platform or Platform()),
         *check_sizes(found.services, found.platform or Platform()),
         *check_default_backend(found.services, found.platform or Platform(), found.platform_document),
@@ -126,6 +128,17 @@ def _check_uses(found: ServiceSet) -> Iterator[Problem]:
                     message = f"is the {PROBLEM_LIMIT}th name of no service; the others are not shown"
                     yield _error(document, _USES, "uses.problems", message)
                     return
+
+
+def _check_fallbacks(found: ServiceSet) -> Iterator[Problem]:
+    known = {(tenant, name) for kind, tenant, name, _ in found.named if kind == "service"}
+    for service, document in found.services:
+        other = service.fallback.service
+        if other == service.name:
+            yield _error(document, _FALLBACK, "fallback.self", f"must not name the service itself, got {other}")
+        elif other and (service.tenant, other) not in known:
+            message = f"must name a service of tenant {service.tenant}, got {render_value(other)}"
+            yield _error(document, _FALLBACK, "fallback.unknown", message)
 
 
 def _check_subnets(found: ServiceSet) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from runyard.manifest.model import (
     ContainerPort,
     EnvFrom,
     EnvVar,
+    Fallback,
     KeyReference,
     Location,
     Probe,
@@ -29,6 +30,7 @@ from runyard.manifest.rules import DEFAULT_TIMEOUT_S
 from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, KNATIVE, RUNYARD, parse_fraction
 from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
 from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, MAX_RESPONSE_SIZE, REQUEST_BUFFERING
+from runyard.manifest.rules_limits import SERVICE_PREFIX
 from runyard.manifest.rules_resources import ingress_container, parse_limit
 from runyard.manifest.rules_routes import ANNOTATION as ROUTES
 from runyard.names import DEFAULT_TENANT
@@ -74,6 +76,7 @@ def build_service(service: Raw, location: Location) -> Service:
         max_response_bytes=_bytes(annotations, MAX_RESPONSE_SIZE),
         request_buffering=annotations.get(REQUEST_BUFFERING, "on") == "on",
         max_requests_per_second=_count(annotations, RUNYARD + "max-requests-per-second"),
+        fallback=_fallback(annotations.get(RUNYARD + "fallback", "")),
         request_limits=RequestLimits(
             client_requests_per_second=_count(annotations, RUNYARD + "client-requests-per-second"),
             client_burst=_count(annotations, RUNYARD + "client-burst"),
@@ -87,6 +90,11 @@ def build_service(service: Raw, location: Location) -> Service:
 
 def _bytes(annotations: Raw, name: str) -> int | None:
     return parse_bytes(annotations[name]) if name in annotations else None
+
+
+def _fallback(text: str) -> Fallback:
+    service = text.removeprefix(SERVICE_PREFIX)
+    return Fallback(page=text) if service == text else Fallback(service=service)
 
 
 def _visibility(labels: Raw) -> Any:

@@ -91,6 +91,7 @@ def _plan_route(service: Service, platform: Platform, quotas: Quotas) -> RouteRe
         session_affinity=service.template.session_affinity,
         paths=tuple(route for route in service.routes if not is_whole_host(route)),
         limits=_plan_limits(service, quotas),
+        fallback=service.fallback,
         handling=_plan_handling(service),
     )
 

@@ -84,6 +84,7 @@ _FIELDS: dict[tuple[Document, str], Effect] = {
     ("Service", "sessionAffinity"): _DATA,
     ("Service", "maxRequestsPerSecond"): _DATA,
     ("Service", "requestLimits"): _DATA,
+    ("Service", "fallback"): _DATA,
     ("Service", "timeoutSeconds"): _DATA,
     ("Service", "traffic"): Effect("none", "every revision named is ready before the shares move, in one step"),
     ("Tenant", ""): _NOT_RUNNING,

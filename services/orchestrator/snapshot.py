@@ -42,6 +42,7 @@ def describe_snapshot(
                 handling=route.handling,
                 stopped=stopped,
                 limits=route.limits,
+                fallback=route.fallback,
             )
         )
     hosts = {host: key for key, route in sorted(routes.items()) for host in route.hosts}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard.contracts import (
+    Fallback,
     GatewayEndpoints,
     GatewayPath,
     GatewayService,
@@ -43,6 +44,7 @@ MESSAGES: list[Any] = [
     ),
     RouteRequest("shop", "web", ("web.localhost",), ("cart",), "internal", 5),
     RouteRequest("shop", "web", (), paths=(PathRoute("*.x", "/api", "/"),), handling=Handling(1, 2, 3, 4, False)),
+    RouteRequest("shop", "web", (), fallback=Fallback("other", "page")),
     RouteRequest("shop", "web", (), limits=Limits(1, 2, 3, 4, "X-Api-Key", 5)),
     RolloutRequest("shop", "web", SHARES, 30),
     OrchestratorStatus(

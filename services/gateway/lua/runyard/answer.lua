@@ -111,6 +111,15 @@ function M.give(verdict, retry_after_s)
     return M.problem(status, verdict, detail, nil, retry_after_s)
 end
 
+-- Gives a service's own page with the status of the answer that a verdict names. HTML is told by its first character.
+function M.page(verdict, page, retry_after_s)
+    if grpc.is_call() then
+        return M.give(verdict, retry_after_s)
+    end
+    local media_type = page:find("^%s*<") and "text/html" or "text/plain"
+    return M.send(verdicts[verdict][1], media_type .. "; charset=utf-8", page, retry_after_s)
+end
+
 -- Turns an error of nginx's own making (a request it could not read, a body too large) into a problem.
 function M.error()
     local status = ngx.status

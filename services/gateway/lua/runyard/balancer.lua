@@ -85,7 +85,7 @@ end
 -- Takes a count of an endpoint and returns it, or nil when all are full. The lesser loaded of two drawn at random
 -- spreads nearly as well as looking at all of them, at a fixed price.
 local function pick(endpoints)
-    local list, count, at = endpoints.list, endpoints.count, now()
+    local list, count = endpoints.list, endpoints.count
     local first = list[1]
     if count > 1 then
         local at = random(count)
@@ -95,7 +95,7 @@ local function pick(endpoints)
         end
         first = list[at]
         local second = list[other]
-        health.suspect(second, at)
+        health.suspect(second)
         if inflight.count(second.address) < inflight.count(first.address) then
             first = second
         end
@@ -103,7 +103,7 @@ local function pick(endpoints)
     if not first then
         return nil
     end
-    health.suspect(first, at)
+    health.suspect(first)
     if not is_refusing(first) and health.is_fit(first) and take(first, endpoints.limit) then
         return first
     end
@@ -256,7 +256,7 @@ function M.balance()
     if not endpoint then
         return ngx.exit(ngx.ERROR)
     end
-    health.asked(endpoint, now())
+    health.asked(endpoint)
     if service and service.session_affinity then
         affinity.note(service, var.revision, endpoint.address)
     end

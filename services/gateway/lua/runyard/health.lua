@@ -160,19 +160,19 @@ local function start_ping(endpoint)
     end
 end
 
--- Notes at which time a request is being sent to the instance.
-function M.asked(endpoint, at)
+-- Notes that a request is being sent to the instance, in this turn: exact enough to tell a second, and free.
+function M.asked(endpoint)
     if not endpoint.asked_at then
-        endpoint.asked_at = at
+        endpoint.asked_at = world.turn
     end
 end
 
 -- Looks whether the instance owes this worker an answer for too long, and has it pinged then.
-function M.suspect(endpoint, at)
+function M.suspect(endpoint)
     local asked_at = endpoint.asked_at
-    if asked_at and at - asked_at > endpoint.silence_s then
+    if asked_at and world.turn - asked_at > endpoint.silence_s then
         -- One ping in that time, by this worker.
-        endpoint.asked_at = at
+        endpoint.asked_at = world.turn
         start_ping(endpoint)
     end
 end

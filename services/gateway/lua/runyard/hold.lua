@@ -3,6 +3,8 @@ local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local breaker = require "runyard.breaker"
 local clock = require "runyard.clock"
+local counters = require "runyard.counters"
+local fallback = require "runyard.fallback"
 local queue = require "runyard.queue"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
@@ -121,13 +123,44 @@ local function wait(deadline)
     return verdict
 end
 
-local function refuse(verdict)
+local function deadline_of_service()
+    local service = world.service(var.tenant .. "/" .. var.service)
+    local own_s = service and service.queue_timeout_s or 0
+    return now() + (own_s > 0 and own_s or hold_timeout_s)
+end
+
+local function retry_after_s(verdict)
     if verdict == "broken" then
-        return answer.give(verdict, breaker.retry_after_s(world.endpoints(var.tenant, var.revision)))
+        return breaker.retry_after_s(world.endpoints(var.tenant, var.revision))
     end
     -- What runyard.limit told the client: in so many seconds there is one more.
-    local left_s = (var.rate_limit or ""):match(";r=0;t=(%d+)$")
-    return answer.give(verdict, left_s)
+    return (var.rate_limit or ""):match(";r=0;t=(%d+)$")
+end
+
+-- Whether no instance can have worked on the request, or one more may.
+local function may_go_elsewhere()
+    return not ways.is_spent() and (balancer.tries() == 0 or balancer.is_idempotent(var.request_method))
+end
+
+-- Gives the answer, or what the service has instead of it.
+local function refuse(verdict)
+    local wait_s, instead = retry_after_s(verdict), fallback.find(verdict)
+    if instead and instead.page ~= "" then
+        counters.add("fallbacks", var.tenant .. "/" .. var.service)
+        return answer.page(verdict, instead.page, wait_s)
+    end
+    if instead and may_go_elsewhere() then
+        balancer.release()
+        fallback.go_to(instead.service)
+        ways.read_body()
+        local failed = wait(deadline_of_service()) or ways.go_on()
+        if not failed then
+            return
+        end
+        -- The answer of its own service tells the client more than that of another.
+        balancer.release()
+    end
+    return answer.give(verdict, wait_s)
 end
 
 -- The access phase of the locations beside the plain one: everything that is not the plain way from a request to an instance.
@@ -156,9 +189,7 @@ function M.again()
     ways.read_body()
     local deadline = tonumber(var.hold_until)
     if not deadline then
-        local service = world.service(var.tenant .. "/" .. var.service)
-        local own_s = service and service.queue_timeout_s or 0
-        deadline = now() + (own_s > 0 and own_s or hold_timeout_s)
+        deadline = deadline_of_service()
         var.hold_until = deadline
     end
     if var.upstream_addr then

@@ -25,9 +25,10 @@ local totals = {
 -- Counted under `limited_` and these names, by `tenant/service`.
 local limits = { "client", "concurrency", "service", "tenant" }
 -- Counted by `tenant/service`: what they are called here, what they are counted as, and what they tell.
-local waits = {
+local by_service = {
     { "queue_wait_seconds_count", "queued", "Requests that waited for an instance and went on or gave up." },
     { "queue_wait_seconds_sum", "queue_wait_s", "How long those waited together." },
+    { "fallbacks_total", "fallbacks", "Requests that were answered by what their service falls back to." },
     { "queue_full_total", "queue_full", "Requests that were answered 429 because too many waited." },
 }
 local gauges = {
@@ -90,8 +91,8 @@ local function add_limited(lines, found)
     end
 end
 
-local function add_waits(lines, found)
-    for _, each in ipairs(waits) do
+local function add_by_service(lines, found)
+    for _, each in ipairs(by_service) do
         header(lines, PREFIX .. each[1], each[3], "counter")
         for _, key in ipairs(keys_of(found, each[2])) do
             local tenant, service = key:match("^([^/]+)/(.+)$")
@@ -124,7 +125,7 @@ local function render(breathe)
         end
     end
     add_limited(lines, found)
-    add_waits(lines, found)
+    add_by_service(lines, found)
     for _, each in ipairs(gauges) do
         header(lines, PREFIX .. each[1], each[2], "gauge")
         for index, key in ipairs(order) do

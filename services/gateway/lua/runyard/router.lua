@@ -176,6 +176,11 @@ end
 -- was chosen before, kept while it still has a place in the traffic. Returns the verdict.
 function M.route(pinned)
     world.sync()
+    local other = pinned and var.fallback
+    if other and other ~= "" then
+        local service = world.service(var.tenant .. "/" .. other)
+        return service and settle(service, choose(service, pinned), pinned) or "hold"
+    end
     if var.listener == "edge" then
         if pinned == nil then
             var.call_id = call_id.make()

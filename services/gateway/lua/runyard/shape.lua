@@ -43,6 +43,14 @@ local function label(path, value)
     return value
 end
 
+-- Text of at most 8 KiB, without control characters but line feeds and tabs.
+local function text(path, value)
+    if type(value) ~= "string" or #value > 8192 or value:find("[%z\1-\8\11-\31\127]") then
+        fail(path, "text of at most 8192 bytes without control characters", value)
+    end
+    return value
+end
+
 local function header(path, value)
     if type(value) ~= "string" or #value > 63 or not (value == "" or value:find("^[A-Za-z][-A-Za-z0-9]*$")) then
         fail(path, "a header's name", value)
@@ -211,6 +219,10 @@ local limits = object {
     queue_size = { integer(0, 1e6), 1000 },
     queue_timeout_s = { integer(0, 86400), 0 },
 }
+local fallback = object {
+    service = { tag, "" },
+    page = { text, "" },
+}
 local service = object {
     traffic = { list(share), {} },
     uses = { list(label), {} },
@@ -220,6 +232,7 @@ local service = object {
     stopped = { boolean, false },
     handling = { handling, {} },
     limits = { limits, {} },
+    fallback = { fallback, {} },
 }
 local route = object {
     path = { prefix },

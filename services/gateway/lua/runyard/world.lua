@@ -15,6 +15,7 @@ local M = {
     routes = {},  -- what runyard.hosts resolved for a host at the edge, until the epoch changes
     patterns = {},  -- the same for a pattern; apart, because a client may send anything as its host
     sessions = {},  -- what runyard.affinity made of a service's endpoints, likewise
+    turn = -1,  -- when this turn of the event loop began, by ngx.now()
     mood = 0,  -- a number that differs when anything did that runyard.health or runyard.breaker keep in shared memory
 }
 
@@ -27,16 +28,16 @@ local cache, older = {}, {}
 -- The same by tenant and then by name: the plain way looks up three of them, and joining a key anew would cost each
 -- of its requests the making of two strings.
 local services, groups = {}, {}
-local epoch, synced_at = -1, -1
+local epoch = -1
 
 -- Forgets what an older epoch resolved. ngx.now() stands still within one turn of the event loop, so the shared
 -- memory (and its lock) is asked once per turn, not once per request.
 function M.sync()
     local turn = now()
-    if turn == synced_at then
+    if turn == M.turn then
         return
     end
-    synced_at = turn
+    M.turn = turn
     M.mood = health:get("mood") or 0
     local current = shared:get("epoch") or 0
     if current ~= epoch then
@@ -77,6 +78,7 @@ local function prepare_service(key, fields)
         handling = fields.handling,
         queue_size = fields.limits.queue_size,
         queue_timeout_s = fields.limits.queue_timeout_s,
+        fallback = (fields.fallback.page ~= "" or fields.fallback.service ~= "") and fields.fallback or nil,
         limits = limit.prepare(key, tenant, fields.limits),
         -- The location that its requests need, when it is not the usual one.
         way = not fields.handling.request_buffering and "@upload" or nil,

@@ -14,6 +14,7 @@ from runyard.manifest.model import (
     ContainerPort,
     EnvFrom,
     EnvVar,
+    Fallback,
     KeyReference,
     Location,
     Manifests,
@@ -223,6 +224,14 @@ def test_limits_of_requests_are_read(build: Any) -> None:
     service = build(metadata={"annotations": {f"runyard.dev/{name}": value for name, value in own.items()}})
     assert service.max_requests_per_second == 100
     assert service.request_limits == RequestLimits(5, 7, "X-Api-Key", 9, 3, 120)
+
+
+@pytest.mark.parametrize(
+    ("text", "fallback"), [("<p>soon</p>\n", Fallback(page="<p>soon</p>\n")), ("service of the shop", None)]
+)
+def test_fallback_that_names_no_service_is_a_page(build: Any, text: str, fallback: Fallback | None) -> None:
+    built = build(metadata={"annotations": {"runyard.dev/fallback": text}})
+    assert built.fallback == (fallback or Fallback(page=text))
 
 
 def test_default_maximum_gives_way_to_a_larger_minimum(build: Any) -> None:

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from runyard.contracts import Handling, Limits, PathRoute, TrafficShare
+from runyard.contracts import Fallback, Handling, Limits, PathRoute, TrafficShare
 from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Gateway, Platform, RequestLimits, Tenant, TrafficTarget
 from runyard.manifest.routes import parse_routes
@@ -102,6 +102,11 @@ def test_route_carries_the_limits_of_the_service_and_the_rate_of_its_tenants_quo
     free, tied = plan(manifests(service(), limited, tenants=(Tenant("default"), shop))).services
     assert tied.route.limits == Limits(100, 300, 5, 7, "X-Key", 9, 0, 0)
     assert free.route.limits == Limits()
+
+
+def test_route_carries_the_fallback():
+    given = Fallback(service="other")
+    assert plan(manifests(service(fallback=given))).services[0].route.fallback == given
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -97,6 +97,8 @@ def test_everything_that_the_contract_allows_is_taken(gateway: Gateway) -> None:
         (changed("paths|*.localhost|0|service", "hello"), "snapshot.paths.*.localhost[0].service: must be tenant/name"),
         (changed("services|default/hello|handling", {"idle_s": -1}), "handling.idle_s: must be a whole number"),
         (changed("services|default/hello|handling", {"request_buffering": 0}), "request_buffering: must be true or"),
+        (changed("services|default/hello|fallback", {"page": "a\x1b"}), "fallback.page: must be text of at most 8192"),
+        (changed("services|default/hello|fallback", {"service": "a/b"}), "fallback.service: must be a DNS label"),
         (changed("services|default/hello|limits", {"client_burst": -1}), "limits.client_burst: must be a whole number"),
         (changed("services|default/hello|limits", {"client_header": "a;b"}), "client_header: must be a header's name"),
         (changed("callers|evil", "default/hello"), "snapshot.callers: must be an IP address"),

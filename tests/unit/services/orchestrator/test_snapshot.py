@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from runyard.contracts import (
+    Fallback,
     GatewayEndpoints,
     GatewayPath,
     GatewayService,
@@ -65,8 +66,8 @@ def test_snapshot_joins_routes_and_traffic_by_service() -> None:
 
 def test_snapshot_joins_the_parts_of_a_host_and_says_how_requests_are_handled() -> None:
     handling = Handling(idle_s=5, request_buffering=False)
-    limits = Limits(requests_per_second=9)
-    web = RouteRequest("shop", "web", ("shop.example.com",), handling=handling, limits=limits)
+    limits, fallback = Limits(requests_per_second=9), Fallback(service="other")
+    web = RouteRequest("shop", "web", ("shop.example.com",), handling=handling, limits=limits, fallback=fallback)
     api = RouteRequest("shop", "api", (), paths=(PathRoute("shop.example.com", "/api", "/"),))
     old = RouteRequest("shop", "old", (), paths=(PathRoute("shop.example.com", "/a"), PathRoute("*.x", "/")))
     snapshot = describe_snapshot({"shop/web": web, "shop/api": api, "shop/old": old}, {}, {}, {}, 0)
@@ -74,7 +75,8 @@ def test_snapshot_joins_the_parts_of_a_host_and_says_how_requests_are_handled() 
         "*.x": (GatewayPath("/", "shop/old"),),
         "shop.example.com": (GatewayPath("/a", "shop/old"), GatewayPath("/api", "shop/api", "/")),
     }
-    assert (snapshot.services["shop/web"].handling, snapshot.services["shop/web"].limits) == (handling, limits)
+    made = snapshot.services["shop/web"]
+    assert (made.handling, made.limits, made.fallback) == (handling, limits, fallback)
 
 
 def test_snapshot_has_services_with_only_one_of_the_two() -> None:

@@ -1,0 +1,31 @@
+-- Fallback: what answers instead when no instance of a service can: a page, or another service of its tenant.
+local counters = require "runyard.counters"
+local world = require "runyard.world"
+
+local var = ngx.var
+
+local M = {}
+
+-- The answers that say that the service is down or overloaded; others are the client's own doing.
+local replaced = {
+    ["broken"] = true, ["no-instance"] = true, ["stopped"] = true, ["all-busy"] = true, ["retries-spent"] = true,
+    ["instance-failed"] = true, ["instance-timeout"] = true,
+}
+
+-- What the request's service falls back to instead of this answer, or nil. A request has one fallback: that of the
+-- fallback itself is not asked, so that two services cannot send a request to and fro.
+function M.find(verdict)
+    local service = replaced[verdict] and var.fallback == "" and world.service(var.tenant .. "/" .. var.service)
+    return service and service.fallback or nil
+end
+
+-- Has runyard.router take the request to the fallback from now on, as if it came anew.
+function M.go_to(service)
+    counters.add("fallbacks", var.tenant .. "/" .. var.service)
+    var.fallback = service
+    var.verdict = ""
+    var.revision = ""
+    var.way = var.usual_way
+end
+
+return M

@@ -340,9 +340,9 @@ class GatewaySnapshot:
 
 
 __all__ = [
-    "Fallback",
     "CertificateRequest",
     "CertificateStatus",
+    "Fallback",
     "GatewayEndpoints",
     "GatewayPath",
     "GatewayService",

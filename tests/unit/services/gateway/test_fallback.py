@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from runyard.contracts import Fallback, Limits
+from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, free_ports, service, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, until
 
 
 def serve_two(gateway: Gateway, own: tuple[int, ...], other: tuple[int, ...], **fields: object) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.ports import free_ports
-from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, until

@@ -37,7 +37,6 @@ def is_host(text: str) -> bool:
 
 def is_pattern(text: str) -> bool:
     """A host, a star before a host, or a star alone."""
-    """A host, one label of which anything may stand for, or any host."""
     return text == "*" or is_host(text.removeprefix("*."))
 
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runyard.gateway import GatewayConfig
-from tests.unit.services.gateway.nginx import LUA, PATIENCE_S, free_ports, until
+from tests.ports import free_ports
+from tests.unit.services.gateway.nginx import LUA, PATIENCE_S, until
 
 CONFIG = """
 load_module "{modules}/ndk_http_module.so"; load_module "{modules}/ngx_http_lua_module.so";

@@ -68,7 +68,6 @@ local function seconds_left()
     return service and watch.left(service) or math.huge
 end
 
-local function wait(deadline)
 -- Looks once: "" when the request has an instance now, "hold" or "full" when it must wait, else the name of an answer.
 local function look(request)
     local verdict = router.route(var.revision)
@@ -153,7 +152,7 @@ local function refuse(verdict)
         balancer.release()
         fallback.go_to(instead.service)
         ways.read_body()
-        local failed = wait(deadline_of_service()) or ways.go_on()
+        local failed = wait(math.min(deadline_of_service(), now() + seconds_left())) or ways.go_on()
         if not failed then
             return
         end

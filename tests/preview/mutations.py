@@ -203,7 +203,7 @@ def _service() -> list[Mutation]:
         *_row(HELLO, "R:spec.template.metadata.labels", REVISION, {"tier": "web"}, {"tier": "web", "zone": "a"}),
         *_row(HELLO, "T:example.com/note", NOTHING, "free"),
         *_row(CART, "S:runyard.dev/uses", REVISION_AND_ROUTE, "stock,cart", "cart"),
-        *_row(HELLO, "S:runyard.dev/max-requests-per-second", FACTS, "50", "500"),
+        *_row(HELLO, "S:runyard.dev/max-requests-per-second", ROUTE, "50", "500"),
         _one(HELLO, "all to latest", "R:spec.traffic", NOTHING, _set("R:spec.traffic", [{"percent": 100}])),
         _one(
             HELLO,

@@ -60,9 +60,9 @@ class Orchestrator:
         await self._confirm(f"route {request.tenant}/{request.service}")
 
     async def delete_route(self, tenant: str, service: str) -> None:
-        """Answer a service's hosts no longer; DeadlineError if the gateway does not confirm in time."""
+        """Answer a service's hosts no longer, as soon as the gateway can be told."""
         self._parts.store.delete_route(tenant, service)
-        await self._confirm(f"route {tenant}/{service}")
+        await self._withdraw(service_key(tenant, service))
 
     async def roll_out(self, request: RolloutRequest) -> None:
         """Make every named revision ready, then move the traffic; RolloutError if that cannot be."""
@@ -127,9 +127,7 @@ class Orchestrator:
         self._supersede(key)
         self._reconciler.set_candidate(key, None)
         self._parts.store.delete_rollout(tenant, service)
-        # A gateway that is away sends no traffic; it must not keep a stack from being taken down.
-        if not await self._reconciler.publish(CONFIRM_S):
-            self._parts.tools.journal.write("removal not confirmed", level="warning", service=key)
+        await self._withdraw(key)
         self._reconciler.set_deleted(key)
         self._reconciler.wake(listing=True)
         allowed = REMOVAL_MARGIN_S + 2 * max((each.grace_s for each in self._instances_of(key)), default=0)
@@ -222,6 +220,12 @@ class Orchestrator:
         pending = self._pending.pop(key, None)
         if pending is not None and not pending.verdict.done():
             pending.verdict.set_exception(RolloutSuperseded(f"rollout {key}: superseded by a newer request"))
+
+    async def _withdraw(self, key: str) -> None:
+        # A gateway that is away sends no traffic; it must not keep a stack from being taken down, nor leave Pulumi
+        # with a route that is forgotten here. It gets what is left before anything else when it is back.
+        if not await self._reconciler.publish(CONFIRM_S):
+            self._parts.tools.journal.write("removal not confirmed", level="warning", service=key)
 
     async def _confirm(self, what: str) -> None:
         if not await self._reconciler.publish(CONFIRM_S):

@@ -270,6 +270,18 @@ async def test_route_reaches_the_gateway_and_goes_again(world: World) -> None:
 
 
 @in_world
+async def test_route_goes_though_the_gateway_is_away_and_is_gone_when_it_is_back(world: World) -> None:
+    await world.orchestrator.put_route(RouteRequest("default", "hello", ("hello.localhost",)))
+    world.gateway.away = True
+    task = asyncio.create_task(world.orchestrator.delete_route("default", "hello"))
+    await world.pass_time(6)
+    await asyncio.wait_for(task, 1)
+    world.gateway.away = False
+    await world.pass_time(2)
+    assert world.gateway.last.hosts == {}
+
+
+@in_world
 async def test_engine_that_does_not_answer_changes_nothing(world: World) -> None:
     await served(world)
     world.engine.away = True

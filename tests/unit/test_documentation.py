@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runyard.manifest import load
+from runyard.plan import plan
 from tests.unit import checkout
 
 DOCUMENTS = [path for path in checkout.files() if path.suffix == ".md" and path.parts[0] not in {"tests", "services"}]
@@ -44,6 +45,11 @@ def anchors(document: str) -> set[str]:
     """Name the headings as links do."""
     headings = re.findall(r"^#+ (.+)$", document, re.MULTILINE)
     return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_readme_shows_the_revision_that_hello_has() -> None:
+    (hello,) = plan(load([checkout.ROOT / "manifests" / "hello.yaml"]).manifests, "dev").services
+    assert re.findall(r'"revision":"([^"]*)"', readme()) == [hello.revision.name]
 
 
 def test_readme_shows_purpose_manifest_command_and_result_on_its_first_screen() -> None:

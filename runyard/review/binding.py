@@ -148,8 +148,9 @@ def _digest(document: Any) -> str:
 def _plain(value: Any) -> Any:
     """Give a document as plain data, without the places that it was read from."""
     if dataclasses.is_dataclass(value):
-        fields = [each.name for each in dataclasses.fields(value)]
-        return {name: _plain(getattr(value, name)) for name in fields if name != "location"}
+        # What does not count in a comparison is such a place too.
+        fields = [each.name for each in dataclasses.fields(value) if each.compare and each.name != "location"]
+        return {name: _plain(getattr(value, name)) for name in fields}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

@@ -106,7 +106,7 @@ def _plain(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for each in dataclasses.fields(value):
         item = getattr(value, each.name)
-        if each.name in ("location", "name"):
+        if each.name in ("location", "name") or not each.compare:
             continue
         if each.name == "members":
             item = {member.user: member.role for member in item}

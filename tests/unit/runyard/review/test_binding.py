@@ -66,6 +66,11 @@ def test_plan_holds_when_a_file_was_only_moved_or_commented() -> None:
     check_binding(bound(), bound(dataclasses.replace(shop(), services=(there,))))
 
 
+def test_plan_holds_when_a_platforms_field_only_moved() -> None:
+    before, after = (Platform(location=PLACE, places={"port": Location("p.yaml", line, 1)}) for line in (3, 4))
+    check_binding(bound(shop(platform=before)), bound(shop(platform=after)))
+
+
 def test_changed_manifest_is_named_with_its_file_and_digests() -> None:
     (line,) = moved(bound(), bound(shop(timeout_s=60)))
     assert line.startswith("manifest: Service shop/web (shop.yaml) changed: ")

@@ -55,6 +55,11 @@ def test_place_in_a_file_is_no_change() -> None:
     assert find_changes(manifests(service()), manifests(moved)) == ()
 
 
+def test_place_of_a_platforms_field_is_no_change() -> None:
+    before, after = (Platform(location=PLACE, places={"port": Location("p.yaml", line, 1)}) for line in (3, 4))
+    assert told(manifests(platform=before), manifests(platform=after)) == []
+
+
 def test_environment_is_matched_by_name_not_by_place() -> None:
     before = with_env(EnvVar("A", "1"), EnvVar("LOG_LEVEL", "info"))
     after = with_env(EnvVar("NEW", "2"), EnvVar("LOG_LEVEL", "debug"), EnvVar("A", "1"))

@@ -42,9 +42,9 @@ class ConfigurationProvider(dynamic.ResourceProvider):
         _apply(props)
         return dynamic.CreateResult(f"{props['stack']}/gateway", outs=props)
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         """Replace the configuration in force."""
-        _apply(news)
+        _apply(news, rebinds=rebinds(_config(olds), _config(news)))
         return dynamic.UpdateResult(outs=news)
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
@@ -84,11 +84,26 @@ def _without_places(props: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in props.items() if key != _PLACES}
 
 
-def _apply(props: Mapping[str, Any]) -> None:
+def rebinds(before: GatewayConfig, after: GatewayConfig) -> bool:
+    """Say whether a port of both is to be opened on another address of the host."""
+    old, new = (_addresses_by_port(config) for config in (before, after))
+    return any(old[port] != new[port] for port in old.keys() & new.keys())
+
+
+def _addresses_by_port(config: GatewayConfig) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for listener in config.listeners:
+        address, _, port = listener.address.rpartition(":")
+        found.setdefault(port, set()).add(address)
+    return found
+
+
+def _apply(props: Mapping[str, Any], *, rebinds: bool = False) -> None:
     config = _config(props)
     with Engine() as engine:
         try:
-            GatewayHost(engine, props["stack"]).configure(props["image"], render(config), props["digest"])
+            host = GatewayHost(engine, props["stack"])
+            host.configure(props["image"], render(config), props["digest"], rebinds=rebinds)
         except RefusedConfiguration as error:
             said = explain(str(error), config, props[_PLACES])
             raise HostError(f"{said}; the gateway goes on with the configuration that it has") from error

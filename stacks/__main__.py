@@ -31,7 +31,7 @@ except RunyardError as error:
 
 async def declare() -> pulumi.Inputs:
     """Declare the plan and wait until Pulumi is through with it."""
-    if pulumi.runtime.is_dry_run():
+    if dry_run:
         # One registration at a time, in the order of the plan, so that two previews of one change are the same text.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
     with short_stack_traces():

@@ -237,6 +237,11 @@ class Engine:
         with translated(f"send {signal} to {container}"):
             self._client.api.kill(container, signal)
 
+    def restart(self, container: str) -> None:
+        """Stop a container as it asks to be stopped, and start it again."""
+        with translated(f"restart {container}"):
+            self._client.api.restart(container)
+
     def image(self, container: str) -> str | None:
         """Give the image of a running container, as it was named; None if none of this name runs."""
         with translated(f"inspect {container}"):

@@ -31,6 +31,10 @@ class Host(Protocol):
         """Send a signal to a container's first process."""
         ...
 
+    def restart(self, container: str) -> None:
+        """Stop a container as it asks to be stopped, and start it again."""
+        ...
+
     def image(self, container: str) -> str | None:
         """Give the image of a running container; None if none of this name runs."""
         ...
@@ -61,26 +65,41 @@ class GatewayHost:
         self._container = names.platform_container(stack, "gateway")
         self._test = names.platform_container(stack, "gateway.test")
 
-    def configure(self, image: str, text: str, digest: str) -> None:
+    def configure(self, image: str, text: str, digest: str, *, rebinds: bool = False) -> None:
         """Put a configuration in force for the gateway of this image; RefusedConfiguration leaves the old one.
 
         A gateway of another image is left alone: it is about to be replaced, and the new one starts with this text.
+        With `rebinds` it is restarted: nginx opens the new addresses before it closes the old ones, and a port that
+        is open on 127.0.0.1 cannot be opened on 0.0.0.0 meanwhile.
         """
         self.discard_test()
-        code, output = self._host.run(self._task(image, text))
+        code, output = self._host.run(self._task(image, "configure", text))
         if code:
             raise RefusedConfiguration(output)
         if self._host.image(self._container) != image:
             return
-        self._host.signal(self._container, "HUP")
-        code, output = self._ask("confirm", digest, str(_RELOAD_TIMEOUT_S))
+        self._load(rebinds)
+        code, output = self._confirm(digest)
         if code:
             # nginx tries everything before it lets go of the old workers, so they are still there: what it could not
-            # take over must not be what the next start finds.
+            # take over must not be what the next start finds. In a container of its own, as one that does not come up
+            # takes no commands.
             output = "\n".join([*self._host.last_lines(self._container, _LAST_LINES), output])
-            self._ask("restore")
-            self._host.signal(self._container, "HUP")
+            self._host.run(self._task(image, "restore"))
+            self._load(rebinds)
             raise RefusedConfiguration(output)
+
+    def _load(self, rebinds: bool) -> None:
+        if rebinds:
+            self._host.restart(self._container)
+        else:
+            self._host.signal(self._container, "HUP")
+
+    def _confirm(self, digest: str) -> tuple[int, str]:
+        try:
+            return self._ask("confirm", digest, str(_RELOAD_TIMEOUT_S))
+        except HostError as error:
+            return 1, str(error)
 
     def has_configuration(self, image: str) -> bool:
         """Say whether the file is there; True also when no gateway is, which says nothing of its volume."""
@@ -102,11 +121,11 @@ class GatewayHost:
     def _ask(self, *command: str) -> tuple[int, str]:
         return self._host.execute(self._container, (_COMMAND, *command))
 
-    def _task(self, image: str, text: str) -> Task:
+    def _task(self, image: str, command: str, text: str = "") -> Task:
         return Task(
             name=self._test,
             image=image,
-            command=("configure",),
+            command=(command,),
             labels={names.STACK: self._stack, names.ROLE: names.ROLE_GATEWAY_TEST},
             environment={"RUNYARD_NGINX_CONF": text, "RUNYARD_CONFIGURATION": names.gateway_configuration(image)},
             volumes={names.platform_volume(self._stack, "gateway"): names.GATEWAY_DIRECTORY},

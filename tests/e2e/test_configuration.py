@@ -33,6 +33,11 @@ def test_wrong_setting_fails_the_update_and_leaves_the_gateway_as_it_is(stack: S
     assert served(stack) == second
     assert stack.get("hello.localhost").status == 200
 
+    # An address that is open on this port already: nginx cannot hold both.
+    configure(stack, holdTimeoutSeconds=7, address="0.0.0.0")
+    stack.up()
+    assert stack.get("hello.localhost").status == 200
+
     configure(stack, holdTimeoutSeconds=8)
     stack.up()
     assert served(stack) not in (first, second)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from runyard.errors import NotFound
+from runyard.errors import HostError, NotFound
 from runyard.host.engine import Task
 from runyard.host.gateway import GatewayHost, RefusedConfiguration
 
@@ -23,6 +23,7 @@ class FakeHost:
         self.confirm = confirm
         self.running = image
         self.files: set[str] | None = set()
+        self.down = False
 
     def run(self, task: Task) -> tuple[int, str]:
         self.tasks.append(task)
@@ -30,11 +31,16 @@ class FakeHost:
         return self.test
 
     def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
+        if self.down:
+            raise HostError(f"{container} is restarting")
         self.asked.append(f"{container}: {' '.join(command)}")
         return (self.confirm, "not served") if "confirm" in command else (0, "")
 
     def signal(self, container: str, signal: str) -> None:
         self.asked.append(f"{container}: {signal}")
+
+    def restart(self, container: str) -> None:
+        self.asked.append(f"restart {container}")
 
     def image(self, container: str) -> str | None:
         return self.running
@@ -82,9 +88,23 @@ def test_configuration_that_is_not_served_is_taken_back() -> None:
     assert host.asked[2:] == [
         "runyard.dev.gateway: HUP",
         "runyard.dev.gateway: runyard-gateway confirm d1 10",
-        "runyard.dev.gateway: runyard-gateway restore",
+        "run restore",
         "runyard.dev.gateway: HUP",
     ]
+
+
+def test_gateway_is_restarted_where_a_port_moves_to_another_address() -> None:
+    host = FakeHost()
+    GatewayHost(host, "dev").configure(IMAGE, "", "d1", rebinds=True)
+    assert host.asked[2:] == ["restart runyard.dev.gateway", "runyard.dev.gateway: runyard-gateway confirm d1 10"]
+
+
+def test_gateway_that_does_not_come_up_again_gets_its_old_configuration() -> None:
+    host = FakeHost()
+    host.down = True
+    with pytest.raises(RefusedConfiguration, match="is restarting"):
+        GatewayHost(host, "dev").configure(IMAGE, "", "d1", rebinds=True)
+    assert host.asked[2:] == ["restart runyard.dev.gateway", "run restore", "restart runyard.dev.gateway"]
 
 
 @pytest.mark.parametrize("image", [None, "runyard/gateway:old"])

@@ -26,7 +26,7 @@ lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 
-# Formatting, lint, strict types and unit tests: no engine, under a minute.
+# Formatting, lint, strict types and unit tests: no engine, no nginx, under a minute.
 check: lint
 	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" tests/unit tests/preview
 

@@ -17,6 +17,13 @@ MakeInstance = Callable[..., Instance]
 MakeGateway = Callable[..., Gateway]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Each starts nginx, and many wait for what takes real time: more than a minute together.
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def make_instance() -> Iterator[MakeInstance]:
     made: list[Instance] = []

@@ -229,8 +229,19 @@ def _service() -> list[Mutation]:
     ]
 
 
+def _name_revision(manifest: Manifest) -> None:
+    manifest["spec"]["template"]["metadata"]["name"] = f"{manifest['metadata']['name']}-first"
+
+
+def _name_revision_in_traffic(manifest: Manifest) -> None:
+    _name_revision(manifest)
+    manifest["spec"]["traffic"] = [{"revisionName": f"{manifest['metadata']['name']}-first", "percent": 100}]
+
+
 def _template() -> list[Mutation]:
     return [
+        _one(HELLO, "named revision", "R:spec.template.metadata.name", REVISION, _name_revision),
+        _one(HELLO, "traffic by name", "R:spec.traffic[].revisionName", REVISION, _name_revision_in_traffic),
         *_row(HELLO, "P:containerConcurrency", REVISION, 1, 10, 1000, 0),
         *_row(HELLO, "P:timeoutSeconds", ROUTE, 30, 60, 3600),
         *_row(HELLO, "P:enableServiceLinks", NOTHING, False),
@@ -292,6 +303,15 @@ def _container() -> list[Mutation]:
         ),
         *_row(CART, "C:env.0.value", REVISION, "stock=http://stock.internal/healthz"),
         *_row(CART, "C:env.1.name", REVISION, "MONEY"),
+        _one(
+            HELLO,
+            "secret",
+            "C:env[].valueFrom.secretKeyRef",
+            REVISION,
+            _append(
+                "C:env", {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b", "optional": True}}}
+            ),
+        ),
         _one(CART, "env in another order", "C:env", NOTHING, lambda manifest: _container_of(manifest)["env"].reverse()),
         _one(CART, "env goes", "C:env", REVISION, _drop("C:env")),
         *_row(HELLO, "C:ports", REVISION, [{"containerPort": 9000}], [{"containerPort": 8081, "protocol": "TCP"}]),

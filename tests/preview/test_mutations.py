@@ -34,6 +34,7 @@ MUST = (
     ),
     *("C:startupProbe.successThreshold", "C:startupProbe.httpGet.port", "C:startupProbe.httpGet.httpHeaders"),
     *("C:startupProbe.httpGet.scheme", "C:startupProbe.grpc", "P:volumes[].secret", "P:volumes[].emptyDir"),
+    *("R:spec.template.metadata.name", "R:spec.traffic[].revisionName", "C:env[].valueFrom.secretKeyRef"),
     *("R:spec.traffic[].percent", "R:spec.traffic[].latestRevision", "R:spec.traffic[].tag"),
     *(f"T:{AUTO}{name}" for name in ("minScale", "min-scale", "maxScale", "max-scale", "metric", "target", "window")),
     *(f"T:{AUTO}{name}" for name in ("target-utilization-percentage", "panic-window-percentage", "initial-scale")),

@@ -85,7 +85,8 @@ class Stack:
 
     def write(self, name: str, manifest: dict[str, Any]) -> None:
         # JSON is YAML.
-        (self.manifests / f"{name}.yaml").write_text(json.dumps(manifest, indent=1))
+        text = json.dumps(manifest, indent=1, ensure_ascii=False)
+        (self.manifests / f"{name}.yaml").write_text(text, encoding="utf-8")
 
     def remove(self, name: str) -> None:
         (self.manifests / f"{name}.yaml").unlink()

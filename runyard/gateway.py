@@ -75,7 +75,7 @@ class GatewayConfig:
     instance_idle_s: int = 55
     # Less than the 10 s that Docker waits between SIGQUIT and SIGKILL.
     shutdown_timeout_s: int = 8
-    # X-Content-Type-Options and Referrer-Policy on what an instance answered without them.
+    # X-Content-Type-Options on every public answer, and Referrer-Policy on what an instance answered without one.
     security_headers: bool = True
     # gzip for public responses that gain from it.
     compression: bool = True

@@ -16,6 +16,9 @@ local router = require "runyard.router"
 local snapshot = require "runyard.snapshot"
 local watch = require "runyard.watch"
 
+-- The status of a request that was ended before it had an answer, as nginx itself calls that.
+local LOWEST_STATUS, NO_ANSWER = 100, 444
+
 local M = {
     strip = hops.strip,
     route = router.route,
@@ -37,13 +40,25 @@ local M = {
     challenge = plain.challenge,
 }
 
+-- The log phase.
 function M.finish()
+    -- nginx would write 000, which is no number in JSON.
+    if ngx.status < LOWEST_STATUS then
+        ngx.status = NO_ANSWER
+    end
     watch.leave()
     balancer.finish()
 end
 
+-- Has LuaJIT compile a whole phase as one piece: with its usual 500 constants the balancer's was too long, and a phase
+-- that is interpreted costs a request as much as all of nginx does. The workers take this over.
+local function let_compile()
+    jit.opt.start("maxirconst=4000")
+end
+
 -- init_by_lua, in the master: takes the settings of nginx.conf and restores what was in force.
 function M.start(settings)
+    let_compile()
     answer.configure(settings)
     balancer.configure(settings)
     hold.configure(settings)

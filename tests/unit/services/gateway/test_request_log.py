@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from datetime import datetime
+from http.client import RemoteDisconnected
 from pathlib import Path
+
+import pytest
 
 from tests.ports import free_ports
 from tests.unit.services.gateway.instance import Instance
@@ -104,6 +109,30 @@ def test_odd_requests_leave_lines_of_plain_json(gateway: Gateway, instance: Inst
     assert {line["status"] for line in lines} <= {200, 400, 404}
     assert max(len(line["path"]) for line in lines) == 1024
     assert str(lines).isascii()
+
+
+def test_line_of_a_request_that_was_ended_without_an_answer_is_json(gateway: Gateway) -> None:
+    """An instance that takes a body slowly keeps nginx's own clocks from the 504."""
+    with socket.create_server(("127.0.0.1", 0)) as instance:
+        gateway.serve(instance.getsockname()[1], timeout_s=1)
+        stopped = threading.Event()
+
+        def read_slowly() -> None:
+            accepted, _ = instance.accept()
+            with accepted:
+                while not stopped.wait(0.01) and accepted.recv(65536):
+                    pass
+
+        reader = threading.Thread(target=read_slowly)
+        reader.start()
+        try:
+            # More than it reads in that time and the sockets between the two can hold.
+            with pytest.raises((RemoteDisconnected, ConnectionResetError)):
+                gateway.request("POST", body=b"x" * 24_000_000)
+        finally:
+            stopped.set()
+            reader.join()
+    assert gateway.requests(1)[0]["status"] == 444
 
 
 def test_line_fits_into_one_write_to_a_pipe(gateway: Gateway, instance: Instance) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -140,6 +141,20 @@ def test_stale_answer_is_given_while_another_is_fetched(hello: Gateway, instance
     until(lambda: len(instance.seen) == 2, "it is fetched again")
     until(lambda: status(ask(hello)) == "runyard; hit", "the new one is there")
     until(lambda: hello.inflight() == {}, "nothing is in flight")
+
+
+def test_fetch_behind_a_stale_answer_leaves_nothing_behind(gateway: Gateway, instance: Instance) -> None:
+    """It is a request of nginx's own, inside the client's: its counts and its watch must end with that one."""
+    gateway.serve(instance.port, timeout_s=1, handling=Handling(cache=True))
+    ask(gateway, "Cache-Control: max-age=1, stale-while-revalidate=60")
+    until(lambda: status(ask(gateway)).endswith("detail=stale"), "the answer is stale")
+    until(lambda: len(instance.seen) == 2, "it is fetched behind that")
+    until(lambda: gateway.inflight() == {}, "every count is given back")
+    # Past the request's time, at which what is still watched would be ended.
+    fetched = time.monotonic()
+    until(lambda: time.monotonic() > fetched + 2, "that time is over")
+    assert gateway.errors() == ""
+    assert ask(gateway).status == 200
 
 
 def test_stale_answer_is_not_given_without_leave(hello: Gateway, instance: Instance) -> None:

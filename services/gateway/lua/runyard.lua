@@ -6,6 +6,7 @@ local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
+local connection = require "runyard.connection"
 local hops = require "runyard.hops"
 local hold = require "runyard.hold"
 local inflight = require "runyard.inflight"
@@ -46,8 +47,9 @@ function M.finish()
     if ngx.status < LOWEST_STATUS then
         ngx.status = NO_ANSWER
     end
-    watch.leave()
-    balancer.finish()
+    local name = connection.key()
+    watch.leave(name)
+    balancer.finish(name)
 end
 
 -- Has LuaJIT compile a whole phase as one piece: with its usual 500 constants the balancer's was too long, and a phase

@@ -1,10 +1,11 @@
 -- Balancer: picks an instance for each try and counts what is in flight, exactly, across workers.
 --
--- One rule keeps the counts from leaking: $instance is not empty if and only if this request holds one count of
--- that address. It is an nginx variable and not ngx.ctx because it must survive error_page.
+-- One rule keeps the counts from leaking: `held` has an endpoint for a request if and only if it holds one count of that
+-- endpoint's address. $instance is the same for the log.
 local affinity = require "runyard.affinity"
 local budget = require "runyard.budget"
 local clock = require "runyard.clock"
+local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
@@ -15,6 +16,7 @@ local watch = require "runyard.watch"
 local world = require "runyard.world"
 
 local var, now, random = ngx.var, clock.now, math.random
+local key = connection.key
 
 local M = {}
 
@@ -25,6 +27,8 @@ local MORE_TRIES = 2
 local REFUSED_S = 1
 -- Set by M.configure: seconds.
 local connect_timeout_s, default_timeout_s
+
+local held = {}  -- by runyard.connection's key: the endpoint of which a request holds a count
 
 -- Methods whose requests may be sent twice (RFC 9110, 9.2.2). nginx takes unknown methods for idempotent; we do not.
 local idempotent = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
@@ -40,6 +44,7 @@ end
 -- Takes a count of this endpoint for this request, which must hold none; false when it is full.
 local function take(endpoint, limit)
     if inflight.take(endpoint.address, limit) then
+        held[key()] = endpoint
         var.instance = endpoint.address
         return true
     end
@@ -120,15 +125,21 @@ local function pick_known(service, endpoints)
     return nil
 end
 
-local function current_service()
-    return world.service_of(var.tenant, var.service)
+-- The endpoints of the revision that the request goes to, and its service.
+local function chosen(name)
+    local endpoints = world.chosen[name]
+    if endpoints then
+        return endpoints, endpoints.service
+    end
+    -- Chosen before something changed.
+    return world.endpoints(var.tenant, var.revision), world.service_of(var.tenant, var.service)
 end
 
 -- Takes a count for a request that waits; returns whether one was to be had. A request that waits is patient: it does
 -- not go back to an instance that refused a moment ago, even if that is the only one.
 function M.reserve()
-    local endpoints = world.endpoints(var.tenant, var.revision)
-    return (pick_known(current_service(), endpoints) or take_any(endpoints, nil, true)) ~= nil
+    local endpoints, service = chosen(key())
+    return (pick_known(service, endpoints) or take_any(endpoints, nil, true)) ~= nil
 end
 
 -- Gives back a count of this address, for the first that waits; returns its endpoint if it is still one.
@@ -141,13 +152,22 @@ local function give_back(address)
     return endpoint
 end
 
--- Gives back the count that this request holds, if any.
+-- Whether this request holds a count, so that an instance has it or will.
+function M.holds()
+    return held[key()] ~= nil
+end
+
+-- Gives back the count that this request holds, if any; returns the address that it was of, or nil.
 function M.release()
-    local address = var.instance
-    if address ~= "" then
-        give_back(address)
-        var.instance = ""
+    local name = key()
+    local endpoint = held[name]
+    if not endpoint then
+        return nil
     end
+    held[name] = nil
+    give_back(endpoint.address)
+    var.instance = ""
+    return endpoint.address
 end
 
 -- Notes a failed try: no connection, or one that broke or was silent before an answer began.
@@ -187,8 +207,8 @@ function M.tries()
 end
 
 -- Another endpoint after a failed try, or nil when the request must not be sent again or nothing is free.
-local function retry(endpoints, failed)
-    M.release()
+local function retry(endpoints)
+    local failed = M.release()
     local sent, connected = M.tries()
     M.blame(failed, connected)
     if sent > 0 and not idempotent[var.request_method] then
@@ -202,17 +222,6 @@ local function retry(endpoints, failed)
     end
     var.retries = tonumber(var.retries) + 1
     return endpoint
-end
-
-local function address_parts(endpoints, address)
-    for _, endpoint in ipairs(endpoints.list) do
-        if endpoint.address == address then
-            return endpoint
-        end
-    end
-    -- Gone since it was reserved; the try fails and the next one goes elsewhere.
-    local ip, port = address:match("^(.+):(%d+)$")
-    return { address = address, ip = ip, port = tonumber(port) }
 end
 
 -- Sets nginx's clocks to what is left of the request's time, and has it watched; false when nothing is left.
@@ -237,15 +246,14 @@ end
 -- error_page turns into runyard.hold.
 function M.balance()
     world.sync()
-    local tenant = var.tenant
-    local endpoints = world.endpoints(tenant, var.revision)
-    local service = world.service_of(tenant, var.service)
-    local held = var.instance
-    local endpoint
+    local name = key()
+    local endpoints, service = chosen(name)
+    local endpoint = held[name]
     if upstream.get_last_failure() then
-        endpoint = retry(endpoints, held)
-    elseif held ~= "" then
-        endpoint = address_parts(endpoints, held)
+        endpoint = retry(endpoints)
+    elseif endpoint then
+        -- Where that is gone since it was reserved, the try fails and the next one goes elsewhere.
+        endpoint = world.place(endpoint.address) or endpoint
     elseif not queue.is_busy(endpoints) then
         endpoint = pick_known(service, endpoints) or pick(endpoints)
         endpoints.budget.asked = endpoints.budget.asked + 1
@@ -270,18 +278,19 @@ function M.balance()
     end
 end
 
--- The log phase: gives back the counts. $instance keeps its value, for the access log.
-function M.finish()
-    local address = var.instance
-    local endpoint
-    if address and address ~= "" then
-        endpoint = give_back(address)
-    end
+-- The log phase: gives back the counts. `name` is the request's key.
+function M.finish(name)
+    world.chosen[name] = nil
+    local endpoint = held[name]
     if not endpoint then
         limit.finish()
         return
     end
-    health.answered(endpoint, ngx.status)
+    held[name] = nil
+    endpoint = give_back(endpoint.address)
+    if endpoint then
+        health.answered(endpoint, ngx.status)
+    end
     -- Reading a variable costs a little, so only where there is a service whose requests are counted.
     if limit.counts() then
         limit.finish()

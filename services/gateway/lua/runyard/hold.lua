@@ -3,6 +3,7 @@ local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local breaker = require "runyard.breaker"
 local clock = require "runyard.clock"
+local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local fallback = require "runyard.fallback"
 local queue = require "runyard.queue"
@@ -41,7 +42,7 @@ end
 -- Why this request must not be sent again, as the name of an answer; nil when it may (or never was).
 local function refuse_again(failed, late)
     local sent, connected = balancer.tries()
-    if failed ~= "" then
+    if failed then
         balancer.blame(failed, connected)
     end
     if late or connected and last_status() == "504" then
@@ -53,7 +54,7 @@ local function refuse_again(failed, late)
     if sent > 0 and not balancer.is_idempotent(var.request_method) or sent > MOST_SENT then
         return "instance-failed"
     end
-    if failed ~= "" or sent > 0 then
+    if failed or sent > 0 then
         if not balancer.may_repeat(world.endpoints(var.tenant, var.revision), sent) then
             return "retries-spent"
         end
@@ -70,7 +71,7 @@ end
 
 -- Looks once: "" when the request has an instance now, "hold" or "full" when it must wait, else the name of an answer.
 local function look(request)
-    local verdict = router.route(var.revision)
+    local verdict = router.route(var.listener, var.revision)
     if verdict ~= "" and verdict ~= "aside" then
         return verdict
     end
@@ -173,10 +174,9 @@ function M.again()
     if verdict ~= "" and verdict ~= "hold" then
         return refuse(verdict)
     end
-    local failed = var.instance
-    balancer.release()
+    local failed = balancer.release()
     local late = watch.is_late()
-    watch.leave()
+    watch.leave(connection.key())
     local rounds = (tonumber(var.rounds) or 0) + 1
     var.rounds = rounds
     local left = seconds_left()

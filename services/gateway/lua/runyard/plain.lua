@@ -17,7 +17,7 @@ end
 
 -- Sends the client to the same place over TLS; 308 keeps method and body.
 function M.redirect()
-    local verdict = router.route()
+    local verdict = router.route("edge")
     if refused[verdict] then
         return answer.give(verdict)
     end

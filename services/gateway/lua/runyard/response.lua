@@ -1,4 +1,5 @@
 -- Response: looks at a response on its way to the client, in the locations beside the plain one: its size and time.
+local balancer = require "runyard.balancer"
 local watch = require "runyard.watch"
 local world = require "runyard.world"
 
@@ -7,7 +8,7 @@ local var = ngx.var
 local M = {}
 
 local function current_service()
-    return var.instance ~= "" and world.service(var.tenant .. "/" .. var.service) or nil
+    return balancer.holds() and world.service(var.tenant .. "/" .. var.service) or nil
 end
 
 -- The header filter. A response that says that it is too large is taken back, and runyard.hold answers.

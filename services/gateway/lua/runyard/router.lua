@@ -7,6 +7,7 @@ local affinity = require "runyard.affinity"
 local breaker = require "runyard.breaker"
 local cache = require "runyard.cache"
 local call_id = require "runyard.call_id"
+local connection = require "runyard.connection"
 local hosts = require "runyard.hosts"
 local limit = require "runyard.limit"
 local paths = require "runyard.paths"
@@ -100,6 +101,8 @@ local function settle(service, revision, pinned)
     if breaker.refuses(endpoints) then
         return "broken"
     end
+    endpoints.service = service
+    world.chosen[connection.key()] = endpoints
     return (way or service.aside) and "aside" or ""
 end
 
@@ -172,16 +175,16 @@ local function internal(pinned)
     return settle(service, choose(service, pinned), pinned)
 end
 
--- Decides for the current request and sets $tenant, $service, $revision and $caller; `pinned` is the revision that
--- was chosen before, kept while it still has a place in the traffic. Returns the verdict.
-function M.route(pinned)
+-- Decides for the current request of a listener ("edge", "internal") and sets $tenant, $service, $revision and $caller;
+-- `pinned` is the revision that was chosen before, kept while it still has a place in the traffic. Returns the verdict.
+function M.route(listener, pinned)
     world.sync()
     local other = pinned and var.fallback
     if other and other ~= "" then
         local service = world.service(var.tenant .. "/" .. other)
         return service and settle(service, choose(service, pinned), pinned) or "hold"
     end
-    if var.listener == "edge" then
+    if listener == "edge" then
         if pinned == nil then
             var.call_id = call_id.make()
         end

@@ -119,9 +119,8 @@ function M.is_late()
     return late[key()] or false
 end
 
--- Watches this request no more: it waits in the gateway, which has a clock of its own, or has ended.
-function M.leave()
-    local name = key()
+-- Watches the request of this key no more: it waits in the gateway, which has a clock of its own, or has ended.
+function M.leave(name)
     ends[name] = nil
     if starts[name] or heard[name] or late[name] then
         starts[name], silences[name], heard[name], late[name] = nil, nil, nil, nil

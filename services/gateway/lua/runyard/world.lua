@@ -14,6 +14,7 @@ local random = math.random
 local M = {
     routes = {},  -- what runyard.hosts resolved for a host at the edge, until the epoch changes
     patterns = {},  -- the same for a pattern; apart, because a client may send anything as its host
+    chosen = {},  -- by runyard.connection's key: the endpoints that runyard.router chose, with their `service`, likewise
     sessions = {},  -- what runyard.affinity made of a service's endpoints, likewise
     turn = -1,  -- when this turn of the event loop began, by ngx.now()
     mood = 0,  -- a number that differs when anything did that runyard.health or runyard.breaker keep in shared memory
@@ -45,6 +46,7 @@ function M.sync()
         older, cache = cache, {}
         services, groups = {}, {}
         M.routes = {}
+        M.chosen = {}
         M.patterns = {}
         M.sessions = {}
     end

@@ -9,34 +9,25 @@ import pulumi
 from pulumi import dynamic
 
 from components import request
+from components.provider import RequestProvider
 from runyard.contracts import CertificateRequest
+from runyard.host import Orchestrator
 
 
-class CertificateProvider(dynamic.ResourceProvider):
-    """Applies and removes a certificate through the stack's orchestrator; every operation can be repeated."""
+class CertificateProvider(RequestProvider):
+    """Applies and removes a certificate; open connections go on with the one they began with."""
 
-    # It holds no state, so there is nothing to encrypt; its inputs are secrets of their own.
-    serialize_as_secret_always = False
+    def name(self, props: dict[str, Any]) -> str:
+        """Give the certificate's name."""
+        return str(props["name"])
 
-    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+    def apply(self, orchestrator: Orchestrator, props: dict[str, Any]) -> None:
         """Put the certificate in force."""
-        self._apply(props)
-        return dynamic.CreateResult(f"{props['stack']}/{props['name']}", outs=props)
+        orchestrator.apply_certificate(request.message(CertificateRequest, props))
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        """Replace the certificate; open connections go on with the one they began with."""
-        self._apply(news)
-        return dynamic.UpdateResult(outs=news)
-
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Take the certificate out of force; without an orchestrator nothing is, and its volume goes with the stack."""
-        with request.orchestrator(props["stack"]) as orchestrator:
-            if orchestrator.running():
-                orchestrator.remove_certificate(props["name"])
-
-    def _apply(self, props: dict[str, Any]) -> None:
-        with request.orchestrator(props["stack"]) as orchestrator:
-            orchestrator.apply_certificate(request.message(CertificateRequest, props))
+    def remove(self, orchestrator: Orchestrator, props: dict[str, Any]) -> None:
+        """Take the certificate out of force."""
+        orchestrator.remove_certificate(props["name"])
 
 
 class Certificate(dynamic.Resource, module="runyard", name="Certificate"):

@@ -9,44 +9,34 @@ import pulumi
 from pulumi import dynamic
 
 from components import request
+from components.provider import RequestProvider
 from runyard import names
 from runyard.contracts import RolloutRequest, TrafficShare
-from runyard.host import Engine
+from runyard.host import Engine, Orchestrator
 from runyard.host.claims import release
 from runyard.plan import KeptRevision, RevisionPlan
 
 
-class RolloutProvider(dynamic.ResourceProvider):
-    """Rolls out through the stack's orchestrator; a failure leaves the traffic where it was."""
+class RolloutProvider(RequestProvider):
+    """Rolls out and removes a service's instances; a failure leaves the traffic where it was."""
 
-    # See RouteProvider: there is nothing secret in it.
-    serialize_as_secret_always = False
+    def name(self, props: dict[str, Any]) -> str:
+        """Give the service's tenant and name."""
+        return f"{props['tenant']}/{props['service']}"
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """Count traffic that was moved since the last update, as by a rollback, as a change."""
         in_force = request.traffic_in_force(news["stack"], names.service_key(news["tenant"], news["service"]))
         return dynamic.DiffResult(changes=True if was_moved(olds, in_force) else None)
 
-    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        """Bring the revisions up and give them their traffic."""
-        self._apply(props)
-        return dynamic.CreateResult(f"{props['stack']}/{props['tenant']}/{props['service']}", outs=props)
+    def apply(self, orchestrator: Orchestrator, props: dict[str, Any]) -> None:
+        """Bring the revisions up, then give them their traffic; those that lose theirs drain."""
+        history = [names.revision_of(identity) for identity in props.get("history", ())]
+        orchestrator.apply_rollout(request.message(RolloutRequest, {**props, "history": history}))
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        """Bring new revisions up, then move the traffic; the old ones drain."""
-        self._apply(news)
-        return dynamic.UpdateResult(outs=news)
-
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Drain and remove the instances; without an orchestrator the stack's sweep removes them."""
-        with request.orchestrator(props["stack"]) as orchestrator:
-            if orchestrator.running():
-                orchestrator.remove_rollout(props["tenant"], props["service"])
-
-    def _apply(self, props: dict[str, Any]) -> None:
-        with request.orchestrator(props["stack"]) as orchestrator:
-            history = [names.revision_of(identity) for identity in props.get("history", ())]
-            orchestrator.apply_rollout(request.message(RolloutRequest, {**props, "history": history}))
+    def remove(self, orchestrator: Orchestrator, props: dict[str, Any]) -> None:
+        """Drain and remove the instances; without an orchestrator the stack's sweep does."""
+        orchestrator.remove_rollout(props["tenant"], props["service"])
 
 
 def was_moved(applied: Mapping[str, Any], in_force: Sequence[TrafficShare] | None) -> bool:

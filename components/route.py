@@ -8,34 +8,25 @@ import pulumi
 from pulumi import dynamic
 
 from components import request
+from components.provider import RequestProvider
 from runyard.contracts import RouteRequest
+from runyard.host import Orchestrator
 
 
-class RouteProvider(dynamic.ResourceProvider):
-    """Applies and removes a route through the stack's orchestrator; every operation can be repeated."""
+class RouteProvider(RequestProvider):
+    """Applies and removes a route; hosts and callees change together."""
 
-    # It holds no state, so there is nothing to encrypt; as a secret it would cost a decryption for each resource.
-    serialize_as_secret_always = False
+    def name(self, props: dict[str, Any]) -> str:
+        """Give the service's tenant and name."""
+        return f"{props['tenant']}/{props['service']}"
 
-    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+    def apply(self, orchestrator: Orchestrator, props: dict[str, Any]) -> None:
         """Put the route in force."""
-        self._apply(props)
-        return dynamic.CreateResult(f"{props['stack']}/{props['tenant']}/{props['service']}", outs=props)
+        orchestrator.apply_route(request.message(RouteRequest, props))
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        """Replace the route in force; hosts and callees change together."""
-        self._apply(news)
-        return dynamic.UpdateResult(outs=news)
-
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Take the route out of force; without an orchestrator nothing is, and its volume goes with the stack."""
-        with request.orchestrator(props["stack"]) as orchestrator:
-            if orchestrator.running():
-                orchestrator.remove_route(props["tenant"], props["service"])
-
-    def _apply(self, props: dict[str, Any]) -> None:
-        with request.orchestrator(props["stack"]) as orchestrator:
-            orchestrator.apply_route(request.message(RouteRequest, props))
+    def remove(self, orchestrator: Orchestrator, props: dict[str, Any]) -> None:
+        """Take the route out of force."""
+        orchestrator.remove_route(props["tenant"], props["service"])
 
 
 class Route(dynamic.Resource, module="runyard", name="Route"):

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from runyard.host import Engine
@@ -130,24 +131,63 @@ BROKEN = (
 )  # fmt: skip
 
 
-def test_pack_refuses_a_hand_written_container_in_any_program(tmp_path: Any) -> None:
-    (tmp_path / "Pulumi.yaml").write_text(
+# Each of the two keeps every rule of a container; together, and in their stack, they break those of stacks.
+HARDENED = """
+import pulumi
+import pulumi_docker as docker
+
+class Network(pulumi.ComponentResource):
+    def __init__(self):
+        super().__init__("runyard:network:Network", "tenant.shop")
+        self.register_outputs({"quotas": {"memory": 100 * 1024**2}})
+
+Network()
+for name in ("one", "two"):
+    docker.Container(
+        name, name="shop", image="shop/web:1", memory=64, cpu_quota=10000, read_only=True,
+        security_opts=["no-new-privileges"], capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        labels=[docker.ContainerLabelArgs(label="runyard.dev/tenant", value="shop")],
+        networks_advanced=[docker.ContainerNetworksAdvancedArgs(name="runyard.byhand.tenant.shop")],
+    )
+"""
+SAID_OF_THE_STACK = (
+    "names-apart: the name shop must be one resource's, got one, two",
+    "stack-labelled: one: label runyard.dev/stack must be byhand, got none",
+    "tenant-networks-kept: two: only templates must be on a tenant's network, got runyard.byhand.tenant.shop",
+    "tenant-within-quota: tenant shop's containers must have at most 100 MiB of memory at minScale, got 128 MiB",
+)
+
+
+def with_pack(directory: Path, program: str, *command: str) -> str:
+    """Run a Pulumi command on a hand-written program, beside our pack; it must be refused with nothing made."""
+    (directory / "Pulumi.yaml").write_text(
         f"name: byhand\nruntime: {{name: python, options: {{virtualenv: {ROOT}/.venv}}}}\n"
     )
-    (tmp_path / "__main__.py").write_text(HAND_WRITTEN)
-    (tmp_path / "state").mkdir()
+    (directory / "__main__.py").write_text(program)
+    (directory / "state").mkdir()
     environment = os.environ | {
-        "PULUMI_BACKEND_URL": f"file://{tmp_path}/state", "PULUMI_CONFIG_PASSPHRASE": "x", "NO_COLOR": "1",
+        "PULUMI_BACKEND_URL": f"file://{directory}/state", "PULUMI_CONFIG_PASSPHRASE": "x", "NO_COLOR": "1",
     }  # fmt: skip
 
     def pulumi(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["pulumi", "--non-interactive", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True,
-            timeout=120, check=False,
+            ["pulumi", "--non-interactive", *arguments], cwd=directory, env=environment, capture_output=True,
+            text=True, timeout=120, check=False,
         )  # fmt: skip
 
     assert pulumi("stack", "init", "byhand").returncode == 0
-    refused = pulumi("up", "--yes", "--skip-preview", "--policy-pack", str(ROOT / "policies"))
+    refused = pulumi(*command, "--policy-pack", str(ROOT / "policies"))
     assert refused.returncode != 0
-    assert [rule for rule in BROKEN if f"{rule}: bad: " not in refused.stdout] == []
     assert pulumi("stack", "--show-ids").stdout.count("docker:index/container:Container") == 0
+    return refused.stdout
+
+
+def test_pack_refuses_a_hand_written_container_in_any_program(tmp_path: Path) -> None:
+    said = with_pack(tmp_path, HAND_WRITTEN, "up", "--yes", "--skip-preview")
+    assert [rule for rule in BROKEN if f"{rule}: bad: " not in said] == []
+
+
+def test_pack_refuses_in_the_preview_what_only_the_whole_stack_shows(tmp_path: Path) -> None:
+    said = with_pack(tmp_path, HARDENED, "preview")
+    assert [rule for rule in BROKEN if f"{rule}: " in said] == []
+    assert [sentence for sentence in SAID_OF_THE_STACK if sentence not in said] == []

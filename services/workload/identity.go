@@ -4,8 +4,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 )
+
+// longestAge is a year in seconds, the most that HTTP's caches are asked for.
+const longestAge = 365 * 24 * 60 * 60
 
 // Identity says which service, revision and instance answered, and what the services it calls answered.
 type Identity struct {
@@ -15,8 +19,17 @@ type Identity struct {
 	Calls    map[string]Answer `json:"calls,omitempty"`
 }
 
-// answerIdentity is "/": 200 with who answered, or 502 when a service it calls (CALLS) does not answer 2xx.
+// answerIdentity is "/": 200 with who answered, or 502 when a service it calls (CALLS) does not answer 2xx. With
+// ?max_age_s= caches may keep the answer for so long.
 func (instance *Instance) answerIdentity(w http.ResponseWriter, r *http.Request) {
+	age, err := integer(r, "max_age_s", 0, 0, longestAge)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	if age > 0 {
+		w.Header().Set("Cache-Control", "max-age="+strconv.Itoa(age))
+	}
 	settings := instance.settings
 	identity := Identity{Service: settings.Service, Revision: settings.Revision, Instance: settings.Instance}
 	status := http.StatusOK

@@ -6,6 +6,7 @@ import itertools
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -30,11 +31,16 @@ def tools() -> None:
     assert missing == [], f"not on PATH: {missing}; run `make test`, which brings them"
 
 
+def next_stack(directories: pytest.TempPathFactory, name: str) -> AbstractContextManager[Stack]:
+    """Make a stack with nothing in it, on ports and in a directory that no other has."""
+    port = next(_PORTS)
+    return stack_for(directories.mktemp(name), f"e2e{port}", port)
+
+
 @pytest.fixture
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack of the test's own, with nothing in it."""
-    port = next(_PORTS)
-    with stack_for(tmp_path_factory.mktemp("stack"), f"e2e{port}", port) as made:
+    with next_stack(tmp_path_factory, "stack") as made:
         yield made
 
 
@@ -44,9 +50,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
     It speaks TLS beside plain HTTP: cart's certificate is in the configuration, the others are the local CA's.
     """
-    port = next(_PORTS)
-    with stack_for(tmp_path_factory.mktemp("shop"), f"e2e{port}", port) as made:
-        made.platform(gateway={"port": port, "tls": {"mode": "local", "port": made.tls_port, "redirect": False}})
+    with next_stack(tmp_path_factory, "shop") as made:
+        made.platform(gateway={"port": made.port, "tls": {"mode": "local", "port": made.tls_port, "redirect": False}})
         pair = SIGNER.issue("cart.localhost", time.time())
         for part, text in (("certificate", pair.chain), ("key", pair.key)):
             made.set_secret(f"runyard:certificates.cart.{part}", text)

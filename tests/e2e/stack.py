@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,10 +135,17 @@ class Stack:
             start_new_session=True,
         )  # fmt: skip
 
-    def get(self, host: str, path: str = "/", method: str = "GET", body: str | None = None) -> Answer:
+    def get(
+        self,
+        host: str,
+        path: str = "/",
+        method: str = "GET",
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request(method, path, body=body, headers={"Host": host})
+            connection.request(method, path, body=body, headers={"Host": host, **(headers or {})})
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
         finally:

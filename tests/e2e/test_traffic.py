@@ -87,6 +87,10 @@ def test_each_host_has_its_certificate_and_the_key_shows_nowhere(shop: Stack):
     assert "PRIVATE KEY" not in shown
 
 
+def test_certificates_are_no_change_afterwards(shop: Stack):
+    shop.expect_no_changes()
+
+
 def test_gateway_restart_serves_without_the_orchestrator(shop: Stack):
     orchestrator = f"runyard.{shop.name}.orchestrator"
     local = local_authority(shop)

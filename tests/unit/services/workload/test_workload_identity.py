@@ -15,6 +15,13 @@ def test_root_names_service_revision_and_instance(workload: Workload) -> None:
     assert answer.json() == {"service": "hello", "revision": "hello-0a1b2c3d", "instance": socket.gethostname()}
 
 
+def test_root_may_be_kept_by_caches_for_as_long_as_it_is_asked(workload: Workload) -> None:
+    assert workload.get("/?max_age_s=60").headers["Cache-Control"] == "max-age=60"
+    assert "Cache-Control" not in workload.get("/").headers
+    refusal = workload.get("/?max_age_s=never")
+    assert (refusal.status, "max_age_s: must be" in refusal.json()["error"]) == (400, True)
+
+
 def test_unknown_path_is_not_found(workload: Workload) -> None:
     assert workload.get("/nowhere").status == 404
 

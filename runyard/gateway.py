@@ -77,8 +77,10 @@ class GatewayConfig:
     shutdown_timeout_s: int = 8
     # X-Content-Type-Options on every public answer, and Referrer-Policy on what an instance answered without one.
     security_headers: bool = True
-    # gzip for public responses that gain from it.
+    # gzip and Brotli for public responses that gain from it.
     compression: bool = True
+    # Whether the nginx in use has the Brotli module; the image's has.
+    brotli: bool = True
     # Answers that are kept for all services together, a part of the container's memory.
     cache_mib: int = 64
     # Edges without TLS send their clients to this port, or answer them themselves when it is None.
@@ -135,7 +137,7 @@ _LIMITS = {
 }
 # None stands for a value of its own.
 _OPTIONAL = ("workers", "https_port")
-_FLAGS = ("security_headers", "compression", "acme")
+_FLAGS = ("security_headers", "compression", "brotli", "acme")
 _PATHS = ("directory", "temporary_directory", "lua_directory", "modules_directory", "log")
 
 

@@ -21,6 +21,7 @@ from runyard.gateway import GatewayConfig, Listener, render
 from tests.ports import free_ports
 
 LUA = Path(__file__).resolve().parents[4] / "services" / "gateway" / "lua"
+BROTLI = Path(GatewayConfig().modules_directory) / "ngx_http_brotli_filter_module.so"
 # Only a hang takes this long.
 PATIENCE_S = 20
 TENANT = "default"
@@ -225,6 +226,8 @@ def make_gateway(directory: Path, **settings: Any) -> Gateway:
         "directory": str(directory),
         "temporary_directory": str(directory / "tmp"),
         "lua_directory": str(LUA),
+        # The image has it; a machine that runs these tests may not.
+        "brotli": BROTLI.exists(),
         # Workers of another user could not enter the directory of a test.
         "user": pwd.getpwuid(os.getuid()).pw_name,
         "log": str(directory / "requests.log"),

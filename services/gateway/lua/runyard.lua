@@ -10,6 +10,7 @@ local connection = require "runyard.connection"
 local hops = require "runyard.hops"
 local hold = require "runyard.hold"
 local inflight = require "runyard.inflight"
+local limit = require "runyard.limit"
 local plain = require "runyard.plain"
 local response = require "runyard.response"
 local queue = require "runyard.queue"
@@ -50,6 +51,7 @@ function M.finish()
     local name = connection.key()
     watch.leave(name)
     balancer.finish(name)
+    limit.finish(name)
 end
 
 -- Has LuaJIT compile a whole phase as one piece: with its usual 500 constants the balancer's was too long, and a phase

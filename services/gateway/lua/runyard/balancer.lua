@@ -9,7 +9,6 @@ local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
-local limit = require "runyard.limit"
 local queue = require "runyard.queue"
 local upstream = require "ngx.balancer"
 local watch = require "runyard.watch"
@@ -278,22 +277,17 @@ function M.balance()
     end
 end
 
--- The log phase: gives back the counts. `name` is the request's key.
+-- The log phase: gives back the count. `name` is the request's key.
 function M.finish(name)
     world.chosen[name] = nil
     local endpoint = held[name]
     if not endpoint then
-        limit.finish()
         return
     end
     held[name] = nil
     endpoint = give_back(endpoint.address)
     if endpoint then
         health.answered(endpoint, ngx.status)
-    end
-    -- Reading a variable costs a little, so only where there is a service whose requests are counted.
-    if limit.counts() then
-        limit.finish()
     end
 end
 

@@ -2,6 +2,7 @@
 --
 -- Requests a second by client (its address, or a header), by service and by tenant, and requests at once by service.
 -- Services without any of them never come here.
+local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local inflight = require "runyard.inflight"
 local rate = require "runyard.rate"
@@ -11,14 +12,17 @@ local var = ngx.var
 
 local M = {}
 
-local counting = false
+local counted = {}  -- by runyard.connection's key: the name of the service's count of which a request holds one
 
 -- An IPv6 client has a /64 of its own (RFC 6177) and could be a new one with every request.
 local ADDRESS_BYTES = 8
 
 -- The limits of a service as this module takes them, or nil when it has none.
 function M.prepare(key, tenant, fields)
-    local limits = { key = key, concurrent = fields.concurrent_requests > 0 and fields.concurrent_requests or nil }
+    local limits = { key = key }
+    if fields.concurrent_requests > 0 then
+        limits.concurrent, limits.count_name = fields.concurrent_requests, "service|" .. key
+    end
     if fields.client_requests_per_second > 0 then
         limits.client = rate.rule(fields.client_requests_per_second, fields.client_burst)
         limits.policy = ('"client";q=%d;w=1'):format(fields.client_requests_per_second)
@@ -92,27 +96,22 @@ function M.shared_refusal(limits)
             return refuse(limits, "tenant", ('"tenant";q=%d;w=1'):format(tenant.per_second), seconds)
         end
     end
-    if limits.concurrent and not inflight.take("service|" .. limits.key, limits.concurrent) then
-        counters.add("limited_concurrency", limits.key)
-        return "concurrency-limit"
-    end
     if limits.concurrent then
-        counting = true
-        var.counted = "service|" .. limits.key
+        if not inflight.take(limits.count_name, limits.concurrent) then
+            counters.add("limited_concurrency", limits.key)
+            return "concurrency-limit"
+        end
+        counted[connection.key()] = limits.count_name
     end
     return nil
 end
 
--- Whether this worker has ever counted the requests of a service.
-function M.counts()
-    return counting
-end
-
--- Gives back the request's count of its service, in the log phase.
-function M.finish()
-    local counted = var.counted
-    if counted and counted ~= "" then
-        inflight.give(counted)
+-- Gives back the count of its service that the request of this key holds, if any, in the log phase.
+function M.finish(name)
+    local count_name = counted[name]
+    if count_name then
+        counted[name] = nil
+        inflight.give(count_name)
     end
 end
 

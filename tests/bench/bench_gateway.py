@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench import load, table
-from tests.bench.peers.all import THROUGHPUT, versions
+from tests.bench.peers.all import NGINX, THROUGHPUT, versions
 from tests.bench.peers.instances import Instance
 from tests.bench.peers.lineup import serving, suite
 from tests.bench.peers.ours import ManyServices, OurGateway
@@ -97,8 +97,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3, help="for each contender in each round")
     parser.add_argument("--nginx", action="store_true", help="leave out the peers that are no nginx")
     arguments = parser.parse_args()
-    kinds = THROUGHPUT[:5] if arguments.nginx else THROUGHPUT
-    print(measure(Programs(), kinds, arguments.rounds, arguments.seconds))
+    print(measure(Programs(), NGINX if arguments.nginx else THROUGHPUT, arguments.rounds, arguments.seconds))
 
 
 if __name__ == "__main__":

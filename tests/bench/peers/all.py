@@ -8,13 +8,14 @@ from tests.bench.peers.caddy import Caddy
 from tests.bench.peers.envoy import Envoy
 from tests.bench.peers.haproxy import Haproxy
 from tests.bench.peers.nginx import LoggingNginx, Nginx
-from tests.bench.peers.ours import ManyRoutes, ManyServices, OurGateway
+from tests.bench.peers.ours import EveryLimit, ManyRoutes, ManyServices, OurGateway
 from tests.bench.peers.peer import Peer
 from tests.bench.peers.programs import Programs, version
 from tests.bench.peers.traefik import Traefik
 
 OTHERS: tuple[type[Peer], ...] = (Haproxy, Traefik, Caddy, Envoy)
-THROUGHPUT: tuple[type[Peer], ...] = (Nginx, LoggingNginx, OurGateway, ManyRoutes, ManyServices, *OTHERS)
+NGINX: tuple[type[Peer], ...] = (Nginx, LoggingNginx, OurGateway, EveryLimit, ManyRoutes, ManyServices)
+THROUGHPUT = (*NGINX, *OTHERS)
 BEHAVIOUR: tuple[type[Peer], ...] = (OurGateway, Nginx, *OTHERS)
 # How each is asked for its version.
 ASK = {"haproxy": "-v", "traefik": "version", "caddy": "version", "envoy": "--version"}

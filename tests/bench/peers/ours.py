@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from runyard.contracts import Limits
 from tests.bench.peers import process
 from tests.bench.peers.peer import Peer
 from tests.unit.services.gateway.nginx import Gateway, endpoints, make_gateway, service
@@ -19,6 +20,7 @@ class OurGateway(Peer):
     # Hosts of the requests, and services that they name in turn; each service has instances of its own.
     hosts = 1
     services = 1
+    limits = Limits()
 
     def start(self) -> None:
         """Start it on its core and push the first snapshot."""
@@ -60,7 +62,10 @@ class OurGateway(Peer):
         names = ["hello", *(f"s{number}" for number in range(1, self.services))]
         self.gateway.push(
             services={
-                f"default/{name}": service((f"{name}-{self.revision}", 100), timeout_s=self.answer_s) for name in names
+                f"default/{name}": service(
+                    (f"{name}-{self.revision}", 100), timeout_s=self.answer_s, limits=self.limits
+                )
+                for name in names
             },
             hosts={host: f"default/{names[at % len(names)]}" for at, host in enumerate(self.host_names())},
             endpoints={
@@ -69,6 +74,18 @@ class OurGateway(Peer):
                 for revision, ports in revisions.items()
             },
         )
+
+
+class EveryLimit(OurGateway):
+    """The same with every limit of runyard.dev/ in force, none of them met."""
+
+    name = "gateway, every limit"
+    limits = Limits(
+        requests_per_second=1_000_000,
+        tenant_requests_per_second=1_000_000,
+        client_requests_per_second=1_000_000,
+        concurrent_requests=1000,
+    )
 
 
 class ManyRoutes(OurGateway):

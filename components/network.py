@@ -26,12 +26,13 @@ class Network(pulumi.ComponentResource):
     def __init__(self, plan: NetworkPlan, stack: str, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the bridge of `plan` for `stack`."""
         self.short = plan.name.removeprefix(f"runyard.{stack}.")
+        quotas = {"quotas": dict(plan.quotas)} if plan.quotas else {}
         self.facts = {
             "subnet": plan.subnet,
             "hostAddress": plan.host_address,
             "internal": plan.internal,
             "isolated": plan.isolated,
-            **({"quotas": dict(plan.quotas)} if plan.quotas else {}),
+            **quotas,
         }
         super().__init__("runyard:network:Network", self.short, self.facts, opts)
         bridge = docker.Network(
@@ -49,4 +50,5 @@ class Network(pulumi.ComponentResource):
         )
         self.network_name = bridge.name
         self.host_address = pulumi.Output.from_input(plan.host_address)
-        self.register_outputs({"network_name": self.network_name, "host_address": self.host_address})
+        # The quotas too, because policies of whole stacks see a component's outputs and nothing else of it.
+        self.register_outputs({"network_name": self.network_name, "host_address": self.host_address, **quotas})

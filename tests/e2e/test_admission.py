@@ -154,7 +154,7 @@ SAID_OF_THE_STACK = (
     "names-apart: the name shop must be one resource's, got one, two",
     "stack-labelled: one: label runyard.dev/stack must be byhand, got none",
     "tenant-networks-kept: two: only templates must be on a tenant's network, got runyard.byhand.tenant.shop",
-    "tenant-within-quota: tenant shop's containers must have at most 100 MiB of memory at minScale, got 128 MiB",
+    "tenant-within-quota: tenant shop's containers must have at most 100Mi of memory at minScale, got 128Mi",
 )
 
 

@@ -1,4 +1,7 @@
 from policies.resource import CONTAINER, RESOURCE_RULES
+from policies.stack import TENANT_NETWORK
+from runyard.manifest.accounts import Quotas
+from runyard.manifest.model import Tenant
 from runyard.plan import plan
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -18,3 +21,9 @@ def test_platforms_parts_are_refused_under_another_stacks_name(preview):
     assert len(parts) == 2
     for part in parts:
         assert [message for rule in RESOURCE_RULES for message in rule.check(part.inputs, "other")]
+
+
+def test_quotas_are_outputs_because_rules_of_stacks_see_nothing_else_of_a_component(preview):
+    shop = Tenant("shop", quotas=Quotas(instances=3))
+    shown = preview(plan(manifests(service(tenant="shop"), tenants=(shop,)))).of(TENANT_NETWORK)
+    assert {each.name for each in shown if "quotas" in each.outputs} == {"tenant.shop"}

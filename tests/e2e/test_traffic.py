@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -89,6 +91,14 @@ def test_each_host_has_its_certificate_and_the_key_shows_nowhere(shop: Stack):
 
 def test_certificates_are_no_change_afterwards(shop: Stack):
     shop.expect_no_changes()
+
+
+def test_killed_gateway_is_back_at_once(shop: Stack):
+    killed = inspect(f"runyard.{shop.name}.gateway")["State"]["Pid"]
+    os.kill(killed, signal.SIGKILL)
+    took = until(lambda: shop.get("web.localhost").status == 200, within_s=5, every_s=0.01)
+    print(f"back after {took:.2f} s")
+    assert inspect(f"runyard.{shop.name}.gateway")["State"]["Pid"] != killed
 
 
 def test_gateway_restart_serves_without_the_orchestrator(shop: Stack):

@@ -15,7 +15,8 @@ class Instance:
     """A server in a thread of its own. Paths: /wait until released, /break, /stream, /upgrade, the rest is echoed.
 
     /trickle writes something now and then without an end, /size=N a body of that length, /chunks=N one whose length is
-    not told, and /hear answers each chunk of the request as it comes.
+    not told, /cut-size=N and /cut-chunks=N the first half of such a one, which caches might keep, and /hear answers
+    each chunk of the request as it comes.
     """
 
     def __init__(self, name: str = "one", port: int = 0) -> None:
@@ -108,6 +109,8 @@ class Instance:
             return await self._trickle(writer)
         if path.startswith(("/size=", "/chunks=")):
             return self._write_body(path, writer)
+        if path.startswith("/cut-"):
+            return await self._write_half(path, writer)
         status = path.rpartition("=")[2] if path.startswith("/status=") else str(self.status)
         echo = {"name": self.name, "method": method, "path": path, "headers": headers, "body": body.decode("latin-1")}
         text = json.dumps(echo).encode() + b" " * int(path.rpartition("=")[2] if path.startswith("/pad=") else 0)
@@ -151,6 +154,15 @@ class Instance:
             writer.write(b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n")
             writer.write(f"{size:x}\r\n".encode() + b"x" * size + b"\r\n0\r\n\r\n")
         return True
+
+    async def _write_half(self, path: str, writer: asyncio.StreamWriter) -> bool:
+        size = int(path.rpartition("=")[2])
+        told = (
+            f"Content-Length: {size}\r\n\r\n" if "size" in path else f"Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n"
+        )
+        writer.write(f"HTTP/1.1 200 Fine\r\nCache-Control: max-age=60\r\n{told}".encode() + b"x" * (size // 2))
+        await writer.drain()
+        return False
 
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         writer.write(b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -6,10 +6,12 @@ import socket
 import threading
 import time
 from collections import Counter
+from http.client import IncompleteRead
 from typing import Any
 
 import pytest
 
+from runyard.contracts import Handling
 from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
@@ -173,6 +175,23 @@ def test_request_that_breaks_every_instance_ends(start_gateway: MakeGateway, ins
     assert len(instance.seen) < 30
     nothing_in_flight(gateway)
     assert gateway.request().status == 200
+
+
+# The larger one does not fit into the gateway's buffers.
+@pytest.mark.parametrize("size", [1000, 10_000_000])
+@pytest.mark.parametrize("told", ["size", "chunks"])
+@pytest.mark.parametrize("cached", [False, True])
+def test_response_that_breaks_off_is_a_failure_and_never_kept(
+    gateway: Gateway, instance: Instance, size: int, told: str, cached: bool
+) -> None:
+    gateway.serve(instance.port, handling=Handling(cache=cached))
+    for asked in (1, 2):
+        with gateway.connect() as connection:
+            connection.request("GET", f"/cut-{told}={size}", headers={"Host": "hello.localhost"})
+            with pytest.raises((IncompleteRead, ConnectionResetError)):
+                connection.getresponse().read()
+        assert len(instance.seen) == asked
+    until(lambda: gateway.inflight() == {}, "every count is given back")
 
 
 def test_slow_instance_is_504_and_not_asked_twice(gateway: Gateway, make_instance: MakeInstance) -> None:

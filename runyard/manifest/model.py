@@ -241,13 +241,28 @@ class Service:
 
     @property
     def scale(self) -> tuple[int, int | None]:
-        """Fewest and most instances, by the service's and its template's settings together; None is no limit."""
+        """Fewest and most instances of all its revisions in traffic; None is no limit.
+
+        A revision that is named counts with the template's own settings: its earlier ones are not in the manifest.
+        """
+        # The orchestrator parts the service's own counts by share and rounds up, with one for whatever is named.
+        shares = self._shares()
         if self.manual_instance_count is not None:
-            return self.manual_instance_count, self.manual_instance_count
-        least = max(self.template.scaling.min_scale, self.min_scale or 0)
-        # A maximum of 0 is none.
-        bounds = [bound for bound in (self.template.scaling.max_scale, self.max_scale) if bound]
+            manual = self.manual_instance_count
+            total = sum(max(1, -(-manual * share // 100)) for share in shares) if manual else 0
+            return total, total
+        least = sum(max(self.template.scaling.min_scale, -(-(self.min_scale or 0) * share // 100)) for share in shares)
+        # A maximum of 0 is none; the service's own is for all of its revisions together.
+        own = self.template.scaling.max_scale
+        bounds = [bound for bound in (own * len(shares) if own else None, self.max_scale) if bound]
         return least, max(least, min(bounds)) if bounds else None
+
+    def _shares(self) -> tuple[int, ...]:
+        """Give the percent of each revision that the traffic names, tags without a share too."""
+        shares: dict[str | None, int] = {}
+        for target in self.traffic:
+            shares[target.revision] = shares.get(target.revision, 0) + target.percent
+        return tuple(shares.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def web(name: str = "web", least: int = 1, most: int = 3, **changes: Any) -> Ser
         scaling=Scaling(min_scale=least, max_scale=most),
         volumes=(Volume("cache", "emptyDir", size_limit_bytes=2 * GIB),),
     )
-    traffic = (TrafficTarget(100), TrafficTarget(0, "web-1", "old"))
+    traffic = (TrafficTarget(100), TrafficTarget(0, tag="next"))
     given = service(name=name, tenant="shop", template=shape, traffic=traffic, max_requests_per_second=50)
     return dataclasses.replace(given, **changes)
 
@@ -215,3 +215,21 @@ def test_hosts_of_routes_count_once_each_whatever_their_paths() -> None:
     routes = parse_routes("a.example.com, a.example.com/x, *.example.com")
     (finding,) = check_quotas(shop(web(routes=routes), hosts=3))
     assert "quota of hosts must be at least 4" in finding.message
+
+
+SPLIT = (TrafficTarget(60), TrafficTarget(40, "web-1"), TrafficTarget(0, "web-1", "old"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "scale"),
+    [
+        ({}, (2, 6)),
+        ({"max_scale": 4}, (2, 4)),
+        ({"min_scale": 5}, (5, 6)),
+        ({"manual_instance_count": 3}, (4, 4)),
+        ({"manual_instance_count": 0}, (0, 0)),
+        ({"template": dataclasses.replace(web().template, scaling=Scaling(max_scale=0))}, (0, None)),
+    ],
+)
+def test_scale_counts_every_revision_in_traffic(changes: Any, scale: tuple[int, int | None]) -> None:
+    assert web(traffic=SPLIT, **changes).scale == scale

@@ -34,11 +34,20 @@ local SWITCHED = 101
 -- its instance and when that was last heard, and whether it was ended for its late response.
 local ends, starts, silences, heard, late = {}, {}, {}, {}, {}
 
+-- Watches the request of this key no more: it waits in the gateway, which has a clock of its own, or has ended.
+function M.leave(name)
+    ends[name] = nil
+    if starts[name] or heard[name] or late[name] then
+        starts[name], silences[name], heard[name], late[name] = nil, nil, nil, nil
+    end
+end
+
 -- Ends a request. Never compiled: what it calls runs Lua again, which LuaJIT forbids in compiled code.
 local function finish(name, status)
     local request = connection.request(name)
     if not request then
-        ngx.log(ngx.ALERT, "a request that is gone is still watched")
+        M.leave(name)
+        ngx.log(ngx.ALERT, "a request that is gone was still watched")
         return
     end
     local its_connection = request.connection
@@ -117,14 +126,6 @@ end
 -- Whether this request was ended because its response did not begin in time.
 function M.is_late()
     return late[key()] or false
-end
-
--- Watches the request of this key no more: it waits in the gateway, which has a clock of its own, or has ended.
-function M.leave(name)
-    ends[name] = nil
-    if starts[name] or heard[name] or late[name] then
-        starts[name], silences[name], heard[name], late[name] = nil, nil, nil, nil
-    end
 end
 
 function M.start_worker()

@@ -111,6 +111,9 @@ def test_volume_without_a_size_counts_as_its_containers_memory() -> None:
     assert demand_of("shop", [subject], "worst")["storage"].amount == 3 * GIB
 
 
+SPLIT = (TrafficTarget(60), TrafficTarget(40, "web-1"), TrafficTarget(0, "web-1", "old"))
+
+
 @pytest.mark.parametrize(
     ("changes", "scale"),
     [
@@ -120,6 +123,12 @@ def test_volume_without_a_size_counts_as_its_containers_memory() -> None:
         ({"min_scale": 5}, (5, 5)),
         ({"manual_instance_count": 7}, (7, 7)),
         ({"template": dataclasses.replace(web().template, scaling=Scaling(max_scale=0))}, (0, None)),
+        # Each revision in traffic has the template's; the service's own are parted by share, and for all together.
+        ({"traffic": SPLIT}, (2, 6)),
+        ({"traffic": SPLIT, "max_scale": 4}, (2, 4)),
+        ({"traffic": SPLIT, "min_scale": 5}, (5, 6)),
+        ({"traffic": SPLIT, "manual_instance_count": 3}, (4, 4)),
+        ({"traffic": SPLIT, "manual_instance_count": 0}, (0, 0)),
     ],
 )
 def test_scale_is_that_of_service_and_template_together(changes: Any, scale: tuple[int, int | None]) -> None:
@@ -215,21 +224,3 @@ def test_hosts_of_routes_count_once_each_whatever_their_paths() -> None:
     routes = parse_routes("a.example.com, a.example.com/x, *.example.com")
     (finding,) = check_quotas(shop(web(routes=routes), hosts=3))
     assert "quota of hosts must be at least 4" in finding.message
-
-
-SPLIT = (TrafficTarget(60), TrafficTarget(40, "web-1"), TrafficTarget(0, "web-1", "old"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "scale"),
-    [
-        ({}, (2, 6)),
-        ({"max_scale": 4}, (2, 4)),
-        ({"min_scale": 5}, (5, 6)),
-        ({"manual_instance_count": 3}, (4, 4)),
-        ({"manual_instance_count": 0}, (0, 0)),
-        ({"template": dataclasses.replace(web().template, scaling=Scaling(max_scale=0))}, (0, None)),
-    ],
-)
-def test_scale_counts_every_revision_in_traffic(changes: Any, scale: tuple[int, int | None]) -> None:
-    assert web(traffic=SPLIT, **changes).scale == scale

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from functools import cache
+from importlib import import_module
+from types import ModuleType
 
 from pulumi_policy import (
     EnforcementLevel,
@@ -15,11 +17,8 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from policies.resource import CONTAINER, RESOURCE_RULES, SERVICE, ResourceRule
-from policies.stack import STACK_RULES, Resource, Stack, StackRule
-from runyard.errors import HostUnreachable
-from runyard.host.capacity import observe_capacity
-from runyard.plan.quota import Capacity
+from policies import analyzer
+from policies.resource import RESOURCE_RULES, ResourceRule, stack_of
 
 Validation = Callable[[ResourceValidationArgs, ReportViolation], None]
 
@@ -30,6 +29,9 @@ def make_pack() -> PolicyPack:
     It has two policies and not one for each rule: Pulumi's library takes every resource apart anew for every policy,
     which made a preview of fifty services longer by seconds. Each message begins with its rule.
     """
+    # What only the end of a preview needs is half of all that the pack imports, so that is done while the program runs.
+    # Where it fails, it fails again at the end, and the pack refuses.
+    threading.Thread(target=_at_the_end, daemon=True).start()
     resources = ResourceValidationPolicy(
         name="resources",
         description="What no container may be. See docs/policies.md#rules-of-resources",
@@ -38,8 +40,9 @@ def make_pack() -> PolicyPack:
     stack = StackValidationPolicy(
         name="stack",
         description="What no stack may be. See docs/policies.md#rules-of-whole-stacks",
-        validate=stack_validation(STACK_RULES, _capacity),
+        validate=_validate_stack,
     )
+    analyzer.install()
     return PolicyPack("runyard", [resources, stack], EnforcementLevel.MANDATORY)
 
 
@@ -47,7 +50,7 @@ def validation(rules: Sequence[ResourceRule]) -> Validation:
     """Make the function that Pulumi calls for each resource; what it throws fails the update (fail closed)."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type in (CONTAINER, SERVICE):
+        if args.resource_type in analyzer.RESOURCE_TYPES:
             for rule in rules:
                 for message in rule.check(args.props, stack_of(args.urn)):
                     report(f"{rule.id}: {args.name}: {message} ({rule.fix})", None)
@@ -55,31 +58,9 @@ def validation(rules: Sequence[ResourceRule]) -> Validation:
     return validate
 
 
-def stack_validation(
-    rules: Sequence[StackRule], capacity: Callable[[], Capacity | None]
-) -> Callable[[StackValidationArgs, ReportViolation], None]:
-    """Make the function that Pulumi calls once for a stack; what it throws fails the update (fail closed)."""
-
-    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        resources = [Resource(each.resource_type, each.name, each.props) for each in args.resources]
-        if resources:
-            stack = Stack(stack_of(args.resources[0].urn), resources, capacity())
-            for rule in rules:
-                for message in rule.check(stack):
-                    report(f"{rule.id}: {message} ({rule.fix})", None)
-
-    return validate
+def _validate_stack(args: StackValidationArgs, report: ReportViolation) -> None:
+    _at_the_end().validate(args, report)
 
 
-@cache
-def _capacity() -> Capacity | None:
-    """Ask the host what it has; None without one, which the program refuses in an update."""
-    try:
-        return observe_capacity()
-    except HostUnreachable:
-        return None
-
-
-def stack_of(urn: str) -> str:
-    """Give the stack's name in a resource's URN, `urn:pulumi:<stack>::<project>::<type>::<name>`."""
-    return urn.split("::", 1)[0].removeprefix("urn:pulumi:")
+def _at_the_end() -> ModuleType:
+    return import_module("policies.stack_validation")

@@ -33,6 +33,11 @@ class ResourceRule:
     check: ResourceCheck
 
 
+def stack_of(urn: str) -> str:
+    """Give the stack's name in a resource's URN, `urn:pulumi:<stack>::<project>::<type>::<name>`."""
+    return urn.split("::", 1)[0].removeprefix("urn:pulumi:")
+
+
 def part_of(properties: Properties, stack: str) -> str:
     """Give the part of the platform that a container is, by role and name together; empty if it is none."""
     labels = {str(each.get("label")): each.get("value") for each in _list(properties, "labels")}

@@ -20,6 +20,8 @@ NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"
 ROLLOUT = "pulumi-python:dynamic/runyard:Rollout"
 TENANT_NETWORK = "runyard:network:Network"
+# All that the rules below look at.
+STACK_TYPES = frozenset({CONTAINER, NETWORK, VOLUME, ROLLOUT, TENANT_NETWORK})
 _MEBIBYTE = 1024 * 1024
 # The kernel's default, where a container names none.
 _CPU_PERIOD_US = 100_000

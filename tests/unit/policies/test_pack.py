@@ -9,8 +9,8 @@ import pytest
 import yaml
 from pulumi_policy import PolicyResourceOptions, ResourceValidationArgs
 
-from policies.pack import stack_of, validation
-from policies.resource import CONTAINER, RESOURCE_RULES, ResourceRule
+from policies.pack import validation
+from policies.resource import CONTAINER, RESOURCE_RULES, ResourceRule, stack_of
 
 POLICIES = Path(__file__).parents[3] / "policies"
 RULES = {rule.id: rule for rule in RESOURCE_RULES}

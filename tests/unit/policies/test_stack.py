@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pulumi_policy import PolicyResource, PolicyResourceOptions, StackValidationArgs
 
-from policies.pack import stack_validation
 from policies.resource import CONTAINER
 from policies.stack import NETWORK, ROLLOUT, STACK_RULES, TENANT_NETWORK, VOLUME, Resource, Stack
+from policies.stack_validation import stack_validation
 from runyard import names
 from runyard.plan.quota import Capacity
 

@@ -87,7 +87,8 @@ local function take_any(endpoints, avoided, patient)
 end
 
 -- Takes a count of an endpoint and returns it, or nil when all are full. The lesser loaded of two drawn at random
--- spreads nearly as well as looking at all of them, at a fixed price.
+-- spreads nearly as well as looking at all of them, at a fixed price; and each worker's own requests tell it which that
+-- is. That none is over its limit is for `take` to see.
 local function pick(endpoints)
     local list, count = endpoints.list, endpoints.count
     local first = list[1]
@@ -100,7 +101,7 @@ local function pick(endpoints)
         first = list[at]
         local second = list[other]
         health.suspect(second)
-        if inflight.count(second.address) < inflight.count(first.address) then
+        if inflight.own(second.address) < inflight.own(first.address) then
             first = second
         end
     end

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.resource import CONTAINER, part_of
+from policies.uses import uses_in
 from runyard import names
-from runyard.plan.claim import Standing, uses_of
+from runyard.plan.claim import Standing
 from runyard.plan.quota import RESOURCES, Capacity, Case, Use, render_amount
 
 NETWORK = "docker:index/network:Network"
@@ -154,15 +155,8 @@ def _over(tenant: str, resource: str, limit: int, uses: Sequence[Use]) -> Iterat
 
 
 def _uses(stack: Stack) -> tuple[Use, ...]:
-    """Give what each service uses; earlier revisions stand only to be returned to, the latest's scale counts."""
-    latest = {
-        (each.properties.get("tenant"), each.properties.get("service")): each.properties.get("revision")
-        for each in stack.of(ROLLOUT)
-    }
     found = [each for each in (_standing(stack, each) for each in stack.of(CONTAINER)) if each is not None]
-    return uses_of(
-        (), [each for each in found if latest.get((each.tenant, each.service), each.revision) == each.revision]
-    )
+    return uses_in(found, [each.properties for each in stack.of(ROLLOUT)])
 
 
 def _standing(stack: Stack, container: Resource) -> Standing | None:

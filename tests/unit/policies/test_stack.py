@@ -128,11 +128,35 @@ def test_host_counts_parts_templates_at_their_minimum_and_hand_written_container
     assert told("stack-fits-host", *everything, capacity=None) == []
 
 
-def test_earlier_revision_that_is_kept_does_not_count() -> None:
-    rollout = Resource(ROLLOUT, "r", {"tenant": "shop", "service": "web", "revision": "web-2"})
-    kept, latest = template(revision="web-1", scale=(1, 9)), template(revision="web-2", scale=(1, 2))
-    assert told("tenant-within-quota", kept, latest, rollout, quotas(instances=2.0)) == []
-    assert told("tenant-within-quota", kept, latest, quotas(instances=2.0)) != []
+def rollout(*traffic: tuple[str, float], **changes: Any) -> Resource:
+    shares = [{"revision": revision, "percent": percent, "tag": ""} for revision, percent in traffic]
+    return Resource(ROLLOUT, "r", {"tenant": "shop", "service": "web", "traffic": shares, **changes})
+
+
+OLD, NEW = template(revision="web-1", scale=(1, 9)), template(revision="web-2", scale=(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("traffic", "changes", "most"),
+    [
+        ([("web-2", 100.0)], {"history": ["web-2.a", "web-1.b"]}, 2),
+        # Nobody knows of web-1: it stands beside the service.
+        ([("web-2", 100.0)], {}, 11),
+        ([("web-2", 60.0), ("web-1", 40.0)], {}, 11),
+        ([("web-2", 60.0), ("web-1", 40.0)], {"max_instances": 4.0}, 4),
+        ([("web-2", 60.0), ("web-1", 40.0)], {"manual_instances": 3.0}, 4),
+        ([("web-2", 100.0)], {"manual_instances": 0.0, "history": ["web-1.b"]}, 0),
+        ([("web-2", 100.0)], {"min_instances": 5.0, "history": ["web-1.b"]}, 5),
+    ],
+)
+def test_revisions_in_traffic_count_and_kept_ones_do_not(
+    traffic: list[tuple[str, float]], changes: dict[str, Any], most: int
+) -> None:
+    stack = (OLD, NEW, rollout(*traffic, **changes))
+    assert told("tenant-within-quota", *stack, quotas(instances=float(most), memory=most * 256.0 * MIB)) == []
+    if most:
+        assert told("tenant-within-quota", *stack, quotas(instances=float(most - 1))) != []
+        assert told("tenant-within-quota", *stack, quotas(memory=most * 256.0 * MIB - 1)) != []
 
 
 def test_pack_hands_the_whole_stack_over_and_swallows_nothing() -> None:

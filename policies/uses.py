@@ -57,7 +57,7 @@ def _use(own: Sequence[Standing], rollout: Properties, shares: Mapping[str, int]
     bound = int(rollout.get("max_instances") or 0)
     if bound and rollout.get("manual_instances") is None:
         # The service's own maximum is for all of its revisions together.
-        worst = {each: max(best[each], min(worst[each], bound * largest[each])) for each in worst}
+        worst = {each: max(best[each], min(worst[each], max(bound, len(shares)) * largest[each])) for each in worst}
     first = own[0]
     return Use(first.stack, first.tenant, first.service, best, worst)
 

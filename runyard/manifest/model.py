@@ -255,13 +255,15 @@ class Service:
         # A maximum of 0 is none; the service's own is for all of its revisions together.
         own = self.template.scaling.max_scale
         bounds = [bound for bound in (own * len(shares) if own else None, self.max_scale) if bound]
-        return least, max(least, min(bounds)) if bounds else None
+        return least, max(least, len(shares), min(bounds)) if bounds else None
 
     def _shares(self) -> tuple[int, ...]:
         """Give the percent of each revision that the traffic names, tags without a share too."""
         shares: dict[str | None, int] = {}
         for target in self.traffic:
-            shares[target.revision] = shares.get(target.revision, 0) + target.percent
+            # One with neither is what Cloud Run's exports list, and runs nothing.
+            if target.percent or target.tag:
+                shares[target.revision] = shares.get(target.revision, 0) + target.percent
         return tuple(shares.values())
 
 

@@ -18,9 +18,6 @@ local router = require "runyard.router"
 local snapshot = require "runyard.snapshot"
 local watch = require "runyard.watch"
 
--- The status of a request that was ended before it had an answer, as nginx itself calls that.
-local LOWEST_STATUS, NO_ANSWER = 100, 444
-
 local M = {
     strip = hops.strip,
     route = router.route,
@@ -44,10 +41,6 @@ local M = {
 
 -- The log phase.
 function M.finish()
-    -- nginx would write 000, which is no number in JSON.
-    if ngx.status < LOWEST_STATUS then
-        ngx.status = NO_ANSWER
-    end
     local name = connection.key()
     watch.leave(name)
     balancer.finish(name)

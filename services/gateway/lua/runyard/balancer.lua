@@ -238,7 +238,11 @@ local function set_times(service, endpoints)
     if silence ~= left or service.timeout_s ~= default_timeout_s or left < default_timeout_s - 1 then
         upstream.set_timeouts(connect_timeout_s, silence, silence)
     end
-    watch.begin(service, left, endpoints.way or service.way or service.aside)
+    -- Not what nginx fetches behind a stale response: that is inside a request which has its answer already, and could not be
+    -- ended without it. nginx's clock of its silence bounds it.
+    if not (service.cache and ngx.is_subrequest) then
+        watch.begin(service, left, endpoints.way or service.way or service.aside)
+    end
     return true
 end
 
@@ -251,6 +255,9 @@ function M.balance()
     local endpoint = held[name]
     if upstream.get_last_failure() then
         endpoint = retry(endpoints)
+    elseif endpoint and ngx.is_subrequest then
+        -- A fetch behind a stale response that failed: nginx skips the phase in which runyard.hold would judge it.
+        endpoint = nil
     elseif endpoint then
         -- Where that is gone since it was reserved, the try fails and the next one goes elsewhere.
         endpoint = world.place(endpoint.address) or endpoint

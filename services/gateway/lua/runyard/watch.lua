@@ -107,6 +107,9 @@ end
 
 -- The header filter: the response has begun.
 function M.started(service)
+    if ngx.is_subrequest then
+        return  -- not watched either, see runyard.balancer
+    end
     local name = key()
     starts[name] = nil
     -- After a switch to another protocol no filter sees the data; runyard.balancer has set nginx's own clock for it.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socketserver
+import threading
 import time
 from typing import Any
 
@@ -155,6 +158,49 @@ def test_fetch_behind_a_stale_answer_leaves_nothing_behind(gateway: Gateway, ins
     until(lambda: time.monotonic() > fetched + 2, "that time is over")
     assert gateway.errors() == ""
     assert ask(gateway).status == 200
+
+
+class OnceFresh(socketserver.StreamRequestHandler):
+    """Answers the first request of its server at once, and what follows never or drop by drop."""
+
+    def handle(self) -> None:
+        while self.rfile.readline() not in (b"\r\n", b""):
+            pass
+        head = b"HTTP/1.1 200 Fine\r\nCache-Control: max-age=1, stale-while-revalidate=60\r\n"
+        first, self.server.asked = not self.server.asked, True  # type: ignore[attr-defined]
+        if first:
+            self.wfile.write(head + b"Content-Length: 5\r\n\r\nfirst")
+            return
+        if self.server.drips:  # type: ignore[attr-defined]
+            self.wfile.write(head + b"Content-Length: 1000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while not self.server.over.wait(0.2):  # type: ignore[attr-defined]
+                self.wfile.write(b"x" if self.server.drips else b"")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("drips", [False, True])
+def test_fetch_that_takes_too_long_behind_a_stale_answer_harms_nobody(gateway: Gateway, drips: bool) -> None:
+    """Neither the client, who has its answer, nor the worker, of whom it asks more on its connection."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OnceFresh) as server:
+        server.asked, server.drips, server.over = False, drips, threading.Event()  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever).start()
+        gateway.serve(
+            server.server_address[1], timeout_s=1, handling=Handling(cache=True, response_start_s=1, idle_s=1)
+        )
+        try:
+            asked = [ask(gateway)]
+            aged = time.monotonic()
+            until(lambda: time.monotonic() > aged + 2, "it is stale")
+            asked.append(ask(gateway))
+            aged = time.monotonic()
+            until(lambda: time.monotonic() > aged + 3, "the time of the fetch is over")
+            asked.append(ask(gateway))
+        finally:
+            server.over.set()  # type: ignore[attr-defined]
+            server.shutdown()
+    assert [(each.status, each.body) for each in asked] == [(200, b"first")] * 3
+    until(lambda: gateway.inflight() == {}, "every count is given back")
+    assert "signal" not in gateway.errors()
 
 
 def test_stale_answer_is_not_given_without_leave(hello: Gateway, instance: Instance) -> None:

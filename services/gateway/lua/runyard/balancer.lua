@@ -238,11 +238,7 @@ local function set_times(service, endpoints)
     if silence ~= left or service.timeout_s ~= default_timeout_s or left < default_timeout_s - 1 then
         upstream.set_timeouts(connect_timeout_s, silence, silence)
     end
-    -- Not what nginx fetches behind a stale response: that is inside a request which has its answer already, and could not be
-    -- ended without it. nginx's clock of its silence bounds it.
-    if not (service.cache and ngx.is_subrequest) then
-        watch.begin(service, left, endpoints.way or service.way or service.aside)
-    end
+    watch.begin(service, left, endpoints.way or service.way or service.aside)
     return true
 end
 

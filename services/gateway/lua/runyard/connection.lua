@@ -8,24 +8,46 @@ local ffi = require "ffi"
 local request = require "resty.core.base".get_request
 
 ffi.cdef [[
-    // Of nginx's ngx_http_request_t and ngx_connection_t, which begin with these in every version that has HTTP/2.
-    typedef struct { uint32_t signature; void *connection; } runyard_request;
-    typedef struct { runyard_request *data; } runyard_connection;
+    // Of nginx's ngx_http_request_t, ngx_connection_t and ngx_http_upstream_t with its ngx_peer_connection_t, which begin
+    // with these in every version that has HTTP/2.
+    typedef struct runyard_request runyard_request;
+    typedef struct { runyard_request *data; void *events[2]; int fd; } runyard_connection;
+    typedef struct { void *handlers[2]; runyard_connection *connection; } runyard_upstream;
+    struct runyard_request {
+        uint32_t signature; void *connection; void *configuration[4]; void *handlers[2]; void *cache;
+        runyard_upstream *upstream;
+    };
+
+    int shutdown(int socket, int how);
 ]]
 
 local M = {}
 
 local SIGNATURE = 0x50545448  -- "HTTP", as nginx marks a live request
+local BOTH_WAYS = 2  -- SHUT_RDWR
+
+-- The current request, as nginx's own.
+function M.current()
+    return ffi.cast("runyard_request *", request())
+end
 
 -- The number that names the current request until its log phase.
 function M.key()
-    return tonumber(ffi.cast("uintptr_t", ffi.cast("runyard_request *", request()).connection))
+    return tonumber(ffi.cast("uintptr_t", M.current().connection))
 end
 
 -- The request that has this name now, as nginx's own, or nil.
 function M.request(key)
     local found = ffi.cast("runyard_connection *", key).data
     return found ~= nil and found.signature == SIGNATURE and found or nil
+end
+
+-- Closes the connection that a request has to its instance, if it has one: to nginx the instance has gone.
+function M.hang_up(current)
+    local upstream = current.upstream
+    if upstream ~= nil and upstream.connection ~= nil then
+        ffi.C.shutdown(upstream.connection.fd, BOTH_WAYS)
+    end
 end
 
 return M

@@ -31,12 +31,13 @@ local TIMEOUT = 504
 local SWITCHED = 101
 
 -- By runyard.connection's key: when a request must have ended, when its response must have begun, the longest silence of
--- its instance and when that was last heard, and whether it was ended for its late response.
-local ends, starts, silences, heard, late = {}, {}, {}, {}, {}
+-- its instance and when that was last heard, and whether it was ended for its late response. And what nginx fetches
+-- behind a stale response: a request inside the one of this key, which has its answer already.
+local ends, starts, silences, heard, late, behind = {}, {}, {}, {}, {}, {}
 
 -- Watches the request of this key no more: it waits in the gateway, which has a clock of its own, or has ended.
 function M.leave(name)
-    ends[name] = nil
+    ends[name], behind[name] = nil, nil
     if starts[name] or heard[name] or late[name] then
         starts[name], silences[name], heard[name], late[name] = nil, nil, nil, nil
     end
@@ -44,6 +45,12 @@ end
 
 -- Ends a request. Never compiled: what it calls runs Lua again, which LuaJIT forbids in compiled code.
 local function finish(name, status)
+    local fetch = behind[name]
+    if fetch then
+        M.leave(name)
+        connection.hang_up(fetch)  -- to end it from here would end the other one with it
+        return
+    end
     local request = connection.request(name)
     if not request then
         M.leave(name)
@@ -99,7 +106,9 @@ end
 function M.begin(service, left, closely)
     local name = key()
     ends[name] = now() + left
-    if closely then
+    if service.cache and ngx.is_subrequest then
+        behind[name] = connection.current()
+    elseif closely then
         local first = service.handling.response_start_s
         starts[name] = now() + (first > 0 and first < left and first or left)
     end
@@ -108,7 +117,7 @@ end
 -- The header filter: the response has begun.
 function M.started(service)
     if ngx.is_subrequest then
-        return  -- not watched either, see runyard.balancer
+        return  -- has no time but the whole, see M.begin
     end
     local name = key()
     starts[name] = nil

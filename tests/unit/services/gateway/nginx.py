@@ -24,6 +24,10 @@ LUA = Path(__file__).resolve().parents[4] / "services" / "gateway" / "lua"
 BROTLI = Path(GatewayConfig().modules_directory) / "ngx_http_brotli_filter_module.so"
 # Only a hang takes this long.
 PATIENCE_S = 20
+# What a sleepy machine may add; far below every time that would count as "not at all".
+SLACK_S = 4
+# nginx counts whole milliseconds from when its turn of the loop began, which is before it does what is timed.
+CLOCK_S = 0.05
 TENANT = "default"
 
 
@@ -67,6 +71,19 @@ def until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"gave up waiting until {what}"
         pause.wait(0.01)
+
+
+def wait_until(moment: float) -> None:
+    until(lambda: time.monotonic() >= moment, "that time has come")
+
+
+def assert_lasted(elapsed_s: float, expected_s: float) -> None:
+    """Assert that something took the time that the gateway gave it."""
+    assert expected_s - CLOCK_S <= elapsed_s < expected_s + SLACK_S
+
+
+def settled(gateway: Gateway) -> None:
+    until(lambda: gateway.inflight() == {}, "every count is given back")
 
 
 def answer_of(response: HTTPResponse) -> Answer:

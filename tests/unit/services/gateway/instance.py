@@ -58,13 +58,15 @@ class Instance:
 
     async def _break_all(self) -> None:
         assert self._server is not None
-        self._server.close()
-        # A connection that the loop has accepted already gets its writer a turn or two later; one that was missed
-        # would stay open without anybody to answer it, which no killed process leaves behind.
+        self._loop.remove_reader(self._server.sockets[0])
+        # A connection that the loop has accepted already gets its transport and writer a turn or two later, and only
+        # while its server is open; one that was missed would stay open without anybody to answer it, which no killed
+        # process leaves behind.
         for _ in range(5):
             for writer in list(self._writers):
                 writer.transport.abort()
             await asyncio.sleep(0)
+        self._server.close()
         self._gate.set()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.gather(*others, return_exceptions=True)

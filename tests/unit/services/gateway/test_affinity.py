@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runyard.contracts import GatewayService
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import Answer, Gateway, endpoints, service, until
+from tests.unit.services.gateway.nginx import Answer, Gateway, endpoints, service, settled, until
 
 HOSTS = {"web.localhost": "default/web", "cart.localhost": "default/cart"}
 
@@ -101,7 +101,7 @@ def test_client_of_a_full_instance_is_served_by_another_and_comes_back(
     first = gateway.request(host="web.localhost")
     mine, headers = instances[first.json()["name"]], {"Host": "web.localhost", "Cookie": cookie_of(first)}
     # The gateway gives a count back after its client has the whole answer.
-    until(lambda: gateway.inflight() == {}, "the instance is free")
+    settled(gateway)
     with gateway.connect() as busy:
         busy.request("GET", "/wait", headers=headers)
         until(lambda: mine.waiting == 1, "the instance is full")
@@ -110,7 +110,7 @@ def test_client_of_a_full_instance_is_served_by_another_and_comes_back(
         assert "Set-Cookie" not in meanwhile.headers
         mine.release()
         busy.getresponse().read()
-    until(lambda: gateway.inflight() == {}, "the instance is free again")
+    settled(gateway)
     assert gateway.request(headers=headers, host="web.localhost").json()["name"] == mine.name
 
 

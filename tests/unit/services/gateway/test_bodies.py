@@ -11,7 +11,7 @@ from runyard.contracts import Handling
 from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, until
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, settled, until
 
 UNBUFFERED = Handling(request_buffering=False)
 
@@ -84,15 +84,19 @@ def test_unbuffered_request_waits_for_an_instance_unread(gateway: Gateway, insta
 
 
 def test_unbuffered_body_is_not_sent_again_when_it_was_begun(gateway: Gateway, make_instance: MakeInstance) -> None:
-    breaking, other = make_instance("breaking"), make_instance("other")
-    gateway.serve(breaking.port, handling=UNBUFFERED)
+    instances = [make_instance("one"), make_instance("two")]
+    gateway.serve(*(each.port for each in instances), handling=UNBUFFERED)
     with gateway.connect() as connection:
-        connection.request("PUT", "/break", b"abc", {"Host": "hello.localhost"})
-        gateway.push(endpoints={"default/hello-1": endpoints(breaking.port, other.port)})
+        connection.putrequest("PUT", "/break", skip_host=True)
+        for name, value in {"Host": "hello.localhost", "Content-Length": "3"}.items():
+            connection.putheader(name, value)
+        connection.endheaders(b"a")
+        until(lambda: sum(each.connections for each in instances) == 1, "an instance is asked")
+        connection.send(b"bc")
         response = connection.getresponse()
         assert (response.status, b"instance-failed" in response.read()) == (502, True)
-    assert other.seen == []
-    until(lambda: gateway.inflight() == {}, "the count is given back")
+    assert sum(len(each.seen) for each in instances) == 1
+    settled(gateway)
 
 
 def test_unbuffered_body_that_no_instance_took_is_refused_and_never_cut_short(
@@ -142,7 +146,7 @@ def test_response_above_the_services_limit_is_a_failure(gateway: Gateway, instan
         with pytest.raises((IncompleteRead, ConnectionResetError)):
             gateway.request(path=path)
     assert gateway.request("HEAD", "/size=5").status == 200
-    until(lambda: gateway.inflight() == {}, "every count is given back")
+    settled(gateway)
 
 
 def test_large_response_is_cut_at_the_limit(gateway: Gateway, instance: Instance) -> None:

@@ -15,11 +15,7 @@ from runyard.contracts import Handling
 from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, service, until
-
-
-def nothing_in_flight(gateway: Gateway) -> None:
-    until(lambda: gateway.inflight() == {}, "nothing is in flight")
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, assert_lasted, endpoints, service, settled, until
 
 
 def test_request_is_held_until_there_is_an_instance(gateway: Gateway, instance: Instance, in_background: Any) -> None:
@@ -29,7 +25,7 @@ def test_request_is_held_until_there_is_an_instance(gateway: Gateway, instance: 
     assert gateway.request(host="nobody.localhost").status == 404
     gateway.serve(instance.port)
     assert [(each.result().status, each.result().json()["body"]) for each in answers] == [(200, "x")] * 3
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 @pytest.mark.parametrize("traffic", [[("hello-1", 100)], []])
@@ -38,7 +34,7 @@ def test_request_that_nobody_can_answer_is_503_after_the_hold(start_gateway: Mak
     gateway.push(services={"default/hello": service(*traffic)}, hosts={"hello.localhost": "default/hello"})
     began = time.monotonic()
     answer = gateway.request("POST", body=b"x")
-    assert 0.2 <= time.monotonic() - began < PATIENCE_S
+    assert_lasted(time.monotonic() - began, 0.2)
     assert (answer.status, answer.kind, answer.headers["Retry-After"]) == (503, "no-instance", "1")
 
 
@@ -65,7 +61,7 @@ def test_killed_instance_loses_no_get_when_another_is_there(gateway: Gateway, ma
             response.read()
             statuses[response.status] += 1
     assert statuses == {200: 400}
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 def test_killing_the_only_instance_under_load_loses_no_get(
@@ -94,7 +90,7 @@ def test_killing_the_only_instance_under_load_loses_no_get(
     stop.set()
     total: Counter[int] = sum((each.result() for each in loads), Counter())
     assert set(total) == {200}, gateway.errors()[-2000:]
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 def test_get_in_flight_on_a_killed_instance_is_answered_by_another(
@@ -112,7 +108,7 @@ def test_get_in_flight_on_a_killed_instance_is_answered_by_another(
     doomed.kill()
     assert [each.result().status for each in answers] == [200] * 5
     assert {path for _, path in other.seen} == {"/wait"}
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PURGE"])
@@ -127,7 +123,7 @@ def test_request_that_may_have_been_carried_out_is_not_sent_again(
     doomed.kill()
     assert (answer.result().status, answer.result().kind) == (502, "instance-failed")
     assert other.seen == []
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PURGE"])
@@ -144,7 +140,7 @@ def test_request_that_broke_an_instance_is_not_sent_to_the_next(
             response.read()
             assert response.status == status
     assert sum(path == "/break" for each in instances for _, path in each.seen) == 1
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PURGE"])
@@ -153,7 +149,7 @@ def test_request_that_was_not_sent_goes_to_another_instance(gateway: Gateway, in
     answers = [gateway.request(method, "/", body=b"pay") for _ in range(10)]
     assert [each.status for each in answers] == [200] * 10
     assert len(instance.seen) == 10
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 def test_unsent_post_is_held_until_its_only_instance_is_replaced(
@@ -173,7 +169,7 @@ def test_request_that_breaks_every_instance_ends(start_gateway: MakeGateway, ins
     answer = gateway.request("GET", "/break")
     assert answer.status in (502, 503)
     assert len(instance.seen) < 30
-    nothing_in_flight(gateway)
+    settled(gateway)
     assert gateway.request().status == 200
 
 
@@ -191,7 +187,7 @@ def test_response_that_breaks_off_is_a_failure_and_never_kept(
             with pytest.raises((IncompleteRead, ConnectionResetError)):
                 connection.getresponse().read()
         assert len(instance.seen) == asked
-    until(lambda: gateway.inflight() == {}, "every count is given back")
+    settled(gateway)
 
 
 def test_slow_instance_is_504_and_not_asked_twice(gateway: Gateway, make_instance: MakeInstance) -> None:
@@ -200,7 +196,7 @@ def test_slow_instance_is_504_and_not_asked_twice(gateway: Gateway, make_instanc
     answer = gateway.request("GET", "/wait")
     assert (answer.status, answer.kind) == (504, "instance-timeout")
     assert sum(len(each.seen) for each in instances) == 1
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 def test_concurrency_of_an_instance_is_never_passed(gateway: Gateway, instance: Instance, in_background: Any) -> None:
@@ -212,7 +208,7 @@ def test_concurrency_of_an_instance_is_never_passed(gateway: Gateway, instance: 
     assert (instance.waiting, gateway.inflight()) == (3, {f"127.0.0.1:{instance.port}": 3})
     instance.release()
     assert [each.result().status for each in answers] == [200] * 12
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 def test_request_to_a_service_without_instances_on_purpose_is_503_at_once(gateway: Gateway) -> None:
@@ -233,7 +229,7 @@ def test_request_that_finds_every_instance_full_is_503_after_the_hold(
     assert (answer.status, answer.kind, answer.headers["Retry-After"]) == (503, "all-busy", "1")
     instance.release()
     assert first.result().status == 200
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 def test_full_instance_is_passed_over_for_a_free_one(
@@ -254,7 +250,7 @@ def test_client_that_goes_away_leaves_no_count(gateway: Gateway, instance: Insta
         with socket.create_connection(("127.0.0.1", gateway.edge_port), PATIENCE_S) as client:
             client.sendall(b"GET /wait HTTP/1.1\r\nHost: hello.localhost\r\n\r\n")
             until(lambda: instance.waiting > 0, "the instance has the request")
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 def test_client_that_goes_away_while_held_leaves_no_count(gateway: Gateway, instance: Instance) -> None:
@@ -264,7 +260,7 @@ def test_client_that_goes_away_while_held_leaves_no_count(gateway: Gateway, inst
             client.sendall(b"GET / HTTP/1.1\r\nHost: hello.localhost\r\n\r\n")
     gateway.serve(instance.port)
     assert gateway.request().status == 200
-    nothing_in_flight(gateway)
+    settled(gateway)
 
 
 def test_slow_upload_occupies_no_instance(gateway: Gateway, instance: Instance) -> None:
@@ -272,14 +268,14 @@ def test_slow_upload_occupies_no_instance(gateway: Gateway, instance: Instance) 
     with socket.create_connection(("127.0.0.1", gateway.edge_port), PATIENCE_S) as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: hello.localhost\r\nContent-Length: 10\r\n\r\nabc")
         assert gateway.request().status == 200
-        nothing_in_flight(gateway)
+        settled(gateway)
 
 
 def test_counts_of_gone_instances_are_forgotten(gateway: Gateway, make_instance: MakeInstance) -> None:
     for _ in range(3):
         gateway.serve(make_instance().port)
         assert gateway.request().status == 200
-    nothing_in_flight(gateway)
+    settled(gateway)
     gateway.serve()
     assert gateway.admin("GET", "/v1/inflight").json() == {"inflight": {}}
 
@@ -312,4 +308,4 @@ def test_endpoint_changes_under_load_lose_no_request(
     stop.set()
     total: Counter[int] = sum((each.result() for each in loads), Counter())
     assert set(total) == {200}
-    nothing_in_flight(gateway)
+    settled(gateway)

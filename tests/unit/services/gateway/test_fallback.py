@@ -9,7 +9,7 @@ import pytest
 from runyard.contracts import Fallback, Limits
 from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, service, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
 
 
 def serve_two(gateway: Gateway, own: tuple[int, ...], other: tuple[int, ...], **fields: object) -> None:
@@ -46,7 +46,7 @@ def test_other_service_answers_when_the_own_is_down(start_gateway: MakeGateway, 
     assert answer.json()["body"] == "x" * 100_000
     # The log tells who answered.
     assert gateway.requests(1)[0]["service"] == "other"
-    until(lambda: gateway.inflight() == {}, "nothing is in flight")
+    settled(gateway)
 
 
 def test_breaker_sends_to_the_fallback_at_once(gateway: Gateway, make_instance: MakeInstance) -> None:

@@ -17,7 +17,7 @@ import pytest
 from runyard.contracts import Limits
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, endpoints, service, until
+from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, endpoints, service, settled, until
 
 # Of rates up to 100 a second.
 DEFAULT_BURST = 10
@@ -166,7 +166,7 @@ def test_killed_worker_leaves_no_counts_behind(gateway: Gateway, make_instance: 
         for each in waiting:
             each.join(PATIENCE_S)
         until(lambda before=set(before): not before & set(children.read_text().split()), "others have started")
-        until(lambda: gateway.inflight() == {}, "their counts are given back")
+        settled(gateway)
         instance.waiting = 0
     assert [each.status for each in ask(gateway, 8)] == [200] * 8
 

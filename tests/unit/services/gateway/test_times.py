@@ -12,10 +12,7 @@ import pytest
 from runyard.contracts import Handling
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, until
-
-# What a sleepy machine may add; far below every time that would count as "not at all".
-SLACK_S = 4
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, assert_lasted, endpoints, settled, until, wait_until
 
 
 def drain(gateway: Gateway, path: str, **headers: str) -> float:
@@ -32,27 +29,19 @@ def drain(gateway: Gateway, path: str, **headers: str) -> float:
     return time.monotonic() - began
 
 
-def wait_until(moment: float) -> None:
-    until(lambda: time.monotonic() >= moment, "that time has come")
-
-
-def settled(gateway: Gateway) -> None:
-    until(lambda: gateway.inflight() == {}, "every count is given back")
-
-
 def test_whole_time_is_504_before_the_response_begins(gateway: Gateway, instance: Instance) -> None:
     gateway.serve(instance.port, timeout_s=1)
     began = time.monotonic()
     answer = gateway.request(path="/wait")
     assert (answer.status, answer.kind) == (504, "instance-timeout")
-    assert 1 <= time.monotonic() - began < 1 + SLACK_S
+    assert_lasted(time.monotonic() - began, 1)
     settled(gateway)
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
 def test_whole_time_cuts_a_response_that_trickles(gateway: Gateway, instance: Instance, accept: str) -> None:
     gateway.serve(instance.port, timeout_s=1)
-    assert 1 <= drain(gateway, "/trickle", Accept=accept) < 1 + SLACK_S
+    assert_lasted(drain(gateway, "/trickle", Accept=accept), 1)
     settled(gateway)
     assert gateway.request().status == 200
 
@@ -70,26 +59,26 @@ def test_whole_time_cuts_a_websocket(gateway: Gateway, instance: Instance) -> No
         assert stream.readline() == b"ping\n"
         with contextlib.suppress(ConnectionResetError):
             assert stream.readline() == b""
-    assert 1 <= time.monotonic() - began < 1 + SLACK_S
+    assert_lasted(time.monotonic() - began, 1)
     settled(gateway)
 
 
 def test_time_that_a_request_was_held_counts(gateway: Gateway, instance: Instance) -> None:
-    gateway.serve(timeout_s=2)
+    gateway.serve(timeout_s=5)
     began = time.monotonic()
     with gateway.connect() as connection:
         connection.request("GET", "/wait", headers={"Host": "hello.localhost"})
-        wait_until(began + 1)
-        gateway.serve(instance.port, timeout_s=2)
+        wait_until(began + 4)
+        gateway.serve(instance.port, timeout_s=5)
         assert connection.getresponse().status == 504
-    assert 2 <= time.monotonic() - began < 2.9
+    assert_lasted(time.monotonic() - began, 5)
 
 
 def test_request_whose_time_is_over_while_it_waits_is_answered(gateway: Gateway) -> None:
     gateway.serve(timeout_s=1)
     began = time.monotonic()
     assert gateway.request().status in (503, 504)
-    assert 1 <= time.monotonic() - began < 1 + SLACK_S
+    assert_lasted(time.monotonic() - began, 1)
 
 
 def test_first_byte_is_504_and_its_time_does_not_count_afterwards(gateway: Gateway, instance: Instance) -> None:
@@ -97,7 +86,7 @@ def test_first_byte_is_504_and_its_time_does_not_count_afterwards(gateway: Gatew
     began = time.monotonic()
     answer = gateway.request(path="/wait")
     assert (answer.status, answer.kind) == (504, "instance-timeout")
-    assert 1 <= time.monotonic() - began < 1 + SLACK_S
+    assert_lasted(time.monotonic() - began, 1)
     settled(gateway)
     with gateway.connect() as connection:
         connection.request("GET", "/stream", headers={"Host": "hello.localhost", "Accept": "text/event-stream"})
@@ -121,7 +110,7 @@ def test_connection_goes_on_after_a_late_response(gateway: Gateway, instance: In
 
 def test_silence_cuts_a_response_that_has_begun(gateway: Gateway, instance: Instance) -> None:
     gateway.serve(instance.port, timeout_s=20, handling=Handling(idle_s=1))
-    assert 1 <= drain(gateway, "/stream") < 1 + SLACK_S
+    assert_lasted(drain(gateway, "/stream"), 1)
     settled(gateway)
 
 
@@ -150,7 +139,7 @@ def test_silence_cuts_a_websocket(gateway: Gateway, instance: Instance) -> None:
         began = time.monotonic()
         answer = b"".join(iter(lambda: client.recv(1024), b""))
     assert answer.startswith(b"HTTP/1.1 101")
-    assert 1 <= time.monotonic() - began < 1 + SLACK_S
+    assert_lasted(time.monotonic() - began, 1)
 
 
 def test_many_requests_at_once_end_in_their_time(gateway: Gateway, instance: Instance) -> None:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from http.client import HTTPConnection
 
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, service, until
+from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, service, settled, until
 
 REQUESTS = 10_000
 
@@ -71,4 +71,4 @@ def test_websocket_and_stream_outlive_the_withdrawal_of_their_instance(
         assert client.recv(4096) == b"still there"
         old.release()
         assert events.read() == b"last\n"
-    until(lambda: gateway.inflight() == {}, "the drain sees that both are over")
+    settled(gateway)

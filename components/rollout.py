@@ -22,7 +22,7 @@ class RolloutProvider(RequestProvider):
 
     def name(self, props: dict[str, Any]) -> str:
         """Give the service's tenant and name."""
-        return f"{props['tenant']}/{props['service']}"
+        return names.service_key(props["tenant"], props["service"])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """Count traffic that was moved since the last update, as by a rollback, as a change."""

@@ -9,6 +9,7 @@ from pulumi import dynamic
 
 from components import request
 from components.provider import RequestProvider
+from runyard import names
 from runyard.contracts import RouteRequest
 from runyard.host import Orchestrator
 
@@ -18,7 +19,7 @@ class RouteProvider(RequestProvider):
 
     def name(self, props: dict[str, Any]) -> str:
         """Give the service's tenant and name."""
-        return f"{props['tenant']}/{props['service']}"
+        return names.service_key(props["tenant"], props["service"])
 
     def apply(self, orchestrator: Orchestrator, props: dict[str, Any]) -> None:
         """Put the route in force."""

@@ -16,7 +16,7 @@ from pulumi_policy import policy
 from policies.resource import CONTAINER, SERVICE
 
 RESOURCE_TYPES = frozenset({CONTAINER, SERVICE})
-# Without types, as private names have none.
+# Without types, as private names have none; mypy wants a type of what a class is derived from.
 _LIBRARY: Any = policy
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runyard import names
+from runyard.contracts import part_of
 from runyard.plan.claim import Standing, uses_of
 from runyard.plan.quota import Use
 
@@ -65,13 +66,9 @@ def _use(own: Sequence[Standing], rollout: Properties, shares: Mapping[str, int]
 def _scale(containers: Sequence[Standing], rollout: Properties, share: int) -> tuple[int, int]:
     manual = rollout.get("manual_instances")
     if manual is not None:
-        count = max(1, _part(int(manual), share)) if manual else 0
+        count = max(1, part_of(int(manual), share)) if manual else 0
         return count, count
     # A revision whose template is yet to come, or has lost its ingress container, has an instance at least.
     own = next((each.scale for each in containers if each.scale is not None), (1, 1))
-    least = max(own[0], _part(int(rollout.get("min_instances") or 0), share))
+    least = max(own[0], part_of(int(rollout.get("min_instances") or 0), share))
     return least, max(least, own[1])
-
-
-def _part(count: int, share: int) -> int:
-    return -(-count * share // 100)

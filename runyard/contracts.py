@@ -77,6 +77,11 @@ class TrafficShare:
     tag: str = ""
 
 
+def part_of(count: int, percent: int) -> int:
+    """Give the part of a service's own count that a share of its traffic has, rounded up: together never too few."""
+    return -(-count * percent // 100)
+
+
 @dataclass(frozen=True, slots=True)
 class PathRoute:
     """A part of a public host: `path` and what lies below it.

@@ -17,6 +17,7 @@ from runyard.contracts import Ingress as Ingress
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
+from runyard.contracts import part_of
 from runyard.manifest.accounts import Budget, Member, Quotas
 from runyard.manifest.location import Location as Location
 from runyard.manifest.prices import PriceBook
@@ -249,9 +250,9 @@ class Service:
         shares = self._shares()
         if self.manual_instance_count is not None:
             manual = self.manual_instance_count
-            total = sum(max(1, -(-manual * share // 100)) for share in shares) if manual else 0
+            total = sum(max(1, part_of(manual, share)) for share in shares) if manual else 0
             return total, total
-        least = sum(max(self.template.scaling.min_scale, -(-(self.min_scale or 0) * share // 100)) for share in shares)
+        least = sum(max(self.template.scaling.min_scale, part_of(self.min_scale or 0, share)) for share in shares)
         # A maximum of 0 is none; the service's own is for all of its revisions together.
         own = self.template.scaling.max_scale
         bounds = [bound for bound in (own * len(shares) if own else None, self.max_scale) if bound]

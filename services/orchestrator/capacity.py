@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runyard.contracts import RevisionSpec, RolloutRequest
+from runyard.contracts import RevisionSpec, RolloutRequest, part_of
 
 
 def desired_count(spec: RevisionSpec, request: RolloutRequest, percent: int) -> int:
@@ -12,8 +12,8 @@ def desired_count(spec: RevisionSpec, request: RolloutRequest, percent: int) -> 
     that is named at all has an instance, unless the service is scaled to 0 by hand.
     """
     if request.manual_instances is not None:
-        return max(1, _part(request.manual_instances, percent)) if request.manual_instances else 0
-    return _within(spec, request, max(1, spec.min_instances, _part(request.min_instances, percent)))
+        return max(1, part_of(request.manual_instances, percent)) if request.manual_instances else 0
+    return _within(spec, request, max(1, spec.min_instances, part_of(request.min_instances, percent)))
 
 
 def matching_count(spec: RevisionSpec, request: RolloutRequest, percent: int, serving: int) -> int:
@@ -21,11 +21,7 @@ def matching_count(spec: RevisionSpec, request: RolloutRequest, percent: int, se
     least = desired_count(spec, request, percent)
     if request.manual_instances is not None:
         return least
-    return max(least, _within(spec, request, _part(serving, percent)))
-
-
-def _part(count: int, percent: int) -> int:
-    return -(-count * percent // 100)
+    return max(least, _within(spec, request, part_of(serving, percent)))
 
 
 def _within(spec: RevisionSpec, request: RolloutRequest, count: int) -> int:

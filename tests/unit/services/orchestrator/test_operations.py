@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any
 
 from runyard import names
 from runyard.contracts import Probe, RevisionSpec, RolloutRequest, TrafficShare
 from runyard.errors import Conflict, HostError
 
-from .world import World, quiet, template_spec
+from .world import World, in_world, quiet, template_spec
 
 ROLLOUT = RolloutRequest("default", "hello", (TrafficShare("hello-1", 100),), 60)
 BOTH = RevisionSpec("hello", 8080, ("app", "db"), termination_grace_s=3)
-
-
-def in_world(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
-    def run(tmp_path: Path) -> None:
-        async def whole() -> None:
-            async with World(tmp_path) as world:
-                await test(world)
-
-        asyncio.run(whole())
-
-    run.__name__ = test.__name__
-    return run
 
 
 def add_pair(world: World) -> None:

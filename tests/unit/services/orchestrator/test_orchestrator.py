@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from runyard.errors import Conflict, DeadlineError, HostUnreachable, NotFound, U
 from services.orchestrator.engine import Refused
 from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
 
-from .world import STACK, World, quiet, template_spec
+from .world import STACK, World, in_world, quiet, template_spec
 
 KEY = "default/hello-1"
 PORTLESS = "startup probe tcp :8080: connection refused"
@@ -24,20 +24,6 @@ PORTLESS = "startup probe tcp :8080: connection refused"
 def rollout(*shares: tuple[str, int], deadline_s: int = 20, **fields: Any) -> RolloutRequest:
     traffic = tuple(TrafficShare(name, percent) for name, percent in shares or (("hello-1", 100),))
     return RolloutRequest("default", "hello", traffic, deadline_s, **fields)
-
-
-def in_world(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
-    """Run a test inside a running world."""
-
-    def run(tmp_path: Path) -> None:
-        async def whole() -> None:
-            async with World(tmp_path) as world:
-                await test(world)
-
-        asyncio.run(whole())
-
-    run.__name__ = test.__name__
-    return run
 
 
 async def served(world: World, *revisions: str) -> None:
@@ -330,55 +316,6 @@ async def test_gateway_that_is_away_does_not_keep_instances_from_starting(world:
     await world.pass_time(1)
     await asyncio.wait_for(task, 5)
     assert "caller not confirmed" in world.journal.events()
-
-
-def test_restarted_orchestrator_adopts_what_runs_and_makes_nothing_new(tmp_path: Path) -> None:
-    async def whole() -> None:
-        async with World(tmp_path) as world:
-            await served(world)
-        calls = len(world.engine.calls)
-        async with World(tmp_path, world.engine, world.gateway) as again:
-            await quiet()
-            assert again.gateway.addresses(KEY) == ("10.130.0.2:8080",)
-            assert not {"create", "start", "stop", "remove"} & {verb for verb, _ in again.engine.calls[calls:]}
-
-    asyncio.run(whole())
-
-
-def test_restarted_orchestrator_keeps_endpoints_until_it_has_probed_them(tmp_path: Path) -> None:
-    async def whole() -> None:
-        async with World(tmp_path) as world:
-            await served(world)
-        world.gateway.sent.clear()
-        again = World(tmp_path, world.engine, world.gateway)
-        again.attempts.default = None  # cannot be tried yet
-        async with again:
-            await quiet()
-            assert world.gateway.sent == []
-            await again.pass_time(2.5)
-            # Whatever cannot be probed by then is not ready.
-            assert world.gateway.addresses(KEY) == ()
-
-    asyncio.run(whole())
-
-
-def test_restarted_orchestrator_clears_an_instance_whose_making_was_cut_short(tmp_path: Path) -> None:
-    async def whole() -> None:
-        async with World(tmp_path) as world:
-            await served(world)
-            spec = template_spec("proxy", revision=None)
-            both = replace(template_spec(), revision=RevisionSpec("hello", 8080, ("app", "proxy")))
-            world.add_template("hello-2", both)
-            world.add_template("hello-2", spec)
-            await asyncio.wait_for(world.orchestrator.roll_out(rollout(("hello-2", 100))), 5)
-        lost = next(each for each in world.engine.clones() if ".proxy." in world.engine.containers[each]["Name"])
-        del world.engine.containers[lost]
-        async with World(tmp_path, world.engine, world.gateway) as again:
-            await again.pass_time(3)
-            running = sorted(again.engine.containers[each]["Name"] for each in again.engine.clones("running"))
-            assert [name.split(".")[4] for name in running] == ["app", "proxy"]
-
-    asyncio.run(whole())
 
 
 @in_world

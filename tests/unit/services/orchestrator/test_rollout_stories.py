@@ -13,8 +13,8 @@ from runyard.errors import Conflict
 from services.orchestrator.commitment import HOLD_S
 from services.orchestrator.shift import percents
 
-from .test_orchestrator import failing, in_world, rollout
-from .world import World, quiet, template_spec
+from .test_orchestrator import failing, rollout
+from .world import World, in_world, quiet, template_spec
 
 REFUSED = "tcp :8080: connection refused"
 SPEC = RevisionSpec("hello", 8080, ("app",), termination_grace_s=3)

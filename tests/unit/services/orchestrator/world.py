@@ -6,7 +6,7 @@ import asyncio
 import copy
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -369,3 +369,17 @@ class World:
     async def pass_time(self, seconds: float) -> None:
         """Let time pass."""
         await self.clock.advance(seconds)
+
+
+def in_world(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
+    """Run a test inside a running world."""
+
+    def run(tmp_path: Path) -> None:
+        async def whole() -> None:
+            async with World(tmp_path) as world:
+                await test(world)
+
+        asyncio.run(whole())
+
+    run.__name__ = test.__name__
+    return run

@@ -1,4 +1,4 @@
-"""Route: the hosts that a service answers and the services that it may call, put in force at the gateway."""
+"""Route: the hosts that a service answers, and how, put in force at the gateway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runyard.host import Orchestrator
 
 
 class RouteProvider(RequestProvider):
-    """Applies and removes a route; hosts and callees change together."""
+    """Applies and removes a route."""
 
     def name(self, props: dict[str, Any]) -> str:
         """Give the service's tenant and name."""

@@ -51,20 +51,20 @@ class Service(pulumi.ComponentResource):
         below = pulumi.ResourceOptions(parent=self, depends_on=[*platform.networks])
         revision = Revision(plan.revision, secrets, opts=below)
         earlier = [EarlierRevision(plan.tenant, kept, opts=below) for kept in plan.kept]
-        route = Route(
-            f"{name}.route",
-            platform.stack,
-            plan.route,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*platform.parts]),
-        )
         templates = [*revision.templates, *(each for one in earlier for each in one.templates)]
-        # The route has waited for the parts already.
         self.rollout = Rollout(
             f"{name}.rollout",
             platform.stack,
             plan.rollout,
             (plan.revision, *plan.kept),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*templates, route]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*templates, *platform.parts]),
+        )
+        # Last, so that a rollout which fails leaves what ran before as it was: its hosts, times and limits too.
+        Route(
+            f"{name}.route",
+            platform.stack,
+            plan.route,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.rollout]),
         )
         self.url = pulumi.Output.from_input(platform.gateway.url(plan.url_host))
         self.revision_name = revision.revision_name

@@ -139,7 +139,7 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class RouteRequest:
-    """Asks the orchestrator to answer these hosts with this service, and to let it call those in `uses`.
+    """Asks the orchestrator to answer these hosts with this service, and says how.
 
     A host may begin with `*.`, which stands for one label, and `*` alone is every host that nobody else answers.
     """
@@ -147,7 +147,6 @@ class RouteRequest:
     tenant: str
     service: str
     hosts: tuple[str, ...]
-    uses: tuple[str, ...] = ()
     ingress: Ingress = "all"
     timeout_s: int = 300
     session_affinity: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 LABEL_PREFIX = "runyard.dev/"
 STACK = LABEL_PREFIX + "stack"
@@ -116,6 +117,12 @@ def tagged_host(tag: str, host: str) -> str:
 def internal_host(service: str) -> str:
     """Name a service as other services of its tenant call it."""
     return f"{service}.{INTERNAL_DOMAIN}"
+
+
+def callees(hosts: Iterable[str]) -> tuple[str, ...]:
+    """Name the services whose internal hosts are among `hosts`, sorted."""
+    parted = (host.partition(".") for host in hosts)
+    return tuple(sorted({service for service, _, domain in parted if domain == INTERNAL_DOMAIN}))
 
 
 def revision_name(service: str, explicit: str | None, digest: str) -> str:

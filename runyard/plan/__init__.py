@@ -84,7 +84,6 @@ def _plan_route(service: Service, platform: Platform, quotas: Quotas) -> RouteRe
         tenant=service.tenant,
         service=service.name,
         hosts=_plan_hosts(service, platform),
-        uses=tuple(sorted(service.uses)),
         # The load balancer of Cloud Run's third value is the gateway here, so it may come from outside.
         ingress="internal" if service.ingress == "internal" else "all",
         timeout_s=service.template.timeout_s,

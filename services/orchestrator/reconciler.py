@@ -17,7 +17,7 @@ from services.orchestrator.journal import Journal
 from services.orchestrator.operations import Operations, Tools
 from services.orchestrator.prober import Prober
 from services.orchestrator.publisher import Publisher
-from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot
+from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot, describe_uses
 from services.orchestrator.state import (
     Action,
     CreateInstance,
@@ -269,8 +269,11 @@ class Reconciler:
         instances = self._tools.inventory.instances()
         endpoints = describe_endpoints(self.revisions, instances, health, operations.withdrawn)
         callers = describe_callers(instances, operations.reserved)
+        uses = describe_uses(self.revisions, {*(each.key for each in instances), *operations.starting.values()})
         now = self._parts.timing.wall()
-        return self._parts.publisher.offer(describe_snapshot(store.routes, store.rollouts, endpoints, callers, now))
+        return self._parts.publisher.offer(
+            describe_snapshot(store.routes, store.rollouts, endpoints, callers, uses, now)
+        )
 
     def _ended(self, action: Action, succeeded: bool) -> None:
         if isinstance(action, CreateInstance | StartContainer) and not succeeded:

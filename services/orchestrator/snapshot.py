@@ -21,21 +21,23 @@ def describe_snapshot(
     rollouts: Mapping[str, Commitment],
     endpoints: Mapping[str, GatewayEndpoints],
     callers: Mapping[str, str],
+    uses: Mapping[str, tuple[str, ...]],
     now_unix_s: float,
 ) -> GatewaySnapshot:
     """Describe everything the gateway needs at this time; the generation is set when it is sent."""
     services = {}
-    for key in sorted({*routes, *rollouts}):
+    # A service whose first revision is starting has neither route nor rollout, and may call others already.
+    for key in sorted({*routes, *rollouts, *uses}):
         route, rollout = routes.get(key), rollouts.get(key)
         traffic = traffic_in_force(rollout, now_unix_s) if rollout else ()
         stopped = rollout is not None and rollout.manual_instances == 0
         services[key] = (
-            GatewayService(traffic=traffic, stopped=stopped)
+            GatewayService(traffic=traffic, uses=uses.get(key, ()), stopped=stopped)
             if route is None
             # Services are named within their tenant, as the caller's own `http://<name>.internal` is.
             else GatewayService(
                 traffic=traffic,
-                uses=route.uses,
+                uses=uses.get(key, ()),
                 ingress=route.ingress,
                 timeout_s=route.timeout_s,
                 session_affinity=route.session_affinity,
@@ -81,6 +83,19 @@ def describe_endpoints(
         key: GatewayEndpoints(tuple(sorted(ready[key])), revision.spec.protocol, revision.spec.concurrency)
         for key, revision in sorted(revisions.items())
     }
+
+
+def describe_uses(revisions: Mapping[str, Revision], live: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Map each service that calls others to those which its `live` revisions, those with an instance, may call.
+
+    It is the revision that may: a rollout that fails leaves the ones before it what they could call.
+    """
+    found: dict[str, set[str]] = {}
+    for key in live:
+        if key in revisions and revisions[key].uses:
+            revision = revisions[key]
+            found.setdefault(service_key(revision.tenant, revision.service), set()).update(revision.uses)
+    return {key: tuple(sorted(found[key])) for key in sorted(found)}
 
 
 def describe_callers(instances: Iterable[Instance], reserved: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runyard.contracts import RevisionSpec, TemplateSpec
-from runyard.names import service_key
+from runyard.names import callees, service_key
 
 Json = dict[str, Any]
 
@@ -50,6 +50,12 @@ class Revision:
     def key(self) -> str:
         """Name the revision across tenants."""
         return service_key(self.tenant, self.name)
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Name the services that its instances may call: those whose hosts they know."""
+        known = self.templates[0].host_config.get("ExtraHosts") or ()
+        return callees(entry.partition(":")[0] for entry in known)
 
 
 @dataclass(frozen=True, slots=True)

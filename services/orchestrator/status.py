@@ -16,6 +16,7 @@ from services.orchestrator.commitment import (
     traffic_in_force,
 )
 from services.orchestrator.reconciler import Parts
+from services.orchestrator.snapshot import describe_uses
 from services.orchestrator.state import UNKNOWN, Health, Instance, Revision, failure_of, is_ready
 
 
@@ -30,13 +31,14 @@ def describe_status(
     """Describe services and their revisions, ordered by name; only revisions that are wanted or have instances."""
     store, now = parts.store, parts.timing.wall()
     services = []
+    uses = describe_uses(revisions, {each.key for each in instances})
     for key in sorted({*store.routes, *store.rollouts}):
         tenant, _, service = key.partition("/")
         route, rollout = store.routes.get(key), store.rollouts.get(key)
-        hosts, uses = (route.hosts, route.uses) if route else ((), ())
+        hosts = route.hosts if route else ()
         traffic, shift = _describe_traffic(rollout, now) if rollout else ((), None)
         history = rollout.history if rollout else ()
-        services.append(ServiceStatus(tenant, service, hosts, uses, traffic, history, shift))
+        services.append(ServiceStatus(tenant, service, hosts, uses.get(key, ()), traffic, history, shift))
     shown = sorted({*wanted, *(each.key for each in instances)})
     held = _held(store.rollouts.values(), now)
     described = []

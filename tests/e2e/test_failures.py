@@ -46,6 +46,31 @@ def test_failed_update_says_why_keeps_the_old_revision_and_heals_with_a_good_man
     stack.expect_no_changes()
 
 
+def test_failed_update_leaves_callees_times_and_hosts_as_they_were(stack: Stack):
+    def found() -> tuple[object, ...]:
+        (subject,) = (each for each in stack.status()["services"] if each["service"] == "hello")
+        return subject["uses"], subject["hosts"], stack.get("hello.localhost", "/sleep?ms=1500").status
+
+    routes = {"runyard.dev/routes": "old.example.com"}
+    stack.write("cart", service("cart"))
+    stack.write("hello", service("hello", annotations={"runyard.dev/uses": "cart", **routes}, template=DEADLINE))
+    stack.up()
+    before = found()
+    assert before == (["cart"], ["hello.localhost", "old.example.com"], 200)
+
+    changed = service("hello", template=DEADLINE, env=[{"name": "FAIL_START", "value": "no database here"}])
+    changed["spec"]["template"]["spec"]["timeoutSeconds"] = 1
+    stack.write("hello", changed)
+    assert stack.up(check=False).returncode != 0
+    assert found() == before
+
+    del changed["spec"]["template"]["spec"]["containers"][0]["env"]
+    stack.write("hello", changed)
+    stack.up()
+    until(lambda: found() == ([], ["hello.localhost"], 504))
+    stack.expect_no_changes()
+
+
 def test_strangers_container_with_a_clashing_name_is_named_and_left_alone(stack: Stack):
     name = f"runyard.{stack.name}.gateway"
     docker("create", "--name", name, "runyard/hello:1")
@@ -65,7 +90,7 @@ def test_strangers_container_with_a_clashing_name_is_named_and_left_alone(stack:
 
 # Points at which the output of `up` says that a step has begun; the next `up` must converge from each.
 STEPS = ["network:Network", "index:Network", "index:Volume", "gateway.container", "orchestrator.container",
-         "user-container", "Route", "Rollout"]  # fmt: skip
+         "user-container", "Rollout", "Route"]  # fmt: skip
 
 
 @pytest.mark.parametrize("step", STEPS)

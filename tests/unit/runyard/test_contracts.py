@@ -42,7 +42,7 @@ MESSAGES: list[Any] = [
         depends_on=("db",),
         revision=RevisionSpec("web", 80, ("app", "db"), "h2c", 1, 2, 3),
     ),
-    RouteRequest("shop", "web", ("web.localhost",), ("cart",), "internal", 5),
+    RouteRequest("shop", "web", ("web.localhost",), "internal", 5),
     RouteRequest("shop", "web", (), paths=(PathRoute("*.x", "/api", "/"),), handling=Handling(1, 2, 3, 4, False)),
     RouteRequest("shop", "web", (), fallback=Fallback("other", "page")),
     RouteRequest("shop", "web", (), limits=Limits(1, 2, 3, 4, "X-Api-Key", 5)),

@@ -44,6 +44,7 @@ def test_default_tenant_is_left_out_of_hosts() -> None:
     assert names.service_host("web", "shop", "localhost") == "web.shop.localhost"
     assert names.tagged_host("new", "web.localhost") == "new---web.localhost"
     assert names.internal_host("cart") == "cart.internal"
+    assert names.callees(["stock.internal", "cart.internal", "internal", "a.b.internal"]) == ("cart", "stock")
 
 
 def test_revision_is_named_as_asked_or_by_its_hash() -> None:

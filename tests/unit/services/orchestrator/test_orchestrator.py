@@ -237,6 +237,30 @@ async def test_rollout_whose_client_went_away_leaves_nothing_behind(world: World
 
 
 @in_world
+async def test_revision_may_call_what_it_uses_from_its_start_and_no_rollout_takes_that_away(world: World) -> None:
+    def uses() -> tuple[str, ...]:
+        return world.gateway.last.services["default/hello"].uses
+
+    world.add_template(callees=("cart",))
+    world.attempts.default = PORTLESS
+    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    await quiet()
+    assert uses() == ("cart",)
+    world.attempts.default = ""
+    await world.pass_time(2)
+    await task
+    world.add_template("hello-2", callees=("stock",))
+    world.attempts.default = PORTLESS
+    failing_task = asyncio.create_task(world.orchestrator.roll_out(rollout(("hello-2", 100), deadline_s=3)))
+    await quiet()
+    assert uses() == ("cart", "stock")
+    await world.pass_time(10)
+    with pytest.raises(RolloutFailed):
+        await failing_task
+    assert uses() == ("cart",)
+
+
+@in_world
 async def test_delete_takes_traffic_away_and_returns_when_no_instance_is_left(world: World) -> None:
     await served(world)
     await asyncio.wait_for(world.orchestrator.delete_service("default", "hello"), 5)
@@ -248,9 +272,8 @@ async def test_delete_takes_traffic_away_and_returns_when_no_instance_is_left(wo
 
 @in_world
 async def test_route_reaches_the_gateway_and_goes_again(world: World) -> None:
-    await world.orchestrator.put_route(RouteRequest("default", "hello", ("hello.localhost",), ("cart",)))
+    await world.orchestrator.put_route(RouteRequest("default", "hello", ("hello.localhost",)))
     assert world.gateway.last.hosts == {"hello.localhost": "default/hello"}
-    assert world.gateway.last.services["default/hello"].uses == ("cart",)
     await world.orchestrator.delete_route("default", "hello")
     assert world.gateway.last.hosts == {}
 

@@ -13,10 +13,10 @@ def status_of(directory: Path, *, template: bool = True, route: bool = False, aw
     async def whole() -> OrchestratorStatus:
         async with World(directory) as world:
             if template:
-                world.add_template()
+                world.add_template(callees=("cart",))
             world.parts.store.put_rollout(Commitment("default", "hello", (TrafficShare("hello-1", 100),)))
             if route:
-                await world.orchestrator.put_route(RouteRequest("default", "hello", ("h.localhost",), ("cart",)))
+                await world.orchestrator.put_route(RouteRequest("default", "hello", ("h.localhost",)))
             await world.pass_time(6)
             world.engine.away = away
             await world.pass_time(6)

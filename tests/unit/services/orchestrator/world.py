@@ -6,7 +6,7 @@ import asyncio
 import copy
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -294,7 +294,9 @@ def template_spec(container: str = "app", **changes: Any) -> TemplateSpec:
     return TemplateSpec(container=container, pids_limit=64, **{**fields, **changes})
 
 
-def template_config(revision: str, spec: TemplateSpec, *, service: str = "hello", tenant: str = "default") -> Json:
+def template_config(
+    revision: str, spec: TemplateSpec, callees: Sequence[str] = (), *, service: str = "hello", tenant: str = "default"
+) -> Json:
     """Describe a template to the engine as a component would."""
     labels = {
         names.STACK: STACK,
@@ -305,7 +307,8 @@ def template_config(revision: str, spec: TemplateSpec, *, service: str = "hello"
         names.SPEC: encode(spec),
     }
     config = {"Labels": labels, "Env": ["TOKEN=secret"], "Image": "sha256:abc"}
-    return {**config, "HostConfig": {"Memory": 64}, "NetworkingConfig": {"EndpointsConfig": {NETWORK: {}}}}
+    host_config = {"Memory": 64, "ExtraHosts": [f"{names.internal_host(each)}:10.130.1.1" for each in callees]}
+    return {**config, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": {NETWORK: {}}}}
 
 
 class World:
@@ -361,10 +364,13 @@ class World:
         await asyncio.gather(self._task, return_exceptions=True)
         await self.orchestrator.close()
 
-    def add_template(self, revision: str = "hello-1", spec: TemplateSpec | None = None, **identity: str) -> str:
+    def add_template(
+        self, revision: str = "hello-1", spec: TemplateSpec | None = None, callees: Sequence[str] = (), **identity: str
+    ) -> str:
         """Put a template there, as `pulumi up` does before it asks for the rollout."""
         spec = spec or template_spec()
-        return self.engine.add(f"{revision}.{spec.container}.template", template_config(revision, spec, **identity))
+        config = template_config(revision, spec, callees, **identity)
+        return self.engine.add(f"{revision}.{spec.container}.template", config)
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass."""

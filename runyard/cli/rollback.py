@@ -40,7 +40,7 @@ def rollback(service: str, revision: str | None, tenant: str, stack: str, output
         orchestrator.roll_back(wanted)
         took_s = time.monotonic() - began
         after = find_service(orchestrator.status(), tenant, service)
-    click.echo(render_json(before, after) if output == "json" else render_text(before, after, took_s))
+    click.echo(render_json(before, after, took_s) if output == "json" else render_text(before, after, took_s))
 
 
 def find_service(status: OrchestratorStatus, tenant: str, service: str) -> ServiceStatus:
@@ -78,12 +78,13 @@ def render_text(before: ServiceStatus, after: ServiceStatus, took_s: float) -> s
     return "\n".join(lines)
 
 
-def render_json(before: ServiceStatus, after: ServiceStatus) -> str:
-    """Give the traffic before and after as JSON."""
+def render_json(before: ServiceStatus, after: ServiceStatus, took_s: float) -> str:
+    """Give the traffic before and after as JSON, and after how many seconds it had moved."""
     found = {
         "tenant": after.tenant,
         "service": after.service,
         "before": [asdict(share) for share in before.traffic],
         "after": [asdict(share) for share in after.traffic],
+        "tookSeconds": round(took_s, 3),
     }
     return json.dumps(found, sort_keys=True)

@@ -65,8 +65,9 @@ def test_text_says_what_was_done_and_how_to_keep_it():
     )
 
 
-def test_json_has_the_traffic_before_and_after():
-    found = json.loads(render_json(BEFORE, AFTER))
+def test_json_has_the_traffic_before_and_after_and_the_time_between():
+    found = json.loads(render_json(BEFORE, AFTER, 0.4211))
+    assert found["tookSeconds"] == 0.421
     assert (found["tenant"], found["service"]) == ("shop", "web")
     assert [each["revision"] for each in found["before"]] == ["web-3", "web-1"]
     assert found["after"][0] == {"revision": "web-2", "percent": 100, "tag": ""}

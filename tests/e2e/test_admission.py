@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from runyard.host import Engine
 from runyard.host.claims import observe_claims, release, reserve
 from runyard.images import image_reference
@@ -150,6 +152,15 @@ for name in ("one", "two"):
         networks_advanced=[docker.ContainerNetworksAdvancedArgs(name="runyard.byhand.tenant.shop")],
     )
 """
+# No rule says anything of this one.
+HARMLESS = """
+import pulumi_docker as docker
+docker.Container(
+    "fine", name="fine", image="shop/web:1", memory=64, cpu_quota=10000, read_only=True,
+    security_opts=["no-new-privileges"], capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+    labels=[docker.ContainerLabelArgs(label="runyard.dev/stack", value="byhand")],
+)
+"""
 SAID_OF_THE_STACK = (
     "names-apart: the name shop must be one resource's, got one, two",
     "stack-labelled: one: label runyard.dev/stack must be byhand, got none",
@@ -158,8 +169,8 @@ SAID_OF_THE_STACK = (
 )
 
 
-def with_pack(directory: Path, program: str, *command: str) -> str:
-    """Run a Pulumi command on a hand-written program, beside our pack; it must be refused with nothing made."""
+def with_pack(directory: Path, program: str, *command: str, pack: Path = ROOT / "policies") -> str:
+    """Run a Pulumi command on a hand-written program, beside a pack; it must be refused with nothing made."""
     (directory / "Pulumi.yaml").write_text(
         f"name: byhand\nruntime: {{name: python, options: {{virtualenv: {ROOT}/.venv}}}}\n"
     )
@@ -176,7 +187,7 @@ def with_pack(directory: Path, program: str, *command: str) -> str:
         )  # fmt: skip
 
     assert pulumi("stack", "init", "byhand").returncode == 0
-    refused = pulumi(*command, "--policy-pack", str(ROOT / "policies"))
+    refused = pulumi(*command, "--policy-pack", str(pack))
     assert refused.returncode != 0
     assert pulumi("stack", "--show-ids").stdout.count("docker:index/container:Container") == 0
     return refused.stdout
@@ -191,3 +202,32 @@ def test_pack_refuses_in_the_preview_what_only_the_whole_stack_shows(tmp_path: P
     said = with_pack(tmp_path, HARDENED, "preview")
     assert [rule for rule in BROKEN if f"{rule}: " in said] == []
     assert [sentence for sentence in SAID_OF_THE_STACK if sentence not in said] == []
+
+
+# What breaks our pack before it is loaded, and what Pulumi then says.
+BROKEN_PACKS = {
+    "a library without the name that it derives from": (
+        "from pulumi_policy import policy; del policy._PolicyAnalyzerServicer",
+        "_PolicyAnalyzerServicer",
+    ),
+    "a rule that throws": (
+        "from policies import resource as r; r.RESOURCE_RULES = (r.ResourceRule('x', '', '', lambda *_: 1 / 0),)",
+        "ZeroDivisionError",
+    ),
+    "rules of the stack that do not load": (
+        "import sys; sys.modules['policies.stack_validation'] = None",
+        "policies.stack_validation",
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_PACKS)
+def test_pack_that_is_broken_refuses(tmp_path: Path, broken: str) -> None:
+    breaking, said = BROKEN_PACKS[broken]
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    settings = (ROOT / "policies" / "PulumiPolicy.yaml").read_text()
+    (pack / "PulumiPolicy.yaml").write_text(settings.replace("../.venv", f"{ROOT}/.venv"))
+    (pack / "__main__.py").write_text(f"{breaking}\n" + (ROOT / "policies" / "__main__.py").read_text())
+    (tmp_path / "program").mkdir()
+    assert said in with_pack(tmp_path / "program", HARMLESS, "preview", pack=pack)

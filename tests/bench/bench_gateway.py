@@ -73,6 +73,29 @@ def rows(contenders: Sequence[Contender]) -> list[list[str]]:
     return made
 
 
+# What the gateway is to reach of each other contender's throughput.
+TARGETS = (
+    ("gateway", "bare nginx", 0.65),
+    ("gateway", "nginx with a log", 0.80),
+    ("gateway", "Traefik", 3.0),
+    ("gateway, every limit", "bare nginx", 0.65),
+    ("gateway, every limit", "nginx with a log", 0.80),
+    ("gateway, every limit", "Traefik", 3.0),
+    ("gateway, 200 routes", "gateway", 0.95),
+)
+
+
+def targets(contenders: Sequence[Contender]) -> list[list[str]]:
+    """Make a row for each target whose contenders were measured: the ratio, what was asked, and whether it is met."""
+    measured = {each.peer.name: each.per_second for each in contenders}
+    made = [["", "of", "is", "target", ""]]
+    for name, other, target in TARGETS:
+        if name in measured and other in measured:
+            found = table.ratio(measured[name], measured[other])
+            made.append([name, other, f"{found:.2f}", f"{target:.2f}", "met" if found >= target else "MISSED"])
+    return made
+
+
 def measure(programs: Programs, kinds: Sequence[type[Peer]], rounds: int, seconds: int) -> str:
     """Start every contender, let them take turns and give the table."""
     with suite() as directory:
@@ -85,7 +108,8 @@ def measure(programs: Programs, kinds: Sequence[type[Peer]], rounds: int, second
                 for _ in range(rounds):
                     for each in contenders:
                         each.run(directory, seconds)
-                return f"{table.conditions(versions(programs, peers))}\n{table.render(rows(contenders))}"
+                tables = f"{table.render(rows(contenders))}\n\n{table.render(targets(contenders))}"
+                return f"{table.conditions(versions(programs, peers))}\n{tables}"
         finally:
             instance.stop()
 

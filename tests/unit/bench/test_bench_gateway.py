@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.bench_gateway import Contender, contender, rows
+from tests.bench.bench_gateway import TARGETS, Contender, contender, rows, targets
+from tests.bench.peers.all import THROUGHPUT
 from tests.bench.peers.nginx import Nginx
 from tests.bench.peers.ours import ManyRoutes, ManyServices, OurGateway
 from tests.bench.peers.peer import Peer
@@ -21,6 +22,17 @@ def test_rows_compare_rate_and_processor_time_with_the_first(tmp_path: Path) -> 
         ["bare nginx", "80 (50 to 100)", "1.00", "0.0120 (0.0100 to 0.0200)", "1.00"],
         ["gateway", "75 (35 to 80)", "0.75", "0.0125 (0.0125 to 0.0250)", "0.80"],
     ]
+
+
+def test_targets_are_judged_by_the_ratios_of_what_was_measured(tmp_path: Path) -> None:
+    bare = Contender(Nginx(tmp_path / "bare", [1], NOWHERE), ["a"], [100.0, 50.0, 80.0])
+    ours = Contender(OurGateway(tmp_path / "ours", [1], NOWHERE), ["a"], [75.0, 35.0, 40.0])
+    routes = Contender(ManyRoutes(tmp_path / "routes", [1], NOWHERE), ["a"], [66.0, 33.0, 36.0])
+    assert targets([bare, ours, routes])[1:] == [
+        ["gateway", "bare nginx", "0.70", "0.65", "met"],
+        ["gateway, 200 routes", "gateway", "0.90", "0.95", "MISSED"],
+    ]
+    assert {name for target in TARGETS for name in target[:2]} <= {kind.name for kind in THROUGHPUT}
 
 
 @pytest.mark.parametrize(("kind", "count"), [(OurGateway, 1), (ManyRoutes, 200), (ManyServices, 200), (Nginx, 1)])

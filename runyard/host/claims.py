@@ -89,7 +89,7 @@ class Claims:
 
 def observe_claims(engine: ClaimEngine) -> Claims:
     """Look at all claims and templates of a host; HostError names a claim that cannot be read (fail closed)."""
-    claims = {found.name: _read_claim(found) for found in engine.labelled(names.CLAIM)}
+    claims = {found.name: _read_claim(found) for found in _claimed(engine)}
     turn = claims.pop(names.CLAIM_TURN, None)
     covered = {template for claim in newest(claims.values()) for template in claim.templates}
     templates = [each for each in engine.labelled(names.SPEC) if each.labels.get(names.ROLE) == names.ROLE_TEMPLATE]
@@ -128,7 +128,7 @@ def reserve(
 
 def release(engine: ClaimEngine, stack: str) -> int:
     """Give back everything that a stack has claimed, and say how many claims that were."""
-    found = [each for each in engine.labelled(names.CLAIM) if each.labels.get(names.STACK) == stack]
+    found = [each for each in _claimed(engine) if each.labels.get(names.STACK) == stack]
     for each in found:
         engine.discard(each.id)
     return len(found)
@@ -139,7 +139,7 @@ def _take_turn(engine: ClaimEngine, claim: Claim, image: str, pace: Pace, give_u
     while True:
         with contextlib.suppress(Conflict):
             return engine.create(names.CLAIM_TURN, image, labels)
-        holder = next((each for each in engine.labelled(names.CLAIM) if each.name == names.CLAIM_TURN), None)
+        holder = next((each for each in _claimed(engine) if each.name == names.CLAIM_TURN), None)
         if holder is not None and (engine.now() - holder.created).total_seconds() > TURN_LIMIT_S:
             # By name: what its holder has renamed meanwhile is a claim, and stays.
             engine.discard(names.CLAIM_TURN)
@@ -158,6 +158,11 @@ def _commit(engine: ClaimEngine, turn: str, claim: Claim) -> bool:
     except NotFound:
         return False
     return True
+
+
+def _claimed(engine: ClaimEngine) -> list[Found]:
+    """List the claims: a label alone is none, as tenants name labels of their own and Docker adds their images'."""
+    return [each for each in engine.labelled(names.CLAIM) if each.labels.get(names.ROLE) == names.ROLE_CLAIM]
 
 
 def _read_claim(found: Found) -> Claim:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runyard.manifest.problems import Findings, render_value
-from runyard.manifest.raw import Raw, mapping_at, number_at, text_at
+from runyard.manifest.raw import Raw, mapping_at, number_at, text_at, value_at
 from runyard.manifest.rules_annotations import check_annotations
 from runyard.manifest.rules_containers import check_containers
 from runyard.manifest.rules_dependencies import check_dependencies
@@ -14,7 +14,7 @@ from runyard.manifest.rules_resources import check_resources
 from runyard.manifest.rules_routes import check_routes
 from runyard.manifest.rules_traffic import check_traffic
 from runyard.manifest.rules_volumes import check_volumes
-from runyard.names import DNS_LABEL
+from runyard.names import DNS_LABEL, LABEL_PREFIX
 
 # What timeoutSeconds 0 or nothing stands for.
 DEFAULT_TIMEOUT_S = 300
@@ -24,6 +24,7 @@ _POD = ("spec", "template", "spec")
 def check_service(service: Raw, findings: Findings) -> None:
     """Check every rule of one Service."""
     check_namespace(service, findings)
+    check_labels(service, findings)
     check_revision_name(service, findings)
     check_timeouts(service, findings)
     check_containers(service, findings)
@@ -40,8 +41,9 @@ def check_service(service: Raw, findings: Findings) -> None:
 
 def check_namespace(document: Raw, findings: Findings) -> None:
     """Check the tenant's name, which stands in host names."""
-    namespace = text_at(document, "metadata", "namespace")
-    if not namespace or DNS_LABEL.fullmatch(namespace):
+    namespace = value_at(document, "metadata", "namespace")
+    # Empty is not absent: it would be a tenant without a name. Of what is no text the schema has told.
+    if type(namespace) is not str or DNS_LABEL.fullmatch(namespace):
         return
     path = ("metadata", "namespace")
     message = f"must be a DNS label of at most 63 characters, a lower-case letter first, got {render_value(namespace)}"
@@ -49,6 +51,15 @@ def check_namespace(document: Raw, findings: Findings) -> None:
     if namespace.isdigit():
         hint = f"Cloud Run writes its project number here; name a tenant, such as p{namespace[:20]}, or remove it"
     findings.error(path, "namespace.label", message, hint)
+
+
+def check_labels(service: Raw, findings: Findings) -> None:
+    """Check that no label of the instances is one of those by which Runyard tells what they are."""
+    path = ("spec", "template", "metadata", "labels")
+    for name in mapping_at(service, *path):
+        if type(name) is str and name.startswith(LABEL_PREFIX):
+            message = f"must not begin with {LABEL_PREFIX}, got {render_value(name)}"
+            findings.error((*path, name), "labels.reserved", message, "they are Runyard's own", at_key=True)
 
 
 def check_revision_name(service: Raw, findings: Findings) -> None:

@@ -69,9 +69,12 @@ def check_annotations(service: Raw, findings: Findings) -> None:
 def parse_fraction(text: str) -> Decimal:
     """Parse `0.6` or `60%`; ValueError if it is neither."""
     try:
-        return Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
+        value = Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
     except InvalidOperation:
         raise ValueError(f"must be a number, got {text!r}") from None
+    if not value.is_finite():
+        raise ValueError(f"must be a number, got {text!r}")
+    return value
 
 
 def _check_size(annotations: Raw, base: Path, findings: Findings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from runyard.manifest.problems import Findings, Path, render_value
-from runyard.manifest.raw import CONTAINERS, Raw, mapping_at, mappings_at, text_at, value_at
+from runyard.manifest.raw import CONTAINERS, Raw, mapping_at, mappings_at, number_at, text_at, value_at
 
 # Knative's own container in a pod, and the ports that it listens on.
 RESERVED_CONTAINER = "queue-proxy"
@@ -59,7 +59,7 @@ def _check_ports(service: Raw, containers: list[tuple[int, Raw]], findings: Find
         findings.error((*CONTAINERS, index, "ports"), "ports.one", message, hint, at_key=True)
     for index, container in containers:
         for number, port in mappings_at(container, "ports"):
-            if value_at(port, "containerPort") in _RESERVED_PORTS:
+            if number_at(port, "containerPort") in _RESERVED_PORTS:
                 path = (*CONTAINERS, index, "ports", number, "containerPort")
                 message = f"must not be a port that Knative reserves, got {port['containerPort']}"
                 findings.error(path, "ports.reserved", message, "8080 is usual; the program is told in PORT")

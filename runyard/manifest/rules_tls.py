@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from runyard.manifest.problems import Findings, render_value
-from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
+from runyard.manifest.raw import Raw, mapping_at, number_at, text_at, value_at
 from runyard.manifest.tls import Acme, Tls
 
 _PATH = ("spec", "gateway", "tls")
@@ -18,7 +18,7 @@ _HSTS_S = 63_072_000
 
 def check_tls(platform: Raw, taken_ports: frozenset[int], findings: Findings) -> None:
     """Check a Platform's TLS; `taken_ports` are those of its other listeners."""
-    mode, port = text_at(platform, *_PATH, "mode") or "none", value_at(platform, *_PATH, "port")
+    mode, port = text_at(platform, *_PATH, "mode") or "none", number_at(platform, *_PATH, "port")
     if mode != "none" and (port or Tls().port) in taken_ports:
         message = f"must differ from the other ports of the platform, got {port or Tls().port} for two of them"
         findings.error((*_PATH, "port") if port else (*_PATH, "mode"), "platform.ports", message)

@@ -9,7 +9,7 @@ from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import CONTAINERS, VOLUMES, Raw, mapping_at, mappings_at, text_at
 from runyard.manifest.rules_resources import parse_limit, render_size
 from runyard.manifest.schema import closest
-from runyard.units import parse_bytes
+from runyard.units import parse_quantity
 
 SOURCES = ("emptyDir", "secret", "configMap", "projected", "nfs")
 _REFUSED_SOURCES = ("csi", "persistentVolumeClaim", "hostPath", "downwardAPI", "ephemeral", "cloudStorage", "gcsFuse")
@@ -101,10 +101,11 @@ def _check_sizes(volumes: list[tuple[int, Raw]], containers: list[Raw], findings
             continue
         path = (*VOLUMES, index, "emptyDir", "sizeLimit")
         try:
-            size = parse_bytes(str(limit))
+            size = parse_quantity(str(limit))
         except ValueError:
-            # The schema has told of everything that is no quantity; what is left is a fraction of a byte.
-            size = 0
-        if size > memory > 0:
+            continue  # the schema has told
+        if size % 1:
+            findings.error(path, "volumes.size", f"must be a whole number of bytes, got {render_value(limit)}")
+        elif size > memory > 0:
             message = f"must be at most the memory of all containers ({render_size(memory)}), got {render_value(limit)}"
             findings.error(path, "volumes.size", message, "an emptyDir counts against memory")

@@ -39,9 +39,10 @@ def check_amount(document: Raw, path: tuple[str | int, ...], findings: Findings)
     """Check that a value, where there is one, is an amount that is exact in decimals."""
     value: Any = document
     for part in path:
-        if not isinstance(value, dict | list) or (isinstance(value, dict) and part not in value):
+        reachable = part in value if isinstance(value, dict) else isinstance(value, list) and type(part) is int
+        if not reachable:
             return
-        value = value[part]  # type: ignore[index]
+        value = value[part]
     if isinstance(value, str | int | float):
         _check(lambda: parse_amount(value), path, "amount.form", findings)
 

@@ -181,10 +181,22 @@ def test_strangers_container_in_the_way_is_named_and_left_alone() -> None:
 
 def test_claim_that_cannot_be_read_refuses_everybody_else() -> None:
     engine = FakeEngine()
-    engine.create("runyard.a.claim.1", "image", {names.STACK: "a", names.CLAIM: '{"stack": "a"}'})
+    engine.create("runyard.a.claim.1", "image", {**labels(claim("a")), names.CLAIM: '{"stack": "a"}'})
     with pytest.raises(HostError, match=r"^read the claim runyard\.a\.claim\.1 of stack a: decode Claim: field"):
         reserve(engine, claim("b"), "image", within(1000, 600), engine.pace)
     assert list(engine.containers) == ["runyard.a.claim.1"]
+
+
+def test_label_that_a_tenant_or_its_image_brings_is_no_claim() -> None:
+    engine = FakeEngine()
+    reserve(engine, claim("a"), "image", within(1000, 600), engine.pace)
+    forged = labels(claim("a", cpu=0, generation=999))
+    engine.create("forged", "image", forged | {names.ROLE: names.ROLE_TEMPLATE})
+    engine.create("broken", "image", {names.CLAIM: "x", names.STACK: "a"})
+    with pytest.raises(PolicyError):
+        reserve(engine, claim("b"), "image", within(1000, 600), engine.pace)
+    assert release(engine, "a") == 1
+    assert list(engine.containers) == ["forged", "broken"]
 
 
 def test_templates_of_a_stack_without_a_claim_count_and_one_that_cannot_be_read_refuses() -> None:

@@ -46,8 +46,9 @@ def make_claim(manifests: Manifests, plan: Plan, generation: int) -> Claim:
     """Claim what the services of a plan use."""
     services = tuple(use_of(plan.stack, service) for service in manifests.services)
     templates = [template.name for service in plan.services for template in service.revision.templates]
-    # Earlier revisions stand only to be returned to; the latest's scale stands for the service.
-    templates += [name for service in plan.services for name in service.kept_names(plan.stack)]
+    # Earlier revisions without traffic stand only to be returned to. Those with some count by themselves: they may be
+    # larger than the latest, whose size the services' amounts are of.
+    templates += [name for service in plan.services for name in service.kept_names(plan.stack, idle=True)]
     return Claim(plan.stack, generation, services, tuple(sorted(templates)))
 
 

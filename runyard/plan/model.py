@@ -97,12 +97,17 @@ class ServicePlan:
     location: Location
     kept: tuple[KeptRevision, ...] = ()
 
-    def kept_names(self, stack: str) -> list[str]:
-        """List the containers that carry the kept revisions."""
+    def kept_names(self, stack: str, *, idle: bool = False) -> list[str]:
+        """List the containers that carry the kept revisions, with `idle` of those alone that the traffic does not name.
+
+        A tag at 0 percent names its revision too: it has instances.
+        """
+        active = {share.revision for share in self.rollout.traffic} if idle else set()
         return [
             names.template_container(stack, self.tenant, each.identity, container)
             for each in self.kept
             for container in each.templates
+            if each.name not in active
         ]
 
     @property

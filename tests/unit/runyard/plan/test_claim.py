@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runyard import contracts
-from runyard.manifest.model import Scaling
-from runyard.plan import plan
+from runyard import contracts, names
+from runyard.manifest.model import Scaling, TrafficTarget
+from runyard.plan import KeptRevision, keep_revisions, plan
 from runyard.plan.claim import Claim, Standing, make_claim, newest, uses_of
 from runyard.plan.quota import Use
 from tests.unit.runyard.plan.example import container, manifests, service, template
@@ -31,6 +31,16 @@ def test_claim_names_what_each_service_uses_and_which_templates_that_covers() ->
     assert (claim.stack, claim.generation, only.stack, only.tenant, only.service) == ("dev", 4, "dev", "shop", "web")
     assert (only.best["cpu"], only.worst["cpu"], only.worst["instances"]) == (500, 1500, 3)
     assert claim.templates == (planned.services[0].revision.templates[0].name,)
+
+
+def test_earlier_revision_with_traffic_counts_by_itself() -> None:
+    shares = (TrafficTarget(100, "web-1"), TrafficTarget(0, "web-2", "old"))
+    subject = manifests(service(name="web", tenant="shop", traffic=shares))
+    past = [KeptRevision(name, name, "0" * 64, {"app": "i", "proxy": "i"}) for name in ("web-1", "web-2", "web-3")]
+    planned = keep_revisions(plan(subject, "dev"), subject, {"shop/web": past})
+    latest = planned.services[0].revision.templates[0].name
+    idle = [names.template_container("dev", "shop", "web-3", each) for each in ("app", "proxy")]
+    assert make_claim(subject, planned, 1).templates == tuple(sorted([latest, *idle]))
 
 
 def test_claim_is_the_same_after_it_was_a_label() -> None:

@@ -35,7 +35,8 @@ def parse_waivers(service: Service) -> Iterator[Waiver | str]:
         if not text:
             continue
         match = _FORM.fullmatch(text)
-        if match is None or not _is_day(match["until"]):
+        # The reason stands in every report: no escape sequence may rewrite what a terminal shows of it.
+        if match is None or not _is_day(match["until"]) or not text.isprintable():
             yield f"waiver must be `rule until 2027-01-31 because reason`, got {text!r}"
         else:
             yield Waiver(service.tenant, service.name, match["rule"], match["until"], match["reason"])

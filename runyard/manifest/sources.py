@@ -28,7 +28,12 @@ def find_files(paths: Sequence[Path | str]) -> tuple[list[str], list[Problem]]:
         if not found:
             problems.append(_problem(path, "file.missing", rule))
         for file in found:
-            files.setdefault(os.path.realpath(file), file)
+            if file.isprintable():
+                files.setdefault(os.path.realpath(file), file)
+            else:
+                # Every message names its file: a line break or an escape sequence in it would forge others.
+                shown = file.encode("unicode_escape", "backslashreplace").decode("ascii")
+                problems.append(_problem(shown, "file.name", "must have a printable name"))
     return list(files.values()), problems
 
 

@@ -307,6 +307,11 @@ def test_tls_counts_only_with_the_redirect() -> None:
     ]
 
 
+def test_waiver_whose_reason_would_rewrite_a_report_is_not_readable() -> None:
+    (violation,) = BY_ID["waiver-readable"].check(waiving("image-tagged until 2027-01-31 because \x1b[2K\rallowed"))
+    assert violation.message.endswith(r"got 'image-tagged until 2027-01-31 because \x1b[2K\rallowed'")
+
+
 def test_every_rule_has_its_case() -> None:
     assert [rule.id for rule in RULES] == [case[0] for case in CASES]
     assert len(BY_ID) == len(RULES) >= 25

@@ -66,6 +66,14 @@ def test_what_names_nothing_is_a_problem_each() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["a\n\n## Approved.yaml", "a\x1b[2K.yaml", "a\u202e.yaml"])
+def test_name_that_would_forge_other_lines_is_refused_and_shown_escaped(name: str) -> None:
+    write(f"m/{name}", "m/b.yaml")
+    files, problems = find_files(["m"])
+    assert files == ["m/b.yaml"]
+    assert texts(problems) == [f"m/{name.encode('unicode_escape').decode()}:1:1: must have a printable name"]
+
+
 def test_text_is_utf_8_with_or_without_mark() -> None:
     Path("a").write_bytes("\ufeffä".encode())
     Path("b").write_bytes("ä".encode())

@@ -13,9 +13,8 @@ from typing import Any
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy
 
-from policies.resource import CONTAINER, SERVICE
+from policies.resource import RESOURCE_TYPES
 
-RESOURCE_TYPES = frozenset({CONTAINER, SERVICE})
 # Without types, as private names have none; mypy wants a type of what a class is derived from.
 _LIBRARY: Any = policy
 

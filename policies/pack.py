@@ -34,7 +34,7 @@ def make_pack() -> PolicyPack:
     threading.Thread(target=_at_the_end, daemon=True).start()
     resources = ResourceValidationPolicy(
         name="resources",
-        description="What no container may be. See docs/policies.md#rules-of-resources",
+        description="What no container or volume may be. See docs/policies.md#rules-of-resources",
         validate=validation(RESOURCE_RULES),
     )
     stack = StackValidationPolicy(
@@ -50,8 +50,8 @@ def validation(rules: Sequence[ResourceRule]) -> Validation:
     """Make the function that Pulumi calls for each resource; what it throws fails the update (fail closed)."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type in analyzer.RESOURCE_TYPES:
-            for rule in rules:
+        for rule in rules:
+            if rule.type == args.resource_type:
                 for message in rule.check(args.props, stack_of(args.urn)):
                     report(f"{rule.id}: {args.name}: {message} ({rule.fix})", None)
 

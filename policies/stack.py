@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from policies.resource import CONTAINER, part_of
+from policies.resource import CONTAINER, VOLUME, part_of
 from policies.uses import uses_in
 from runyard import names
 from runyard.plan.claim import Standing
 from runyard.plan.quota import RESOURCES, Capacity, Case, Use, render_amount
 
 NETWORK = "docker:index/network:Network"
-VOLUME = "docker:index/volume:Volume"
 ROLLOUT = "pulumi-python:dynamic/runyard:Rollout"
 TENANT_NETWORK = "runyard:network:Network"
 # All that the rules below look at.

@@ -83,6 +83,11 @@ def platform_volume(stack: str, part: str) -> str:
     return f"runyard.{stack}.{part}"
 
 
+def is_runyards(name: str) -> bool:
+    """Tell whether a container, network or volume has a name as Runyard gives them, of whichever stack."""
+    return name.startswith("runyard.")
+
+
 def gateway_configuration(image: str) -> str:
     """Name the file of the gateway's nginx.conf: one for each image, because it calls functions of the image's Lua."""
     return f"nginx-{image.rpartition(':')[2]}.conf"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from policies.resource import RESOURCE_RULES, part_of
+from policies.resource import CONTAINER, PLUGIN, RESOURCE_RULES, RESOURCE_TYPES, SERVICE, VOLUME, part_of
 from runyard import names
 
 BY_ID = {rule.id: rule for rule in RESOURCE_RULES}
@@ -30,7 +30,7 @@ def part(role: str, name: str = "", stack: str = "dev", **changes: Any) -> dict[
 
 
 def told(properties: dict[str, Any], rule: str = "") -> list[str]:
-    rules = [BY_ID[rule]] if rule else RESOURCE_RULES
+    rules = [BY_ID[rule]] if rule else [each for each in RESOURCE_RULES if each.type == CONTAINER]
     return [message for each in rules for message in each.check(properties, "dev")]
 
 
@@ -60,8 +60,16 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("no-host-paths", {"volumes": [{"hostPath": "/etc"}]}, "no path of the host must be mounted, got /etc"),
     ("no-host-paths", {"volumes": [{"volumeName": "/"}]}, "no path of the host must be mounted, got /"),
-    ("no-host-paths", {"devices": [{"hostPath": "/dev/kvm"}]}, "no device of the host must be given"),
+    ("no-host-paths", {"devices": [{"hostPath": "/dev/kvm"}]}, "no device of the host must be given, got devices"),
+    ("no-host-paths", {"gpus": "all"}, "no device of the host must be given, got gpus"),
+    ("no-host-paths", {"deviceRequests": [{"counts": 1.0}]}, "no device of the host must be given, got deviceRequests"),
+    (
+        "no-host-paths",
+        {"deviceCgroupRules": ["a *:* rwm"]},
+        "no device of the host must be given, got deviceCgroupRules",
+    ),
     ("container-limited", {"memory": None}, "memory must be limited"),
+    ("container-limited", {"memorySwap": -1.0}, "memorySwap must be limited, got no limit"),
     ("container-limited", {"cpuQuota": 0}, "CPU must be limited"),
     ("no-published-ports", {"ports": [{"internal": 80, "external": 8080}]}, "no port must be published, got 8080"),
     ("no-published-ports", {"publishAllPorts": True}, "publishAllPorts must not be true, got true"),
@@ -69,19 +77,90 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
     (
         "no-new-privileges",
         {"securityOpts": ["no-new-privileges", "seccomp=unconfined"]},
-        "securityOpts must switch no filter off, got seccomp:unconfined",
+        "securityOpts must put nothing in the place of the engine's filters, got seccomp:unconfined",
+    ),
+    (
+        "no-new-privileges",
+        {"securityOpts": ["no-new-privileges:true", 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}']},
+        "securityOpts must put nothing in the place of the engine's filters, "
+        'got seccomp:{"defaultAction":"SCMP_ACT_ALLOW',
     ),
     ("read-only-root", {"readOnly": False}, "readOnly must be true"),
+    (
+        "no-borrowed-volumes",
+        {"volumes": [{"fromContainer": "runyard.dev.orchestrator"}]},
+        "volumes must not be those of another container, got fromContainer runyard.dev.orchestrator",
+    ),
+    (
+        "platform-volumes-kept",
+        {"volumes": [{"volumeName": "runyard.dev.orchestrator", "containerPath": "/state"}]},
+        "a volume of the platform must not be mounted, got runyard.dev.orchestrator",
+    ),
+    (
+        "platform-volumes-kept",
+        {"mounts": [{"type": "volume", "source": "runyard.other.gateway"}]},
+        "a volume of the platform must not be mounted, got runyard.other.gateway",
+    ),
+    (
+        "plain-mounts",
+        {"mounts": [{"type": "volume", "volumeOptions": {"driverOptions": {"o": "bind", "device": "/"}}}]},
+        "mounts must be plain volumes or tmpfs, got driverOptions device, o",
+    ),
+    (
+        "plain-mounts",
+        {"mounts": [{"type": "volume", "volumeOptions": {"driverName": "sshfs"}}]},
+        "mounts must be plain volumes or tmpfs, got driverName sshfs",
+    ),
+    ("plain-mounts", {"mounts": [{"type": "npipe"}]}, "mounts must be plain volumes or tmpfs, got type npipe"),
+    ("plain-volumes", {"driverOpts": {"o": "bind", "device": "/"}}, "driverOpts must be empty, got device, o"),
+    ("plain-volumes", {"driver": "sshfs"}, "driver must be local, got sshfs"),
+    ("plain-volumes", {"cluster": {"scope": "single"}}, "cluster must be empty, got scope"),
+    ("engine-defaults-kept", {"runtime": "nvidia"}, "runtime must be the engine's own, got nvidia"),
+    ("engine-defaults-kept", {"cgroupParent": "/"}, "cgroupParent must be the engine's own, got /"),
+    (
+        "engine-defaults-kept",
+        {"sysctls": {"net.core.somaxconn": "9"}},
+        "sysctls must be empty, got net.core.somaxconn",
+    ),
+    ("engine-defaults-kept", {"logDriver": "syslog"}, "logDriver must be json-file, local or none, got syslog"),
+    (
+        "engine-defaults-kept",
+        {"ulimits": [{"name": "rtprio", "soft": 99.0, "hard": 99.0}]},
+        "ulimits must raise no priority, got rtprio",
+    ),
     ("no-swarm-services", {"taskSpec": {}}, "a Swarm service must not be declared beside the manifests"),
+    ("no-engine-plugins", {}, "a plugin of the engine must not be declared"),
 ]
+# What a container may have beside its manifests' templates.
+HARMLESS: dict[str, Any] = {
+    "volumes": [{"volumeName": "mine", "containerPath": "/data"}],
+    "mounts": [
+        {"type": "volume", "source": "mine", "volumeOptions": {"driverName": "local", "noCopy": True}},
+        {"type": "tmpfs", "tmpfsOptions": {"sizeBytes": 1024.0}},
+    ],
+    "runtime": "runc",
+    "logDriver": "local",
+    "ulimits": [{"name": "nofile", "soft": 1024.0, "hard": 1024.0}],
+    "memorySwap": 512.0,
+}
 
 
 def test_every_rule_has_a_failing_case() -> None:
     assert {name for name, _, _ in FAILING} == set(BY_ID)
 
 
-def test_template_keeps_every_rule() -> None:
+def test_template_and_what_is_harmless_keep_every_rule() -> None:
     assert told(container()) == []
+    assert told(container(**HARMLESS)) == []
+
+
+def test_plain_volume_keeps_every_rule() -> None:
+    mine = {"name": "mine", "driver": "local", "labels": [{"label": names.STACK, "value": "dev"}]}
+    assert told(mine, "plain-volumes") == told({"name": "mine"}, "plain-volumes") == []
+
+
+def test_every_type_of_resources_has_rules_of_its_own() -> None:
+    assert {CONTAINER, VOLUME, SERVICE, PLUGIN} == RESOURCE_TYPES
 
 
 @pytest.mark.parametrize(("rule", "changes", "message"), FAILING)
@@ -92,6 +171,10 @@ def test_rule_tells_what_breaks_it(rule: str, changes: dict[str, Any], message: 
 def test_platforms_own_parts_keep_every_rule() -> None:
     assert told(part("gateway", capabilities={"drops": ["ALL"], "adds": GATEWAY_ADDS})) == []
     assert told(part("orchestrator", volumes=[SOCKET])) == []
+    volumes = {role: {"volumeName": names.platform_volume("dev", role)} for role in ("gateway", "orchestrator")}
+    assert told(part("gateway", volumes=[volumes["gateway"]])) == []
+    assert told(part("orchestrator", volumes=list(volumes.values()))) == []
+    assert told(part("gateway", volumes=[volumes["orchestrator"]]), "platform-volumes-kept")
 
 
 @pytest.mark.parametrize(

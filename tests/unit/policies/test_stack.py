@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pulumi_policy import PolicyResource, PolicyResourceOptions, StackValidationArgs
 
-from policies.resource import CONTAINER
-from policies.stack import NETWORK, ROLLOUT, STACK_RULES, TENANT_NETWORK, VOLUME, Resource, Stack
+from policies.resource import CONTAINER, VOLUME
+from policies.stack import NETWORK, ROLLOUT, STACK_RULES, TENANT_NETWORK, Resource, Stack
 from policies.stack_validation import stack_validation
 from runyard import names
 from runyard.plan.quota import Capacity

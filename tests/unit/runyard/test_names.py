@@ -65,3 +65,8 @@ def test_digest_is_the_same_everywhere() -> None:
 def test_sockets_lie_in_the_directories_that_are_mounted() -> None:
     assert names.GATEWAY_ADMIN_SOCKET.startswith(names.GATEWAY_DIRECTORY + "/")
     assert names.ORCHESTRATOR_SOCKET.startswith(names.ORCHESTRATOR_DIRECTORY + "/")
+
+
+def test_name_that_runyard_gives_is_told_from_others() -> None:
+    assert names.is_runyards(names.platform_volume("prod", "gateway"))
+    assert not names.is_runyards("runyards.data")

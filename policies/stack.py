@@ -114,6 +114,8 @@ def check_networks(stack: Stack) -> Iterator[str]:
     ours = names.tenant_network(stack.name, "")
     for each in stack.of(CONTAINER):
         joined = {str(network.get("name")) for network in each.properties.get("networksAdvanced") or ()}
+        # A network can stand there by its name too.
+        joined.add(str(each.properties.get("networkMode")))
         taken = sorted(name for name in joined if name.startswith(ours))
         if taken and (each.labels.get(names.ROLE) != _TEMPLATE or names.SPEC not in each.labels):
             yield f"{each.name}: only templates must be on a tenant's network, got {', '.join(taken)}"

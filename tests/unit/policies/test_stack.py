@@ -93,6 +93,11 @@ FAILING: list[tuple[str, tuple[Resource, ...], str]] = [
         "a: only templates must be on a tenant's network, got runyard.dev.tenant.shop.internal",
     ),
     (
+        "tenant-networks-kept",
+        (container("a", networkMode="runyard.dev.tenant.shop"),),
+        "a: only templates must be on a tenant's network, got runyard.dev.tenant.shop",
+    ),
+    (
         "tenant-within-quota",
         (template(), quotas(cpu=1999.0)),
         "tenant shop's containers must have at most 1999m of cpu at maxScale, got 2: web 2",

@@ -14,7 +14,7 @@ from runyard.manifest.raw import (
     mappings_at,
     text_at,
 )
-from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, REQUEST_BUFFERING
+from runyard.manifest.rules_handling import MAX_REQUEST_SIZE
 
 _RULE = "support.limited"
 
@@ -34,9 +34,8 @@ def check_values(service: Any, findings: Findings) -> None:
 def _check_request_size(service: Any, findings: Findings) -> None:
     annotations = mapping_at(service, *SERVICE_ANNOTATIONS)
     ports = (port for _, each in mappings_at(service, *CONTAINERS) for _, port in mappings_at(each, "ports"))
-    streams = annotations.get(REQUEST_BUFFERING) == "off" or any(port.get("name") == "h2c" for port in ports)
-    if MAX_REQUEST_SIZE in annotations and streams:
-        message = "holds for bodies that tell their length; of streams, the Platform's maxBodySize is the limit"
+    if MAX_REQUEST_SIZE in annotations and any(port.get("name") == "h2c" for port in ports):
+        message = "holds for bodies that tell their length, as gRPC's never do; else the Platform's maxBodySize counts"
         findings.warning((*SERVICE_ANNOTATIONS, MAX_REQUEST_SIZE), _RULE, message)
 
 

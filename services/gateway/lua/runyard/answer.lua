@@ -28,6 +28,7 @@ local verdicts = {
     ["unknown-host"] = { 404, "no service answers this host" },
     ["unknown-path"] = { 404, "no service answers this path of the host" },
     ["unclear-path"] = { 400, "the path climbs, or could be read in two ways" },
+    ["length-required"] = { 411, "the service limits its requests and takes them unread: they must tell their length" },
     ["request-too-large"] = { 413, "the body is larger than the service takes" },
     ["response-too-large"] = { 502, "the response is larger than the service may send" },
     ["host-mismatch"] = { 400, "the Host header differs from the host of the request line, or its port is no port" },

@@ -46,8 +46,22 @@ function M.read_body()
     end
 end
 
--- The name of the answer to a request that its service does not take, or nil. The length of a body that is neither
--- announced nor kept is not known; of such a one, nginx takes as much as the platform allows.
+local function read_all()
+    ngx.req.read_body()
+end
+
+-- Whether a body of unknown length comes. HTTP/2 tells of one by no header, only by what follows them: where nothing
+-- does, reading ends in the same turn, and where something does, the read ends with the request that is refused.
+local function is_coming()
+    if ngx.req.http_version() ~= HTTP2 then
+        return true
+    end
+    return coroutine.status(ngx.thread.spawn(read_all)) ~= "zombie"
+end
+
+-- The name of the answer to a request that its service does not take, or nil. A body that is neither announced nor kept
+-- cannot be measured before an instance has it. Calls to h2c never announce theirs: of these, nginx takes as much as
+-- the platform allows.
 function M.refusal()
     local service = world.service(var.tenant .. "/" .. var.service)
     local most = service and service.handling.max_request_bytes or 0
@@ -55,9 +69,13 @@ function M.refusal()
         return nil
     end
     local bytes = tonumber(var.http_content_length)
-    if not bytes and not unbuffered[var.here] and has_body() then
-        ngx.req.read_body()
-        bytes = body_bytes()
+    if not bytes and (var.http_transfer_encoding or ngx.req.http_version() == HTTP2) then
+        if var.here == "@upload" then
+            return is_coming() and "length-required" or nil
+        elseif var.here ~= "@h2c" then
+            ngx.req.read_body()
+            bytes = body_bytes()
+        end
     end
     return bytes and bytes > most and "request-too-large" or nil
 end

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 
 import pytest
 
 from runyard.contracts import Handling
+from runyard.gateway import Listener
 from tests.ports import free_ports
-from tests.unit.services.gateway.conftest import MakeInstance
+from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, settled, until
 
@@ -127,6 +129,71 @@ def test_body_of_unknown_length_above_the_services_limit_is_413(gateway: Gateway
     assert (status, "request-too-large" in text) == (413, True)
     assert upload(gateway, "/", b"x" * 1000)[0] == 200
     assert len(instance.seen) == 2
+
+
+LIMITED_UPLOADS = Handling(max_request_bytes=1000, request_buffering=False)
+
+
+def test_unbuffered_body_of_unknown_length_is_411_where_the_service_has_a_limit(
+    gateway: Gateway, instance: Instance
+) -> None:
+    gateway.serve(instance.port, handling=LIMITED_UPLOADS)
+    for size in (50_000, 10):
+        status, text = upload(gateway, "/", b"x" * size)
+        assert (status, "urn:runyard:problem:length-required" in text) == (411, True)
+    assert instance.seen == []
+    assert [gateway.request(method).status for method in ("GET", "POST", "DELETE")] == [200] * 3
+    assert gateway.request("PUT", body=b"x" * 1000).status == 200
+    # It waits for an instance: no reason to take it.
+    gateway.serve(handling=LIMITED_UPLOADS)
+    assert upload(gateway, "/", b"x")[0] == 411
+
+
+def send_http2(gateway: Gateway, method: str, body: bytes | None = None, length: int | None = None) -> None:
+    """Send a request over HTTP/2, its body without a length unless that is told."""
+    command = ["curl", "-s", "--http2-prior-knowledge", "-X", method, "-H", "Host: hello.localhost"]
+    command += ["-T", "-"] if body is not None else []
+    command += ["-H", f"Content-Length: {length}"] if length is not None else []
+    # Not asked what it was told: curl 7.88 takes an answer that comes before the end of the body for a failure.
+    subprocess.run(
+        [*command, f"http://127.0.0.1:{gateway.h2c_port}/x"], input=body, capture_output=True, timeout=PATIENCE_S
+    )
+
+
+@pytest.fixture
+def h2c_gateway(start_gateway: MakeGateway) -> Gateway:
+    edge, internal, h2c = free_ports(3)
+    return start_gateway(
+        # One, whose log tells in which order it answered.
+        workers=1,
+        listeners=(
+            Listener("edge", f"127.0.0.1:{edge}"),
+            Listener("internal", f"127.0.0.1:{internal}"),
+            Listener("edge", f"127.0.0.1:{h2c}", http2=True),
+        ),
+    )
+
+
+def test_unbuffered_http2_request_is_411_only_when_it_has_a_body(h2c_gateway: Gateway, instance: Instance) -> None:
+    h2c_gateway.serve(instance.port, handling=LIMITED_UPLOADS)
+    for method in ("GET", "POST", "DELETE"):
+        send_http2(h2c_gateway, method)
+        send_http2(h2c_gateway, method, b"x" * 50_000)
+    send_http2(h2c_gateway, "PUT", b"x" * 1000, length=1000)
+    send_http2(h2c_gateway, "PUT", b"x" * 1001, length=1001)
+    assert [each["status"] for each in h2c_gateway.requests(8)] == [*[200, 411] * 3, 200, 413]
+    assert [method for method, _ in instance.seen] == ["GET", "POST", "DELETE", "PUT"]
+    settled(h2c_gateway)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_buffered_http2_body_of_unknown_length_is_measured(
+    h2c_gateway: Gateway, instance: Instance, method: str
+) -> None:
+    h2c_gateway.serve(instance.port, handling=Handling(max_request_bytes=100_000))
+    for body in (None, b"x" * 100_000, b"x" * 100_001):
+        send_http2(h2c_gateway, method, body)
+    assert [each["status"] for each in h2c_gateway.requests(3)] == [200, 200, 413]
 
 
 def test_held_request_is_measured_too(gateway: Gateway) -> None:

@@ -45,12 +45,13 @@ local function open(group)
     ngx.log(ngx.WARN, "no instance of ", group.key, " can be reached: answer 503 for ", duration, " s")
 end
 
--- Notes that an instance of the revision gave no answer; `weight` is how many failures that counts for.
-function M.failed(group, weight)
+-- Notes that an instance of the revision gave no answer; `weight` is how many failures that counts for, `began` since when
+-- it was silent, if not now.
+function M.failed(group, weight, began)
     local count = shared:incr("down|" .. group.set, weight, 0)
     shared:expire("down|" .. group.set, FORGET_S)
     if count == weight then
-        shared:set("since|" .. group.set, now(), FORGET_S)
+        shared:set("since|" .. group.set, began or now(), FORGET_S)
         world.change_mood()
     end
     local since = shared:get("since|" .. group.set)

@@ -138,6 +138,7 @@ local function ping_hung(premature, endpoint)
     if premature then
         return
     end
+    local began = now()
     local answered = ping.ask(endpoint)
     if answered == nil then
         return
@@ -149,15 +150,16 @@ local function ping_hung(premature, endpoint)
         endpoint.silence_s = math.min(endpoint.silence_s * 2, LONGEST_SILENCE_S)
         return
     end
+    -- Where none is ejected, because all hang, the next ping is what tells the breaker that they still do.
+    shared:delete("probe|" .. endpoint.address)
     -- Silent to its requests and to a ping: no need to see four more.
     fail(endpoint, MOST_FAILURES, true)
-    breaker.failed(endpoint.group, MOST_FAILURES)
+    breaker.failed(endpoint.group, MOST_FAILURES, began)
 end
 
+-- False when another one is under way.
 local function start_ping(endpoint)
-    if shared:add("probe|" .. endpoint.address, true, PROBE_S) then
-        ngx.timer.at(0, ping_hung, endpoint)
-    end
+    return shared:add("probe|" .. endpoint.address, true, PROBE_S) and ngx.timer.at(0, ping_hung, endpoint)
 end
 
 -- Notes that a request is being sent to the instance, in this turn: exact enough to tell a second, and free.
@@ -170,10 +172,9 @@ end
 -- Looks whether the instance owes this worker an answer for too long, and has it pinged then.
 function M.suspect(endpoint)
     local asked_at = endpoint.asked_at
-    if asked_at and world.turn - asked_at > endpoint.silence_s then
+    if asked_at and world.turn - asked_at > endpoint.silence_s and start_ping(endpoint) then
         -- One ping in that time, by this worker.
         endpoint.asked_at = world.turn
-        start_ping(endpoint)
     end
 end
 

@@ -149,11 +149,11 @@ class Gateway:
 
     def stop(self, *, kill: bool = False) -> None:
         if self.process is not None:
-            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+            children = self.workers()
             if kill:
                 self.process.kill()
                 for child in children:
-                    os.kill(int(child), 9)
+                    os.kill(child, 9)
             else:
                 self.process.terminate()
             self.process.wait(PATIENCE_S)
@@ -162,6 +162,17 @@ class Gateway:
     def errors(self) -> str:
         path = self.directory / "error.log"
         return path.read_text() if path.exists() else ""
+
+    def workers(self) -> list[int]:
+        """Give the processes of the workers."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(child) for child in children.read_text().split()]
+
+    def processor_s(self) -> float:
+        """Give the processor time that the workers have used so far."""
+        fields = [Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split() for child in self.workers()]
+        return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
     def requests(self, count: int) -> list[dict[str, Any]]:
         """Wait for this many lines in the request log and give them."""

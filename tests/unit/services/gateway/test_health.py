@@ -8,13 +8,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, assert_lasted, until
+from tests.unit.services.gateway.nginx import CLOCK_S, PATIENCE_S, Gateway, assert_lasted, until
 
 REVISION = 'tenant="default",service="hello",revision="hello-1"'
 
@@ -217,6 +218,42 @@ def test_breaker_opens_when_nothing_can_be_reached_and_closes_when_something_can
     until(lambda: gateway.request().status == 200, "the breaker has closed")
     assert metric(gateway, "breaker_state") == 0
     assert metric(gateway, "breaker_opened_total") >= 1
+
+
+def first_refusal(gateway: Gateway, held: ExitStack) -> None:
+    """Send requests, however many have no answer yet, until one is refused."""
+
+    def is_refused() -> bool:
+        client = held.enter_context(socket.create_connection(("127.0.0.1", gateway.edge_port), 0.02))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: hello.localhost\r\n\r\n")
+        try:
+            return client.recv(12) == b"HTTP/1.1 503"
+        except TimeoutError:
+            return False
+
+    until(is_refused, "a request is refused")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_breaker_opens_when_all_instances_hang(gateway: Gateway, make_instance: MakeInstance, count: int) -> None:
+    with ExitStack() as held:
+        silent = [Silence() for _ in range(count)]
+        for each in silent:
+            held.enter_context(each.socket)
+        gateway.serve(*(each.port for each in silent), concurrency=1000)
+        began = time.monotonic()
+        first_refusal(gateway, held)
+        # A second until they are suspected, and three pings of a second. When the next ping had to wait: seven.
+        assert 4 - CLOCK_S <= time.monotonic() - began < 6
+        used_s = gateway.processor_s()
+        threading.Event().wait(1)
+        # Neither the requests that still wait nor the open breaker have a worker turn.
+        assert gateway.processor_s() - used_s < 0.1
+        until(lambda: gateway.request().status == 503 and metric(gateway, "breaker_state") == 2, "it is open")
+        until(lambda: metric(gateway, "breaker_state") == 1, "it is half-open")
+    make_instance(port=silent[0].port)
+    until(lambda: gateway.request().status == 200, "the breaker has closed")
+    assert metric(gateway, "breaker_state") == 0
 
 
 def test_new_instance_closes_the_breaker_at_once(gateway: Gateway, make_instance: MakeInstance) -> None:

@@ -28,14 +28,6 @@ def metric(gateway: Gateway, name: str) -> float:
     return float(found[1]) if found else 0
 
 
-def processor_s(gateway: Gateway) -> float:
-    """Processor time that the workers have used so far."""
-    assert gateway.process is not None
-    children = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
-    fields = [Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split() for child in children]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
-
-
 def send_many(gateway: Gateway, count: int) -> list[socket.socket]:
     """Send this many requests, each on a connection of its own, and give the connections."""
     found = []
@@ -154,9 +146,9 @@ def test_thousand_waiting_requests_cost_little(start_gateway: MakeGateway, make_
     gateway.serve()
     clients = send_many(gateway, 1000)
     until(lambda: metric(gateway, "queue_length") == 1000, "all wait")
-    before = processor_s(gateway)
+    before = gateway.processor_s()
     threading.Event().wait(1)
-    used_s = processor_s(gateway) - before
+    used_s = gateway.processor_s() - before
     assert status_of(send_many(gateway, 1)[0]) == 429
     gateway.serve(make_instance().port)
     assert Counter(status_of(each) for each in clients) == {200: 1000}

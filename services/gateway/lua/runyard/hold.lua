@@ -6,6 +6,7 @@ local clock = require "runyard.clock"
 local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local fallback = require "runyard.fallback"
+local limit = require "runyard.limit"
 local queue = require "runyard.queue"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
@@ -83,7 +84,12 @@ end
 local function join(revision)
     local key = var.tenant .. "/" .. var.service
     local service = world.service(key)
-    return queue.join(key, revision, service and service.queue_size or QUEUE_SIZE)
+    local size = service and service.queue_size or QUEUE_SIZE
+    local request = queue.join(key, revision, size)
+    if not request then
+        limit.tell_full("queue", size)
+    end
+    return request
 end
 
 local function wait_in_line(waiting, deadline)

@@ -54,6 +54,12 @@ local function tell(policy, name, left, seconds)
     var.rate_limit = ('"%s";r=%d;t=%d'):format(name, left, math.max(1, math.ceil(seconds)))
 end
 
+-- Has the answer tell that as many requests are under way as may be. When the next one ends, nobody knows: no `t`.
+function M.tell_full(name, most)
+    var.rate_policy = ('"%s";q=%d;qu="concurrent-requests"'):format(name, most)
+    var.rate_limit = ('"%s";r=0'):format(name)
+end
+
 local function refuse(limits, name, policy, seconds)
     tell(policy, name, 0, seconds)
     counters.add("limited_" .. name, limits.key)
@@ -98,6 +104,7 @@ function M.shared_refusal(limits)
     end
     if limits.concurrent then
         if not inflight.take(limits.count_name, limits.concurrent) then
+            M.tell_full("concurrency", limits.concurrent)
             counters.add("limited_concurrency", limits.key)
             return "concurrency-limit"
         end

@@ -145,7 +145,11 @@ def test_requests_at_once_are_counted_over_workers_and_given_back(gateway: Gatew
         instance.release()
         found = [each.result() for each in answers]
     assert Counter(each.status for each in found) == {200: 3, 429: 17}
-    assert {each.kind for each in found if each.status == 429} == {"concurrency-limit"}
+    refused = [each for each in found if each.status == 429]
+    assert {each.kind for each in refused} == {"concurrency-limit"}
+    policy, state = '"concurrency";q=3;qu="concurrent-requests"', '"concurrency";r=0'
+    assert {(each.headers["RateLimit-Policy"], each.headers["RateLimit"]) for each in refused} == {(policy, state)}
+    assert {each.headers["Retry-After"] for each in refused} == {"1"}
     for _ in range(3):
         assert [each.status for each in ask(gateway, 4)] == [200] * 4
 

@@ -102,6 +102,9 @@ def test_queue_has_a_size_and_is_429_beyond_it(gateway: Gateway, instance: Insta
     assert Counter(each.status for each in found) == {200: 6, 429: 14}
     refused = next(each for each in found if each.status == 429)
     assert (refused.kind, refused.headers["Retry-After"]) == ("queue-full", "1")
+    # When a place in the line is free again, nobody knows.
+    told = (refused.headers["RateLimit-Policy"], refused.headers["RateLimit"])
+    assert told == ('"queue";q=5;qu="concurrent-requests"', '"queue";r=0')
     assert metric(gateway, "queue_full_total") == 14
 
 

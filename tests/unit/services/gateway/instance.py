@@ -9,14 +9,16 @@ import threading
 from collections.abc import Callable
 
 PATIENCE_S = 20
+# Long enough for others to arrive meanwhile, short enough for thousands.
+WORK_S = 0.005
 
 
 class Instance:
     """A server in a thread of its own. Paths: /wait until released, /break, /stream, /upgrade, the rest is echoed.
 
-    /trickle writes something now and then without an end, /size=N a body of that length, /chunks=N one whose length is
-    not told, /cut-size=N and /cut-chunks=N the first half of such a one, which caches might keep, and /hear answers
-    each chunk of the request as it comes.
+    /work takes 5 ms, /trickle writes something now and then without an end, /size=N a body of that length, /chunks=N
+    one whose length is not told, /cut-size=N and /cut-chunks=N the first half of such a one, which caches might keep,
+    and /hear answers each chunk of the request as it comes.
     """
 
     def __init__(self, name: str = "one", port: int = 0) -> None:
@@ -25,6 +27,9 @@ class Instance:
         self.seen: list[tuple[str, str]] = []
         self.connections = 0
         self.waiting = 0
+        # Requests that it has now, and the most that it ever had.
+        self.at_once = 0
+        self.peak = 0
         self.status = 200
         self._loop = asyncio.new_event_loop()
         self._gate = asyncio.Event()
@@ -88,6 +93,15 @@ class Instance:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        self.at_once += 1
+        self.peak = max(self.peak, self.at_once)
+        try:
+            return await self._answer_to(head, reader, writer)
+        finally:
+            # In the turn that wrote the answer's end: no successor can have been read yet.
+            self.at_once -= 1
+
+    async def _answer_to(self, head: list[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         method, path, _ = head[0].split(" ")
         headers = [line.split(": ", 1) for line in head[1:] if line]
         if path.startswith("/hear"):
@@ -100,6 +114,8 @@ class Instance:
             self.waiting += 1
             await self._gate.wait()
             self.waiting -= 1
+        if path.startswith("/work"):
+            await asyncio.sleep(WORK_S)
         if path.startswith("/break"):
             writer.transport.abort()
             return False

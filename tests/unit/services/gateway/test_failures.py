@@ -208,6 +208,7 @@ def test_concurrency_of_an_instance_is_never_passed(gateway: Gateway, instance: 
     assert (instance.waiting, gateway.inflight()) == (3, {f"127.0.0.1:{instance.port}": 3})
     instance.release()
     assert [each.result().status for each in answers] == [200] * 12
+    assert instance.peak == 3
     settled(gateway)
 
 

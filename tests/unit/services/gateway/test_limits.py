@@ -150,6 +150,7 @@ def test_requests_at_once_are_counted_over_workers_and_given_back(gateway: Gatew
     policy, state = '"concurrency";q=3;qu="concurrent-requests"', '"concurrency";r=0'
     assert {(each.headers["RateLimit-Policy"], each.headers["RateLimit"]) for each in refused} == {(policy, state)}
     assert {each.headers["Retry-After"] for each in refused} == {"1"}
+    assert instance.peak == 3
     for _ in range(3):
         assert [each.status for each in ask(gateway, 4)] == [200] * 4
 

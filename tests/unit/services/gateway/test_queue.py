@@ -91,6 +91,29 @@ def test_newcomers_do_not_overtake_those_that_wait(gateway: Gateway, instance: I
     assert len(instance.seen) > 500
 
 
+@pytest.mark.parametrize("workers", [2, 4])
+def test_concurrency_is_reached_and_never_passed_over_many_clients_and_workers(
+    start_gateway: MakeGateway, make_instance: MakeInstance, workers: int
+) -> None:
+    gateway = start_gateway(workers=workers)
+    instances = [make_instance(name) for name in ("one", "two")]
+    gateway.serve(*(each.port for each in instances), concurrency=3)
+
+    def load(_: int) -> Counter[int]:
+        found: Counter[int] = Counter()
+        # A connection each, so that any worker may take it.
+        for _ in range(40):
+            found[gateway.request(path="/work").status] += 1
+        return found
+
+    with ThreadPoolExecutor(32) as pool:
+        statuses = sum(pool.map(load, range(32)), Counter())
+    assert statuses == {200: 32 * 40}
+    # At every moment, as the instances counted it.
+    assert [each.peak for each in instances] == [3, 3]
+    settled(gateway)
+
+
 def test_queue_has_a_size_and_is_429_beyond_it(gateway: Gateway, instance: Instance) -> None:
     gateway.serve(instance.port, concurrency=1, limits=Limits(queue_size=5))
     with ThreadPoolExecutor(20) as pool:

@@ -38,13 +38,7 @@ class Gateway(pulumi.ComponentResource):
         config = _config(platform, listeners)
         image = image_reference("gateway")
         args = _container_args(stack, image)
-        self.facts = describe_part(args) | {
-            "address": platform.gateway.address,
-            "configuration": _describe(config),
-            "domain": platform.domain,
-            "port": platform.gateway.port,
-            "tls": f"port {tls.port}, {tls.mode}" if (tls := platform.gateway.tls).on else "none",
-        }
+        self.facts = describe_part(args) | _describe_platform(platform) | {"configuration": _describe(config)}
         super().__init__("runyard:gateway:Gateway", "gateway", self.facts)
         self.volume = part_volume(stack, "gateway", self)
         # After the bridge, whose address the test binds, and before the container, which starts with what was
@@ -116,6 +110,20 @@ def _config(platform: Platform, listeners: list[tuple[Listener, _Said]]) -> Gate
         acme=tls.mode == "acme",
         compression=said.compression,
     )
+
+
+def _describe_platform(platform: Platform) -> dict[str, Any]:
+    """Describe where clients find the gateway; what is off is left out, so that it comes and goes as a key."""
+    said = platform.gateway
+    facts = {
+        "address": said.address,
+        "defaultBackend": said.default_backend,
+        "domain": platform.domain,
+        "h2cPort": said.h2c_port,
+        "port": said.port,
+        "tls": {"mode": said.tls.mode, "port": said.tls.port} if said.tls.on else None,
+    }
+    return {key: value for key, value in facts.items() if value}
 
 
 def _describe(config: GatewayConfig) -> dict[str, Any]:

@@ -9,24 +9,26 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from runyard.manifest.model import Container, EnvVar, Service, TrafficTarget
+from runyard.manifest.model import Container, EnvVar, Service
 from runyard.manifest.routes import render_place
 
+_LATEST = "latest"
 _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
 
 
 def describe_service(service: Service) -> dict[str, Any]:
     """Describe what a Service says, without its metadata and location; empty values are left out."""
     template = service.template
-    facts = _plain(
-        service, leave_out={"name", "tenant", "location", "template", "traffic", "routes", "labels", "annotations"}
-    )
+    apart = {"name", "tenant", "location", "template", "traffic", "routes", "uses", "labels", "annotations"}
+    facts = _plain(service, leave_out=apart)
     facts |= _plain(template, leave_out={"containers", "volumes", "labels", "annotations"})
     # Of the two kinds of labels these are the ones that reach the instances.
     facts["templateLabels"] = dict(template.labels)
     facts["containers"] = {container.name: _describe_container(container) for container in template.containers}
     facts["volumes"] = {volume.name: _plain(volume, leave_out={"name"}) for volume in template.volumes}
-    facts["traffic"] = {_describe_target(target): target.percent for target in service.traffic}
+    facts["traffic"] = _describe_shares(service)
+    facts["tags"] = {target.tag: target.revision or _LATEST for target in service.traffic if target.tag}
+    facts["uses"] = {callee: "declared" for callee in sorted(service.uses)}
     facts["routes"] = {render_place(route): route.rewrite or "as it is" for route in service.routes}
     return {key: value for key, value in sorted(facts.items()) if value not in _EMPTY}
 
@@ -44,9 +46,13 @@ def _describe_variable(variable: EnvVar) -> str:
     return f"[{variable.reference.source} {variable.reference.name}/{variable.reference.key}]"
 
 
-def _describe_target(target: TrafficTarget) -> str:
-    revision = target.revision or "latest"
-    return f"{revision} ({target.tag})" if target.tag else revision
+def _describe_shares(service: Service) -> dict[str, int]:
+    """Sum up the percent of each revision: tags without a share name one a second time."""
+    shares: dict[str, int] = {}
+    for target in service.traffic:
+        revision = target.revision or _LATEST
+        shares[revision] = shares.get(revision, 0) + target.percent
+    return shares
 
 
 def _plain(value: Any, *, leave_out: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]

@@ -10,7 +10,7 @@ from typing import Any
 from runyard.contracts import ServiceStatus, TrafficShare
 from runyard.manifest.problems import render_path
 from runyard.names import service_key
-from runyard.plan.effect import Document, Effect, effect_of, worst
+from runyard.plan.effect import Document, Effect, Operation, effect_of, worst
 
 # What components were declared with, by kind and name.
 Facts = Mapping[tuple[Document, str], Mapping[str, Any]]
@@ -56,10 +56,20 @@ def render_shares(traffic: Iterable[TrafficShare]) -> str:
     return ", ".join(shares) or "no traffic"
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Map the path of each field that differs to its new value, None where it is gone, in the order of the paths."""
+def describe_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Operation, Any]]:
+    """Map the path of each field that differs to what happens to it and its new value, in the order of the paths."""
     old, new = dict(_flat(before)), dict(_flat(after))
-    return {path: new.get(path) for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)}
+    return {
+        path: ("add" if path not in old else "change" if path in new else "remove", new.get(path))
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    }
+
+
+def decide_effects(document: Document, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Effect]:
+    """Map the path of each field that differs to its effect, in the order of the paths."""
+    differing = describe_differences(before, after)
+    return {path: effect_of(document, path, op, value) for path, (op, value) in differing.items()}
 
 
 def _judge(key: tuple[Document, str], before: Facts, after: Facts) -> tuple[Effect | None, list[str]]:
@@ -69,8 +79,7 @@ def _judge(key: tuple[Document, str], before: Facts, after: Facts) -> tuple[Effe
     if not before[key]:
         # A state from before components had facts: nothing can be told of it, and Pulumi shows what changes.
         return None, []
-    differing = differences(before[key], after[key])
-    effects = {path: effect_of(document, path, after=value) for path, value in differing.items()}
+    effects = decide_effects(document, before[key], after[key])
     hurting = worst(effects.values())
     return hurting, [path for path, effect in effects.items() if effect == hurting]
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from runyard.errors import ContractError
 from runyard.names import service_key
 from runyard.plan.effect import Document, Effect, effect_of, worst
-from runyard.plan.outlook import differences
+from runyard.plan.outlook import decide_effects, describe_differences
 
 StepOperation = Literal["create", "delete", "replace", "update"]
 Kind = Literal["Gateway", "Network", "Orchestrator", "Service", "Other"]
@@ -108,7 +108,7 @@ def _effects(kind: Kind, steps: Mapping[str, Mapping[str, Any]]) -> Iterator[Eff
         return
     # A state from before components had inputs tells nothing of what they were.
     if own and _inputs(own, "oldState"):
-        yield from (effect_of(document, path, after=value) for path, value in _differences(own).items())
+        yield from decide_effects(document, _inputs(own, "oldState"), _inputs(own, "newState")).values()
     # A new image of the gateway, or a new value of a secret, changes nothing that the component itself says.
     others = [step for urn, step in steps.items() if _type(urn) not in _COMPONENTS]
     if any(_OPERATIONS[step["op"]] in ("replace", "delete") for step in others) or (others and kind == "Service"):
@@ -119,11 +119,8 @@ def _paths(step: Mapping[str, Any]) -> tuple[str, ...]:
     """Give the paths of an update or replacement, from Pulumi's own words or else from the inputs."""
     if _OPERATIONS[step["op"]] not in ("update", "replace"):
         return ()
-    return tuple(sorted(step.get("detailedDiff") or {})) or tuple(_differences(step))
-
-
-def _differences(step: Mapping[str, Any]) -> dict[str, Any]:
-    return differences(_inputs(step, "oldState"), _inputs(step, "newState"))
+    compared = describe_differences(_inputs(step, "oldState"), _inputs(step, "newState"))
+    return tuple(sorted(step.get("detailedDiff") or {})) or tuple(compared)
 
 
 def _inputs(step: Mapping[str, Any], state: str) -> Mapping[str, Any]:

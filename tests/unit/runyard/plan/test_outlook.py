@@ -25,7 +25,7 @@ def test_outlook_tells_the_worst_effect_of_each_thing_and_only_the_fields_that_h
     before = {GATEWAY: {"image": "g:1", "port": 3000, "memory_mib": 512}, HELLO: {"traffic": {"latest": 100}}}
     after = {GATEWAY: {"image": "g:2", "port": 3001, "memory_mib": 512}, HELLO: {"traffic": {"latest": 90}}}
     first, second = describe_outlook(before, after)
-    assert first.startswith("effect on running traffic: gap: gateway: the gateway moves to another address or port")
+    assert first.startswith("effect on running traffic: gap: gateway: the gateway leaves an address or port")
     assert first.endswith(" (port)")
     assert second.startswith(f"{NONE}service default.hello: ")
 
@@ -33,6 +33,24 @@ def test_outlook_tells_the_worst_effect_of_each_thing_and_only_the_fields_that_h
 def test_outlook_tells_of_a_replaced_gateway_as_a_restart():
     (line,) = describe_outlook({GATEWAY: {"image": "g:1"}}, {GATEWAY: {"image": "g:2"}})
     assert line.startswith("effect on running traffic: restart: gateway: Docker makes the gateway's container anew")
+
+
+def test_outlook_of_a_route_a_tag_or_a_declared_call_that_goes_is_a_gap_and_of_one_that_comes_none():
+    more = {"routes": {"a.example.com": "as it is"}, "tags": {"now": "latest"}, "uses": {"cart": "declared"}}
+    for key, paths in (("routes", 'routes["a.example.com"]'), ("tags", "tags.now"), ("uses", "uses.cart")):
+        less = {name: value for name, value in more.items() if name != key}
+        (gone,), (come,) = (
+            describe_outlook({HELLO: more}, {HELLO: less}),
+            describe_outlook({HELLO: less}, {HELLO: more}),
+        )
+        assert gone.startswith("effect on running traffic: gap: service default.hello: ")
+        assert gone.endswith(f" ({paths})")
+        assert come.startswith(NONE)
+
+
+def test_outlook_of_a_tag_that_moves_is_none():
+    (line,) = describe_outlook({HELLO: {"tags": {"now": "hello-1"}}}, {HELLO: {"tags": {"now": "latest"}}})
+    assert line.startswith(NONE)
 
 
 def test_outlook_tells_what_is_new_in_one_line():

@@ -150,3 +150,11 @@ def test_facts_show_containers_and_environment_by_name_and_hide_secrets():
     assert facts["containers"]["hello"]["env"] == {"LOG_LEVEL": "info", "TOKEN": "[secret api/latest]"}
     assert facts["traffic"] == {"latest": 100}
     assert facts["timeoutSeconds"] == 300
+
+
+def test_facts_show_shares_by_revision_and_tags_and_declared_calls_by_name():
+    targets = (TrafficTarget(90, "hello-old"), TrafficTarget(10), TrafficTarget(0, "hello-old", "previous"))
+    facts = plan(manifests(service(traffic=targets, uses=("stock", "cart")))).services[0].facts
+    assert facts["traffic"] == {"hello-old": 90, "latest": 10}
+    assert facts["tags"] == {"previous": "hello-old"}
+    assert facts["uses"] == {"cart": "declared", "stock": "declared"}

@@ -101,7 +101,7 @@ def test_reference_is_shown_by_name() -> None:
         (service(template=template(scaling=Scaling(min_scale=2))), "scaling.minScale", (0, 2)),
         (service(template=template(timeout_s=60)), "timeoutSeconds", (300, 60)),
         (with_image("runyard/hello:2"), "containers.hello.image", ("runyard/hello:1", "runyard/hello:2")),
-        (service(uses=("cart",)), "uses", (None, ["cart"])),
+        (service(uses=("cart",)), "uses.cart", (None, "declared")),
         (service(labels={"team": "a"}), "labels.team", (None, "a")),
         (service(template=template(labels={"tier": "web"})), 'templateLabels.tier', (None, "web")),
     ],
@@ -110,10 +110,11 @@ def test_change_is_told_in_the_manifests_terms(changed: Service, path: str, valu
     assert [each[1:] for each in told(manifests(service()), manifests(changed))] == [(path, *values)]
 
 
-def test_traffic_is_matched_by_revision_and_tag() -> None:
+def test_traffic_is_matched_by_revision_and_tags_by_name() -> None:
     after = service(traffic=(TrafficTarget(90), TrafficTarget(10, "hello-old", "old")))
     assert told(manifests(service()), manifests(after)) == [
-        ("add", 'traffic["hello-old (old)"]', None, 10),
+        ("add", "tags.old", None, "hello-old"),
+        ("add", "traffic.hello-old", None, 10),
         ("change", "traffic.latest", 100, 90),
     ]
 

@@ -76,8 +76,20 @@ def test_steps_of_a_changed_service_are_one_group_with_its_effect() -> None:
         ("delete", {}, {}, effect_of("Service", "", "remove")),
         ("update", {"ingress": "all"}, {"ingress": "internal"}, effect_of("Service", "ingress", after="internal")),
         ("update", {"ingress": "internal"}, {"ingress": "all"}, effect_of("Service", "ingress")),
+        (
+            "update",
+            {"uses": {"a": "declared", "cart": "declared"}},
+            {"uses": {"a": "declared"}},
+            effect_of("Service", "uses.cart", "remove"),
+        ),
+        (
+            "update",
+            {"uses": {"a": "declared"}},
+            {"uses": {"a": "declared", "cart": "declared"}},
+            effect_of("Service", "uses.cart", "add"),
+        ),
     ],
-    ids=["new", "gone", "closed", "opened"],
+    ids=["new", "gone", "closed", "opened", "undeclared", "declared"],
 )
 def test_effect_is_that_of_the_services_own_change(op: str, before: Any, after: Any, effect: Any) -> None:
     (group,) = parse(step(op, "service", "shop.web", old=before, new=after))

@@ -1,0 +1,79 @@
+"""Effects on traffic, judged on what the components really show of the manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from runyard.manifest.accounts import Quotas
+from runyard.manifest.model import Gateway, Platform, Tenant
+from runyard.manifest.tls import Acme, Tls
+from runyard.plan import plan
+from runyard.plan.effect import EFFECTS, EffectKind, worst
+from runyard.plan.outlook import decide_effects
+from tests.unit.runyard.plan.example import manifests, service
+
+Facts = dict[str, Any]
+LOCAL = Tls("local")
+# A change of each field of `spec.gateway`, and what it does to traffic.
+GATEWAY: list[tuple[str, Any, Any, EffectKind]] = [
+    ("address", "127.0.0.1", "127.0.0.2", "gap"),
+    ("port", 3000, 3005, "gap"),
+    ("connect_timeout_s", 2, 3, "restart"),
+    ("hold_timeout_s", 10, 11, "restart"),
+    ("max_body_bytes", 1024, 2048, "restart"),
+    ("h2c_port", None, 3080, "restart"),
+    ("h2c_port", 3080, 3081, "gap"),
+    ("h2c_port", 3080, None, "gap"),
+    ("default_backend", "", "default/hello", "none"),
+    ("default_backend", "default/hello", "default/other", "none"),
+    ("default_backend", "default/hello", "", "gap"),
+    ("security_headers", True, False, "restart"),
+    ("compression", True, False, "restart"),
+    ("tls", Tls(), Tls("local", redirect=False), "restart"),
+    # Plain HTTP is then answered 308.
+    ("tls", Tls(), LOCAL, "gap"),
+    ("tls", LOCAL, Tls(), "gap"),
+    ("tls", LOCAL, Tls("local", port=3444), "gap"),
+    ("tls", LOCAL, Tls("files"), "gap"),
+    ("tls", LOCAL, Tls("local", hsts_s=60), "restart"),
+    ("tls", LOCAL, Tls("local", redirect=False), "restart"),
+]
+
+
+@pytest.fixture
+def shown(preview: Callable[..., Any]) -> Callable[[Gateway], Facts]:
+    def show(gateway: Gateway) -> Facts:
+        return preview(plan(manifests(service(), platform=Platform(gateway=gateway)))).named("gateway").inputs
+
+    return show
+
+
+@pytest.mark.parametrize(("field", "before", "after", "kind"), GATEWAY)
+def test_change_of_the_gateway_has_the_effect_that_its_clients_feel(
+    shown: Callable[[Gateway], Facts], field: str, before: Any, after: Any, kind: EffectKind
+) -> None:
+    old, new = (shown(Gateway(**{field: value})) for value in (before, after))
+    hardest = worst(decide_effects("Gateway", old, new).values())
+    assert hardest is not None
+    assert hardest.kind == kind
+
+
+def test_changes_of_the_gateway_are_of_all_its_fields() -> None:
+    assert {field for field, *_ in GATEWAY} == {each.name for each in fields(Gateway)}
+
+
+def test_every_key_that_a_part_of_the_platform_shows_has_an_effect_of_its_own(preview: Callable[..., Any]) -> None:
+    tls = Tls("acme", hsts_s=1, acme=Acme("https://acme.test/directory"))
+    platform = Platform(gateway=Gateway(h2c_port=3080, default_backend="default/hello", tls=tls))
+    limited = (Tenant("default", quotas=Quotas(instances=9)),)
+    registered = preview(plan(manifests(service(), platform=platform, tenants=limited))).all
+    for document, rows in EFFECTS.items():
+        keys = {
+            key for each in registered if each.type == f"runyard:{document.lower()}:{document}" for key in each.inputs
+        }
+        assert keys
+        assert keys <= {path.partition(".")[0] for path in rows}, document

@@ -38,7 +38,7 @@ test: lint
 
 # All mutations of the example manifests, previewed and applied; `test` takes a sample.
 fidelity:
-	@RUNYARD_FIDELITY=all $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -s tests/e2e/test_fidelity.py
+	@RUNYARD_FIDELITY=all $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e/test_fidelity.py
 
 bench:
 	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.bench

@@ -36,8 +36,10 @@ def other_tag() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"{len(batch)}-mutations-of-{len(MUTATIONS)}")
-def test_update_does_what_its_preview_predicts_and_nothing_else(stack: Stack, batch: list[Mutation]) -> None:
-    print(f"seed {SEED} (RUNYARD_FIDELITY_SEED)")
+def test_update_does_what_its_preview_predicts_and_nothing_else(
+    stack: Stack, batch: list[Mutation], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(capsys, f"seed {SEED} (RUNYARD_FIDELITY_SEED)")
     pairs = {f"m{number:02}": mutation.make(f"m{number:02}") for number, mutation in enumerate(batch)}
     # What the shop's services call.
     for name in ("tenant", "cart", "stock"):
@@ -56,11 +58,18 @@ def test_update_does_what_its_preview_predicts_and_nothing_else(stack: Stack, ba
         asked, given = belonging(name, predicted), belonging(name, done)
         if asked != given or kinds(given) != mutation.changes:
             wrong[mutation.id] = asked, given, sorted(mutation.changes)
-    print(f"fidelity: {len(batch) - len(wrong)} of {len(batch)} mutations did what their preview said, seed {SEED}")
+    right = len(batch) - len(wrong)
+    tell(capsys, f"fidelity: {right} of {len(batch)} mutations did what their preview said, seed {SEED}")
     assert wrong == {}
     # Nothing beside the mutated services either.
     assert predicted == done
     stack.expect_no_changes()
+
+
+def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """Show a line in every run, for a score that only a failure shows is none; it begins behind pytest's dots."""
+    with capsys.disabled():
+        print(f"\n{line}")
 
 
 def preview(stack: Stack) -> str:

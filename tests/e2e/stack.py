@@ -51,6 +51,21 @@ def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: An
     return {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
+def stable_json(preview: str) -> str:
+    """Give what `pulumi preview --json` wrote without what two previews cannot agree on, in the order it wrote it.
+
+    That is how long it took, and the dependencies of a resource: the SDK keeps them in a set, whose order differs from
+    one Python to the next. The steps, their operations, inputs and order are compared as they are.
+    """
+    shown = json.loads(preview)
+    del shown["duration"]
+    for step in shown["steps"]:
+        for state in ("oldState", "newState"):
+            if "dependencies" in step.get(state, {}):
+                step[state]["dependencies"].sort()
+    return json.dumps(shown, indent=1)
+
+
 class Stack:
     """One Pulumi stack and what runs for it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -99,7 +100,11 @@ def hold_to_a_plan(stack: Stack) -> None:
     review += ["--save", str(saved)]
     reports = [runyard(stack, *review) for _ in range(2)]
     assert [report.stderr for report in reports] == ["", ""]
+    # What Runyard writes itself is the same bytes, as text and as JSON; nothing is put in order here.
     assert reports[0].stdout == reports[1].stdout
+    first, second = (runyard(stack, *review, "--output", "json").stdout for _ in range(2))
+    assert first == second
+    assert json.loads(first)["pulumi"]["stack"] == stack.name
     assert f"service {stack.name}/web: effect on traffic: none (a new revision is ready" in reports[0].stdout
     assert CANARY not in reports[0].stdout + saved.read_text()
 

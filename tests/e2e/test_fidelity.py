@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.stack import Stack, docker
+from tests.e2e.stack import Stack, docker, stable_json
 from tests.preview.mutations import MANIFESTS, MUTATIONS, Mutation
 
 # As many as share a stack: one update applies them all, each to a service of its own.
@@ -49,7 +49,7 @@ def test_update_does_what_its_preview_predicts_and_nothing_else(
     stack.up()
     for name, (_, after) in pairs.items():
         stack.write(name, after)
-    first, second = (preview(stack) for _ in range(2))
+    first, second = (stable_json(stack.preview("--json").stdout) for _ in range(2))
     assert first == second
     predicted, done = operations(json.loads(first)), update(stack)
     assert {urn: operation for urn, operation in done.items() if "replace" in operation} == {}
@@ -70,17 +70,6 @@ def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
     """Show a line in every run, for a score that only a failure shows is none; it begins behind pytest's dots."""
     with capsys.disabled():
         print(f"\n{line}")
-
-
-def preview(stack: Stack) -> str:
-    """Preview as a machine reads it, without what is no prediction: how long it took, and Python's order of sets."""
-    shown = json.loads(stack.preview("--json").stdout)
-    del shown["duration"]
-    for step in shown["steps"]:
-        for state in ("oldState", "newState"):
-            if "dependencies" in step.get(state, {}):
-                step[state]["dependencies"].sort()
-    return json.dumps(shown, indent=1)
 
 
 def operations(shown: dict[str, Any]) -> Operations:

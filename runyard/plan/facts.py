@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from runyard.manifest.model import Container, EnvVar, Service
+from runyard.manifest.model import Container, EnvVar, Service, VolumeMount
 from runyard.manifest.routes import render_place
 
 _LATEST = "latest"
@@ -36,8 +36,13 @@ def describe_service(service: Service) -> dict[str, Any]:
 def _describe_container(container: Container) -> dict[str, Any]:
     facts = _plain(container, leave_out={"name", "env", "volume_mounts"})
     facts["env"] = {variable.name: _describe_variable(variable) for variable in container.env}
-    facts["volumeMounts"] = {mount.path: mount.name for mount in container.volume_mounts}
+    facts["volumeMounts"] = {mount.path: _describe_mount(mount) for mount in container.volume_mounts}
     return {key: value for key, value in sorted(facts.items()) if value not in _EMPTY}
+
+
+def _describe_mount(mount: VolumeMount) -> str:
+    place = f"{mount.name}/{mount.sub_path}" if mount.sub_path else mount.name
+    return f"{place} (read-only)" if mount.read_only else place
 
 
 def _describe_variable(variable: EnvVar) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +43,22 @@ KNATIVE = "serving.knative.dev/"
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change of the example `base`; `changes` says which resources of the service it changes."""
+    """One change of the example `base`; `changes` says which resources of the service it changes.
+
+    `prepare` is what the example has to have before, so that the change is of the field at `path` alone.
+    """
 
     id: str
     base: str
     path: str
     apply: Callable[[Manifest], None]
     changes: frozenset[str]
+    prepare: Callable[[Manifest], None] = lambda manifest: None
 
     def make(self, name: str) -> tuple[Manifest, Manifest]:
         """Give the base and the mutated manifest, both of this service name."""
         before = example(self.base, name)
+        self.prepare(before)
         after = copy.deepcopy(before)
         self.apply(after)
         return before, after
@@ -130,6 +135,11 @@ def _row(base: str, path: str, changes: frozenset[str], *values: Any) -> list[Mu
     return [Mutation(f"{base}:{path}={value}"[:110], base, path, _set(path, value), changes) for value in values]
 
 
+def _prepared(prepare: Callable[[Manifest], None], mutations: list[Mutation]) -> list[Mutation]:
+    """Make these mutations of an example that has more."""
+    return [replace(each, prepare=prepare) for each in mutations]
+
+
 def _one(base: str, title: str, path: str, changes: frozenset[str], apply: Callable[[Manifest], None]) -> Mutation:
     return Mutation(f"{base}:{title}", base, path, apply, changes)
 
@@ -143,11 +153,13 @@ SIDECAR = {
     "resources": {"limits": {"cpu": "1", "memory": "128Mi"}},
 }
 _CACHE = {"name": "cache", "emptyDir": {"sizeLimit": "8Mi"}}
+_SECRET = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b", "optional": True}}}
 _NAMED = _both(_set("C:name", "main"), _append("C:ports", {"containerPort": 8080}))
 
 
 def _probe(kind: str, **fields: Any) -> Callable[[Manifest], None]:
-    return _set(f"C:{kind}", {**HTTP, **fields})
+    handler = {} if {"tcpSocket", "grpc"} & fields.keys() else HTTP
+    return _set(f"C:{kind}", {"periodSeconds": 1, **handler, **fields})
 
 
 def _scaling() -> list[Mutation]:
@@ -196,6 +208,7 @@ def _service() -> list[Mutation]:
         *_row(HELLO, f"S:{RUN}description", NOTHING, "Says hello"),
         *_row(HELLO, f"S:{RUN}client-name", NOTHING, "gcloud"),
         *_row(HELLO, "R:metadata.labels", NOTHING, {"team": "front"}),
+        *_row(HELLO, "S:example.com/note", NOTHING, "free"),
         *_row(HELLO, "R:metadata.generation", NOTHING, 7),
         *_row(HELLO, "R:metadata.uid", NOTHING, "4-5-6"),
         *_row(HELLO, "R:status", NOTHING, {"url": "http://somewhere"}),
@@ -253,31 +266,50 @@ def _template() -> list[Mutation]:
             REVISION,
             _set(f"T:{RUN}container-dependencies", '{"web":["session"]}'),
         ),
-        _one(
-            HELLO,
-            "cache",
-            "P:volumes[].emptyDir",
-            REVISION,
-            _both(_append("P:volumes", _CACHE), _append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"})),
-        ),
-        _one(
-            HELLO,
-            "larger cache",
-            "P:volumes[].emptyDir.sizeLimit",
-            REVISION,
-            _both(
-                _append("P:volumes", {"name": "cache", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}),
-                _append("C:volumeMounts", {"name": "cache", "mountPath": "/var/cache/app"}),
-            ),
-        ),
-        _one(
-            HELLO,
-            "secret volume",
-            "P:volumes[].secret",
-            FACTS,
-            _append("P:volumes", {"name": "token", "secret": {"secretName": "token"}}),
-        ),
         _one(HELLO, "volume unused", "P:volumes", FACTS, _append("P:volumes", _CACHE)),
+    ]
+
+
+def _volumes() -> list[Mutation]:
+    mounted = _append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"})
+    cached = _both(_append("P:volumes", _CACHE), mounted)
+    two = _both(cached, _append("P:volumes", {"name": "other", "emptyDir": {"sizeLimit": "8Mi"}}))
+    # Secret volumes are not carried out yet, so the secret need not be there.
+    secret = _append("P:volumes", {"name": "token", "secret": {"secretName": "token"}})
+    item = _both(secret, _set("P:volumes.0.secret.items", [{"key": "latest", "path": "token"}]))
+    return [
+        _one(HELLO, "cache", "P:volumes[].emptyDir", REVISION, cached),
+        *_prepared(
+            cached,
+            [
+                *_row(HELLO, "P:volumes.0.emptyDir.sizeLimit", REVISION, "16Mi"),
+                # Memory of the instance is what each of them is.
+                *_row(HELLO, "P:volumes.0.emptyDir.medium", NOTHING, "Memory"),
+                *_row(HELLO, "C:volumeMounts.0.mountPath", REVISION, "/var/cache/app"),
+                # These two are kept with a warning, for an emptyDir that is mounted once.
+                *_row(HELLO, "C:volumeMounts.0.readOnly", FACTS, True),
+                *_row(HELLO, "C:volumeMounts.0.subPath", FACTS, "part"),
+            ],
+        ),
+        *_prepared(two, _row(HELLO, "C:volumeMounts.0.name", FACTS, "other")),
+        _one(HELLO, "secret volume", "P:volumes[].secret", FACTS, secret),
+        *_prepared(
+            secret,
+            [
+                *_row(HELLO, "P:volumes.0.secret.secretName", FACTS, "other"),
+                *_row(HELLO, "P:volumes.0.secret.items", FACTS, [{"key": "latest", "path": "token"}]),
+                *_row(HELLO, "P:volumes.0.secret.defaultMode", FACTS, 0o400),
+                *_row(HELLO, "P:volumes.0.secret.optional", FACTS, True),
+            ],
+        ),
+        *_prepared(
+            item,
+            [
+                *_row(HELLO, "P:volumes.0.secret.items.0.key", FACTS, "1"),
+                *_row(HELLO, "P:volumes.0.secret.items.0.path", FACTS, "other"),
+                *_row(HELLO, "P:volumes.0.secret.items.0.mode", FACTS, 0o400),
+            ],
+        ),
     ]
 
 
@@ -302,21 +334,33 @@ def _container() -> list[Mutation]:
         ),
         *_row(CART, "C:env.0.value", REVISION, "stock=http://stock.internal/healthz"),
         *_row(CART, "C:env.1.name", REVISION, "MONEY"),
+        *_prepared(
+            _append("C:env", _SECRET),
+            [
+                # It is optional, and so the secret need not be there.
+                *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.name", REVISION, "other"),
+                *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.key", REVISION, "other"),
+            ],
+        ),
         _one(
             HELLO,
             "secret",
-            "C:env[].valueFrom.secretKeyRef",
+            "C:env[].valueFrom.secretKeyRef.optional",
             REVISION,
-            _append(
-                "C:env", {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b", "optional": True}}}
-            ),
+            _append("C:env", _SECRET),
         ),
         _one(CART, "env in another order", "C:env", NOTHING, lambda manifest: _container_of(manifest)["env"].reverse()),
         _one(CART, "env goes", "C:env", REVISION, _drop("C:env")),
         *_row(HELLO, "C:ports", REVISION, [{"containerPort": 9000}], [{"containerPort": 8081, "protocol": "TCP"}]),
         *_row(HELLO, "C:ports", NOTHING, [{"containerPort": 8080}], [{"name": "http1", "containerPort": 8080}]),
+        *_row(WEB, "C:ports.0.containerPort", REVISION, 8081),
+        # The sample speaks both on one port; probes go on over HTTP/1.
+        *_row(WEB, "C:ports.0.name", REVISION, "h2c"),
+        *_row(WEB, "C:ports.0.name", NOTHING, "http1"),
+        *_row(WEB, "C:ports.0.protocol", NOTHING, "TCP"),
         *_row(HELLO, "C:resources.limits", REVISION, {"cpu": "2", "memory": "128Mi"}, {"cpu": "2", "memory": "256Mi"}),
         *_row(HELLO, "C:resources.limits.cpu", NOTHING, "1000m", 1),
+        *_row(HELLO, "C:resources.limits.cpu", REVISION, "2"),
         *_row(HELLO, "C:resources.limits.memory", REVISION, "129Mi", "256Mi", "200M", "1Gi"),
         *_row(HELLO, "C:resources.limits.memory", NOTHING, "131072Ki"),
         *_row(HELLO, "C:resources.requests", NOTHING, {"cpu": "500m", "memory": "64Mi"}),
@@ -339,6 +383,9 @@ def _probes() -> list[Mutation]:
             ("port", ".httpGet.port", {"httpGet": {"path": "/healthz", "port": 8080}}),
             ("scheme", ".httpGet.scheme", {"httpGet": {"path": "/healthz", "scheme": "HTTP"}}),
             ("headers", ".httpGet.httpHeaders", {"httpGet": {"httpHeaders": [{"name": "X-Probe", "value": "1"}]}}),
+            ("tcp", ".tcpSocket.port", {"tcpSocket": {"port": 8080}}),
+            ("grpc", ".grpc.port", {"grpc": {"port": 8080}}),
+            ("grpc service", ".grpc.service", {"grpc": {"service": ""}}),
         )
     ]
     return [
@@ -349,6 +396,8 @@ def _probes() -> list[Mutation]:
         *_row(STOCK, "C:startupProbe.grpc", NOTHING, {"port": 8080}),
         *_row(STOCK, "C:startupProbe.failureThreshold", REVISION, 20, 40),
         *_row(STOCK, "C:startupProbe.successThreshold", NOTHING, 1),
+        *_row(WEB, "C:livenessProbe.successThreshold", NOTHING, 1),
+        *_row(CART, "C:readinessProbe.successThreshold", REVISION, 2),
         *_row(CART, "C:readinessProbe.httpGet.path", REVISION, "/healthz"),
         *_row(CART, "C:readinessProbe.periodSeconds", REVISION, 2),
         _one(CART, "no readiness probe", "C:readinessProbe", REVISION, _drop("C:readinessProbe")),
@@ -381,6 +430,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_scaling(),
     *_service(),
     *_template(),
+    *_volumes(),
     *_container(),
     *_probes(),
     *_examples(),

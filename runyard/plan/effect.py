@@ -60,7 +60,7 @@ _REMOVED = Effect("gap", "its hosts are answered 404 from then on, as asked; wha
 _UNROUTED = Effect("gap", "what it took is answered 404 from then on, as asked, unless another route takes it")
 _UNKNOWN_HOSTS = Effect("gap", "hosts that nobody else answers are answered 404 from then on, as asked")
 _UNTAGGED = Effect("gap", "the tag's host is answered 404 from then on, as asked")
-_UNDECLARED = Effect("gap", "calls to what is no longer declared are refused with 403 from then on, as asked")
+_UNDECLARED = Effect("gap", "the new revision is refused what it no longer declares with 403, as asked")
 _STOPPED = Effect("gap", "no instances are left: requests are answered 503 from then on, as asked")
 _CLOSED = Effect("gap", "clients from outside are answered 404 from then on, as asked")
 

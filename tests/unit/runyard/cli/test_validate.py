@@ -67,8 +67,8 @@ def test_no_path_and_an_unknown_form_are_usage_errors(capsys: pytest.CaptureFixt
     assert "Missing argument" in capsys.readouterr().err
 
 
-def test_file_name_that_is_not_utf_8_is_told_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_name_that_is_not_utf_8_is_refused_and_told_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     name = os.fsdecode(b"\xff.yaml")
     Path(name).write_text("a: 1\n")
     assert main(["validate", name]) == 2
-    assert capsys.readouterr().err.startswith("\\udcff.yaml:1:1: apiVersion: must be given")
+    assert capsys.readouterr().err.startswith("\\udcff.yaml:1:1: must have a printable name")

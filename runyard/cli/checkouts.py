@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runyard.errors import ManifestError, UsageError
+from runyard.cli.tree import git, load_tree, write_tree
+from runyard.errors import ManifestError
 from runyard.manifest import load
 from runyard.manifest.model import Manifests, Platform, Tenant
 from runyard.names import DEFAULT_TENANT
-
-# Reading a revision of a large repository from a cold disk; longer means that git waits for something.
-_GIT_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +61,13 @@ def _checked_out(name: str, paths: Sequence[str]) -> Iterator[tuple[Path, list[s
         directory = Path(name).resolve()
         yield directory, sorted(each.name for each in directory.iterdir() if _is_source(each)) or ["."]
         return
-    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
-    root = _git("rev-parse", "--show-toplevel").decode().strip()
+    commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+    root = git("rev-parse", "--show-toplevel").decode().strip()
+    tree = load_tree(root, commit)
     # Names of the whole tree, not below the current directory.
-    present = [path for path in paths if _git("-C", root, "ls-tree", commit, "--", path)]
+    present = [path for path in paths if tree.holds(path)]
     with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory_name:
-        if present:
-            archive = _git("-C", root, "archive", "--format=tar", commit, "--", *present)
-            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                # The filter refuses links and names that lead out of the directory.
-                tar.extractall(directory_name, filter="data")
+        write_tree(root, tree, present, Path(directory_name))
         yield Path(directory_name), present
 
 
@@ -85,14 +77,3 @@ def _is_source(path: Path) -> bool:
         and path.name != "schema"
         and (path.suffix in (".yaml", ".yml") or (path.is_dir() and any(path.rglob("*.y*ml"))))
     )
-
-
-def _git(*arguments: str) -> bytes:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, timeout=_GIT_TIMEOUT_S, check=False)  # noqa: S603, S607
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"git {arguments[0]}: {error}") from error
-    if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip() or f"no directory and no revision {arguments[-1]!r}"
-        raise UsageError(f"git {arguments[0]}: {reason}")
-    return done.stdout

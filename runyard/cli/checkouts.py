@@ -26,13 +26,32 @@ class Side:
     paths: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A commit of the repository whose working tree begins at `root`."""
+
+    root: str
+    commit: str
+
+
+def find_revision(name: str) -> Revision:
+    """Find the commit that git knows by this name; UsageError if there is none."""
+    commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+    return Revision(git("rev-parse", "--show-toplevel").decode().strip(), commit)
+
+
+def find_place(name: str) -> Revision | Path:
+    """Find a directory or else a revision of this name."""
+    return Path(name).resolve() if Path(name).is_dir() else find_revision(name)
+
+
 @contextlib.contextmanager
-def open_side(name: str, paths: Sequence[str]) -> Iterator[Side]:
+def open_side(place: Revision | Path, paths: Sequence[str]) -> Iterator[Side]:
     """Open the manifests of a directory or, below these paths, of a git revision, unpacked until this is left.
 
     ManifestError tells errors, no warnings, with paths inside of it.
     """
-    with _checked_out(name, paths) as (directory, present):
+    with _checked_out(place, paths) as (directory, present):
         yield Side(
             _load(directory, present) if present else no_manifests(), tuple(directory / each for each in present)
         )
@@ -55,19 +74,16 @@ def _load(directory: Path, present: Sequence[str]) -> Manifests:
 
 
 @contextlib.contextmanager
-def _checked_out(name: str, paths: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
+def _checked_out(place: Revision | Path, paths: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
     """Give a directory and what in it holds manifests."""
-    if Path(name).is_dir():
-        directory = Path(name).resolve()
-        yield directory, sorted(each.name for each in directory.iterdir() if _is_source(each)) or ["."]
+    if isinstance(place, Path):
+        yield place, sorted(each.name for each in place.iterdir() if _is_source(each)) or ["."]
         return
-    commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
-    root = git("rev-parse", "--show-toplevel").decode().strip()
-    tree = load_tree(root, commit)
+    tree = load_tree(place.root, place.commit)
     # Names of the whole tree, not below the current directory.
     present = [path for path in paths if tree.holds(path)]
     with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory_name:
-        write_tree(root, tree, present, Path(directory_name))
+        write_tree(place.root, tree, present, Path(directory_name))
         yield Path(directory_name), present
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import click
 
 from policies.rule import environment_of
-from runyard.cli.checkouts import no_manifests, open_side
+from runyard.cli.checkouts import Revision, find_place, find_revision, no_manifests, open_side
 from runyard.cli.cost import load_usages, parse_day
 from runyard.cli.stack import StackSource
 from runyard.errors import ManifestError, PolicyError, RunyardError, UsageError, VerifyError
@@ -49,9 +52,9 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     Exits with 0, with 7 if there are changes and none were expected, with 5 if a policy, quota or budget refuses HEAD,
     with 2 if manifests are invalid, and with 1 after another error.
     """
-    names = _names(sides)
-    before = _load_base(names[0], paths)
-    with open_side(names[1], paths) as after:
+    names, places = _places(sides)
+    before = _load_base(names[0], places[0], paths)
+    with open_side(places[1], paths) as after:
         known = {service_key(each.tenant, each.name) for side in (before, after.manifests) for each in side.services}
         terms = Terms(parse_day(day), environment_of(stack), load_usages(usage_file, sorted(known)))
         found = compare(before, after.manifests, names, terms)
@@ -70,21 +73,25 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     return _UNEXPECTED if expect_no_changes and found.changes else 0
 
 
-def _load_base(name: str, paths: tuple[str, ...]) -> Manifests:
+def _load_base(name: str, place: Revision | Path, paths: tuple[str, ...]) -> Manifests:
     """Load what was before; manifests that were invalid are none, or the change that mends them had no review."""
     try:
-        with open_side(name, paths) as side:
+        with open_side(place, paths) as side:
             return side.manifests
     except ManifestError as error:
         click.echo(f"warning: {name} has {len(error.problems)} problems and is compared as if it were empty", err=True)
         return no_manifests()
 
 
-def _names(sides: tuple[str, ...]) -> tuple[str, str]:
+def _places(sides: tuple[str, ...]) -> tuple[tuple[str, str], tuple[Revision | Path, Revision | Path]]:
+    """Give the names of both sides, and where they are."""
+    find: Callable[[str], Revision | Path] = find_place
     if len(sides) == 1 and ".." in sides[0]:
         before, _, after = sides[0].partition("..")
         # Git's own meaning of a side that is left out.
         sides = (before or "HEAD", after or "HEAD")
+        # A change could bring a directory of its base's name and be compared with that.
+        find = find_revision
     if len(sides) != 2 or any(side.startswith("-") for side in sides):
         raise UsageError(f"review: must be BASE..HEAD or two directories, got {' '.join(sides)!r}")
-    return sides[0], sides[1]
+    return (sides[0], sides[1]), (find(sides[0]), find(sides[1]))

@@ -72,6 +72,16 @@ def test_review_works_from_below_the_root(
     assert "timeoutSeconds: 300 -> 60" in run(capsys, "HEAD~1..HEAD")[1]
 
 
+def test_directory_does_not_stand_in_for_a_revision_of_its_name(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(repository, "tag", "base", "HEAD~1")
+    (repository / "base").mkdir()
+    (repository / "base" / "web.yaml").write_text(SERVICE % (60, ""))
+    assert "timeoutSeconds: 300 -> 60" in run(capsys, "base..HEAD")[1]
+    assert "no changes" in run(capsys, "base", "HEAD")[1]
+
+
 def test_revision_without_manifests_is_empty(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "  + Service default/web" in run(capsys, "HEAD~2..HEAD")[1].splitlines()
 

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runyard.cli.tree import git, load_tree, write_tree
-from runyard.errors import ManifestError
+from runyard.cli.tree import git, load_tree, name_in_tree, write_tree
+from runyard.errors import ManifestError, UsageError
 from runyard.manifest import load
 from runyard.manifest.model import Manifests, Platform, Tenant
 from runyard.names import DEFAULT_TENANT
+
+# Of the repository's root, wherever the command runs.
+DEFAULT_PATH = "manifests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,25 @@ def find_revision(name: str) -> Revision:
 def find_place(name: str) -> Revision | Path:
     """Find a directory or else a revision of this name."""
     return Path(name).resolve() if Path(name).is_dir() else find_revision(name)
+
+
+def name_paths(paths: Sequence[str], places: Sequence[Revision | Path]) -> tuple[str, ...]:
+    """Give paths as the tree of a repository names them, the default if there is none; UsageError if one is nowhere.
+
+    A path on one side only came or went. One that no side has is a mistake, and would be a review of nothing.
+    """
+    revisions = [place for place in places if isinstance(place, Revision)]
+    if not revisions:
+        if paths:
+            raise UsageError(f"--file: must stand beside git revisions, got {paths[0]!r} beside directories")
+        return ()
+    named = {path: name_in_tree(revisions[0].root, path) for path in paths} or {DEFAULT_PATH: DEFAULT_PATH}
+    trees = [load_tree(each.root, each.commit) for each in revisions]
+    for path, name in named.items():
+        if not any(tree.holds(name) for tree in trees):
+            where = "either revision" if len(trees) == 2 else "the revision"
+            raise UsageError(f"--file: must be a file or directory of {where}, got {path!r}")
+    return tuple(named.values())
 
 
 @contextlib.contextmanager
@@ -80,7 +102,6 @@ def _checked_out(place: Revision | Path, paths: Sequence[str]) -> Iterator[tuple
         yield place, sorted(each.name for each in place.iterdir() if _is_source(each)) or ["."]
         return
     tree = load_tree(place.root, place.commit)
-    # Names of the whole tree, not below the current directory.
     present = [path for path in paths if tree.holds(path)]
     with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory_name:
         write_tree(place.root, tree, present, Path(directory_name))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from policies.rule import environment_of
-from runyard.cli.checkouts import Revision, find_place, find_revision, no_manifests, open_side
+from runyard.cli.checkouts import Revision, find_place, find_revision, name_paths, no_manifests, open_side
 from runyard.cli.cost import load_usages, parse_day
 from runyard.cli.stack import StackSource
 from runyard.errors import ManifestError, PolicyError, RunyardError, UsageError, VerifyError
@@ -26,7 +26,7 @@ _UNEXPECTED = VerifyError.exit_code
 
 @click.command()
 @click.argument("sides", nargs=-1, required=True, metavar="BASE..HEAD | OLD NEW")
-@click.option("-f", "--file", "paths", multiple=True, default=["manifests"], help="Manifests in the repository.")
+@click.option("-f", "--file", "files", multiple=True, help="Manifests in the repository; its manifests by default.")
 @click.option("-o", "--output", type=click.Choice(sorted(_RENDERERS)), default="text", help="Form of the report.")
 @click.option("-s", "--stack", default="dev", show_default=True, help="Stack whose environment counts.")
 @click.option("--preview", is_flag=True, help="Ask Pulumi what it would do to the stack.")
@@ -37,7 +37,7 @@ _UNEXPECTED = VerifyError.exit_code
 @click.option("--expect-no-changes", is_flag=True, help="Exit with 7 if anything changes.")
 def review(  # noqa: PLR0913 - click gives one parameter for each option
     sides: tuple[str, ...],
-    paths: tuple[str, ...],
+    files: tuple[str, ...],
     output: str,
     stack: str,
     preview: bool,
@@ -53,6 +53,7 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     with 2 if manifests are invalid, and with 1 after another error.
     """
     names, places = _places(sides)
+    paths = name_paths(files, places)
     before = _load_base(names[0], places[0], paths)
     with open_side(places[1], paths) as after:
         known = {service_key(each.tenant, each.name) for side in (before, after.manifests) for each in side.services}

@@ -12,6 +12,7 @@ import subprocess
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from runyard.errors import ManifestError, UsageError
@@ -48,6 +49,16 @@ class Tree:
         return self.names[start:end]
 
 
+def name_in_tree(root: str, path: str) -> str:
+    """Name a path, relative to the current directory as in git, as trees name it; `.` is the root."""
+    name = os.path.relpath(os.path.abspath(path), root)
+    if name.partition("/")[0] == "..":
+        raise UsageError(f"--file: must be in the repository {root}, got {path!r}")
+    return name
+
+
+# Both to find the paths of a side and to write them.
+@lru_cache(maxsize=2)
 def load_tree(root: str, commit: str) -> Tree:
     """Read the names of a revision, and where its links lead."""
     files: dict[str, str] = {}

@@ -128,6 +128,49 @@ def test_sides_that_name_nothing_are_usage_errors(
     assert err.startswith("error: ")
 
 
+@pytest.mark.parametrize("path", ["manifest", "manifests/*.yaml", "manifests/wbe.yaml", "manifests/web"])
+def test_path_on_neither_side_is_a_usage_error(repository: Path, capsys: pytest.CaptureFixture[str], path: str) -> None:
+    code, out, err = run(capsys, "HEAD~1..HEAD", "-f", "manifests", "-f", path)
+    assert (code, out) == (2, "")
+    assert err == f"error: --file: must be a file or directory of either revision, got '{path}'\n"
+
+
+def test_repository_without_manifests_has_no_review_that_says_no_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "x")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, "HEAD..HEAD")
+    assert (code, err) == (2, "error: --file: must be a file or directory of either revision, got 'manifests'\n")
+
+
+def test_path_on_one_side_came_or_went(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "manifests" / "api.yaml").write_text(SERVICE.replace("web", "api") % (300, ""))
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "x")
+    assert "+ Service default/api" in run(capsys, "HEAD~1..HEAD", "-f", "manifests/api.yaml")[1]
+    assert "- Service default/api" in run(capsys, "HEAD..HEAD~1", "-f", "manifests/api.yaml")[1]
+
+
+def test_path_is_relative_to_the_current_directory(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository / "manifests")
+    for path in ("web.yaml", "./", "../manifests", str(repository / "manifests")):
+        assert "timeoutSeconds: 300 -> 60" in run(capsys, "HEAD~1..HEAD", "-f", path)[1]
+    assert run(capsys, "HEAD~1..HEAD", "-f", "manifests")[0] == 2
+    code, _, err = run(capsys, "HEAD~1..HEAD", "-f", "../../x")
+    assert (code, err) == (2, f"error: --file: must be in the repository {repository}, got '../../x'\n")
+
+
+def test_path_beside_two_directories_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "web.yaml").write_text(SERVICE % (300, ""))
+    code, out, err = run(capsys, str(tmp_path), str(tmp_path), "-f", "web.yaml")
+    assert (code, out) == (2, "")
+    assert err == "error: --file: must stand beside git revisions, got 'web.yaml' beside directories\n"
+
+
 def test_two_directories_are_compared_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, timeout in (("old", 300), ("new", 60)):
         (tmp_path / name).mkdir()

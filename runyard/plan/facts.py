@@ -7,6 +7,7 @@ and not a shifted list. A default that the manifest leaves out is shown as the d
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from runyard.manifest.model import Container, EnvVar, Service, VolumeMount
@@ -24,7 +25,8 @@ def describe_service(service: Service) -> dict[str, Any]:
     facts |= _plain(template, leave_out={"containers", "volumes", "labels", "annotations"})
     # Of the two kinds of labels these are the ones that reach the instances.
     facts["templateLabels"] = dict(template.labels)
-    facts["containers"] = {container.name: _describe_container(container) for container in template.containers}
+    kinds = {volume.name: volume.kind for volume in template.volumes}
+    facts["containers"] = {each.name: _describe_container(each, kinds) for each in template.containers}
     facts["volumes"] = {volume.name: _plain(volume, leave_out={"name"}) for volume in template.volumes}
     facts["traffic"] = _describe_shares(service)
     facts["tags"] = {target.tag: target.revision or _LATEST for target in service.traffic if target.tag}
@@ -33,22 +35,25 @@ def describe_service(service: Service) -> dict[str, Any]:
     return {key: value for key, value in sorted(facts.items()) if value not in _EMPTY}
 
 
-def _describe_container(container: Container) -> dict[str, Any]:
+def _describe_container(container: Container, kinds: Mapping[str, str]) -> dict[str, Any]:
     facts = _plain(container, leave_out={"name", "env", "volume_mounts"})
     facts["env"] = {variable.name: _describe_variable(variable) for variable in container.env}
-    facts["volumeMounts"] = {mount.path: _describe_mount(mount) for mount in container.volume_mounts}
+    facts["volumeMounts"] = {each.path: _describe_mount(each, kinds) for each in container.volume_mounts}
     return {key: value for key, value in sorted(facts.items()) if value not in _EMPTY}
-
-
-def _describe_mount(mount: VolumeMount) -> str:
-    place = f"{mount.name}/{mount.sub_path}" if mount.sub_path else mount.name
-    return f"{place} (read-only)" if mount.read_only else place
 
 
 def _describe_variable(variable: EnvVar) -> str:
     if variable.reference is None:
         return variable.value
-    return f"[{variable.reference.source} {variable.reference.name}/{variable.reference.key}]"
+    optional = ", optional" if variable.reference.optional else ""
+    return f"[{variable.reference.source} {variable.reference.name}/{variable.reference.key}{optional}]"
+
+
+def _describe_mount(mount: VolumeMount, kinds: Mapping[str, str]) -> str:
+    # Only an emptyDir can be written unless its mount says otherwise; what is the default goes without saying.
+    usual = kinds[mount.name] != "emptyDir"
+    below = f", subPath {mount.sub_path}" if mount.sub_path else ""
+    return mount.name + below + ("" if mount.read_only == usual else f", readOnly {str(mount.read_only).lower()}")
 
 
 def _describe_shares(service: Service) -> dict[str, int]:

@@ -14,6 +14,8 @@ from policies.waiver import ANNOTATION
 from runyard.manifest.model import Manifests, Service, Tenant
 from runyard.manifest.prices import PriceBook
 from runyard.manifest.problems import render_path
+from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN
+from runyard.manifest.schema import known_annotations
 from runyard.names import service_key
 from runyard.plan.facts import describe_service, spell_field
 from runyard.plan.quota import RESOURCES, limits_of, render_amount
@@ -24,8 +26,12 @@ Document = Literal["Platform", "PriceBook", "Service", "Tenant"]
 Path = tuple[str, ...]
 Facts = Mapping[tuple[Document, str], Mapping[Path, Any]]
 SECRET = "[secret]"  # noqa: S105 - what is shown instead of one
+# Annotations that Runyard knows and that no field of a Service is made of.
+_WITHOUT_FIELD = frozenset(
+    {ANNOTATION, AUTOSCALING + "class", CLOUD_RUN + "iap-enabled", CLOUD_RUN + "secrets"},
+)
 # How facts write a reference: it names a secret and holds none.
-_REFERENCE = re.compile(r"\[(?:secret|configMap) [a-z0-9.-]+/[A-Za-z0-9._-]+\]")
+_REFERENCE = re.compile(r"\[(?:secret|configMap) [a-z0-9.-]+/[A-Za-z0-9._-]+(?:, optional)?\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +89,17 @@ def _facts(manifests: Manifests) -> Facts:
 
 def _describe(service: Service) -> dict[str, Any]:
     facts = dict(describe_service(service))
-    if waivers := service.annotations.get(ANNOTATION):
-        facts["annotations"] = {ANNOTATION: waivers}
+    facts["annotations"] = _describe_annotations(service.annotations)
+    facts["templateAnnotations"] = _describe_annotations(service.template.annotations)
     if service.labels:
         facts["labels"] = dict(service.labels)
     return facts
+
+
+def _describe_annotations(annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Describe the annotations that no field of the facts shows; those that are only kept change nothing."""
+    elsewhere = frozenset().union(*known_annotations()) - _WITHOUT_FIELD
+    return {name: value for name, value in annotations.items() if name not in elsewhere}
 
 
 def _describe_tenant(tenant: Tenant) -> dict[str, Any]:
@@ -141,7 +153,7 @@ def _shown(path: Path, value: Any) -> Any:
 
 def _loosens(path: Path, before: Any, after: Any) -> bool:
     """Tell whether a change gives more room or sets a rule aside, so that a reviewer should look at it."""
-    if path[0] == "annotations":
+    if path[:2] == ("annotations", ANNOTATION):
         return after is not None
     if path[0] == "allowedRegistries":
         return True

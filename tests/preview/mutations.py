@@ -93,7 +93,8 @@ def _set(path: str, value: Any) -> Callable[[Manifest], None]:
         node: Any = manifest
         for part in parents:
             node = node[part] if isinstance(part, int) else node.setdefault(part, {})
-        node[last] = value
+        # A copy: a later change of the manifest must not reach the mutation's own value.
+        node[last] = copy.deepcopy(value)
 
     return apply
 
@@ -117,7 +118,7 @@ def _append(path: str, value: Any) -> Callable[[Manifest], None]:
         node: Any = manifest
         for part in parents:
             node = node[part] if isinstance(part, int) else node.setdefault(part, {})
-        node.setdefault(last, []).append(value)
+        node.setdefault(last, []).append(copy.deepcopy(value))
 
     return apply
 

@@ -152,14 +152,6 @@ def test_facts_show_containers_and_environment_by_name_and_hide_secrets():
     assert facts["timeoutSeconds"] == 300
 
 
-def test_facts_show_where_a_volume_is_mounted_which_part_of_it_and_that_it_is_read_only():
-    from runyard.manifest.model import VolumeMount
-
-    mounts = (VolumeMount("cache", "/a", read_only=False), VolumeMount("cache", "/b", sub_path="part"))
-    facts = plan(manifests(service(template=template(containers=(container(volume_mounts=mounts),))))).services[0].facts
-    assert facts["containers"]["hello"]["volumeMounts"] == {"/a": "cache", "/b": "cache/part (read-only)"}
-
-
 def test_facts_show_shares_by_revision_and_tags_and_declared_calls_by_name():
     targets = (TrafficTarget(90, "hello-old"), TrafficTarget(10), TrafficTarget(0, "hello-old", "previous"))
     facts = plan(manifests(service(traffic=targets, uses=("stock", "cart")))).services[0].facts

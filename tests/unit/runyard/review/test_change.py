@@ -22,6 +22,8 @@ from runyard.manifest.model import (
     Service,
     Tenant,
     TrafficTarget,
+    Volume,
+    VolumeMount,
 )
 from runyard.manifest.prices import PriceBook, PricePeriod
 from runyard.review.change import Change, find_changes
@@ -93,6 +95,8 @@ def test_secret_in_an_argument_is_shown_as_one() -> None:
 def test_reference_is_shown_by_name() -> None:
     after = with_env(EnvVar("TOKEN", reference=KeyReference("secret", "token", "latest")))
     assert told(with_env(), after) == [("add", "containers.hello.env.TOKEN", None, "[secret token/latest]")]
+    optional = with_env(EnvVar("TOKEN", reference=KeyReference("secret", "token", "latest", optional=True)))
+    assert told(after, optional)[0][2:] == ("[secret token/latest]", "[secret token/latest, optional]")
 
 
 @pytest.mark.parametrize(
@@ -116,6 +120,47 @@ def test_traffic_is_matched_by_revision_and_tags_by_name() -> None:
         ("add", "tags.old", None, "hello-old"),
         ("add", "traffic.hello-old", None, 10),
         ("change", "traffic.latest", 100, 90),
+    ]
+
+
+def test_traffic_that_names_a_revision_twice_is_told_as_the_sum() -> None:
+    before = service(traffic=(TrafficTarget(50), TrafficTarget(30), TrafficTarget(20, "hello-old")))
+    after = service(traffic=(TrafficTarget(40), TrafficTarget(30), TrafficTarget(30, "hello-old")))
+    assert told(manifests(before), manifests(after)) == [
+        ("change", "traffic.hello-old", 20, 30),
+        ("change", "traffic.latest", 80, 70),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mount", "shown"),
+    [
+        ("emptyDir", VolumeMount("data", "/data", read_only=False), "data"),
+        ("emptyDir", VolumeMount("data", "/data", read_only=True), "data, readOnly true"),
+        ("secret", VolumeMount("data", "/data"), "data"),
+        ("nfs", VolumeMount("data", "/data", read_only=False, sub_path="a"), "data, subPath a, readOnly false"),
+    ],
+)
+def test_mount_is_told_with_what_is_not_its_default(kind: Any, mount: VolumeMount, shown: str) -> None:
+    def mounting(*mounts: VolumeMount) -> Manifests:
+        shape = template(containers=(container(volume_mounts=mounts),), volumes=(Volume("data", kind),))
+        return manifests(service(template=shape))
+
+    assert told(mounting(), mounting(mount)) == [("add", 'containers.hello.volumeMounts["/data"]', None, shown)]
+
+
+def test_annotation_that_is_of_no_field_is_told_and_one_that_is_kept_is_not() -> None:
+    annotations = {
+        "run.googleapis.com/iap-enabled": "true",
+        "example.com/owner": "ann",
+        "run.googleapis.com/description": "text",
+        "run.googleapis.com/ingress": "all",
+    }
+    changed = service(annotations=annotations, template=template(annotations={"run.googleapis.com/secrets": "a:b"}))
+    assert [each[1:] for each in told(manifests(service()), manifests(changed))] == [
+        ('annotations["example.com/owner"]', None, "ann"),
+        ('annotations["run.googleapis.com/iap-enabled"]', None, "true"),
+        ('templateAnnotations["run.googleapis.com/secrets"]', None, "a:b"),
     ]
 
 

@@ -26,9 +26,10 @@ Document = Literal["Platform", "PriceBook", "Service", "Tenant"]
 Path = tuple[str, ...]
 Facts = Mapping[tuple[Document, str], Mapping[Path, Any]]
 SECRET = "[secret]"  # noqa: S105 - what is shown instead of one
+_WAIVERS = ("annotations", ANNOTATION)
 # Annotations that Runyard knows and that no field of a Service is made of.
 _WITHOUT_FIELD = frozenset(
-    {ANNOTATION, AUTOSCALING + "class", CLOUD_RUN + "iap-enabled", CLOUD_RUN + "secrets"},
+    {AUTOSCALING + "class", CLOUD_RUN + "iap-enabled", CLOUD_RUN + "secrets"},
 )
 # How facts write a reference: it names a secret and holds none.
 _REFERENCE = re.compile(r"\[(?:secret|configMap) [a-z0-9.-]+/[A-Za-z0-9._-]+(?:, optional)?\]")
@@ -69,7 +70,8 @@ def _compare(key: tuple[Document, str], old: Facts, new: Facts) -> Iterator[Chan
         if before != after:
             op: Operation = "add" if path not in were else "remove" if path not in are else "change"
             shown = _shown(path, before), _shown(path, after)
-            flagged = key in old and _loosens(path, before, after)
+            # A waiver asks for an eye in a new service too; a limit of what is new raises none.
+            flagged = (key in old or path[:2] == _WAIVERS) and _loosens(path, before, after)
             yield Change(document, name, op, render_path(path), *shown, flagged=flagged)
 
 
@@ -89,7 +91,8 @@ def _facts(manifests: Manifests) -> Facts:
 
 def _describe(service: Service) -> dict[str, Any]:
     facts = dict(describe_service(service))
-    facts["annotations"] = _describe_annotations(service.annotations)
+    waivers = _describe_waivers(service)
+    facts["annotations"] = _describe_annotations(service.annotations) | ({ANNOTATION: waivers} if waivers else {})
     facts["templateAnnotations"] = _describe_annotations(service.template.annotations)
     if service.labels:
         facts["labels"] = dict(service.labels)
@@ -100,6 +103,16 @@ def _describe_annotations(annotations: Mapping[str, str]) -> dict[str, Any]:
     """Describe the annotations that no field of the facts shows; those that are only kept change nothing."""
     elsewhere = frozenset().union(*known_annotations()) - _WITHOUT_FIELD
     return {name: value for name, value in annotations.items() if name not in elsewhere}
+
+
+def _describe_waivers(service: Service) -> dict[str, str]:
+    """Describe each waiver by its rule, so that a reviewer sees every one that changes and none that does not."""
+    found: dict[str, str] = {}
+    for part in service.annotations.get(ANNOTATION, "").split(";"):
+        rule, _, terms = part.strip().partition(" ")
+        if rule:
+            found[rule] = "; ".join(filter(None, (found.get(rule), terms or part.strip())))
+    return found
 
 
 def _describe_tenant(tenant: Tenant) -> dict[str, Any]:
@@ -153,7 +166,7 @@ def _shown(path: Path, value: Any) -> Any:
 
 def _loosens(path: Path, before: Any, after: Any) -> bool:
     """Tell whether a change gives more room or sets a rule aside, so that a reviewer should look at it."""
-    if path[:2] == ("annotations", ANNOTATION):
+    if path[:2] == _WAIVERS:
         return after is not None
     if path[0] == "allowedRegistries":
         return True

@@ -20,6 +20,8 @@ TAG = "<!-- runyard-review -->"
 MARKDOWN_LIMIT = 65_000
 # Longer values are files or keys; the manifest has them.
 VALUE_LIMIT = 120
+# So much of what is equal tells where in a value the difference is.
+VALUE_CONTEXT = 20
 _SYMBOLS = {"add": "+", "remove": "-", "change": "~"}
 _STEP_SYMBOLS = {"create": "+", "delete": "-", "update": "~", "replace": "+-"}
 
@@ -104,7 +106,7 @@ def _change_lines(change: Change, *, named: bool = False) -> Iterator[str]:
     values = {
         "add": _value(change.after),
         "remove": _value(change.before),
-        "change": f"{_value(change.before)} -> {_value(change.after)}",
+        "change": " -> ".join(_values(change.before, change.after)),
     }
     flag = " (look at this)" if change.flagged and not named else ""
     what = f"{change.path}: {values[change.op]}" if change.path else ""
@@ -173,9 +175,26 @@ def _summary(review: Review) -> str:
     return "; ".join(parts)
 
 
+def _values(before: Any, after: Any) -> tuple[str, str]:
+    """Show two values, long ones from shortly before where they differ."""
+    texts = _text(before), _text(after)
+    equal = next((at for at, (old, new) in enumerate(zip(*texts, strict=False)) if old != new), min(map(len, texts)))
+    start = max(0, equal - VALUE_CONTEXT) if max(map(len, texts)) > VALUE_LIMIT else 0
+    shown = [_cut(text[start:]) for text in texts]
+    lead = "…" if start else ""
+    return lead + shown[0], lead + shown[1]
+
+
 def _value(value: Any) -> str:
+    return _cut(_text(value))
+
+
+def _text(value: Any) -> str:
     # JSON's escapes keep a value on its line and its control characters harmless.
-    text = value if isinstance(value, str) and value.isprintable() else json.dumps(value, ensure_ascii=True)
+    return value if isinstance(value, str) and value.isprintable() else json.dumps(value, ensure_ascii=True)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= VALUE_LIMIT else text[:VALUE_LIMIT] + "…"
 
 

@@ -116,6 +116,23 @@ def test_text_ends_with_the_counts() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("short", "other", "short -> other"),
+        ("x" * 200 + "old", "x" * 200 + "new", f"…{'x' * 20}old -> …{'x' * 20}new"),
+        ("x" * 120, "x" * 121, f"…{'x' * 20} -> …{'x' * 21}"),
+        ("a" + "x" * 200, "b", f"a{'x' * 119}… -> b"),
+    ],
+)
+def test_values_are_shown_where_they_differ(before: str, after: str, shown: str) -> None:
+    old, new = (
+        shop(service(name="web", tenant="shop", template=template(service_account=value))) for value in (before, after)
+    )
+    (line,) = [each for each in render_text(compare(old, new)).splitlines() if "serviceAccount" in each]
+    assert line == f"      ~ serviceAccount: {shown}"
+
+
 def test_no_changes_is_one_line() -> None:
     lines = render_text(compare(shop(web()), shop(web()))).splitlines()
     assert lines[:2] == ["Changes", "  no changes"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import groupby
+from dataclasses import dataclass
+from itertools import accumulate, groupby, takewhile
 from typing import Any
 
 from runyard.plan.quota import Headroom, render_amount
@@ -22,15 +23,30 @@ MARKDOWN_LIMIT = 65_000
 VALUE_LIMIT = 120
 # So much of what is equal tells where in a value the difference is.
 VALUE_CONTEXT = 20
+# A line of a comment is read at a glance; the longest that Runyard itself writes are findings, of some 300.
+LINE_LIMIT = 1000
+# Of what is refused and of what asks for a look; a comment with more of them in sight is not read.
+HEAD_LINES = 20
+# What each section gets however much the others have to say: forty lines or so.
+LEAST_ROOM = 4_000
 _SYMBOLS = {"add": "+", "remove": "-", "change": "~"}
 _STEP_SYMBOLS = {"create": "+", "delete": "-", "update": "~", "replace": "+-"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """One topic: how many things there are to tell, and the lines that tell them."""
+
+    title: str
+    count: int
+    lines: list[str]
 
 
 def render_text(review: Review) -> str:
     """Render all of it, a section a topic, the counts last."""
     lines: list[str] = []
-    for title, body in _sections(review):
-        lines += [title, *(f"  {line}" for line in body), ""]
+    for section in _sections(review):
+        lines += [section.title, *(f"  {line}" for line in section.lines), ""]
     return "\n".join([*lines, _summary(review)]) + "\n"
 
 
@@ -46,48 +62,61 @@ def render_markdown(review: Review) -> str:
     flagged = [line for change in review.changes if change.flagged for line in _change_lines(change, named=True)]
     refused = [_finding_line(each) for each in review.policy if _refuses(each)]
     flagged += [_group_line(each) for each in _groups(review) if each.effect is None or each.effect.kind != "none"]
-    for title, body in (("Refused", refused), ("Look at", flagged)):
-        head += [f"{title}:", "", *(f"- {_code(line)}" for line in body[:20]), ""] if body else []
+    for title, body, place in (("Refused", refused, "Policies"), ("Look at", flagged, "the details")):
+        if body:
+            more = [f"- and {len(body) - HEAD_LINES} more, under {place}"] if len(body) > HEAD_LINES else []
+            head += [f"{title}:", "", *(f"- {_code(_line(line))}" for line in body[:HEAD_LINES]), *more, ""]
     text = "\n".join(head)
-    for title, body in _sections(review):
-        text += _folded(title, body, MARKDOWN_LIMIT - len(text))
-    return text
+    return text + "".join(_folded_to(_sections(review), MARKDOWN_LIMIT - 1 - len(text)))
 
 
-def _folded(title: str, body: list[str], room: int) -> str:
-    """Fold a section, cut to the room that is left."""
-    start = f"\n<details><summary>{title} ({len(body)})</summary>\n\n```diff\n"
-    end, note = "```\n\n</details>\n", "… cut here; `runyard review -o text` shows all\n"
-    room -= len(start) + len(end) + len(note)
-    if room < 0:
-        return ""
-    kept = ""
-    for line in body:
-        # Three backticks would end the block.
-        safe = line.replace("```", "'''") + "\n"
-        if len(kept) + len(safe) > room:
-            return f"{start}{kept}{note}{end}"
-        kept += safe
-    return f"{start}{kept}{end}"
+def _folded_to(sections: list[_Section], room: int) -> list[str]:
+    """Fold sections into this room: the last takes what it needs first, and each leaves some for those before it.
+
+    So cost, quotas and policies are in sight of every review, and the changes, of any length, get what is left.
+    """
+    needs = [len(_folded(section)) for section in sections]
+    rooms = [0] * len(sections)
+    for at in reversed(range(len(sections))):
+        kept_free = sum(min(need, LEAST_ROOM) for need in needs[:at])
+        rooms[at] = min(needs[at], room - kept_free)
+        room -= rooms[at]
+    return [_folded(section, given) for section, given in zip(sections, rooms, strict=True)]
 
 
-def _sections(review: Review) -> list[tuple[str, list[str]]]:
+def _folded(section: _Section, room: int | None = None) -> str:
+    """Fold a section, cut to a room, which is said with how much is left out."""
+    start = f"\n<details><summary>{section.title} ({section.count})</summary>\n\n```diff\n"
+    end = "```\n\n</details>\n"
+    lines = [_line(line) + "\n" for line in section.lines]
+    if room is None or len(start) + sum(map(len, lines)) + len(end) <= room:
+        return start + "".join(lines) + end
+    note = "… {} of {} lines are cut here; `runyard review -o text` shows all\n"
+    room -= len(start) + len(note.format(len(lines), len(lines))) + len(end)
+    kept = list(takewhile(lambda total: total <= room, accumulate(map(len, lines))))
+    return start + "".join(lines[: len(kept)]) + note.format(len(lines) - len(kept), len(lines)) + end
+
+
+def _line(line: str) -> str:
+    # Three backticks would end the block.
+    safe = line.replace("```", "'''")
+    return safe if len(safe) <= LINE_LIMIT else safe[:LINE_LIMIT] + "…"
+
+
+def _sections(review: Review) -> list[_Section]:
     basis = f"{review.costs_after.currency} a month of {MONTH_HOURS} hours, price book {review.costs_after.book}"
-    pulumi = (
-        [(f"Pulumi (stack {review.preview.stack})", list(_steps(review)) or ["no changes"])] if review.preview else []
-    )
+    sections = [_Section("Changes", len(review.changes), list(_changes(review)) or ["no changes"])]
+    if review.preview:
+        steps = list(_steps(review)) or ["no changes"]
+        sections.append(_Section(f"Pulumi (stack {review.preview.stack})", len(review.preview.groups), steps))
+    findings = [_finding_line(each) for each in review.policy]
+    rooms = [_room_line(room) for room in review.quotas]
+    costs = [_cost_line(cost) for cost in review.costs]
     return [
-        ("Changes", list(_changes(review)) or ["no changes"]),
-        *pulumi,
-        ("Policies", [_finding_line(each) for each in review.policy] or ["no findings"]),
-        ("Quotas", [_room_line(room) for room in review.quotas] or ["no quotas"]),
-        (
-            f"Cost ({basis})",
-            [
-                *(_cost_line(cost) for cost in review.costs),
-                *render_basis(review.costs_after, review.terms.usages),
-            ],
-        ),
+        *sections,
+        _Section("Policies", len(findings), findings or ["no findings"]),
+        _Section("Quotas", len(rooms), rooms or ["no quotas"]),
+        _Section(f"Cost ({basis})", len(costs), [*costs, *render_basis(review.costs_after, review.terms.usages)]),
     ]
 
 

@@ -191,17 +191,61 @@ def test_stack_in_which_nothing_changes_says_so_and_one_not_asked_says_nothing()
     assert json.loads(render_json(compare(shop(), shop())))["pulumi"] is None
 
 
+def large(count: int, value: str, name: str = "A") -> Review:
+    env = (EnvVar(name, value),)
+    services = [
+        service(name=f"web-{number}", tenant="shop", template=template(containers=(container(env=env),)))
+        for number in range(count)
+    ]
+    return compare(shop(), shop(*services, instances=9))
+
+
+def folded(text: str) -> dict[str, list[str]]:
+    """Give the lines of each folded section by its title."""
+    sections = {}
+    for part in text.split("<details><summary>")[1:]:
+        title, _, body = part.partition("</summary>")
+        sections[title] = body.split("```diff\n")[1].split("```\n")[0].splitlines()
+    return sections
+
+
 @pytest.mark.slow
 def test_markdown_stays_below_the_forges_limit() -> None:
-    long = "x y " * 8000
-    services = [
-        service(name=f"web-{number}", template=template(containers=(container(env=(EnvVar("A", long),)),)))
-        for number in range(900)
-    ]
-    text = render_markdown(compare(manifests(), manifests(*services)))
+    text = render_markdown(large(900, "x y " * 8000))
     assert len(text) < MARKDOWN_LIMIT
-    assert "… cut here" in text
-    assert text.count("<details>") == text.count("</details>")
+    assert text.count("<details>") == text.count("</details>") == 4
+    assert all(lines for lines in folded(text).values())
+
+
+def test_markdown_has_every_section_however_many_the_changes() -> None:
+    found = large(62, "hunter2", "DB_PASSWORD")
+    text = render_markdown(found)
+    sections = folded(text)
+    assert len(text) < MARKDOWN_LIMIT
+    assert [title.rpartition(" ")[2] for title in sections] == [f"({len(found.changes)})", "(63)", "(1)", "(64)"]
+    assert f"**refused: {len(found.changes)} changes; " in text
+    changes, policies, _, costs = sections.values()
+    told = render_text(found).split("\n\n")[0].splitlines()[1:]
+    cut = len(told) - len(changes) + 1
+    assert changes[-1] == f"… {cut} of {len(told)} lines are cut here; `runyard review -o text` shows all"
+    assert changes[:-1] == [line[2:] for line in told[: len(changes) - 1]]
+    assert len(policies) == 63
+    assert [line for line in costs if line.startswith("total: ")]
+
+
+def test_markdown_says_how_many_refusals_are_not_in_sight() -> None:
+    head = render_markdown(large(62, "hunter2", "DB_PASSWORD")).partition("<details>")[0]
+    assert head.count("- `new mandatory: ") == 20
+    assert head.endswith("\n- and 43 more, under Policies\n\n")
+    few = render_markdown(large(19, "hunter2", "DB_PASSWORD")).partition("<details>")[0]
+    assert (few.count("- `new mandatory: "), "more, under" in few) == (20, False)
+
+
+def test_line_of_any_length_leaves_room_for_the_others() -> None:
+    waivers = {"runyard.dev/waive": "; ".join(f"rule-{number} until never {'x' * 5000}" for number in range(40))}
+    text = render_markdown(compare(shop(), shop(web(annotations=waivers))))
+    assert len(text) < MARKDOWN_LIMIT
+    assert [title for title in folded(text) if title.startswith("Cost")]
 
 
 def test_sarif_has_what_counts_and_nothing_else() -> None:

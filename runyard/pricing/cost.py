@@ -101,7 +101,9 @@ def price(manifests: Manifests, day: str, usages: Usages | None = None) -> Costs
     book = manifests.price_book or default_book()
     period = book.period(day)
     if period is None:
-        raise UsageError(f"price book {book.name}: must have prices for {day}, got none")
+        # The default book's place is in this package, where nobody can mend it.
+        where = f"{book.location}: " if manifests.price_book and book.location else ""
+        raise UsageError(f"{where}price book {book.name}: must have prices for {day}, got none")
     usages = usages or Usages()
     tenants = []
     for name in sorted({service.tenant for service in manifests.services}):

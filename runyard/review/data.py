@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 from runyard.manifest.location import Location
 from runyard.manifest.problems import Problem
 from runyard.manifest.report import render_sarif as render_problems
 from runyard.plan.quota import Headroom
-from runyard.pricing.report import render_basis
 from runyard.review.preview import UNKNOWN, Group, Preview
-from runyard.review.review import CostChange, Judged, Review
+from runyard.review.review import CostChange, Judged, Review, Totals
 
 # Of runyard/review/schema.json; a key that goes or changes its meaning raises it, a key that comes does not.
 SCHEMA_VERSION = 1
@@ -51,7 +49,7 @@ def describe_review(review: Review) -> dict[str, Any]:
             "currency": review.costs_after.currency,
             "priceBook": review.costs_after.book,
             "confidence": _CONFIDENCE,
-            "basis": render_basis(review.costs_after, review.terms.usages),
+            "basis": review.cost_basis,
             "monthly": [_cost(cost) for cost in review.costs],
         },
         "pulumi": _preview(review.preview) if review.preview else None,
@@ -114,12 +112,12 @@ def _cost(cost: CostChange) -> dict[str, Any]:
     return {
         "kind": cost.kind,
         "name": cost.name,
-        "before": _totals(cost.before),
+        "before": _totals(cost.before) if cost.before else None,
         "after": _totals(cost.after),
-        "delta": str(cost.delta),
+        "delta": None if cost.delta is None else str(cost.delta),
     }
 
 
-def _totals(totals: tuple[Decimal, Decimal, Decimal | None]) -> dict[str, str | None]:
+def _totals(totals: Totals) -> dict[str, str | None]:
     floor, expected, ceiling = totals
     return {"floor": str(floor), "expected": str(expected), "ceiling": None if ceiling is None else str(ceiling)}

@@ -9,13 +9,19 @@ from typing import Literal
 from policies.rule import Context, Environment, Finding
 from policies.verdict import Verdict, judge
 from runyard.manifest.model import Manifests
+from runyard.manifest.pricebook import default_book
 from runyard.names import service_key
 from runyard.plan.quota import Headroom, headroom
 from runyard.pricing import Costs, Usages, price
+from runyard.pricing.cost import ZERO
+from runyard.pricing.report import render_basis
 from runyard.review.change import Change, find_changes
 from runyard.review.preview import Preview
 
 State = Literal["new", "open", "waived", "fixed"]
+CostKind = Literal["service", "tenant", "total"]
+Totals = tuple[Decimal, Decimal, Decimal | None]
+_TOTAL: tuple[CostKind, str] = ("total", "total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +55,19 @@ class Room:
 class CostChange:
     """Expected, lowest and highest monthly cost before and after; `name` is a tenant, a service or `total`.
 
-    Each triple is floor, expected and ceiling; a ceiling of None has no limit.
+    Each triple is floor, expected and ceiling; a ceiling of None has no limit, and `before` is None where it has no
+    prices for the day.
     """
 
-    kind: Literal["service", "tenant", "total"]
+    kind: CostKind
     name: str
-    before: tuple[Decimal, Decimal, Decimal | None]
-    after: tuple[Decimal, Decimal, Decimal | None]
+    before: Totals | None
+    after: Totals
 
     @property
-    def delta(self) -> Decimal:
-        """Change of the expected cost."""
-        return self.after[1] - self.before[1]
+    def delta(self) -> Decimal | None:
+        """Change of the expected cost; None if it is not known."""
+        return None if self.before is None else self.after[1] - self.before[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +81,18 @@ class Review:
     policy: tuple[Judged, ...]
     quotas: tuple[Room, ...]
     costs: tuple[CostChange, ...]
-    costs_before: Costs
+    # None where what was before has no prices for the day, which the change may be about to mend.
+    costs_before: Costs | None
     costs_after: Costs
     # What Pulumi would do; None where no stack was asked.
     preview: Preview | None = None
+
+    @property
+    def cost_basis(self) -> list[str]:
+        """On what the costs rest, a sentence each."""
+        basis = render_basis(self.costs_after, self.terms.usages)
+        unknown = f"{self.before} has no prices for {self.terms.day}: what it cost is unknown."
+        return basis if self.costs_before else [unknown, *basis]
 
     @property
     def refused(self) -> bool:
@@ -93,7 +108,9 @@ def review(
     `preview` is what Pulumi would do to a stack to bring it to `after`.
     """
     verdicts = [judge(Context(each, terms.day, terms.environment, usages=terms.usages)) for each in (before, after)]
-    costs = [price(each, terms.day, terms.usages) for each in (before, after)]
+    book = before.price_book or default_book()
+    costs_before = price(before, terms.day, terms.usages) if book.period(terms.day) else None
+    costs_after = price(after, terms.day, terms.usages)
     return Review(
         before=names[0],
         after=names[1],
@@ -101,9 +118,9 @@ def review(
         changes=find_changes(before, after),
         policy=_compare_verdicts(*verdicts),
         quotas=_compare_rooms(before, after),
-        costs=_compare_costs(*costs),
-        costs_before=costs[0],
-        costs_after=costs[1],
+        costs=_compare_costs(costs_before, costs_after),
+        costs_before=costs_before,
+        costs_after=costs_after,
         preview=preview,
     )
 
@@ -133,17 +150,18 @@ def _compare_rooms(before: Manifests, after: Manifests) -> tuple[Room, ...]:
     return tuple(Room(*key, old.get(key), new.get(key)) for key in keys)
 
 
-def _compare_costs(before: Costs, after: Costs) -> tuple[CostChange, ...]:
-    nothing = (Decimal("0.00"), Decimal("0.00"), Decimal("0.00"))
-    old, new = _cost_rows(before), _cost_rows(after)
+def _compare_costs(before: Costs | None, after: Costs) -> tuple[CostChange, ...]:
+    new = _cost_rows(after)
+    if before is None:
+        return (*(CostChange(*key, None, new[key]) for key in sorted(new)), CostChange(*_TOTAL, None, after.totals))
+    nothing = (ZERO, ZERO, ZERO)
+    old = _cost_rows(before)
     rows = [CostChange(*key, old.get(key, nothing), new.get(key, nothing)) for key in sorted(old.keys() | new.keys())]
-    return (*rows, CostChange("total", "total", before.totals, after.totals))
+    return (*rows, CostChange(*_TOTAL, before.totals, after.totals))
 
 
-def _cost_rows(
-    costs: Costs,
-) -> dict[tuple[Literal["service", "tenant", "total"], str], tuple[Decimal, Decimal, Decimal | None]]:
-    rows: dict[tuple[Literal["service", "tenant", "total"], str], tuple[Decimal, Decimal, Decimal | None]] = {}
+def _cost_rows(costs: Costs) -> dict[tuple[CostKind, str], Totals]:
+    rows: dict[tuple[CostKind, str], Totals] = {}
     for tenant in costs.tenants:
         rows["tenant", tenant.tenant] = tenant.totals
         for each in tenant.services:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import accumulate, groupby, takewhile
 from typing import Any
 
 from runyard.plan.quota import Headroom, render_amount
-from runyard.pricing.report import render_basis, render_money
+from runyard.pricing.report import render_money
 from runyard.pricing.usage import MONTH_HOURS
 from runyard.review.change import Change
 from runyard.review.preview import UNKNOWN, Group
@@ -116,7 +117,7 @@ def _sections(review: Review) -> list[_Section]:
         *sections,
         _Section("Policies", len(findings), findings or ["no findings"]),
         _Section("Quotas", len(rooms), rooms or ["no quotas"]),
-        _Section(f"Cost ({basis})", len(costs), [*costs, *render_basis(review.costs_after, review.terms.usages)]),
+        _Section(f"Cost ({basis})", len(costs), [*costs, *review.cost_basis]),
     ]
 
 
@@ -180,11 +181,15 @@ def _used(side: Headroom | None) -> str:
 
 
 def _cost_line(cost: CostChange) -> str:
-    before, after = render_money(cost.before[1]), render_money(cost.after[1])
-    sign = "+" if cost.delta >= 0 else "-"
+    before = "unknown" if cost.before is None else render_money(cost.before[1])
+    change = "" if cost.delta is None else f"{_signed(cost.delta)}; "
     between = f"{render_money(cost.after[0])} idle, {render_money(cost.after[2])} busy"
     name = "total" if cost.kind == "total" else f"{cost.kind} {cost.name}"
-    return f"{name}: {before} -> {after} ({sign}{render_money(abs(cost.delta))}; {between})"
+    return f"{name}: {before} -> {render_money(cost.after[1])} ({change}{between})"
+
+
+def _signed(amount: Decimal) -> str:
+    return f"{'+' if amount >= 0 else '-'}{render_money(abs(amount))}"
 
 
 def _summary(review: Review) -> str:
@@ -194,9 +199,9 @@ def _summary(review: Review) -> str:
         f"{len(review.changes)} change{'' if len(review.changes) == 1 else 's'}" if review.changes else "no changes"
     )
     total = review.costs[-1]
-    sign = "+" if total.delta >= 0 else "-"
+    cost = f"unknown -> {render_money(total.after[1])}" if total.delta is None else _signed(total.delta)
     verdict = "refused" if review.refused else "allowed"
-    parts = [f"{verdict}: {changes}", f"policies: {found}", f"cost {sign}{render_money(abs(total.delta))} a month"]
+    parts = [f"{verdict}: {changes}", f"policies: {found}", f"cost {cost} a month"]
     if review.preview is not None:
         effects = [each.effect.kind if each.effect else "unknown" for each in review.preview.groups]
         told = [f"{count} {kind}" for kind in ("gap", "restart", "unknown") if (count := effects.count(kind))]

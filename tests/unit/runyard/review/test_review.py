@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from decimal import Decimal
@@ -11,8 +12,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from runyard.errors import UsageError
 from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import EnvVar, Location, Manifests, Scaling, Service, Tenant
+from runyard.manifest.prices import PriceBook, PricePeriod, Rates
 from runyard.plan.effect import Effect
 from runyard.review import Review, Terms, review
 from runyard.review.data import render_json, render_sarif
@@ -82,8 +85,41 @@ def test_costs_of_services_add_up_and_tell_the_difference() -> None:
     found = compare(shop(web()), shop(web(2), service(name="api", tenant="shop")))
     by_kind: dict[str, Decimal] = {}
     for cost in found.costs:
+        assert cost.delta is not None
         by_kind[cost.kind] = by_kind.get(cost.kind, Decimal(0)) + cost.delta
     assert by_kind["service"] == by_kind["tenant"] == by_kind["total"] > 0
+
+
+def priced(end: str, *services: Service) -> Manifests:
+    period = PricePeriod("2026-01-01", end, active=Rates(Decimal("0.00002"), Decimal("0.000002")))
+    book = PriceBook("prices", (period,), location=Location("manifests/prices.yaml", 3, 1))
+    return dataclasses.replace(shop(*services), price_book=book)
+
+
+def test_change_that_mends_an_expired_price_book_can_be_reviewed() -> None:
+    found = compare(priced("2026-06-01", web()), priced("", web()))
+    assert [(cost.name, cost.before, cost.delta) for cost in found.costs] == [
+        ("shop/web", None, None),
+        ("shop", None, None),
+        ("total", None, None),
+    ]
+    lines = render_text(found).splitlines()
+    (total,) = [line for line in lines if line.startswith("  total: ")]
+    assert total.startswith("  total: unknown -> ")
+    assert "  main has no prices for 2026-11-23: what it cost is unknown." in lines
+    assert "; cost unknown -> " in lines[-1]
+    cost = json.loads(render_json(found))["cost"]
+    assert [(each["before"], each["delta"]) for each in cost["monthly"]] == [(None, None)] * 3
+    assert cost["basis"][0] == "main has no prices for 2026-11-23: what it cost is unknown."
+    jsonschema.validate(json.loads(render_json(found)), SCHEMA)
+
+
+def test_change_to_an_expired_price_book_is_an_error_that_names_its_line() -> None:
+    with pytest.raises(UsageError) as caught:
+        compare(priced("", web()), priced("2026-06-01", web()))
+    assert str(caught.value) == (
+        "manifests/prices.yaml:3:1: price book prices: must have prices for 2026-11-23, got none"
+    )
 
 
 PREVIEW = Preview(

@@ -26,6 +26,10 @@ metadata:
   annotations:
     runyard.dev/waive: image-tagged until 2027-01-31 because the vendor has no tags
 ```
+
+Quotas, budget and registries are of the Tenant that a service's `namespace` names. As soon as one Tenant is declared,
+every other namespace must be declared too, in every stack. Only `default`, where services without a namespace are, may
+go without: nothing bounds it then, until a Tenant named `default` does.
 """
 
 

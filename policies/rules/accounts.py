@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from policies.rule import Context, Rule, Violation, of_service
 from runyard.manifest.model import Location, Tenant
+from runyard.manifest.schema import closest
+from runyard.names import DEFAULT_TENANT
 from runyard.plan.quota import check_capacity, check_quotas
 from runyard.pricing import Costs, price
 from runyard.pricing.report import render_money
@@ -39,12 +41,23 @@ def check_ceiling(context: Context) -> Iterator[Violation]:
             yield _over(tenant, "highest possible", ceiling)
 
 
+def check_known(context: Context) -> Iterator[Violation]:
+    """Find namespaces that no Tenant declares although others do: one wrong letter would leave every limit behind."""
+    declared = [tenant.name for tenant in context.manifests.tenants if tenant.location is not None]
+    for service in context.manifests.services if declared else ():
+        if service.tenant not in (DEFAULT_TENANT, *declared):
+            message = f"namespace must be {DEFAULT_TENANT} or a declared tenant, got {service.tenant}"
+            hint = closest(service.tenant, declared)
+            yield of_service(service, f"{message}, {hint}" if hint else message)
+
+
 def check_declared(context: Context) -> Iterator[Violation]:
     """Find tenants that are only named, so that nothing bounds them."""
     for tenant in context.manifests.tenants:
         used = [service for service in context.manifests.services if service.tenant == tenant.name]
         if used and tenant.location is None:
-            yield of_service(used[0], f"tenant {tenant.name} must be declared, got only its name")
+            message = f"tenant {tenant.name} must be declared, got only its name"
+            yield Violation(message, tenant.name, location=used[0].location)
 
 
 def check_owner(context: Context) -> Iterator[Violation]:
@@ -106,12 +119,21 @@ RULES = (
         waivable=False,
     ),
     Rule(
+        "tenant-known",
+        f"Where Tenants are declared, a service's namespace is one of them or `{DEFAULT_TENANT}`.",
+        "mandatory",
+        "mend the namespace, or add a Tenant with quotas and members",
+        check_known,
+        waivable=False,
+    ),
+    Rule(
         "tenant-declared",
-        "A tenant in production is declared.",
+        f"A tenant in production is declared, `{DEFAULT_TENANT}` too.",
         "advisory",
         "add a Tenant with quotas and members",
         check_declared,
         production_only=True,
+        waivable=False,
     ),
     Rule(
         "tenant-owned",

@@ -10,6 +10,7 @@ import pytest
 
 from policies.rule import Context, Rule
 from policies.rules import RULES
+from policies.verdict import judge
 from runyard.manifest.accounts import Budget, Member, Quotas
 from runyard.manifest.model import (
     EnvVar,
@@ -60,6 +61,11 @@ def with_tenant(**changes: Any) -> Context:
     shape = template(scaling=Scaling(1, 2))
     tenant = Tenant("shop", location=PLACE, **changes)
     return Context(manifests(service(tenant="shop", template=shape), tenants=(tenant,)), "2026-11-23")
+
+
+def beside(tenant: str) -> Context:
+    """A service of a tenant, in a set that declares tenant shop."""
+    return Context(manifests(service(tenant=tenant), tenants=(Tenant("shop", location=PLACE),)), "2026-11-23")
 
 
 def calling(**uses: str) -> Context:
@@ -265,6 +271,12 @@ CASES: list[tuple[str, Context, Context, str]] = [
         "tenant shop's highest possible cost must be at most its budget of 100.00 USD a month, got 127.49",
     ),
     (
+        "tenant-known",
+        with_tenant(),
+        beside("shopp"),
+        "namespace must be default or a declared tenant, got shopp, did you mean shop?",
+    ),
+    (
         "tenant-declared",
         with_tenant(),
         with_service(tenant="shop"),
@@ -296,6 +308,26 @@ CASES: list[tuple[str, Context, Context, str]] = [
         "waiver of image-tagged must not have expired, got 2026-11-22",
     ),
 ]
+
+
+def test_namespace_far_from_every_tenant_gets_no_guess() -> None:
+    assert [each.message for each in BY_ID["tenant-known"].check(beside("payments"))] == [
+        "namespace must be default or a declared tenant, got payments"
+    ]
+
+
+def test_default_goes_undeclared_beside_declared_tenants() -> None:
+    assert list(BY_ID["tenant-known"].check(beside("default"))) == []
+
+
+def test_namespaces_are_free_where_no_tenant_is_declared() -> None:
+    assert list(BY_ID["tenant-known"].check(with_service(tenant="shop"))) == []
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_wrong_letter_in_a_namespace_refuses_in_every_stack(environment: Any) -> None:
+    verdict = judge(dataclasses.replace(beside("shopp"), environment=environment))
+    assert "tenant-known" in [finding.rule for finding in verdict.refusals]
 
 
 def test_tls_counts_only_with_the_redirect() -> None:

@@ -16,7 +16,11 @@ Made by `python -m policies.reference`; do not edit.
 
 Rules run twice: over the manifests, before Pulumi registers anything, and over Pulumi's resources, as the CrossGuard
 pack in `policies/`. A *mandatory* finding refuses the change; an *advisory* one is shown. A rule that throws refuses
-the change too. *Production* rules hold in stacks with `prod`, `production` or `live` as a part of their name.
+the change too.
+
+*Production* rules hold in stacks with `prod`, `production`, `prd` or `live` as a word of their name, in whatever case:
+`prod`, `eu-prod`, `Production`, `prod1`, `shopProd`, and `pre-prod` too. Any other name is development's, one that
+nobody foresaw too: give a stack that serves customers one of these words.
 
 A service sets a rule aside until a day, that day included, with an annotation; reports list it, and after that day it
 counts no longer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,9 @@ from runyard.pricing import Usages
 Severity = Literal["advisory", "mandatory"]
 Environment = Literal["development", "production"]
 DOCS = "docs/policies.md"
+# A stack's name is production's if one of its words is here; any other is development's.
+PRODUCTION_WORDS = frozenset({"prod", "production", "prd", "live"})
+_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,9 @@ def of_service(service: Service, message: str) -> Violation:
 
 
 def environment_of(stack: str) -> Environment:
-    """Tell a stack's environment by its name: a part of it is `prod`, `production` or `live`, or it is development."""
-    parts = stack.replace("_", "-").replace(".", "-").split("-")
-    return "production" if {"prod", "production", "live"} & set(parts) else "development"
+    """Tell a stack's environment by its name: production if one of its words is, in whatever case, else development.
+
+    A word ends at a sign, at a digit and before a capital: `eu-prod`, `PROD`, `prod1` and `shopProd` are production.
+    """
+    words = {word.casefold() for word in _WORD.findall(stack)}
+    return "production" if words & PRODUCTION_WORDS else "development"

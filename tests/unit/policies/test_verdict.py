@@ -106,11 +106,24 @@ def test_rules_of_production_rest_elsewhere() -> None:
         ("shop-prod", "production"),
         ("eu_production", "production"),
         ("live", "production"),
+        ("PROD", "production"),
+        ("Production", "production"),
+        ("prod1", "production"),
+        ("eu2.prod", "production"),
+        ("shopProd", "production"),
+        ("PRODEu", "production"),
+        ("pre-prod", "production"),
+        ("prd", "production"),
+        ("nonprod", "development"),
+        ("delivery", "development"),
+        ("PRODUCT", "development"),
+        ("acme", "development"),
+        ("", "development"),
         ("product", "development"),
         ("reproduce", "development"),
     ],
 )
-def test_environment_is_told_by_a_part_of_the_stacks_name(stack: str, environment: str) -> None:
+def test_environment_is_told_by_a_word_of_the_stacks_name(stack: str, environment: str) -> None:
     assert environment_of(stack) == environment
 
 

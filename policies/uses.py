@@ -50,9 +50,9 @@ def _use(own: Sequence[Standing], rollout: Properties, shares: Mapping[str, int]
             "memory": sum(each.memory_bytes for each in containers),
             "instances": 1,
         }
-        least, most = _scale(containers, rollout, share)
+        asked, least, most = _scale(containers, rollout, share)
         for resource, amount in each_has.items():
-            best[resource] += amount * least
+            best[resource] += amount * (asked if resource == "cpu" else least)
             worst[resource] += amount * most
             largest[resource] = max(largest[resource], amount)
     bound = int(rollout.get("max_instances") or 0)
@@ -63,12 +63,15 @@ def _use(own: Sequence[Standing], rollout: Properties, shares: Mapping[str, int]
     return Use(first.stack, first.tenant, first.service, best, worst)
 
 
-def _scale(containers: Sequence[Standing], rollout: Properties, share: int) -> tuple[int, int]:
+def _scale(containers: Sequence[Standing], rollout: Properties, share: int) -> tuple[int, int, int]:
+    """Give how many instances are asked for, how many run at the least, and how many at the most."""
     manual = rollout.get("manual_instances")
     if manual is not None:
         count = max(1, part_of(int(manual), share)) if manual else 0
-        return count, count
+        return count, count, count
     # A revision whose template is yet to come, or has lost its ingress container, has an instance at least.
     own = next((each.scale for each in containers if each.scale is not None), (1, 1))
-    least = max(own[0], part_of(int(rollout.get("min_instances") or 0), share))
-    return least, max(least, own[1])
+    asked = max(own[0], part_of(int(rollout.get("min_instances") or 0), share))
+    # Nothing scales to zero yet: a revision in traffic keeps an instance whatever its minScale is.
+    least = max(1, asked)
+    return asked, least, max(least, own[1])

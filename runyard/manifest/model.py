@@ -242,17 +242,27 @@ class Service:
 
     @property
     def scale(self) -> tuple[int, int | None]:
-        """Fewest and most instances of all its revisions in traffic; None is no limit.
+        """Fewest and most instances that run of all its revisions in traffic; None is no limit.
 
         A revision that is named counts with the template's own settings: its earlier ones are not in the manifest.
         """
+        # Nothing scales to zero yet, so each active revision keeps an instance whatever its minScale is.
+        return self._scale(1)
+
+    @property
+    def asked_scale(self) -> tuple[int, int | None]:
+        """As `scale`, with no more kept than its settings ask for: what is paid, as on Cloud Run."""
+        return self._scale(0)
+
+    def _scale(self, kept: int) -> tuple[int, int | None]:
         # The orchestrator parts the service's own counts by share and rounds up, with one for whatever is named.
         shares = self._shares()
         if self.manual_instance_count is not None:
             manual = self.manual_instance_count
             total = sum(max(1, part_of(manual, share)) for share in shares) if manual else 0
             return total, total
-        least = sum(max(self.template.scaling.min_scale, part_of(self.min_scale or 0, share)) for share in shares)
+        fewest = max(kept, self.template.scaling.min_scale)
+        least = sum(max(fewest, part_of(self.min_scale or 0, share)) for share in shares)
         # A maximum of 0 is none; the service's own is for all of its revisions together.
         own = self.template.scaling.max_scale
         bounds = [bound for bound in (own * len(shares) if own else None, self.max_scale) if bound]

@@ -78,10 +78,11 @@ def _by_revision(standing: Iterable[Standing]) -> Iterator[Use]:
     for ((stack, tenant, service), _), containers in sorted(revisions.items()):
         cpu, memory = (sum(getattr(each, what) for each in containers) for what in ("cpu_millis", "memory_bytes"))
         # One that has lost its ingress container cannot be told to have no instance.
-        scales = next((each.scale for each in containers if each.scale is not None), (1, 1))
+        least, most = next((each.scale for each in containers if each.scale is not None), (1, 1))
+        # As of a service: an instance runs in any case, and takes no processor unless it was asked for.
         best, worst = (
-            {"cpu": cpu * count, "memory": memory * count, "instances": count, "services": 1, "hosts": 1}
-            for count in scales
+            {"cpu": cpu * asked, "memory": memory * count, "instances": count, "services": 1, "hosts": 1}
+            for asked, count in ((least, max(1, least)), (most, max(1, least, most)))
         )
         yield Use(stack, tenant, service, best, worst)
 

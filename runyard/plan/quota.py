@@ -1,7 +1,8 @@
 """Quotas: what each tenant asks for at its best and at its worst, and which limits that breaks.
 
-Best is every service at its minScale, worst every service at its maxScale. Sums are whole numbers of base units,
-so one unit over a limit is over it.
+Best is every service at its minScale, with the one instance that each active revision keeps in any case, worst every
+service at its maxScale. Of CPU the best is what minScale asks for: an instance that nobody asked for and nobody calls
+holds its memory, and no processor. Sums are whole numbers of base units, so one unit over a limit is over it.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Capacity:
 def demand_of(tenant: str, services: Sequence[Service], case: Case) -> dict[str, Demand]:
     """Sum up what a tenant's services ask for, by the name of the quota in the manifest."""
     own = [service for service in services if service.tenant == tenant]
-    parts = {service.name: _parts(service, service.scale[case == "worst"]) for service in own}
+    parts = {service.name: _parts(service, case) for service in own}
     return {
         resource: Demand(resource, unit, case, tuple(Term(name, part[resource]) for name, part in parts.items()))
         for resource, unit in RESOURCES.items()
@@ -130,7 +131,7 @@ def headroom(manifests: Manifests) -> tuple[Headroom, ...]:
 
 def use_of(stack: str, service: Service) -> Use:
     """Sum up what a service of a stack uses."""
-    best, worst = (_parts(service, instances) for instances in service.scale)
+    best, worst = (_parts(service, case) for case in CASES)
     return Use(stack, service.tenant, service.name, best, worst)
 
 
@@ -148,7 +149,7 @@ def check_capacity(manifests: Manifests, capacity: Capacity, elsewhere: Sequence
     """Find what of the host the services cannot fit in, all at their minScale, and a container larger than the host."""
     totals: dict[str, list[Term]] = {"cpu": [], "memory": []}
     for service in manifests.services:
-        part = _parts(service, service.scale[0])
+        part = _parts(service, "best")
         for resource, terms in totals.items():
             terms.append(Term(f"{service.tenant}/{service.name}", part[resource]))
     for resource, terms in totals.items():
@@ -205,24 +206,25 @@ RESOURCES: dict[str, Unit] = {
 CASES: tuple[Case, Case] = ("best", "worst")
 
 
-def _parts(service: Service, instances: int | None) -> dict[str, int | None]:
-    """Give what a service takes of each resource with this many instances; None is no bound."""
-    containers = service.template.containers
-
-    def times(size: int) -> int | None:
-        return size * instances if instances is not None else None if size else 0
-
+def _parts(service: Service, case: Case) -> dict[str, int | None]:
+    """Give what a service takes of each resource; None is no bound."""
+    index = CASES.index(case)
+    running, working = service.scale[index], service.asked_scale[index]
     return {
-        "cpu": times(sum(container.cpu_millis for container in containers)),
-        "memory": times(service.template.memory_bytes),
-        "instances": instances,
+        "cpu": _times(working, sum(container.cpu_millis for container in service.template.containers)),
+        "memory": _times(running, service.template.memory_bytes),
+        "instances": running,
         "services": 1,
-        "storage": times(service.template.storage_bytes),
+        "storage": _times(running, service.template.storage_bytes),
         "hosts": 1
         + len({target.tag for target in service.traffic if target.tag})
         + len({route.host for route in service.routes}),
         "requestsPerSecond": service.max_requests_per_second,
     }
+
+
+def _times(instances: int | None, size: int) -> int | None:
+    return size * instances if instances is not None else None if size else 0
 
 
 def _check_tenant(tenant: Tenant, services: Sequence[Service], elsewhere: Sequence[Use]) -> Iterator[QuotaFinding]:

@@ -119,7 +119,7 @@ def _price_tenant(
     pairs = list(zip(services, used, strict=True))
     floor = _price_case(tenant, services, [_idle(service) for service in services], book, period)
     expected = _price_case(tenant, services, [_expected(s, u, book) for s, u in pairs], book, period)
-    bounded = [(service, usage) for service, usage in pairs if service.scale[1] is not None]
+    bounded = [(service, usage) for service, usage in pairs if service.asked_scale[1] is not None]
     busy = _price_case(tenant, [s for s, _ in bounded], [_busy(s, u) for s, u in bounded], book, period)
     ceiling = {service.name: lines for (service, _), lines in zip(bounded, busy, strict=True)}
     return tuple(
@@ -129,11 +129,11 @@ def _price_tenant(
 
 
 def _idle(service: Service) -> _Amounts:
-    return _kept(service, Fraction(service.scale[0] * MONTH_S), Fraction(0))
+    return _kept(service, Fraction(service.asked_scale[0] * MONTH_S), Fraction(0))
 
 
 def _busy(service: Service, usage: Usage) -> _Amounts:
-    seconds = Fraction((service.scale[1] or 0) * MONTH_S)
+    seconds = Fraction((service.asked_scale[1] or 0) * MONTH_S)
     rate = (service.max_requests_per_second or 0) * MONTH_S
     requests = max(Fraction(usage.requests), Fraction(rate))
     return dataclasses.replace(
@@ -142,7 +142,7 @@ def _busy(service: Service, usage: Usage) -> _Amounts:
 
 
 def _expected(service: Service, usage: Usage, book: PriceBook) -> _Amounts:
-    least, most = service.scale
+    least, most = service.asked_scale
     # A request pays for whole intervals: 101 ms cost as 200 ms when the interval is 100 ms.
     intervals = math.ceil(Fraction(usage.request_ms) / book.minimum_charge_ms)
     at_once = Fraction(usage.concurrency)

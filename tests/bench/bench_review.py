@@ -120,11 +120,12 @@ def main() -> None:
         for directory in (old, new, state):
             directory.mkdir()
         for directory in (old, new):
-            # The stack has no secrets, and a small host has no room for fifty that are always there.
+            # The stack has no secrets, and a small host has no room for fifty of this size that are always there.
             for file in (files := write_services(directory, options.services)):
                 text = file.read_text(encoding="utf-8")
                 token = text[text.index("            - name: TOKEN") : text.index("          resources:")]
                 text = text.replace(token, "").replace('minScale: "1"', 'minScale: "0"')
+                text = text.replace("memory: 512Mi", "memory: 128Mi")
                 file.write_text(text, encoding="utf-8")
         change(files)
         bench_reviews(old, new, watch, options.rounds)

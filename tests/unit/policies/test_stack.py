@@ -164,6 +164,14 @@ def test_revisions_in_traffic_count_and_kept_ones_do_not(
         assert told("tenant-within-quota", *stack, quotas(memory=most * 256.0 * MIB - 1)) != []
 
 
+def test_revision_in_traffic_counts_with_an_instance_though_it_asks_for_none() -> None:
+    idle = (template(scale=(0, 2)), rollout(("web-1", 100.0)))
+    assert told("stack-fits-host", *idle, capacity=Capacity(1000, 256 * MIB)) == []
+    assert told("stack-fits-host", *idle, capacity=Capacity(1000, 256 * MIB - 1)) != []
+    by_hand = (idle[0], rollout(("web-1", 100.0), manual_instances=0.0))
+    assert told("stack-fits-host", *by_hand, capacity=Capacity(1000, 0)) == []
+
+
 def test_pack_hands_the_whole_stack_over_and_swallows_nothing() -> None:
     options = PolicyResourceOptions(False, [], [], None, [], None, [])  # type: ignore[arg-type]
     urn = f"urn:pulumi:dev::runyard::{CONTAINER}::a"

@@ -73,6 +73,11 @@ def test_containers_of_a_revision_are_added_and_multiplied_by_its_scale() -> Non
     assert (only.best["cpu"], only.worst["cpu"], only.worst["instances"]) == (800, 2000, 5)
 
 
+def test_revision_that_asks_for_none_counts_with_the_instance_that_it_keeps() -> None:
+    (only,) = uses_of([], [standing(scale=(0, 2))])
+    assert (only.best["instances"], only.best["memory"], only.best["cpu"]) == (1, 64 * MIB, 0)
+
+
 def test_two_revisions_of_a_service_do_not_add_up() -> None:
     (only,) = uses_of([], [standing("a", cpu=300), standing("b", cpu=200, revision="web-2")])
     assert only.best["cpu"] == 300

@@ -111,6 +111,7 @@ def test_volume_without_a_size_counts_as_its_containers_memory() -> None:
     assert demand_of("shop", [subject], "worst")["storage"].amount == 3 * GIB
 
 
+IDLE = dataclasses.replace(web().template, scaling=Scaling(0, 3))
 SPLIT = (TrafficTarget(60), TrafficTarget(40, "web-1"), TrafficTarget(0, "web-1", "old"))
 
 
@@ -122,7 +123,11 @@ SPLIT = (TrafficTarget(60), TrafficTarget(40, "web-1"), TrafficTarget(0, "web-1"
         ({"max_scale": 2}, (1, 2)),
         ({"min_scale": 5}, (5, 5)),
         ({"manual_instance_count": 7}, (7, 7)),
-        ({"template": dataclasses.replace(web().template, scaling=Scaling(max_scale=0))}, (0, None)),
+        ({"template": dataclasses.replace(web().template, scaling=Scaling(max_scale=0))}, (1, None)),
+        # Nothing scales to zero yet, but by hand.
+        ({"template": IDLE}, (1, 3)),
+        ({"template": IDLE, "traffic": SPLIT}, (2, 6)),
+        ({"template": IDLE, "manual_instance_count": 0}, (0, 0)),
         # Each revision in traffic has the template's; the service's own are parted by share, and for all together.
         ({"traffic": SPLIT}, (2, 6)),
         ({"traffic": SPLIT, "max_scale": 4}, (2, 4)),
@@ -133,6 +138,24 @@ SPLIT = (TrafficTarget(60), TrafficTarget(40, "web-1"), TrafficTarget(0, "web-1"
 )
 def test_scale_is_that_of_service_and_template_together(changes: Any, scale: tuple[int, int | None]) -> None:
     assert web(**changes).scale == scale
+
+
+def test_asked_scale_leaves_out_what_nobody_asked_for() -> None:
+    assert web(template=IDLE).asked_scale == (0, 3)
+    assert web(template=IDLE, traffic=SPLIT, min_scale=1).asked_scale == (2, 6)
+    assert web(template=IDLE, manual_instance_count=2).asked_scale == (2, 2)
+
+
+def test_best_counts_the_instance_that_is_kept_with_all_but_its_processor() -> None:
+    demand = demand_of("shop", [web(template=IDLE)], "best")
+    assert {
+        name: each.amount for name, each in demand.items() if name in ("cpu", "memory", "instances", "storage")
+    } == {
+        "cpu": 0,
+        "memory": GIB,
+        "instances": 1,
+        "storage": 2 * GIB,
+    }
 
 
 def test_headroom_shows_every_quota_that_is_set() -> None:
@@ -152,6 +175,13 @@ def test_host_one_byte_short_of_memory_is_refused_with_the_sum() -> None:
     assert finding.message == (
         "the host's memory must be at least 6Gi at minScale, got 6442450943, 1 over: shop/web 4Gi + shop/api 2Gi"
     )
+
+
+def test_host_without_memory_for_an_instance_of_each_service_is_refused() -> None:
+    idle = [web(f"web-{number}", template=IDLE) for number in range(3)]
+    assert check_capacity(shop(*idle), Capacity(1000, 3 * GIB)) == ()
+    (finding,) = check_capacity(shop(*idle), Capacity(1000, 3 * GIB - 1))
+    assert finding.message.startswith("the host's memory must be at least 3Gi at minScale, got 3221225471, 1 over")
 
 
 def test_host_short_of_cores_is_refused_with_what_is_given_out() -> None:

@@ -96,7 +96,7 @@ RULES = (
     Rule("quota-kept", "A tenant keeps within its quotas.", "mandatory", _MORE, check_quota, waivable=False),
     Rule(
         "host-large-enough",
-        "All services at their minScale, and with an instance of each active revision, fit the host.",
+        "All services fit the host at their minScale, with an instance of each active revision.",
         "mandatory",
         "ask for less, or use a larger host",
         check_host,

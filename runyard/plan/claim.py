@@ -44,7 +44,7 @@ class Standing:
 
 def make_claim(manifests: Manifests, plan: Plan, generation: int) -> Claim:
     """Claim what the services of a plan use."""
-    services = tuple(use_of(plan.stack, service) for service in manifests.services)
+    services = tuple(use_of(plan.stack, service, manifests.platform.domain) for service in manifests.services)
     templates = [template.name for service in plan.services for template in service.revision.templates]
     # Earlier revisions without traffic stand only to be returned to. Those with some count by themselves: they may be
     # larger than the latest, whose size the services' amounts are of.

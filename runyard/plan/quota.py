@@ -14,6 +14,7 @@ from typing import Literal
 
 from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Location, Manifests, Service, Tenant
+from runyard.names import service_host, tagged_host
 
 Case = Literal["best", "worst"]
 Unit = Literal["cpu", "bytes", "count"]
@@ -107,10 +108,10 @@ class Capacity:
     memory_bytes: int
 
 
-def demand_of(tenant: str, services: Sequence[Service], case: Case) -> dict[str, Demand]:
+def demand_of(tenant: str, manifests: Manifests, case: Case) -> dict[str, Demand]:
     """Sum up what a tenant's services ask for, by the name of the quota in the manifest."""
-    own = [service for service in services if service.tenant == tenant]
-    parts = {service.name: _parts(service, case) for service in own}
+    own = [service for service in manifests.services if service.tenant == tenant]
+    parts = {service.name: _parts(service, manifests.platform.domain, case) for service in own}
     return {
         resource: Demand(resource, unit, case, tuple(Term(name, part[resource]) for name, part in parts.items()))
         for resource, unit in RESOURCES.items()
@@ -121,7 +122,7 @@ def headroom(manifests: Manifests) -> tuple[Headroom, ...]:
     """Show every quota that is set beside what is asked for, by tenant and resource."""
     found = []
     for tenant in manifests.tenants:
-        best, worst = (demand_of(tenant.name, manifests.services, case) for case in CASES)
+        best, worst = (demand_of(tenant.name, manifests, case) for case in CASES)
         for resource, limit in limits_of(tenant.quotas).items():
             unit = RESOURCES[resource]
             amounts = best[resource].amount, worst[resource].amount
@@ -129,9 +130,9 @@ def headroom(manifests: Manifests) -> tuple[Headroom, ...]:
     return tuple(found)
 
 
-def use_of(stack: str, service: Service) -> Use:
-    """Sum up what a service of a stack uses."""
-    best, worst = (_parts(service, case) for case in CASES)
+def use_of(stack: str, service: Service, domain: str) -> Use:
+    """Sum up what a service of a stack uses, whose platform has this domain."""
+    best, worst = (_parts(service, domain, case) for case in CASES)
     return Use(stack, service.tenant, service.name, best, worst)
 
 
@@ -140,16 +141,14 @@ def check_quotas(manifests: Manifests, elsewhere: Sequence[Use] = ()) -> tuple[Q
 
     `elsewhere` is what other stacks of the host use: a tenant of the same name has one quota for all of them.
     """
-    return tuple(
-        finding for tenant in manifests.tenants for finding in _check_tenant(tenant, manifests.services, elsewhere)
-    )
+    return tuple(finding for tenant in manifests.tenants for finding in _check_tenant(tenant, manifests, elsewhere))
 
 
 def check_capacity(manifests: Manifests, capacity: Capacity, elsewhere: Sequence[Use] = ()) -> tuple[QuotaFinding, ...]:
     """Find what of the host the services cannot fit in, all at their minScale, and a container larger than the host."""
     totals: dict[str, list[Term]] = {"cpu": [], "memory": []}
     for service in manifests.services:
-        part = _parts(service, "best")
+        part = _parts(service, manifests.platform.domain, "best")
         for resource, terms in totals.items():
             terms.append(Term(f"{service.tenant}/{service.name}", part[resource]))
     for resource, terms in totals.items():
@@ -206,7 +205,7 @@ RESOURCES: dict[str, Unit] = {
 CASES: tuple[Case, Case] = ("best", "worst")
 
 
-def _parts(service: Service, case: Case) -> dict[str, int | None]:
+def _parts(service: Service, domain: str, case: Case) -> dict[str, int | None]:
     """Give what a service takes of each resource; None is no bound."""
     index = CASES.index(case)
     running, working = service.scale[index], service.asked_scale[index]
@@ -216,19 +215,24 @@ def _parts(service: Service, case: Case) -> dict[str, int | None]:
         "instances": running,
         "services": 1,
         "storage": _times(running, service.template.storage_bytes),
-        "hosts": 1
-        + len({target.tag for target in service.traffic if target.tag})
-        + len({route.host for route in service.routes}),
+        "hosts": len(_hosts(service, domain)),
         "requestsPerSecond": service.max_requests_per_second,
     }
+
+
+def _hosts(service: Service, domain: str) -> set[str]:
+    """Give every host that a service answers; a route may stand on one that it has by its name."""
+    own = service_host(service.name, service.tenant, domain)
+    tagged = {tagged_host(target.tag, own) for target in service.traffic if target.tag}
+    return {own, *tagged, *(route.host for route in service.routes)}
 
 
 def _times(instances: int | None, size: int) -> int | None:
     return size * instances if instances is not None else None if size else 0
 
 
-def _check_tenant(tenant: Tenant, services: Sequence[Service], elsewhere: Sequence[Use]) -> Iterator[QuotaFinding]:
-    demands = {case: demand_of(tenant.name, services, case) for case in CASES}
+def _check_tenant(tenant: Tenant, manifests: Manifests, elsewhere: Sequence[Use]) -> Iterator[QuotaFinding]:
+    demands = {case: demand_of(tenant.name, manifests, case) for case in CASES}
     for resource, limit in limits_of(tenant.quotas).items():
         for case in CASES:
             demand = demands[case][resource]

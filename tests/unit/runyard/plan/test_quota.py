@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard.manifest.accounts import Quotas
-from runyard.manifest.model import Location, Manifests, Scaling, Service, Tenant, TrafficTarget, Volume
+from runyard.manifest.model import Location, Manifests, Platform, Scaling, Service, Tenant, TrafficTarget, Volume
 from runyard.manifest.routes import parse_routes
 from runyard.plan.quota import (
     CPU_OVERCOMMIT,
@@ -108,7 +108,7 @@ def test_tenant_answers_for_its_own_services_alone() -> None:
 
 def test_volume_without_a_size_counts_as_its_containers_memory() -> None:
     subject = web(template=dataclasses.replace(web().template, volumes=(Volume("cache", "emptyDir"),)))
-    assert demand_of("shop", [subject], "worst")["storage"].amount == 3 * GIB
+    assert demand_of("shop", shop(subject), "worst")["storage"].amount == 3 * GIB
 
 
 IDLE = dataclasses.replace(web().template, scaling=Scaling(0, 3))
@@ -147,7 +147,7 @@ def test_asked_scale_leaves_out_what_nobody_asked_for() -> None:
 
 
 def test_best_counts_the_instance_that_is_kept_with_all_but_its_processor() -> None:
-    demand = demand_of("shop", [web(template=IDLE)], "best")
+    demand = demand_of("shop", shop(web(template=IDLE)), "best")
     assert {
         name: each.amount for name, each in demand.items() if name in ("cpu", "memory", "instances", "storage")
     } == {
@@ -254,3 +254,10 @@ def test_hosts_of_routes_count_once_each_whatever_their_paths() -> None:
     routes = parse_routes("a.example.com, a.example.com/x, *.example.com")
     (finding,) = check_quotas(shop(web(routes=routes), hosts=3))
     assert "quota of hosts must be at least 4" in finding.message
+
+
+def test_route_on_a_host_that_the_service_has_already_counts_no_further() -> None:
+    routes = parse_routes("web.shop.localhost/api -> /v2, next---web.shop.localhost/api")
+    assert check_quotas(shop(web(routes=routes), hosts=2)) == ()
+    elsewhere_named = dataclasses.replace(shop(web(routes=routes), hosts=2), platform=Platform(domain="example.com"))
+    assert [finding.asked for finding in check_quotas(elsewhere_named)] == [4]

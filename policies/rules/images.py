@@ -23,6 +23,15 @@ def tag_of(image: str) -> str:
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
+def is_from(name: str, beginning: str) -> bool:
+    """Tell whether a full name begins with a registry, a path in one, or an image, and not just with its letters."""
+    rest = name.removeprefix(beginning)
+    if rest == name:
+        return False
+    # After a bare registry a colon begins its port, which makes it another one.
+    return rest[:1] in ("", "/", "@") or (rest[0] == ":" and "/" in beginning)
+
+
 def check_tag(context: Context) -> Iterator[Violation]:
     """Find images with neither tag nor digest."""
     for service, container in _containers(context):
@@ -53,7 +62,7 @@ def check_registry(context: Context) -> Iterator[Violation]:
     for service, container in _containers(context):
         registries = allowed.get(service.tenant, ())
         name = full_name(container.image)
-        if registries and not any(name.startswith(f"{registry}/") for registry in registries):
+        if registries and not any(is_from(name, registry) for registry in registries):
             message = (
                 f"container {container.name}: image must be from {' or '.join(registries)} "
                 f"(tenant {service.tenant}), got {name}"

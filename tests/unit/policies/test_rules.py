@@ -405,6 +405,30 @@ def test_registry_of_a_short_name_is_dockers_own(image: str, full: str) -> None:
     assert full_name(image) == full
 
 
+@pytest.mark.parametrize(
+    ("image", "beginning", "allowed"),
+    [
+        ("nginx:1.27", "docker.io/library/nginx", True),
+        ("nginx", "docker.io/library/nginx", True),
+        (f"nginx@{DIGEST}", "docker.io/library/nginx", True),
+        ("nginx-evil:1", "docker.io/library/nginx", False),
+        ("shop/web:1", "docker.io/shop", True),
+        ("shop-evil/web:1", "docker.io/shop", False),
+        ("shop.evil/web:1", "docker.io/shop", False),
+        ("shop/web:1", "docker.io", True),
+        ("ghcr.io:5000/web:1", "ghcr.io", False),
+        ("ghcr.io:5000/web:1", "ghcr.io:5000", True),
+        ("ghcr.io:50001/web:1", "ghcr.io:5000", False),
+        ("ghcr.io.evil.example/web:1", "ghcr.io", False),
+        ("evil.example/ghcr.io/web:1", "ghcr.io", False),
+    ],
+)
+def test_allowed_beginning_ends_where_a_part_of_the_name_does(image: str, beginning: str, allowed: bool) -> None:
+    subject = service(template=template(containers=(container(image=image),)))
+    given = Context(manifests(subject, tenants=(Tenant("default", allowed_registries=(beginning,)),)), "2026-11-23")
+    assert (list(BY_ID["registry-allowed"].check(given)) == []) is allowed
+
+
 def test_service_made_by_hand_is_judged_too() -> None:
     subject: Service = service(uses=("absent",))
     given: Manifests = manifests(subject)

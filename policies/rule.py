@@ -36,12 +36,16 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One place where a rule is broken; `tenant` and `service` are empty where it is nobody's."""
+    """One place where a rule is broken; `tenant` and `service` are empty where it is nobody's.
+
+    `fix` stands for the rule's own where that would not mend this.
+    """
 
     message: str
     tenant: str = ""
     service: str = ""
     location: Location | None = None
+    fix: str = ""
 
 
 Check = Callable[[Context], Iterable[Violation]]

@@ -69,7 +69,7 @@ def _finding(rule: Rule, violation: Violation, waiver: Waiver | None) -> Finding
         rule=rule.id,
         severity=rule.severity,
         message=violation.message,
-        fix=rule.fix,
+        fix=violation.fix or rule.fix,
         page=rule.page,
         tenant=violation.tenant,
         service=violation.service,

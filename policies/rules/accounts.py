@@ -17,7 +17,7 @@ from runyard.pricing.report import render_money
 def check_quota(context: Context) -> Iterator[Violation]:
     """Find quotas that the tenants' services break."""
     for finding in check_quotas(context.manifests, context.elsewhere):
-        yield Violation(finding.message, finding.tenant, location=finding.location)
+        yield Violation(finding.message, finding.tenant, location=finding.location, fix=finding.fix)
 
 
 def check_host(context: Context) -> Iterator[Violation]:

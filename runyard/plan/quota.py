@@ -72,7 +72,10 @@ class Headroom:
 
 @dataclass(frozen=True, slots=True)
 class QuotaFinding:
-    """A limit that is broken: of a tenant's quota or, without a tenant, of the host."""
+    """A limit that is broken: of a tenant's quota or, without a tenant, of the host.
+
+    `fix` is empty where asking for less or allowing more mends it.
+    """
 
     tenant: str
     resource: str
@@ -82,6 +85,7 @@ class QuotaFinding:
     asked: int | None
     message: str
     location: Location | None
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,9 @@ RESOURCES: dict[str, Unit] = {
     "requestsPerSecond": "count",
 }
 CASES: tuple[Case, Case] = ("best", "worst")
+# What bounds a service's part of a resource that its instances alone leave open.
+_BOUNDS = {"requestsPerSecond": "runyard.dev/max-requests-per-second"}
+_MAX_SCALE = "autoscaling.knative.dev/maxScale"
 
 
 def _parts(service: Service, domain: str, case: Case) -> dict[str, int | None]:
@@ -247,14 +254,18 @@ def _check_tenant(tenant: Tenant, manifests: Manifests, elsewhere: Sequence[Use]
 
 def _finding(tenant: str, what: str, demand: Demand, limit: int, location: Location | None) -> QuotaFinding:
     amount = demand.amount
-    scale = "at minScale" if demand.case == "best" else "at maxScale"
-    got = render_amount(limit, demand.unit)
+    got, fix = render_amount(limit, demand.unit), ""
     if amount is None:
-        message = f"{what} must be without limit {scale}, got {got}: {demand.describe()}"
+        bound = _BOUNDS.get(demand.resource, _MAX_SCALE)
+        endless = [term.service for term in demand.terms if term.amount is None]
+        some = [*endless[:_TERMS_SHOWN], *([f"{len(endless) - _TERMS_SHOWN} more"] if endless[_TERMS_SHOWN:] else [])]
+        message = f"{what} must have every service bounded, to {got} together, got no bound for {', '.join(some)}"
+        fix = f"set {bound} on {', '.join(some)}"
     else:
+        scale = "at minScale" if demand.case == "best" else "at maxScale"
         asked, over = render_amount(amount, demand.unit), render_amount(amount - limit, demand.unit)
         message = f"{what} must be at least {asked} {scale}, got {got}, {over} over: {demand.describe()}"
-    return QuotaFinding(tenant, demand.resource, demand.case, demand.unit, limit, amount, message, location)
+    return QuotaFinding(tenant, demand.resource, demand.case, demand.unit, limit, amount, message, location, fix)
 
 
 def _check_largest(services: Sequence[Service], capacity: Capacity) -> Iterator[QuotaFinding]:

@@ -40,6 +40,14 @@ def test_finding_tells_place_rule_message_and_fix() -> None:
     assert finding.page == "docs/policies.md#image-tagged"
 
 
+def test_violation_with_a_fix_of_its_own_tells_that_one() -> None:
+    given = rule(lambda _given: [Violation("first"), Violation("second", fix="do this")])
+    assert [finding.text() for finding in judge(context(), [given]).findings] == [
+        "tried: first (mend it)",
+        "tried: second (do this)",
+    ]
+
+
 @pytest.mark.parametrize(("day", "counts"), [("2027-01-31", True), ("2027-02-01", False)])
 def test_waiver_counts_until_its_day_is_over(day: str, counts: bool) -> None:
     verdict = judge(context(day, "image-tagged until 2027-01-31 because the vendor has no tags"))

@@ -92,9 +92,10 @@ def test_service_without_a_rate_breaks_the_quota_of_rates() -> None:
     (finding,) = check_quotas(shop(web(), web("api", max_requests_per_second=None), requests_per_second=1000))
     assert finding.asked is None
     assert finding.message == (
-        "tenant shop's quota of requestsPerSecond must be without limit at minScale, got 1000: "
-        "api without limit + web 50"
+        "tenant shop's quota of requestsPerSecond must have every service bounded, to 1000 together, "
+        "got no bound for api"
     )
+    assert finding.fix == "set runyard.dev/max-requests-per-second on api"
 
 
 def test_tenant_without_quotas_may_take_everything() -> None:
@@ -222,6 +223,13 @@ def test_service_without_a_maximum_breaks_every_quota_that_instances_use_up() ->
         ("cpu", "worst", None),
         ("instances", "worst", None),
     ]
+    assert {each.fix for each in found} == {"set autoscaling.knative.dev/maxScale on web"}
+
+
+def test_finding_names_eight_services_without_a_bound_and_counts_the_rest() -> None:
+    services = [web(f"web-{number}", max_requests_per_second=None) for number in range(10)]
+    (finding,) = check_quotas(shop(*services, requests_per_second=9))
+    assert finding.message.endswith("got no bound for web-0, web-1, web-2, web-3, web-4, web-5, web-6, web-7, 2 more")
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)), max_size=8), st.integers(0, 10**10))

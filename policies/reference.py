@@ -22,8 +22,8 @@ the change too.
 `prod`, `eu-prod`, `Production`, `prod1`, `shopProd`, and `pre-prod` too. Any other name is development's, one that
 nobody foresaw too: give a stack that serves customers one of these words.
 
-A service sets a rule aside until a day, that day included, with an annotation; reports list it, and after that day it
-counts no longer:
+A service sets a rule that it breaks aside until a day, that day included, with an annotation; reports list it, and
+after that day it counts no longer. A waiver of a rule that *cannot be waived* refuses the change:
 
 ```yaml
 metadata:
@@ -45,8 +45,10 @@ def render_reference() -> str:
         words += ["production only"] if rule.production_only else []
         words += [] if rule.waivable else ["cannot be waived"]
         parts.append(f"\n### {rule.id}\n\n{rule.sentence} ({', '.join(words)})\n\nFix: {rule.fix}.\n")
-    parts.append(f"\n### {ERROR_RULE}\n\nA rule could not be asked, so the change is refused. (mandatory)\n")
-    parts.append("\n## Rules of resources\n")
+    parts.append(
+        f"\n### {ERROR_RULE}\n\nA rule could not be asked, so the change is refused. (mandatory, cannot be waived)\n"
+    )
+    parts.append("\n## Rules of resources\n\nNone of these can be waived, nor can those of whole stacks.\n")
     for each in RESOURCE_RULES:
         parts.append(f"\n### {each.id}\n\n{each.sentence} (mandatory)\n\nFix: {each.fix}.\n")
     parts.append("\n## Rules of whole stacks\n\nPulumi asks these when a preview or an update ends.\n")

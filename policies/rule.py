@@ -61,7 +61,7 @@ class Rule:
     fix: str
     check: Check
     production_only: bool = False
-    # Sums and the rules about waivers themselves cannot be waived by a service.
+    # A service waives what it breaks itself: no sum, nothing of the Platform or a Tenant, and no rule about waivers.
     waivable: bool = True
 
     @property

@@ -44,6 +44,7 @@ RULES = (
         "advisory",
         "set the Platform's gateway.tls.mode to acme or files, or its gateway.address to 127.0.0.1 with TLS in front",
         check_tls,
+        waivable=False,
     ),
     Rule(
         "tls-in-production",
@@ -52,6 +53,7 @@ RULES = (
         "set the Platform's gateway.tls.mode to acme or files, or its gateway.address to 127.0.0.1 with TLS in front",
         check_tls,
         production_only=True,
+        waivable=False,
     ),
     Rule(
         "auth-in-production",

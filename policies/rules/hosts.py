@@ -51,6 +51,7 @@ RULES = (
         "mandatory",
         "choose another port in the Platform",
         check_ports,
+        waivable=False,
     ),
     Rule(
         "internal-is-called",

@@ -23,7 +23,7 @@ def check_known(waivable: Callable[[], frozenset[str]]) -> Check:
         for service in context.manifests.services:
             for waiver in parse_waivers(service):
                 if isinstance(waiver, Waiver) and waiver.rule not in waivable():
-                    yield of_service(service, f"waiver must name a rule that can be waived, got {waiver.rule}")
+                    yield of_service(service, f"waiver must name a rule that a service can waive, got {waiver.rule}")
 
     return check
 

@@ -299,7 +299,7 @@ CASES: list[tuple[str, Context, Context, str]] = [
         "waiver-of-known-rule",
         waiving("image-tagged until 2027-01-31 because it is a trial"),
         waiving("quota-kept until 2027-01-31 because we are important"),
-        "waiver must name a rule that can be waived, got quota-kept",
+        "waiver must name a rule that a service can waive, got quota-kept",
     ),
     (
         "waiver-not-expired",
@@ -328,6 +328,22 @@ def test_namespaces_are_free_where_no_tenant_is_declared() -> None:
 def test_wrong_letter_in_a_namespace_refuses_in_every_stack(environment: Any) -> None:
     verdict = judge(dataclasses.replace(beside("shopp"), environment=environment))
     assert "tenant-known" in [finding.rule for finding in verdict.refusals]
+
+
+@pytest.mark.parametrize(("name", "failing"), [(case[0], case[2]) for case in CASES], ids=[c[0] for c in CASES])
+def test_waiver_sets_a_rule_aside_or_is_refused(name: str, failing: Context) -> None:
+    waiver = f"; {name} until 2027-01-31 because it is a trial"
+    # A set that breaks a rule without any service needs one to carry the waiver.
+    services = tuple(
+        dataclasses.replace(each, annotations={**each.annotations, WAIVE: each.annotations.get(WAIVE, "") + waiver})
+        for each in failing.manifests.services or (service(),)
+    )
+    waived = dataclasses.replace(failing.manifests, services=services)
+    verdict = judge(dataclasses.replace(failing, environment="production", manifests=waived))
+    counts = name in {finding.rule for finding in verdict.findings}
+    refused = f"waiver must name a rule that a service can waive, got {name}"
+    assert counts is not BY_ID[name].waivable
+    assert (refused in {finding.message for finding in verdict.refusals}) is not BY_ID[name].waivable
 
 
 def test_tls_counts_only_with_the_redirect() -> None:

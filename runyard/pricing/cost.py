@@ -133,7 +133,10 @@ def _idle(service: Service) -> _Amounts:
 
 
 def _busy(service: Service, usage: Usage) -> _Amounts:
-    seconds = Fraction((service.asked_scale[1] or 0) * MONTH_S)
+    most = service.asked_scale[1]
+    if most == 0:
+        return _Amounts()
+    seconds = Fraction((most or 0) * MONTH_S)
     rate = (service.max_requests_per_second or 0) * MONTH_S
     requests = max(Fraction(usage.requests), Fraction(rate))
     return dataclasses.replace(
@@ -143,6 +146,9 @@ def _busy(service: Service, usage: Usage) -> _Amounts:
 
 def _expected(service: Service, usage: Usage, book: PriceBook) -> _Amounts:
     least, most = service.asked_scale
+    # Scaled to none by hand, it serves nothing: whatever is asked of it, nothing is done and nothing is sent.
+    if most == 0:
+        return _Amounts()
     # A request pays for whole intervals: 101 ms cost as 200 ms when the interval is 100 ms.
     intervals = math.ceil(Fraction(usage.request_ms) / book.minimum_charge_ms)
     at_once = Fraction(usage.concurrency)

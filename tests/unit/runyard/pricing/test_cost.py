@@ -89,6 +89,19 @@ def test_expected_shares_an_instance_no_further_than_the_manifest_allows() -> No
     assert only(costs_of(one_at_a_time), "expected").cpu == Decimal("200.00")
 
 
+def test_service_that_is_scaled_to_none_by_hand_costs_nothing() -> None:
+    costs = costs_of(web(least=2, manual_instance_count=0, max_requests_per_second=100))
+    assert [only(costs, case) for case in ("floor", "expected", "ceiling")] == [Lines()] * 3
+
+
+def test_service_that_is_scaled_to_none_leaves_the_free_tier_to_others() -> None:
+    prices = book(free_tier=FreeTier(requests=Decimal(1_000_000)))
+    ((one, off),) = (
+        each.services for each in costs_of(web(), web("off", manual_instance_count=0), prices=prices).tenants
+    )
+    assert (one.expected.requests, off.expected) == (Decimal("0.00"), Lines())
+
+
 def test_ceiling_is_every_instance_busy_all_month() -> None:
     ceiling = only(costs_of(web(most=10)), "ceiling")
     assert ceiling.cpu == Decimal("26280.00")

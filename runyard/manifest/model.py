@@ -24,6 +24,8 @@ from runyard.manifest.prices import PriceBook
 from runyard.manifest.tls import Tls
 
 Egress = Literal["all", "none"]
+# With less, Cloud Run takes one request at a time and bills by request.
+ONE_CPU_MILLIS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,11 @@ class RevisionTemplate:
             for volume in self.volumes
             if volume.kind == "emptyDir"
         )
+
+    @property
+    def billed_by_request(self) -> bool:
+        """Whether time is paid while requests run: always so with less than one CPU, as on Cloud Run."""
+        return self.cpu_throttling or self.ingress_container.cpu_millis < ONE_CPU_MILLIS
 
     @property
     def ingress_container(self) -> Container:

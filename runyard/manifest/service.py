@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from runyard.manifest.model import (
+    ONE_CPU_MILLIS,
     Container,
     ContainerPort,
     EnvFrom,
@@ -39,7 +40,6 @@ from runyard.units import parse_bytes, parse_duration_s
 DEFAULT_CONTAINER = "user-container"
 DEFAULT_CONCURRENCY = 80
 DEFAULT_MAX_SCALE = 100
-_FULL_CPU_MILLIS = 1000
 # Knative's own way to say `ingress: internal`, in its present and its former spelling.
 _VISIBILITY_LABELS = ("networking.knative.dev/visibility", "serving.knative.dev/visibility")
 _PROBE_KINDS: dict[str, ProbeKind] = {"httpGet": "http", "tcpSocket": "tcp", "grpc": "grpc", "exec": "exec"}
@@ -151,7 +151,7 @@ def _concurrency(pod: Raw) -> int:
         return int(pod["containerConcurrency"])
     ingress = ingress_container(pod["containers"]) or {}
     cpu = parse_limit(ingress, "cpu")
-    return 1 if cpu is not None and cpu < _FULL_CPU_MILLIS else DEFAULT_CONCURRENCY
+    return 1 if cpu is not None and cpu < ONE_CPU_MILLIS else DEFAULT_CONCURRENCY
 
 
 def _scaling(annotations: Raw) -> Scaling:

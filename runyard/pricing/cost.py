@@ -164,7 +164,7 @@ def _expected(service: Service, usage: Usage, book: PriceBook) -> _Amounts:
 def _kept(service: Service, alive: Fraction, busy: Fraction) -> _Amounts:
     """Give instance-seconds alive, of which busy, to the kind of billing that the service has."""
     instances = alive / MONTH_S
-    if service.template.cpu_throttling:
+    if service.template.billed_by_request:
         return _Amounts(active=busy, idle=alive - busy, instances=instances)
     return _Amounts(allocated=alive, instances=instances)
 
@@ -194,7 +194,7 @@ def _after_free_tier(
                 "instance_vcpu": amount.allocated * vcpus,
                 "instance_gib": amount.allocated * gibs,
                 # Instance-based billing has no price for requests.
-                "requests": amount.requests if service.template.cpu_throttling else Fraction(0),
+                "requests": amount.requests if service.template.billed_by_request else Fraction(0),
                 "egress": amount.egress_gib,
             }
         )

@@ -127,6 +127,13 @@ def test_instance_billing_pays_for_time_alive_and_not_for_requests() -> None:
     assert expected == Lines(cpu=Decimal("1314.00"), memory=Decimal("262.80"), egress=Decimal("1.20"))
 
 
+@pytest.mark.parametrize(("cpu_millis", "by_request"), [(999, True), (1000, False)])
+def test_service_below_one_cpu_is_billed_by_request_whatever_it_says(cpu_millis: int, by_request: bool) -> None:
+    shape = template(containers=(container(cpu_millis=cpu_millis),), cpu_throttling=False)
+    expected = only(costs_of(web(template=shape)), "expected")
+    assert (expected.requests > 0) is by_request
+
+
 def test_storage_is_paid_for_as_long_as_instances_live() -> None:
     volumes = (Volume("cache", "emptyDir", size_limit_bytes=5 * GIB),)
     assert only(costs_of(web(least=2, volumes=volumes)), "floor").storage == Decimal("1.00")

@@ -1,8 +1,10 @@
 """Cost of manifests in a month of 730 hours, by service and tenant.
 
-Floor is every service idle at its minScale, ceiling every service busy at its maxScale, expected what its usage
-makes of it. All is exact until one rounding: each line of a service (CPU, memory, requests, egress, storage) is
-rounded to the cent, half to even. Everything above a line is a plain sum of lines.
+Expected is what its usage makes of a service, floor that it is idle at its minScale, ceiling that it is busy at its
+maxScale all month. They enclose what is expected: the free tier covers requests and no idle time, so that a kept
+instance may cost less busy than idle, and the floor is then what is expected. All is exact until one rounding: each
+line of a service (CPU, memory, requests, egress, storage) is rounded to the cent, half to even. Everything above a line
+is a plain sum of lines.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class ServiceCost:
-    """What a service costs; `ceiling` is None when its instances have no limit."""
+    """What a service costs, floor <= expected <= ceiling; `ceiling` is None when its instances have no limit."""
 
     tenant: str
     service: str
@@ -122,10 +124,12 @@ def _price_tenant(
     bounded = [(service, usage) for service, usage in pairs if service.asked_scale[1] is not None]
     busy = _price_case(tenant, [s for s, _ in bounded], [_busy(s, u) for s, u in bounded], book, period)
     ceiling = {service.name: lines for (service, _), lines in zip(bounded, busy, strict=True)}
-    return tuple(
-        ServiceCost(tenant, service.name, low, mean, ceiling.get(service.name), usage.basis)
-        for (service, usage), low, mean in zip(pairs, floor, expected, strict=True)
-    )
+    found = []
+    for (service, usage), low, mean in zip(pairs, floor, expected, strict=True):
+        high = ceiling.get(service.name)
+        enclosing = min(low, mean, key=_amount), mean, max(high, mean, key=_amount) if high else None
+        found.append(ServiceCost(tenant, service.name, *enclosing, usage.basis))
+    return tuple(found)
 
 
 def _idle(service: Service) -> _Amounts:
@@ -258,6 +262,10 @@ def _cents(amount: Fraction) -> Decimal:
     # Built from text, because arithmetic on Decimal rounds to 28 digits.
     sign, cents = ("-", -round(amount * _CENTS)) if amount < 0 else ("", round(amount * _CENTS))
     return Decimal(f"{sign}{cents // _CENTS}.{cents % _CENTS:02}")
+
+
+def _amount(lines: Lines) -> Decimal:
+    return lines.total
 
 
 def _total(lines: Lines | None) -> Decimal | None:

@@ -19,7 +19,8 @@ def render_basis(costs: Costs, usages: Usages) -> list[str]:
     used = {usages.of(f"{each.tenant}/{each.service}") for tenant in costs.tenants for each in tenant.services}
     lines = [
         f"{costs.currency} a month of {MONTH_HOURS} hours, price book {costs.book}, prices from {costs.period_start}.",
-        "Floor: every service idle at its minScale. Ceiling: every service busy at its maxScale.",
+        "Floor: every service idle at its minScale, or what is expected if less, as the free tier covers no idle time.",
+        "Ceiling: every service busy at its maxScale all month, with the requests of its rate if those are more.",
     ]
     for usage in sorted(used, key=lambda each: (each.basis, each.requests, each.request_ms, each.egress_gib)):
         lines.append(

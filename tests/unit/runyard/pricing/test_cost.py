@@ -32,6 +32,8 @@ PERIOD = PricePeriod(
 )
 BUSY = Usage(Decimal(1_000_000), Decimal(101), Decimal(10), Decimal(2), "usage file")
 
+NONE = Usage(Decimal(0), Decimal(0), Decimal(0), Decimal(1), "usage file")
+
 
 def book(**changes: Any) -> PriceBook:
     return PriceBook("test", (dataclasses.replace(PERIOD, **changes),))
@@ -149,8 +151,16 @@ def test_free_tier_is_the_tenants_and_shared_by_use() -> None:
 
 
 def test_free_tier_covers_no_idle_time() -> None:
-    free = FreeTier(vcpu_seconds=Decimal(10**9), gib_seconds=Decimal(10**9))
-    assert only(costs_of(web(least=2), prices=book(free_tier=free)), "floor").cpu == Decimal("525.60")
+    prices = book(free_tier=FreeTier(vcpu_seconds=Decimal(10**9), gib_seconds=Decimal(10**9)))
+    assert only(costs_of(web(least=2), prices=prices, usage=NONE), "floor").cpu == Decimal("525.60")
+
+
+def test_floor_is_what_is_expected_where_free_requests_take_the_place_of_idle_time() -> None:
+    free = FreeTier(vcpu_seconds=Decimal(10**9), gib_seconds=Decimal(10**9), requests=Decimal(10**9))
+    costs = costs_of(web(least=2), prices=book(free_tier=free))
+    # Of 5,256,000 s of one vCPU, 100,000 s are of requests and free.
+    assert only(costs, "expected").cpu == Decimal("515.60")
+    assert only(costs, "floor") == only(costs, "expected")
 
 
 def test_discount_is_the_tenants_alone() -> None:
@@ -180,7 +190,7 @@ def test_day_without_prices_is_refused() -> None:
 
 
 def test_manifests_without_a_book_cost_cloud_runs_list_prices() -> None:
-    costs = price(manifests(web(least=1)), DAY)
+    costs = price(manifests(web(least=1)), DAY, Usages(NONE))
     assert costs.book == "cloud-run-tier-1"
     # 2,628,000 s * 0.0000025 for the vCPU and for each of 2 GiB.
     assert only(costs, "floor") == Lines(cpu=Decimal("6.57"), memory=Decimal("13.14"))
@@ -199,7 +209,7 @@ USAGE = st.builds(
 
 
 @st.composite
-def sets(draw: st.DrawFn, free: st.SearchStrategy[FreeTier] = FREE) -> tuple[Manifests, Usages]:
+def sets(draw: st.DrawFn) -> tuple[Manifests, Usages]:
     services, usages = [], {}
     for index in range(draw(st.integers(0, 5))):
         least = draw(st.integers(0, 50))
@@ -209,6 +219,8 @@ def sets(draw: st.DrawFn, free: st.SearchStrategy[FreeTier] = FREE) -> tuple[Man
             least + draw(st.integers(1, 50)),
             tenant=draw(st.sampled_from(["a", "b"])),
             cpu_throttling=draw(st.booleans()),
+            manual_instance_count=draw(st.sampled_from([None, None, 0, 7])),
+            max_requests_per_second=draw(st.sampled_from([None, 10])),
         )
         services.append(subject)
         usages[f"{subject.tenant}/{subject.name}"] = draw(USAGE)
@@ -218,7 +230,7 @@ def sets(draw: st.DrawFn, free: st.SearchStrategy[FreeTier] = FREE) -> tuple[Man
         idle=draw(RATES),
         instance=draw(RATES),
         million_requests=draw(AMOUNT),
-        free_tier=draw(free),
+        free_tier=draw(FREE),
     )
     discounts = {"a": draw(st.decimals(min_value=0, max_value=100, places=3))}
     return manifests(*services, price_book=PriceBook("test", (period,), discounts=discounts)), Usages(services=usages)
@@ -255,17 +267,29 @@ def test_price_does_not_depend_on_the_order_of_services(given_set: tuple[Manifes
     assert forwards.totals == backwards.totals
 
 
-@given(sets(st.just(FreeTier())))
-def test_ceiling_is_not_below_what_is_expected(given_set: tuple[Manifests, Usages]) -> None:
-    given_manifests, usages = given_set
-    costs = price(given_manifests, DAY, usages)
-    (period,) = given_manifests.price_book.periods if given_manifests.price_book else ()
-    # With an idle price above the active one, a busy instance is the cheaper one.
-    if period.idle.vcpu_second <= period.active.vcpu_second and period.idle.gib_second <= period.active.gib_second:
-        for tenant in costs.tenants:
-            for each in tenant.services:
-                assert each.ceiling is not None
-                assert each.floor.total <= each.expected.total <= each.ceiling.total
+@given(sets())
+def test_floor_is_never_above_what_is_expected_nor_that_above_the_ceiling(given_set: tuple[Manifests, Usages]) -> None:
+    costs = price(given_set[0], DAY, given_set[1])
+    for tenant in costs.tenants:
+        for each in tenant.services:
+            assert each.ceiling is not None
+            assert each.floor.total <= each.expected.total <= each.ceiling.total
+    for floor, expected, ceiling in (costs.totals, *(tenant.totals for tenant in costs.tenants)):
+        assert ceiling is not None
+        assert floor <= expected <= ceiling
+
+
+def test_ceiling_holds_beside_a_service_that_has_none() -> None:
+    # The endless one takes most of the free tier of what is expected, and nothing of that of the ceiling.
+    usage = dataclasses.replace(BUSY, requests=Decimal(10**11))
+    free = FreeTier(vcpu_seconds=Decimal(1_000_000))
+    ((one, endless),) = (
+        each.services
+        for each in costs_of(web(most=1), web("endless", most=0), prices=book(free_tier=free), usage=usage).tenants
+    )
+    assert endless.ceiling is None
+    assert one.ceiling is not None
+    assert one.ceiling.total >= one.expected.total > MONTH_S * Decimal("0.001")
 
 
 def test_ten_million_tiny_prices_are_not_lost() -> None:

@@ -15,12 +15,13 @@ COSTS = price(manifests(service(name="web", tenant="shop", template=SHAPE)), "20
 
 TEXT = """\
             floor  expected  ceiling  basis
-shop        26.28     26.24   691.20
-  shop/web  26.28     26.24   691.20  size small
-total       26.28     26.24   691.20
+shop        26.24     26.24   691.20
+  shop/web  26.24     26.24   691.20  size small
+total       26.24     26.24   691.20
 
 USD a month of 730 hours, price book cloud-run-tier-1, prices from 2025-01-01.
-Floor: every service idle at its minScale. Ceiling: every service busy at its maxScale.
+Floor: every service idle at its minScale, or what is expected if less, as the free tier covers no idle time.
+Ceiling: every service busy at its maxScale all month, with the requests of its rate if those are more.
 Expected, size small: 100,000 requests of 100 ms, 1 at once, 1 GiB out.
 Each service's CPU, memory, requests, egress and storage are rounded to the cent, half to even.
 """

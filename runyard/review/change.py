@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from policies.rules.secrets import is_secret
+from policies.secret import SECRET, is_secret, render_words
 from policies.waiver import ANNOTATION
 from runyard.manifest.model import Manifests, Service, Tenant
 from runyard.manifest.prices import PriceBook
@@ -25,7 +25,6 @@ Operation = Literal["add", "remove", "change"]
 Document = Literal["Platform", "PriceBook", "Service", "Tenant"]
 Path = tuple[str, ...]
 Facts = Mapping[tuple[Document, str], Mapping[Path, Any]]
-SECRET = "[secret]"  # noqa: S105 - what is shown instead of one
 _WAIVERS = ("annotations", ANNOTATION)
 # Annotations that Runyard knows and that no field of a Service is made of.
 _WITHOUT_FIELD = frozenset(
@@ -156,9 +155,13 @@ def _comparable(value: Any) -> Any:
 
 def _shown(path: Path, value: Any) -> Any:
     """Give a value as it may be shown: what may be a secret is not."""
-    name = path[-1] if "env" in path else ""
     if isinstance(value, list):
+        if path[-1] in ("args", "command"):
+            return render_words(value)
+        if path[-1] == "headers":
+            return [[name, SECRET if is_secret(name, item) else item] for name, item in value]
         return [_shown(path, each) for each in value]
+    name = path[-1] if "env" in path else ""
     if not isinstance(value, str) or _REFERENCE.fullmatch(value):
         return value
     return SECRET if is_secret(name, value) else value

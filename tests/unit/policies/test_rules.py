@@ -175,6 +175,12 @@ CASES: list[tuple[str, Context, Context, str]] = [
         "container hello: command must hold no secret, got [secret]",
     ),
     (
+        "secret-in-probe",
+        of(liveness_probe=Probe("http", path="/live", headers=(("Accept", "text/plain"),))),
+        of(liveness_probe=Probe("http", headers=(("Authorization", "Bearer hunter2"),))),
+        "container hello: probe must hold no secret, got [secret]",
+    ),
+    (
         "gateway-on-loopback",
         with_platform(),
         with_platform(gateway=Gateway(address="0.0.0.0")),
@@ -404,6 +410,32 @@ def test_known_forms_of_secrets_are_found_and_never_shown(secret: str) -> None:
     told = [violation.message for rule in RULES for violation in rule.check(given)]
     assert any("env VALUE must not hold" in message for message in told)
     assert not any(secret in message for message in told)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            with_env("CFG", "user=a;password=hunter2"),
+            "container hello: env CFG must hold nothing called password, got [secret]",
+        ),
+        (of(args=("--token", "hunter2")), "container hello: command must hold no secret, got [secret]"),
+        (
+            of(command=("sh", "-c", "run --password=hunter2")),
+            "container hello: command must hold no secret, got [secret]",
+        ),
+        (
+            of(readiness_probe=Probe("exec", command=("redis-cli", "--pass", "hunter2"))),
+            "container hello: probe must hold no secret, got [secret]",
+        ),
+        (
+            of(startup_probe=Probe("http", path="/?token=hunter2")),
+            "container hello: probe must hold no secret, got [secret]",
+        ),
+    ],
+)
+def test_secret_is_found_by_its_name_wherever_it_stands(given: Context, message: str) -> None:
+    assert [each.message for rule in RULES if rule.id.startswith("secret") for each in rule.check(given)] == [message]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from runyard.manifest.model import (
     Location,
     Manifests,
     Platform,
+    Probe,
     Scaling,
     Service,
     Tenant,
@@ -90,6 +91,26 @@ def test_secret_is_shown_as_one_whatever_tells_it(name: str, value: str) -> None
 def test_secret_in_an_argument_is_shown_as_one() -> None:
     after = manifests(service(template=template(containers=(container(args=("--token", "ghp_" + "a" * 36)),))))
     assert told(manifests(service()), after) == [("add", "containers.hello.args", None, ["--token", "[secret]"])]
+
+
+def test_secret_told_by_its_name_is_shown_as_one_wherever_it_stands() -> None:
+    probe = Probe("http", path="/?token=hunter2", headers=(("Authorization", "Bearer hunter2"), ("Host", "a")))
+    changed = container(
+        args=("--token", "s3cr3t", "--password=hunter2", "--verbose"),
+        env=(EnvVar("CFG", "password=hunter2"),),
+        liveness_probe=probe,
+        readiness_probe=Probe("exec", command=("curl", "-H", "X-Api-Key: hunter2")),
+    )
+    shown = {
+        path.removeprefix("containers.hello."): after
+        for _, path, _, after in told(
+            manifests(service()), manifests(service(template=template(containers=(changed,))))
+        )
+    }
+    assert shown["args"] == ["--token", "[secret]", "[secret]", "--verbose"]
+    assert shown["env.CFG"] == shown["livenessProbe.path"] == "[secret]"
+    assert shown["livenessProbe.headers"] == [["Authorization", "[secret]"], ["Host", "a"]]
+    assert shown["readinessProbe.command"] == ["curl", "-H", "[secret]"]
 
 
 def test_reference_is_shown_by_name() -> None:

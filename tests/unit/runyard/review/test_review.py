@@ -135,7 +135,8 @@ PREVIEW = Preview(
 def everything() -> Review:
     before = shop(web(image="shop/web"), service(name="old", tenant="shop"), instances=300)
     env = (EnvVar("DB_PASSWORD", "hunter2"), EnvVar("NOTE", "a|b `c`\n```\n</details>"))
-    shape = template(containers=(container(image="shop/web", env=env),), scaling=Scaling(1, 400))
+    told = container(image="shop/web", env=env, args=("--token", "hunter2"))
+    shape = template(containers=(told,), scaling=Scaling(1, 400))
     after = shop(service(name="web", tenant="shop", template=shape, annotations=WAIVER), instances=399)
     return review(before, after, ("main", "topic"), TERMS, PREVIEW)
 
@@ -148,7 +149,7 @@ def test_report_is_the_same_bytes_twice_and_shows_no_secret(render: Any) -> None
 
 def test_text_ends_with_the_counts() -> None:
     assert (
-        render_text(everything()).splitlines()[-1].startswith("refused: 6 changes; policies: 2 new, 0 open, 1 waived")
+        render_text(everything()).splitlines()[-1].startswith("refused: 7 changes; policies: 3 new, 0 open, 1 waived")
     )
 
 
@@ -290,6 +291,7 @@ def test_sarif_has_what_counts_and_nothing_else() -> None:
     assert found == [
         ("quota-kept", "error"),
         ("secret-by-name", "error"),
+        ("secret-in-command", "error"),
         ("traffic-restart", "warning"),
         ("traffic-unknown", "warning"),
     ]

@@ -34,8 +34,7 @@ class Gateway(pulumi.ComponentResource):
 
     def __init__(self, stack: str, platform: Platform, inner: Network, inner_address: str) -> None:
         """Declare the gateway; `inner_address` is the host's address on `inner`, the platform's bridge."""
-        listeners = _listeners(platform, inner_address)
-        config = _config(platform, listeners)
+        config = plan_configuration(platform, inner_address)
         image = image_reference("gateway")
         args = _container_args(stack, image)
         self.facts = describe_part(args) | _describe_platform(platform) | {"configuration": _describe(config)}
@@ -47,7 +46,7 @@ class Gateway(pulumi.ComponentResource):
             stack,
             image,
             config,
-            _places(platform, listeners),
+            _places(platform, inner_address),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.volume, inner]),
         )
         options = pulumi.ResourceOptions(parent=self, depends_on=[self.volume, configuration])
@@ -97,10 +96,11 @@ def _listeners(platform: Platform, inner_address: str) -> list[tuple[Listener, _
     ]
 
 
-def _config(platform: Platform, listeners: list[tuple[Listener, _Said]]) -> GatewayConfig:
+def plan_configuration(platform: Platform, inner_address: str) -> GatewayConfig:
+    """Plan what the gateway of a Platform is told; `inner_address` is the host's on the platform's bridge."""
     said, tls = platform.gateway, platform.gateway.tls
     return GatewayConfig(
-        listeners=tuple(listener for listener, _ in listeners),
+        listeners=tuple(listener for listener, _ in _listeners(platform, inner_address)),
         max_body_bytes=said.max_body_bytes,
         connect_timeout_ms=said.connect_timeout_s * 1000,
         hold_timeout_ms=said.hold_timeout_s * 1000,
@@ -132,8 +132,9 @@ def _describe(config: GatewayConfig) -> dict[str, Any]:
     return {**shown, "digest": digest(config), "listeners": [each.address for each in config.listeners]}
 
 
-def _places(platform: Platform, listeners: list[tuple[Listener, _Said]]) -> dict[str, str]:
+def _places(platform: Platform, inner_address: str) -> dict[str, str]:
     """Say where in the manifest the fields of the configuration were said, as far as they were."""
+    listeners = _listeners(platform, inner_address)
     keys = {**_KEYS, **{f"listeners[{index}]": said for index, (_, said) in enumerate(listeners)}}
     found = {field: next((key for key in said if key in platform.places), None) for field, said in keys.items()}
     return {field: f"{platform.places[key]}: spec.gateway.{key}" for field, key in found.items() if key is not None}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import string
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import crossplane
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,6 +13,7 @@ from hypothesis import strategies as st
 from runyard import names
 from runyard.errors import UsageError
 from runyard.gateway import GatewayConfig, Listener, check, quote, render
+from tests.unit.runyard.rendered import hostile_text, parse, walk
 
 LISTENERS = (Listener("edge", "127.0.0.1:3000"), Listener("internal", "172.30.0.1:80"))
 CONFIG = GatewayConfig(listeners=LISTENERS)
@@ -23,27 +21,6 @@ CONFIG = GatewayConfig(listeners=LISTENERS)
 TEXTS = [each.name for each in fields(GatewayConfig) if each.type == "str"]
 NUMBERS = [each.name for each in fields(GatewayConfig) if each.type in ("int", "int | None")]
 FLAGS = [each.name for each in fields(GatewayConfig) if each.type == "bool"]
-# What nginx, Lua, Jinja or a shell would read as more than text.
-HOSTILE = "\"'\\;{}$#\n\r\t\x00 %()[]|&`<>*?~:" + string.ascii_letters + string.digits + "/._-\u2028é"
-hostile_text = st.text(HOSTILE, max_size=40) | st.text(max_size=20) | st.text(HOSTILE).map(lambda text: "/var/" + text)
-
-
-def parse(text: str, directory: Path) -> list[dict[str, Any]]:
-    """Parse a rendered configuration into crossplane's tree of directives."""
-    path = directory / "nginx.conf"
-    path.write_text(text)
-    payload = crossplane.parse(str(path), single=True, check_ctx=False, check_args=False)
-    assert payload["errors"] == []
-    return list(payload["config"][0]["parsed"])
-
-
-def walk(tree: list[dict[str, Any]], path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Give every directive as its path of names and its arguments."""
-    for each in tree:
-        if each["directive"] != "#":
-            name = f"{path}/{each['directive']}"
-            yield name, each["args"]
-            yield from walk(each.get("block", []), name)
 
 
 def arguments(tree: list[dict[str, Any]], name: str) -> list[list[str]]:

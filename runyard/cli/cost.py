@@ -23,7 +23,12 @@ _RENDERERS = {"text": render_text, "json": render_json, "markdown": render_markd
 @click.option("--date", "day", metavar="YYYY-MM-DD", help="Day whose prices count; today (UTC) by default.")
 def cost(paths: tuple[str, ...], output: str, usage_file: str | None, day: str | None) -> None:
     """Show the monthly cost of manifests: idle at minScale, expected, and busy at maxScale."""
-    manifests = load(paths).manifests
+    loaded = load(paths)
+    manifests = loaded.manifests
+    # Of all warnings, those of prices alone make these numbers others than were meant.
+    for warning in loaded.warnings:
+        if warning.rule.startswith("pricebook."):
+            click.echo(warning.text(), err=True)
     known = [service_key(service.tenant, service.name) for service in manifests.services]
     usages = load_usages(usage_file, known)
     click.echo(_RENDERERS[output](price(manifests, parse_day(day), usages), usages), nl=False)

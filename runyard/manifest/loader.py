@@ -108,7 +108,7 @@ def _add(kind: str, document: Document, found: ServiceSet) -> None:
     elif kind == "tenant":
         found.add_tenant(build_tenant(data, location), document)
     else:
-        found.add_price_book(build_pricebook(data, location))
+        found.add_price_book(build_pricebook(data, location), document)
 
 
 def _place_traffic(service: Service, document: Document) -> Service:

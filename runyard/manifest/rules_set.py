@@ -23,6 +23,7 @@ PROBLEM_LIMIT = 1000
 # Names compared for all hints together, which takes a tenth of a second: ten hints among a thousand services.
 _COMPARISON_LIMIT = 10_000
 # Kinds of which a set has one, however it is named.
+_OF_TENANTS = frozenset({"tenant", "service"})
 _ONLY_ONE = {"platform": "Platform", "pricebook": "PriceBook"}
 
 
@@ -35,6 +36,7 @@ class ServiceSet:
     platform: Platform | None = None
     platform_document: Document | None = None
     price_book: PriceBook | None = None
+    price_book_document: Document | None = None
     # Kind, tenant and name of each document, in the order of reading.
     named: list[tuple[str, str, str, Document]] = field(default_factory=list)
 
@@ -56,9 +58,9 @@ class ServiceSet:
         """Add the platform; a second one is a problem, found by name."""
         self.platform, self.platform_document = platform, document
 
-    def add_price_book(self, book: PriceBook) -> None:
+    def add_price_book(self, book: PriceBook, document: Document) -> None:
         """Add the price book; a second one is a problem, found by name."""
-        self.price_book = book
+        self.price_book, self.price_book_document = book, document
 
     def manifests(self) -> Manifests:
         """Give the set as typed data, ordered, with the tenants that are only named."""
@@ -80,6 +82,7 @@ def check_set(found: ServiceSet) -> list[Problem]:
         *check_default_backend(found.services, found.platform or Platform(), found.platform_document),
         *_check_subnets(found),
         *_check_currencies(found),
+        *_check_discounts(found),
     ]
 
 
@@ -162,3 +165,20 @@ def _check_currencies(found: ServiceSet) -> Iterator[Problem]:
         if tenant.budget and tenant.budget.currency != currency:
             message = f"must be the price book's currency ({currency}), got {render_value(tenant.budget.currency)}"
             yield _error(document, ("spec", "budget", "currency"), "set.currency", message)
+
+
+def _check_discounts(found: ServiceSet) -> Iterator[Problem]:
+    """Warn of discounts of tenants that are not in the set; a book may be of more sets than one, so it is no error."""
+    named = {name if kind == "tenant" else tenant for kind, tenant, name, _ in found.named if kind in _OF_TENANTS}
+    # A book by itself is of sets that are elsewhere.
+    if found.price_book is None or found.price_book_document is None or not named:
+        return
+    known = sorted({DEFAULT_TENANT, *named} - {""})
+    findings = Findings(found.price_book_document.locate)
+    # In the order of the document, as tenants are unique in it.
+    for index, tenant in enumerate(found.price_book.discounts):
+        if tenant not in known:
+            hint = closest(tenant, known) if (index + 1) * len(known) <= _COMPARISON_LIMIT else ""
+            message = f"names no tenant of these manifests, got {render_value(tenant)}"
+            findings.warning(("spec", "discounts", index, "tenant"), "pricebook.discount-tenant", message, hint)
+    yield from findings.problems[:PROBLEM_LIMIT]

@@ -36,6 +36,20 @@ def test_cost_takes_a_usage_file(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert "Expected, size large" in "\n".join(json.loads(large)["basis"])
 
 
+def test_cost_tells_of_a_discount_that_nobody_gets(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    book = tmp_path / "prices.yaml"
+    book.write_text(
+        "apiVersion: runyard.dev/v1\nkind: PriceBook\n"
+        'spec: {periods: [{from: "2026-01-01"}], discounts: [{tenant: shpo, percent: 10}]}\n'
+    )
+    code, _, err = run(capsys, SHOP, str(book), "--date", "2026-11-23")
+    assert (code, err) == (
+        0,
+        f"{book}:3:54: warning: spec.discounts[0].tenant: names no tenant of these manifests, "
+        'got "shpo" (did you mean shop?)\n',
+    )
+
+
 def test_cost_as_markdown_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, SHOP, "-o", "markdown")[1].startswith("| service | floor |")
 

@@ -12,8 +12,8 @@ import jsonschema_rs
 
 from runyard.manifest.problems import Findings, Path, render_value
 
-# The checkout is always installed editable, so the schema lies beside the package.
-SCHEMA_DIRECTORY = FilePath(__file__).resolve().parents[2] / "manifests" / "schema"
+# A link to manifests/schema, where editors look; in a wheel, which has no manifests, the files themselves.
+SCHEMA_DIRECTORY = FilePath(__file__).resolve().parent / "schemas"
 SERVICE_API = "serving.knative.dev/v1"
 RUNYARD_API = "runyard.dev/v1"
 KINDS = {

@@ -160,9 +160,11 @@ def check_limits(properties: Properties, stack: str) -> Iterator[str]:
         yield "memory must be limited"
     if float(properties.get("memorySwap") or 0) < 0:
         yield "memorySwap must be limited, got no limit"
-    limited = any(properties.get(key) for key in ("cpuQuota", "cpus"))
-    if not limited and not part_of(properties, stack):
-        yield "CPU must be limited"
+    if not float(properties.get("cpuQuota") or 0) > 0 and not part_of(properties, stack):
+        yield "cpuQuota must be set"
+    # The quotas count cpuQuota, and `cpus` takes its place at the engine.
+    if properties.get("cpus"):
+        yield f"cpus must be left out, got {properties['cpus']}"
 
 
 def check_ports(properties: Properties, stack: str) -> Iterator[str]:

@@ -20,7 +20,10 @@ VALUE_LIMIT = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding: where, which field, which rule was broken, what was seen and, if one fix is right, a hint."""
+    """One finding: where, which field, which rule was broken, what was seen and, if one fix is right, a hint.
+
+    `justification` says why one that was waived does not count.
+    """
 
     location: Location
     path: str
@@ -28,6 +31,7 @@ class Problem:
     rule: str
     hint: str = ""
     severity: Severity = "error"
+    justification: str = ""
 
     def text(self) -> str:
         """Render as `file:line:column: path: message (hint)`."""

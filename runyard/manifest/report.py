@@ -34,10 +34,15 @@ def render_sarif(problems: Sequence[Problem]) -> str:
     """Render as SARIF 2.1.0, with one rule for each kind of problem that occurs."""
     rules = sorted({problem.rule for problem in problems})
     index = {rule: number for number, rule in enumerate(rules)}
+    results = [_result(problem, index) for problem in problems]
+    if any(problem.justification for problem in problems):
+        # All of a run or none: one without the key would be of unknown state.
+        for problem, result in zip(problems, results, strict=True):
+            result["suppressions"] = _suppressions(problem)
     run = {
         "tool": {"driver": {"name": "runyard", "rules": [{"id": rule} for rule in rules]}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(problem, index) for problem in problems],
+        "results": results,
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
@@ -69,3 +74,7 @@ def _result(problem: Problem, index: dict[str, int]) -> dict[str, Any]:
         "message": {"text": f"{path}{problem.message}{hint}"},
         "locations": [{"physicalLocation": place}],
     }
+
+
+def _suppressions(problem: Problem) -> list[dict[str, str]]:
+    return [{"kind": "inSource", "justification": problem.justification}] if problem.justification else []

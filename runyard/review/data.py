@@ -57,8 +57,8 @@ def describe_review(review: Review) -> dict[str, Any]:
 
 
 def render_sarif(review: Review) -> str:
-    """Render as SARIF 2.1.0 the findings that count, and what traffic will feel; waived and fixed ones are left out."""
-    found = [_problem(each) for each in review.policy if each.state in ("new", "open")]
+    """Render as SARIF 2.1.0 the findings, waived ones as suppressed, and what traffic will feel; not what is fixed."""
+    found = [_problem(each) for each in review.policy if each.state != "fixed"]
     return render_problems(found + [_felt(group) for group in _groups_felt(review)])
 
 
@@ -77,7 +77,8 @@ def _problem(judged: Judged) -> Problem:
     finding = judged.finding
     location = finding.location or _NOWHERE
     severity = "error" if finding.severity == "mandatory" else "warning"
-    return Problem(location, "", finding.message, finding.rule, finding.fix, severity)  # type: ignore[arg-type]
+    why = f"waived until {finding.until} because {finding.reason}" if finding.waived else ""
+    return Problem(location, "", finding.message, finding.rule, finding.fix, severity, why)  # type: ignore[arg-type]
 
 
 def _judged(judged: Judged) -> dict[str, Any]:

@@ -285,16 +285,20 @@ def test_line_of_any_length_leaves_room_for_the_others() -> None:
     assert [title for title in folded(text) if title.startswith("Cost")]
 
 
-def test_sarif_has_what_counts_and_nothing_else() -> None:
+def test_sarif_has_what_counts_what_is_waived_and_nothing_that_is_fixed() -> None:
     (run,) = json.loads(render_sarif(everything()))["runs"]
-    found = [(result["ruleId"], result["level"]) for result in run["results"]]
+    found = [(result["ruleId"], result["level"], result["suppressions"]) for result in run["results"]]
+    waiver = {"kind": "inSource", "justification": "waived until 2027-01-31 because the vendor has no tags"}
     assert found == [
-        ("quota-kept", "error"),
-        ("secret-by-name", "error"),
-        ("secret-in-command", "error"),
-        ("traffic-restart", "warning"),
-        ("traffic-unknown", "warning"),
+        ("quota-kept", "error", []),
+        ("secret-by-name", "error", []),
+        ("secret-in-command", "error", []),
+        ("image-tagged", "warning", [waiver]),
+        ("traffic-restart", "warning", []),
+        ("traffic-unknown", "warning", []),
     ]
+    fixed = render_sarif(compare(shop(web(image="shop/web")), shop(web())))
+    assert json.loads(fixed)["runs"][0]["results"] == []
     place = run["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "manifests/tenant.yaml"
 

@@ -7,6 +7,7 @@ local M = {}
 local VERSION = 1
 -- Above 2^53 a Lua number no longer counts in ones.
 local LARGEST = 2 ^ 53
+local MOST_SHOWN = 120  -- bytes
 
 -- Paths are joined only to explain: the first pass runs without, and almost every snapshot passes it.
 local explaining = false
@@ -15,9 +16,15 @@ local function under(path, separator, name)
     return explaining and path .. separator .. name or path
 end
 
-local function fail(path, rule, value)
+-- As much of a value as an answer shows; not cut within a character, or the answer would be no UTF-8.
+local function show(value)
     local seen = type(value) == "string" and ("%q"):format(value) or tostring(value)
-    error(path .. ": must be " .. rule .. ", got " .. seen:sub(1, 120), 0)
+    local shown = seen:sub(1, MOST_SHOWN)
+    return shown == seen and seen or shown:match("^(.-)[\192-\255]?[\128-\191]*$")
+end
+
+local function fail(path, rule, value)
+    error(path .. ": must be " .. rule .. ", got " .. show(value), 0)
 end
 
 local function integer(lowest, highest)
@@ -179,7 +186,7 @@ local function object(fields)
         end
         for name in pairs(value) do
             if not fields[name] then
-                error(path .. ": unknown field " .. ("%q"):format(tostring(name)):sub(1, 120), 0)
+                error(path .. ": unknown field " .. show(tostring(name)), 0)
             end
         end
         for name, field in pairs(fields) do

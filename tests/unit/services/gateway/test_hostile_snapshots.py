@@ -19,6 +19,7 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # What nginx, Lua, JSON, a log line or a header would read as more than text; letters, so that some values are good.
 HOSTILE = "\"'\\;{}$#\n\r\t\x00 %()[]|&`<>*?~:/._-@,=\u2028é" + string.ascii_lowercase + "09AZ"
 hostile = st.text(HOSTILE, max_size=20) | st.text(max_size=12) | st.from_regex(r"[a-z0-9.:/-]{1,40}", fullmatch=True)
+rooted = hostile.map(lambda text: "/" + text)
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 
 
@@ -51,6 +52,24 @@ def is_address(text: str) -> bool:
     return re.fullmatch("[0-9]+", port) is not None and 1 <= int(port) <= 65535 and looks_like_ip(where)
 
 
+def is_path(text: str) -> bool:
+    """Segments of unreserved characters, none of which climbs."""
+    fits = len(text) <= 256 and re.fullmatch(r"(/[A-Za-z0-9._~-]+)+|/", text) is not None
+    return fits and not {".", ".."} & set(text.split("/"))
+
+
+def is_header(text: str) -> bool:
+    return len(text) <= 63 and re.fullmatch(r"([A-Za-z][A-Za-z0-9-]*)?", text) is not None
+
+
+def is_page(text: str) -> bool:
+    return len(text.encode()) <= 8192 and re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text) is None
+
+
+def path(host: str = "a.localhost", **fields: str) -> dict[str, Any]:
+    return {"paths": {host: [{"path": "/a", "service": "default/a", **fields}]}}
+
+
 SERVICE = {"traffic": [{"revision": "r", "percent": 100}]}
 # Each place of a text: its grammar, and a snapshot with the text in that place.
 PLACES: dict[str, tuple[Callable[[str], bool], Callable[[str], dict[str, Any]]]] = {
@@ -78,6 +97,16 @@ PLACES: dict[str, tuple[Callable[[str], bool], Callable[[str], dict[str, Any]]]]
         lambda text: text in ("all", "internal", "internal-and-cloud-load-balancing"),
         lambda text: {"services": {"default/a": {"ingress": text}}},
     ),
+    "host of a path": (is_pattern, lambda text: path(text)),
+    "path": (is_path, lambda text: path(path=text)),
+    "service of a path": (is_key, lambda text: path(service=text)),
+    "rewriting": (lambda text: text == "" or is_path(text), lambda text: path(rewrite=text)),
+    "header of a client": (is_header, lambda text: {"services": {"default/a": {"limits": {"client_header": text}}}}),
+    "fallback": (
+        lambda text: text == "" or is_label(text),
+        lambda text: {"services": {"default/a": {"fallback": {"service": text}}}},
+    ),
+    "page": (is_page, lambda text: {"services": {"default/a": {"fallback": {"page": text}}}}),
     "unknown field": (lambda text: False, lambda text: {text + "\x00": 1}),
 }
 
@@ -106,11 +135,15 @@ def admin(gateway: Gateway) -> Iterator[Admin]:
 @pytest.mark.slow
 # 500 times 20 are the 10,000 hostile values.
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(sorted(PLACES)), st.lists(hostile | labels, min_size=20, max_size=20))
+@given(st.sampled_from(sorted(PLACES)), st.lists(hostile | rooted | labels, min_size=20, max_size=20))
 @example("host", ["a.localhost\n", "a..b", "-a", "a-", "a" * 64, "a.\x00", "A", "a" * 63 + ".b", "*.a", "é"])
 @example("key of a service", ["a/b/c", "/a", "a/", "a", "default/a\r\nx: y", "../a", 'default/"a'])
 @example("address", ["10.0.0.1:80;", "10.0.0.1:0", "10.0.0.1:65536", "unix:/x:1", "[::1]:80", "10.0.0.1:80\n"])
 @example("caller", ["10.0.0.1", "10.0.0.1 ", "::1", "10.0.0.1\n", "10.0.0.1%eth0", "localhost"])
+@example("path", ["/", "/a", "/a/", "//", "/a//b", "/.", "/a/..", "/..a", "/a\n", "/%2e", "/$a", "/" + "a" * 256, "/é"])
+@example("rewriting", ["", "/", "/v2 HTTP/1.1\r\nX: y", "/a?b", "/a#", "/..", "/a;b"])
+@example("header of a client", ["X-Api-Key", "X_Api", "x:", "1a", "-a", "a" * 64, "a\r\n", "é"])
+@example("page", ["<h1>é</h1>\n\t", "a\r\n", "\x00", "\x7f", "é" * 4096, "é" * 4096 + "a", "\u2028"])
 def test_only_what_the_grammar_allows_is_put_in_force(admin: Admin, place: str, values: list[str]) -> None:
     grammar, snapshot = PLACES[place]
     for value in values:

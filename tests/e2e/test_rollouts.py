@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -11,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.load import Load
-from tests.e2e.stack import Stack, docker, service, stack_for, until
+from tests.e2e.stack import Stack, descendants, docker, inspect, service, stack_for, until
 
 RATE = 500
 # Above those of tests/e2e/conftest.py.
@@ -73,6 +74,12 @@ def running(stack: Stack, name: str) -> int:
     return sum(f".{name}." in each for each in stack.names("instance", running=True))
 
 
+def workers(stack: Stack) -> list[int]:
+    """Give the processes of nginx's workers, which a reload replaces; its master stays."""
+    master = inspect(f"runyard.{stack.name}.gateway")["State"]["Pid"]
+    return [pid for pid in descendants(master) if Path(f"/proc/{pid}/cmdline").read_text().startswith("nginx: worker")]
+
+
 def shares(stack: Stack, name: str) -> dict[str, int]:
     traffic = next(each["traffic"] for each in stack.status()["services"] if each["service"] == name)
     return {each["revision"]: each["percent"] for each in traffic if each["percent"]}
@@ -80,6 +87,7 @@ def shares(stack: Stack, name: str) -> dict[str, int]:
 
 def test_rollouts_under_load_lose_no_request_and_no_socket(stack: Stack):
     first, host = revision(stack, "web"), "web.localhost"
+    before = workers(stack)
     with Socket(stack.port, host) as socket, Load(stack.port, host, RATE, "/echo", posts=True) as load:
         assert socket.echo("before") == "before"
         for version in ("2", "3"):
@@ -92,6 +100,7 @@ def test_rollouts_under_load_lose_no_request_and_no_socket(stack: Stack):
     print(f"{load.total} requests, {load.failures or 'no'} failures")
     assert load.total > RATE
     assert load.failures == {}
+    assert workers(stack) == before != []
     # Its last request, the socket, is over: now it may go.
     until(lambda: running(stack, first) == 0, within_s=15)
 

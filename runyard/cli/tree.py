@@ -141,7 +141,9 @@ class _Selection:
         self.add(tree, target)
 
     def _refuse(self, path: str, message: str) -> None:
-        self.problems.append(Problem(Location(path, 1, 1), "", message, "file.link"))
+        # A name may hold what would look like another line of the report.
+        shown = path if path.isprintable() else ascii(path)[1:-1]
+        self.problems.append(Problem(Location(shown, 1, 1), "", message, "file.link"))
 
 
 def _follow(links: Mapping[str, str], path: str) -> str | None:

@@ -105,6 +105,13 @@ def test_link_that_leaves_the_repository_is_refused(repository: Path, target: st
     )
 
 
+def test_name_with_a_line_of_its_own_forges_no_line_of_the_report(repository: Path) -> None:
+    link(repository, "manifests/a\nerror: forged.yaml", "/etc/hostname")
+    with pytest.raises(ManifestError) as caught:
+        unpack(repository, "manifests")
+    assert str(caught.value).startswith(r"manifests/a\nerror: forged.yaml:1:1: must lead")
+
+
 def test_link_that_nobody_reads_may_lead_anywhere(repository: Path) -> None:
     write(repository, {"manifests/own.yaml": "own\n", "other/x.yaml": "x\n"})
     link(repository, "manifests/logo.png", "/usr/share/logo.png")

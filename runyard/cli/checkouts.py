@@ -10,8 +10,9 @@ from pathlib import Path
 
 from runyard.cli.tree import git, load_tree, name_in_tree, write_tree
 from runyard.errors import ManifestError, UsageError
-from runyard.manifest import load
+from runyard.manifest import Loaded, load
 from runyard.manifest.model import Manifests, Platform, Tenant
+from runyard.manifest.problems import Problem
 from runyard.names import DEFAULT_TENANT
 
 # Of the repository's root, wherever the command runs.
@@ -22,11 +23,13 @@ DEFAULT_PATH = "manifests"
 class Side:
     """One side of a comparison: its manifests, and the files and directories that hold them for as long as it is open.
 
-    A git revision without any of the paths has no manifests yet, and none that hold them.
+    A git revision without any of the paths has no manifests yet, and none that hold them. Warnings name files as the
+    repository does.
     """
 
     manifests: Manifests
     paths: tuple[Path, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,8 @@ def open_side(place: Revision | Path, paths: Sequence[str]) -> Iterator[Side]:
     ManifestError tells errors, no warnings, with paths inside of it.
     """
     with _checked_out(place, paths) as (directory, present):
-        yield Side(
-            _load(directory, present) if present else no_manifests(), tuple(directory / each for each in present)
-        )
+        loaded = _load(directory, present) if present else Loaded(no_manifests(), ())
+        yield Side(loaded.manifests, tuple(directory / each for each in present), loaded.warnings)
 
 
 def no_manifests() -> Manifests:
@@ -84,11 +86,11 @@ def no_manifests() -> Manifests:
     return Manifests(Platform(), (Tenant(DEFAULT_TENANT),), ())
 
 
-def _load(directory: Path, present: Sequence[str]) -> Manifests:
+def _load(directory: Path, present: Sequence[str]) -> Loaded:
     try:
         # From inside, so that problems and findings name files as the repository does.
         with contextlib.chdir(directory):
-            return load(present).manifests
+            return load(present)
     except ManifestError as error:
         # Warnings say nothing about why it cannot be compared.
         kept = [each for each in error.problems if getattr(each, "severity", "error") == "error"]

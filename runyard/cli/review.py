@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from policies.rule import environment_of
-from runyard.cli.checkouts import Revision, find_place, find_revision, name_paths, no_manifests, open_side
+from runyard.cli.checkouts import Revision, Side, find_place, find_revision, name_paths, no_manifests, open_side
 from runyard.cli.cost import load_usages, parse_day
 from runyard.cli.stack import StackSource
 from runyard.errors import ManifestError, PolicyError, RunyardError, UsageError, VerifyError
-from runyard.manifest.model import Manifests
 from runyard.names import service_key
 from runyard.review import Terms
 from runyard.review import review as compare
@@ -56,9 +55,10 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     paths = name_paths(files, places)
     before = _load_base(names[0], places[0], paths)
     with open_side(places[1], paths) as after:
-        known = {service_key(each.tenant, each.name) for side in (before, after.manifests) for each in side.services}
+        known = {service_key(each.tenant, each.name) for side in (before, after) for each in side.manifests.services}
         terms = Terms(parse_day(day), environment_of(stack), load_usages(usage_file, sorted(known)))
-        found = compare(before, after.manifests, names, terms)
+        warnings = (before.warnings, after.warnings)
+        found = compare(before.manifests, after.manifests, names, terms, warnings=warnings)
         refusal: RunyardError | None = None
         # What the rules refuse already, Pulumi would refuse in the same words.
         if (preview or save) and not found.refused:
@@ -74,14 +74,14 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     return _UNEXPECTED if expect_no_changes and found.changes else 0
 
 
-def _load_base(name: str, place: Revision | Path, paths: tuple[str, ...]) -> Manifests:
+def _load_base(name: str, place: Revision | Path, paths: tuple[str, ...]) -> Side:
     """Load what was before; manifests that were invalid are none, or the change that mends them had no review."""
     try:
         with open_side(place, paths) as side:
-            return side.manifests
+            return side
     except ManifestError as error:
         click.echo(f"warning: {name} has {len(error.problems)} problems and is compared as if it were empty", err=True)
-        return no_manifests()
+        return Side(no_manifests())
 
 
 def _places(sides: tuple[str, ...]) -> tuple[tuple[str, str], tuple[Revision | Path, Revision | Path]]:

@@ -41,6 +41,7 @@ def describe_review(review: Review) -> dict[str, Any]:
         },
         "changes": [asdict(change) for change in review.changes],
         "policy": [_judged(each) for each in review.policy],
+        "warnings": [_warning(each) for each in review.warnings],
         "quota": [
             {"tenant": room.tenant, "resource": room.resource, "before": _room(room.before), "after": _room(room.after)}
             for room in review.quotas
@@ -57,9 +58,12 @@ def describe_review(review: Review) -> dict[str, Any]:
 
 
 def render_sarif(review: Review) -> str:
-    """Render as SARIF 2.1.0 the findings, waived ones as suppressed, and what traffic will feel; not what is fixed."""
+    """Render as SARIF 2.1.0 the findings, waived ones as suppressed, new warnings, and what traffic will feel.
+
+    Findings that are fixed are left out.
+    """
     found = [_problem(each) for each in review.policy if each.state != "fixed"]
-    return render_problems(found + [_felt(group) for group in _groups_felt(review)])
+    return render_problems([*found, *review.warnings, *(_felt(group) for group in _groups_felt(review))])
 
 
 def _groups_felt(review: Review) -> list[Group]:
@@ -79,6 +83,16 @@ def _problem(judged: Judged) -> Problem:
     severity = "error" if finding.severity == "mandatory" else "warning"
     why = f"waived until {finding.until} because {finding.reason}" if finding.waived else ""
     return Problem(location, "", finding.message, finding.rule, finding.fix, severity, why)  # type: ignore[arg-type]
+
+
+def _warning(problem: Problem) -> dict[str, Any]:
+    return {
+        "location": {"file": problem.location.file, "line": problem.location.line},
+        "path": problem.path,
+        "rule": problem.rule,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
 
 
 def _judged(judged: Judged) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -10,6 +11,7 @@ from policies.rule import Context, Environment, Finding
 from policies.verdict import Verdict, judge
 from runyard.manifest.model import Manifests
 from runyard.manifest.pricebook import default_book
+from runyard.manifest.problems import Problem
 from runyard.names import service_key
 from runyard.plan.quota import Headroom, headroom
 from runyard.pricing import Costs, Usages, price
@@ -17,6 +19,7 @@ from runyard.pricing.cost import ZERO
 from runyard.pricing.report import render_basis
 from runyard.review.change import Change, find_changes
 from runyard.review.preview import Preview
+from runyard.review.warning import find_new_warnings
 
 State = Literal["new", "open", "waived", "fixed"]
 CostKind = Literal["service", "tenant", "total"]
@@ -86,6 +89,8 @@ class Review:
     costs_after: Costs
     # What Pulumi would do; None where no stack was asked.
     preview: Preview | None = None
+    # What the change asks for and the platform does not carry out, or not in full.
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def cost_basis(self) -> list[str]:
@@ -101,11 +106,16 @@ class Review:
 
 
 def review(
-    before: Manifests, after: Manifests, names: tuple[str, str], terms: Terms, preview: Preview | None = None
+    before: Manifests,
+    after: Manifests,
+    names: tuple[str, str],
+    terms: Terms,
+    preview: Preview | None = None,
+    warnings: tuple[Sequence[Problem], Sequence[Problem]] = ((), ()),
 ) -> Review:
     """Compare two sets of manifests; equal arguments give an equal review.
 
-    `preview` is what Pulumi would do to a stack to bring it to `after`.
+    `preview` is what Pulumi would do to a stack to bring it to `after`, `warnings` are what reading both sides gave.
     """
     verdicts = [judge(Context(each, terms.day, terms.environment, usages=terms.usages)) for each in (before, after)]
     book = before.price_book or default_book()
@@ -122,6 +132,7 @@ def review(
         costs_before=costs_before,
         costs_after=costs_after,
         preview=preview,
+        warnings=find_new_warnings((before, warnings[0]), (after, warnings[1])),
     )
 
 

@@ -15,6 +15,7 @@ from runyard.pricing.usage import MONTH_HOURS
 from runyard.review.change import Change
 from runyard.review.preview import UNKNOWN, Group
 from runyard.review.review import CostChange, Judged, Review, Room
+from runyard.review.warning import KEPT
 
 # By this line a bot finds the comment that it is to replace.
 TAG = "<!-- runyard-review -->"
@@ -63,6 +64,7 @@ def render_markdown(review: Review) -> str:
     flagged = [line for change in review.changes if change.flagged for line in _change_lines(change, named=True)]
     refused = [_finding_line(each) for each in review.policy if _refuses(each)]
     flagged += [_group_line(each) for each in _groups(review) if each.effect is None or each.effect.kind != "none"]
+    flagged += [problem.text() for problem in review.warnings if problem.rule != KEPT]
     for title, body, place in (("Refused", refused, "Policies"), ("Look at", flagged, "the details")):
         if body:
             more = [f"- and {len(body) - HEAD_LINES} more, under {place}"] if len(body) > HEAD_LINES else []
@@ -111,11 +113,13 @@ def _sections(review: Review) -> list[_Section]:
         steps = list(_steps(review)) or ["no changes"]
         sections.append(_Section(f"Pulumi (stack {review.preview.stack})", len(review.preview.groups), steps))
     findings = [_finding_line(each) for each in review.policy]
+    warnings = [problem.text() for problem in review.warnings]
     rooms = [_room_line(room) for room in review.quotas]
     costs = [_cost_line(cost) for cost in review.costs]
     return [
         *sections,
         _Section("Policies", len(findings), findings or ["no findings"]),
+        _Section("New warnings", len(warnings), warnings or ["no new warnings"]),
         _Section("Quotas", len(rooms), rooms or ["no quotas"]),
         _Section(f"Cost ({basis})", len(costs), [*costs, *review.cost_basis]),
     ]
@@ -202,6 +206,8 @@ def _summary(review: Review) -> str:
     cost = f"unknown -> {render_money(total.after[1])}" if total.delta is None else _signed(total.delta)
     verdict = "refused" if review.refused else "allowed"
     parts = [f"{verdict}: {changes}", f"policies: {found}", f"cost {cost} a month"]
+    if review.warnings:
+        parts.append(f"warnings: {len(review.warnings)} new")
     if review.preview is not None:
         effects = [each.effect.kind if each.effect else "unknown" for each in review.preview.groups]
         told = [f"{count} {kind}" for kind in ("gap", "restart", "unknown") if (count := effects.count(kind))]

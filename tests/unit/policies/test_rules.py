@@ -194,9 +194,9 @@ CASES: list[tuple[str, Context, Context, str]] = [
     ),
     (
         "auth-in-production",
-        with_service(require_caller_auth=True),
-        with_service(),
-        "must require callers to sign in, or say that everybody may call, got neither",
+        with_service(ingress="internal"),
+        with_service(require_caller_auth=True, annotations={"run.googleapis.com/invoker-iam-disabled": "false"}),
+        "must be internal, as nothing asks callers to sign in yet, got ingress all",
     ),
     (
         "auth-not-disabled",

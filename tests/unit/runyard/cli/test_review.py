@@ -101,6 +101,18 @@ def test_what_a_policy_refuses_is_five(repository: Path, capsys: pytest.CaptureF
     assert "hunter2" not in out
 
 
+def test_annotation_that_is_not_carried_out_mends_no_finding_and_is_a_warning(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on = 'name: web, annotations: {run.googleapis.com/invoker-iam-disabled: "false"}'
+    commit(repository, (SERVICE % (60, "")).replace("name: web", on))
+    found = json.loads(run(capsys, "HEAD~1..HEAD", "-o", "json", "--stack", "prod")[1])
+    assert [change["path"] for change in found["changes"]] == ["requireCallerAuth"]
+    assert [each["state"] for each in found["policy"] if each["rule"] == "auth-in-production"] == ["open"]
+    (warning,) = found["warnings"]
+    assert (warning["rule"], warning["location"]) == ("support.later", {"file": "manifests/web.yaml", "line": 3})
+
+
 def test_invalid_head_is_two_with_its_own_paths(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commit(repository, SERVICE % (-1, ""))
     code, out, err = run(capsys, "HEAD~1..HEAD")

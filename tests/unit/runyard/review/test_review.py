@@ -16,6 +16,7 @@ from runyard.errors import UsageError
 from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import EnvVar, Location, Manifests, Scaling, Service, Tenant
 from runyard.manifest.prices import PriceBook, PricePeriod, Rates
+from runyard.manifest.problems import Problem
 from runyard.plan.effect import Effect
 from runyard.review import Review, Terms, review
 from runyard.review.data import render_json, render_sarif
@@ -132,13 +133,17 @@ PREVIEW = Preview(
 )
 
 
+NOT_YET = Problem(Location("manifests/web.yaml", 7, 5), "spec.x", "not carried out yet", "support.later", "", "warning")
+KEPT_SO = Problem(Location("manifests/web.yaml", 8, 5), "spec.y", "kept", "support.kept", "", "warning")
+
+
 def everything() -> Review:
     before = shop(web(image="shop/web"), service(name="old", tenant="shop"), instances=300)
     env = (EnvVar("DB_PASSWORD", "hunter2"), EnvVar("NOTE", "a|b `c`\n```\n</details>"))
     told = container(image="shop/web", env=env, args=("--token", "hunter2"))
     shape = template(containers=(told,), scaling=Scaling(1, 400))
     after = shop(service(name="web", tenant="shop", template=shape, annotations=WAIVER), instances=399)
-    return review(before, after, ("main", "topic"), TERMS, PREVIEW)
+    return review(before, after, ("main", "topic"), TERMS, PREVIEW, warnings=((), (NOT_YET, KEPT_SO)))
 
 
 @pytest.mark.parametrize("render", [render_text, render_markdown, render_json, render_sarif])
@@ -186,9 +191,9 @@ def test_markdown_has_one_tag_and_folds_the_details() -> None:
     lines = render_markdown(everything()).splitlines()
     assert lines[0] == TAG
     assert lines.count(TAG) == 1
-    assert len([line for line in lines if line.startswith("<details>")]) == 5
-    assert lines.count("</details>") == 5
-    assert lines.count("```") == lines.count("```diff") == 5
+    assert len([line for line in lines if line.startswith("<details>")]) == 6
+    assert lines.count("</details>") == 6
+    assert lines.count("```") == lines.count("```diff") == 6
 
 
 def test_what_traffic_will_feel_is_in_sight_in_every_form() -> None:
@@ -212,6 +217,25 @@ def test_what_traffic_will_feel_is_in_sight_in_every_form() -> None:
         for group in json.loads(render_json(everything()))["pulumi"]["groups"]
     ]
     assert kinds == ["none", "restart", None]
+
+
+def test_new_warnings_are_in_every_form_and_what_is_not_carried_out_in_sight() -> None:
+    text = render_text(everything()).splitlines()
+    at = text.index("New warnings")
+    assert text[at + 1 : at + 4] == [f"  {NOT_YET.text()}", f"  {KEPT_SO.text()}", ""]
+    assert "; warnings: 2 new; " in text[-1]
+    comment = render_markdown(everything())
+    head = comment.partition("<details>")[0]
+    assert (f"- `{NOT_YET.text()}`" in head, KEPT_SO.text() in head) == (True, False)
+    assert folded(comment)["New warnings (2)"] == [NOT_YET.text(), KEPT_SO.text()]
+    assert json.loads(render_json(everything()))["warnings"][0] == {
+        "location": {"file": "manifests/web.yaml", "line": 7},
+        "path": "spec.x",
+        "rule": "support.later",
+        "message": "not carried out yet",
+        "hint": "",
+    }
+    assert "warnings:" not in render_text(compare(shop(), shop()))
 
 
 def test_cost_says_on_what_it_rests() -> None:
@@ -250,7 +274,7 @@ def folded(text: str) -> dict[str, list[str]]:
 def test_markdown_stays_below_the_forges_limit() -> None:
     text = render_markdown(large(900, "x y " * 8000))
     assert len(text) < MARKDOWN_LIMIT
-    assert text.count("<details>") == text.count("</details>") == 4
+    assert text.count("<details>") == text.count("</details>") == 5
     assert all(lines for lines in folded(text).values())
 
 
@@ -259,9 +283,9 @@ def test_markdown_has_every_section_however_many_the_changes() -> None:
     text = render_markdown(found)
     sections = folded(text)
     assert len(text) < MARKDOWN_LIMIT
-    assert [title.rpartition(" ")[2] for title in sections] == [f"({len(found.changes)})", "(63)", "(1)", "(64)"]
+    assert [title.rpartition(" ")[2] for title in sections] == [f"({len(found.changes)})", "(63)", "(0)", "(1)", "(64)"]
     assert f"**refused: {len(found.changes)} changes; " in text
-    changes, policies, _, costs = sections.values()
+    changes, policies, _, _, costs = sections.values()
     told = render_text(found).split("\n\n")[0].splitlines()[1:]
     cut = len(told) - len(changes) + 1
     assert changes[-1] == f"… {cut} of {len(told)} lines are cut here; `runyard review -o text` shows all"
@@ -294,6 +318,8 @@ def test_sarif_has_what_counts_what_is_waived_and_nothing_that_is_fixed() -> Non
         ("secret-by-name", "error", []),
         ("secret-in-command", "error", []),
         ("image-tagged", "warning", [waiver]),
+        ("support.later", "warning", []),
+        ("support.kept", "warning", []),
         ("traffic-restart", "warning", []),
         ("traffic-unknown", "warning", []),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from policies.rule import Context, Rule
 from policies.rules import RULES
 from policies.verdict import judge
+from runyard.errors import ManifestError
+from runyard.manifest import load
 from runyard.manifest.accounts import Budget, Member, Quotas
 from runyard.manifest.model import (
     EnvVar,
@@ -481,3 +484,16 @@ def test_service_made_by_hand_is_judged_too() -> None:
     subject: Service = service(uses=("absent",))
     given: Manifests = manifests(subject)
     assert list(BY_ID["callee-known"].check(Context(given, "2026-11-23")))
+
+
+def test_rules_that_no_manifest_can_break_say_so(tmp_path: Path) -> None:
+    said = [rule.id for rule in RULES if "only manifests made in code" in rule.sentence]
+    assert said == ["limits-present", "callee-known"]
+    written = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: web%s}\n"
+    written += "spec: {template: {spec: {containers: [{image: shop/web:1}]}}}\n"
+    (tmp_path / "web.yaml").write_text(written % "")
+    read = Context(load([tmp_path]).manifests, "2026-11-23")
+    assert [each for name in said for each in BY_ID[name].check(read)] == []
+    (tmp_path / "web.yaml").write_text(written % ", annotations: {runyard.dev/uses: absent}")
+    with pytest.raises(ManifestError, match="absent"):
+        load([tmp_path])

@@ -21,7 +21,7 @@ try:
     with Export(stack) as export:
         secrets = flatten_secrets(config.get_object("secrets") or {})
         certificates = flatten_certificates(config.get_object("certificates") or {})
-        admitted = admission.load_plan(stack, config.require("manifests"), secrets, export)
+        admitted = admission.load_plan(stack, config.require("manifests"), config.get("usage"), secrets, export)
         binding.check_plan(os.environ, admitted, export.read())
     admission.prepare_host(admitted, dry_run=dry_run)
 except RunyardError as error:

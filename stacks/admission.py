@@ -20,9 +20,12 @@ from runyard.host.export import Export
 from runyard.images import image_reference
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
+from runyard.manifest.sources import load_text
+from runyard.names import service_key
 from runyard.plan import Plan, keep_revisions, plan
 from runyard.plan.claim import make_claim
 from runyard.plan.quota import Capacity, Use
+from runyard.pricing import Usages, parse_usages
 from runyard.secrets import TenantSecrets, check_references, digest_secrets
 from stacks.outlook import tell_moved_traffic
 
@@ -46,24 +49,36 @@ class Admitted:
         _refuse(judge(context, [rule for rule in RULES if rule.id in SHARED]))
 
 
-def load_plan(stack: str, paths: str, secrets: TenantSecrets, export: Export) -> Admitted:
-    """Load the manifests at `paths` (comma-separated, relative to the project) and plan the stack."""
+def load_plan(stack: str, paths: str, usage: str | None, secrets: TenantSecrets, export: Export) -> Admitted:
+    """Load the manifests at `paths` (comma-separated, relative to the project) and plan the stack.
+
+    `usage` is the usage file on which budgets are judged; without one every service is small, as in a review.
+    """
     root = Path(__file__).resolve().parent.parent
     loaded = load([root / path.strip() for path in paths.split(",")])
     for warning in loaded.warnings:
         pulumi.log.warn(warning.text())
     day, capacity = _today(), _capacity()
-    admit_manifests(loaded.manifests, stack, day, capacity)
+    deployment = parse_deployment(export.read())
+    usages = load_usages(root / usage, loaded.manifests, deployment) if usage else None
+    admit_manifests(loaded.manifests, stack, day, capacity, usages)
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
     check_references(planned, secrets)
-    deployment = parse_deployment(export.read())
     planned = keep_revisions(planned, loaded.manifests, deployment.pasts)
     return Admitted(loaded.manifests, planned, deployment, day, capacity)
 
 
-def admit_manifests(manifests: Manifests, stack: str, day: str, capacity: Capacity | None) -> None:
+def load_usages(file: Path, manifests: Manifests, deployment: Deployment) -> Usages:
+    """Load the usage file; it may name services that the update removes, as in a review."""
+    known = {service_key(each.tenant, each.name) for each in manifests.services} | set(deployment.traffic)
+    return parse_usages(str(file), load_text(str(file)), known)
+
+
+def admit_manifests(
+    manifests: Manifests, stack: str, day: str, capacity: Capacity | None, usages: Usages | None = None
+) -> None:
     """Ask every policy about manifests on an ISO date; PolicyError with all reasons if one of them refuses."""
-    verdict = judge(Context(manifests, day, environment_of(stack), capacity))
+    verdict = judge(Context(manifests, day, environment_of(stack), capacity, usages))
     for finding in verdict.warnings:
         pulumi.log.warn(finding.text())
     for finding in verdict.waived:

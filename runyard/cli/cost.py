@@ -6,9 +6,9 @@ import datetime
 
 import click
 
-from runyard.errors import ManifestError, UsageError
+from runyard.errors import UsageError
 from runyard.manifest import load
-from runyard.manifest.sources import read_text
+from runyard.manifest.sources import load_text
 from runyard.names import service_key
 from runyard.pricing import Usages, parse_usages, price
 from runyard.pricing.report import render_json, render_markdown, render_text
@@ -38,10 +38,7 @@ def load_usages(file: str | None, known: list[str]) -> Usages:
     """Read a usage file, if one is given; ManifestError carries every problem."""
     if file is None:
         return Usages()
-    text, problems = read_text(file)
-    if problems:
-        raise ManifestError(problems)
-    return parse_usages(file, text, known)
+    return parse_usages(file, load_text(file), known)
 
 
 def parse_day(day: str | None) -> str:

@@ -65,7 +65,7 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
             # Imported here because a review without a stack needs no Docker, whose library takes a fifth of a second.
             from runyard.cli.live import ask_stack
 
-            found, refusal = ask_stack(StackSource(stack, config_file), found, after, save)
+            found, refusal = ask_stack(StackSource(stack, config_file, usage_file), found, after, save)
     click.echo(_RENDERERS[output](found), nl=False)
     if refusal is not None:
         raise refusal

@@ -24,10 +24,14 @@ _LINES_SHOWN = 30
 
 @dataclass(frozen=True, slots=True)
 class StackSource:
-    """One stack; `config_file` is None for stacks/Pulumi.<stack>.yaml of this checkout."""
+    """One stack; `config_file` is None for stacks/Pulumi.<stack>.yaml of this checkout.
+
+    `usage_file` takes the place of the one in its configuration, for previews alone.
+    """
 
     name: str
     config_file: str | None = None
+    usage_file: str | None = None
 
     def export(self) -> str:
         """Export the stack's state, its secrets encrypted."""
@@ -53,6 +57,8 @@ class StackSource:
         with self._config() as config:
             value = f"runyard:manifests={','.join(map(str, manifests))}"
             arguments = ["preview", "--policy-pack", "policies", "--config-file", config, "-c", value]
+            if self.usage_file:
+                arguments += ["-c", f"runyard:usage={Path(self.usage_file).resolve()}"]
             done = self._run([*arguments, "--json"])
             if done.returncode:
                 # The JSON says that it failed and not which policies refuse; and it holds states, which may be secret.

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from runyard.errors import ManifestError
 from runyard.manifest.model import Location
 from runyard.manifest.problems import Problem
 
@@ -65,6 +66,14 @@ def _expand(path: str) -> tuple[list[str], str]:
         # The kernel's names cannot hold NUL.
         return [], "is not a path"
     return [], "no such file or directory"
+
+
+def load_text(file: str) -> str:
+    """Read a file that is no manifest as `read_text` does; ManifestError if it cannot be read."""
+    text, problems = read_text(file)
+    if problems:
+        raise ManifestError(problems)
+    return text
 
 
 def _walk(directory: str) -> Iterator[str]:

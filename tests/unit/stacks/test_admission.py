@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import PolicyError
+from runyard.errors import ManifestError, PolicyError
+from runyard.host import Deployment
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.plan.quota import Capacity
 from runyard.pricing import price
-from stacks.admission import admit_manifests
+from stacks.admission import admit_manifests, load_usages
 
 TENANT = "apiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: shop}\nspec: {quotas: {instances: %d}}\n---\n"
 SERVICE = """\
@@ -108,3 +109,27 @@ def test_budget_refuses_one_cent_over(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="budget-kept: tenant shop's expected cost must be at most its budget of"):
         admit_manifests(manifests(tmp_path, budgeted % (expected - Decimal("0.01")) + FULL), "dev", "2026-11-23", LARGE)
     admit_manifests(manifests(tmp_path, budgeted % expected + FULL), "dev", "2026-11-23", LARGE)
+
+
+def usage_file(directory: Path, text: str) -> Path:
+    file = directory / "usage.yml.txt"
+    file.write_text(text)
+    return file
+
+
+def test_budget_is_judged_on_the_stacks_usage_file_as_a_review_judges_it(tmp_path: Path) -> None:
+    budgeted = TENANT.replace("quotas: {instances: %d}", "budget: {amount: '50', currency: USD}")
+    given = manifests(tmp_path, budgeted + FULL)
+    admit_manifests(given, "dev", "2026-11-23", LARGE)
+    usages = load_usages(usage_file(tmp_path, "services: {shop/web: large}\n"), given, Deployment())
+    with pytest.raises(PolicyError, match="budget-kept: tenant shop's expected cost must be at most its budget"):
+        admit_manifests(given, "dev", "2026-11-23", LARGE, usages)
+
+
+def test_usage_file_may_name_what_the_update_removes_and_nothing_unknown(tmp_path: Path) -> None:
+    given, file = manifests(tmp_path, FULL), usage_file(tmp_path, "services: {shop/old: large}\n")
+    assert load_usages(file, given, Deployment(traffic={"shop/old": ()})).services
+    with pytest.raises(ManifestError, match="unknown service"):
+        load_usages(file, given, Deployment())
+    with pytest.raises(ManifestError, match="cannot be read: no such file"):
+        load_usages(tmp_path / "absent.yaml", given, Deployment())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,14 @@ def test_preview_asks_the_pack_and_leaves_the_stacks_configuration(pulumi: Path,
     assert asked[:5] == ["--non-interactive", "preview", "--policy-pack", "policies", "--config-file"]
     assert asked[6:] == ["-c", "runyard:manifests=/a,/b", "--json", "--stack", "dev"]
     assert (tmp_path / "seen").read_text() == config.read_text() == "encryptionsalt: v1:x\n"
+
+
+def test_preview_judges_budgets_on_the_reviews_usage(pulumi: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    write(pulumi, f'echo "$@" > {tmp_path}/asked; echo "{{}}"')
+    monkeypatch.chdir(tmp_path)
+    StackSource("dev", usage_file="usage.yaml").preview([Path("/a")])
+    asked = (tmp_path / "asked").read_text()
+    assert f"-c runyard:manifests=/a -c runyard:usage={tmp_path}/usage.yaml --json" in asked
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,14 @@ def test_lines_of_documents_are_readable(document: Path) -> None:
     assert [line for line in text.splitlines() if len(line) > 120] == []
 
 
+def test_faults_name_tests_that_there_are() -> None:
+    text = checkout.text(Path("docs/faults.md"))
+    named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", text)
+    # The table's head is two lines.
+    assert len(named) == len(re.findall(r"^\|", text, re.MULTILINE)) - 2
+    assert [name for file, name in named if f"def {name}(" not in checkout.text(Path(file))] == []
+
+
 def test_every_benchmark_is_described() -> None:
     described = checkout.text(Path("docs/benchmarks.md"))
     benchmarks = [path.stem for path in checkout.code("tests") if path.match("tests/bench/bench_*.py")]

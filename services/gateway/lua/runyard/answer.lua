@@ -30,6 +30,7 @@ local verdicts = {
     ["unclear-path"] = { 400, "the path climbs, or could be read in two ways" },
     ["length-required"] = { 411, "the service limits its requests and takes them unread: they must tell their length" },
     ["request-too-large"] = { 413, "the body is larger than the service takes" },
+    ["no-room"] = { 503, "the gateway has no room for the body now" },
     ["response-too-large"] = { 502, "the response is larger than the service may send" },
     ["host-mismatch"] = { 400, "the Host header differs from the host of the request line, or its port is no port" },
     ["unknown-caller"] = { 403, "the address of the caller belongs to no instance" },

@@ -177,6 +177,9 @@ function M.again()
         local refusal = ways.refusal() or ways.go_on()
         return refusal and answer.give(refusal)
     end
+    if ways.is_cut_short() then
+        return refuse("no-room")
+    end
     if verdict ~= "" and verdict ~= "hold" then
         return refuse(verdict)
     end

@@ -41,9 +41,20 @@ end
 
 -- Reads the body where it is kept. An instance is taken after this: a slow upload must not occupy it.
 function M.read_body()
-    if not unbuffered[var.here] then
-        ngx.req.read_body()
+    if unbuffered[var.here] then
+        return
     end
+    -- Where it cannot be written, nginx ends this phase, and error_page begins it again with this verdict.
+    local verdict = var.verdict
+    var.verdict = "no-room"
+    ngx.req.read_body()
+    var.verdict = verdict
+end
+
+-- Whether nginx could not write the body while it went to an instance: none was asked. What is left of such a body must
+-- go nowhere, as an instance would wait for the rest, or take the next request for it.
+function M.is_cut_short()
+    return var.verdict == "" and not var.upstream_addr and has_body()
 end
 
 local function read_all()
@@ -73,7 +84,7 @@ function M.refusal()
         if var.here == "@upload" then
             return is_coming() and "length-required" or nil
         elseif var.here ~= "@h2c" then
-            ngx.req.read_body()
+            M.read_body()
             bytes = body_bytes()
         end
     end

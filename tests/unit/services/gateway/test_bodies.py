@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
+from pathlib import Path
 
 import pytest
 
@@ -236,3 +237,25 @@ def test_client_of_a_response_that_was_too_large_is_told_that_its_connection_end
     answer = gateway.raw("GET /size=5000 HTTP/1.1\r\nHost: hello.localhost\r\n\r\n", half_close=False)
     assert answer.count(b"HTTP/1.1 502") == 1
     assert b"\r\nConnection: close\r\n" in answer
+
+
+@pytest.mark.parametrize("handling", [Handling(), Handling(max_request_bytes=1_000_000)])
+@pytest.mark.parametrize("ports", [0, 1])
+def test_body_that_cannot_be_written_is_refused_at_once_and_reaches_nobody(
+    gateway: Gateway, instance: Instance, handling: Handling, ports: int
+) -> None:
+    """A part of it would: the instance waited for the rest, or took the next request for it."""
+    gateway.serve(*[instance.port][:ports], handling=handling)
+    room = Path(gateway.config.temporary_directory) / "body"
+    room.rmdir()
+    room.touch()
+    refused = gateway.request("POST", body=b"x" * 300_000)
+    assert (refused.status, refused.kind, refused.headers["Retry-After"]) == (503, "no-room", "1")
+    status, text = upload(gateway, "/", b"x" * 50_000, b"x" * 50_000)
+    assert (status, "no-room" in text) == (503, True)
+    assert instance.seen == []
+    room.unlink()
+    room.mkdir()
+    gateway.serve(instance.port, handling=handling)
+    assert gateway.request("POST", body=b"x" * 300_000).status == 200
+    settled(gateway)

@@ -487,7 +487,7 @@ def test_service_made_by_hand_is_judged_too() -> None:
 
 
 def test_rules_that_no_manifest_can_break_say_so(tmp_path: Path) -> None:
-    said = [rule.id for rule in RULES if "only manifests made in code" in rule.sentence]
+    said = [rule.id for rule in RULES if "so only code can break this" in rule.sentence]
     assert said == ["limits-present", "callee-known"]
     written = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: web%s}\n"
     written += "spec: {template: {spec: {containers: [{image: shop/web:1}]}}}\n"

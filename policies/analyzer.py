@@ -13,10 +13,13 @@ from typing import Any
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy
 
+from policies.handwritten import PLAIN
 from policies.resource import RESOURCE_TYPES
 
 # Without types, as private names have none; mypy wants a type of what a class is derived from.
 _LIBRARY: Any = policy
+# How Pulumi marks a secret, an asset or a reference among properties (pulumi/pulumi, sdk/go/common/resource/sig).
+_SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - no secret
 
 
 class Analyzer(_LIBRARY._PolicyAnalyzerServicer):  # type: ignore[misc]
@@ -26,6 +29,11 @@ class Analyzer(_LIBRARY._PolicyAnalyzerServicer):  # type: ignore[misc]
         """Ask the rules of resources about one."""
         if request.type not in RESOURCE_TYPES:
             return analyzer_pb2.AnalyzeResponse()
+        given = request.properties.fields
+        for key in PLAIN:
+            # The library hands secrets over like any other value; the provider marks a list of which one is secret.
+            if key in given and _SECRET_MARK in given[key].struct_value.fields:
+                del given[key]
         return super().Analyze(request, context)
 
     def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name

@@ -1,4 +1,4 @@
-"""Pack: the rules of resources and of whole stacks as Pulumi's policies, every one of them mandatory."""
+"""Pack: the rules of resources and of whole stacks as Pulumi's policies."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pulumi_policy import (
 )
 
 from policies import analyzer
+from policies.handwritten import HANDWRITTEN_RULES
 from policies.resource import RESOURCE_RULES, ResourceRule, stack_of
 
 Validation = Callable[[ResourceValidationArgs, ReportViolation], None]
@@ -26,8 +27,8 @@ Validation = Callable[[ResourceValidationArgs, ReportViolation], None]
 def make_pack() -> PolicyPack:
     """Make the pack; Pulumi's engine connects to it as soon as it stands.
 
-    It has two policies and not one for each rule: Pulumi's library takes every resource apart anew for every policy,
-    which made a preview of fifty services longer by seconds. Each message begins with its rule.
+    It has three policies, one of them advice, and not one for each rule: Pulumi's library takes every resource apart
+    anew for every policy, which made a preview of fifty services longer by seconds. Each message begins with its rule.
     """
     # What only the end of a preview needs is half of all that the pack imports, so that is done while the program runs.
     # Where it fails, it fails again at the end, and the pack refuses.
@@ -35,7 +36,14 @@ def make_pack() -> PolicyPack:
     resources = ResourceValidationPolicy(
         name="resources",
         description="What no container or volume may be. See docs/policies.md#rules-of-resources",
-        validate=validation(RESOURCE_RULES),
+        # Environment and command last: where a preview does not know them yet, the other rules have been asked.
+        validate=validation([*RESOURCE_RULES, *(each for each in HANDWRITTEN_RULES if each.severity == "mandatory")]),
+    )
+    advice = ResourceValidationPolicy(
+        name="advice",
+        description="What no container should be. See docs/policies.md#rules-of-resources",
+        validate=validation([each for each in HANDWRITTEN_RULES if each.severity == "advisory"]),
+        enforcement_level=EnforcementLevel.ADVISORY,
     )
     stack = StackValidationPolicy(
         name="stack",
@@ -43,7 +51,7 @@ def make_pack() -> PolicyPack:
         validate=_validate_stack,
     )
     analyzer.install()
-    return PolicyPack("runyard", [resources, stack], EnforcementLevel.MANDATORY)
+    return PolicyPack("runyard", [resources, advice, stack], EnforcementLevel.MANDATORY)
 
 
 def validation(rules: Sequence[ResourceRule]) -> Validation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from policies.handwritten import HANDWRITTEN_RULES
 from policies.resource import RESOURCE_RULES
 from policies.rules import RULES
 from policies.stack import STACK_RULES
@@ -49,8 +50,8 @@ def render_reference() -> str:
         f"\n### {ERROR_RULE}\n\nA rule could not be asked, so the change is refused. (mandatory, cannot be waived)\n"
     )
     parts.append("\n## Rules of resources\n\nNone of these can be waived, nor can those of whole stacks.\n")
-    for each in RESOURCE_RULES:
-        parts.append(f"\n### {each.id}\n\n{each.sentence} (mandatory)\n\nFix: {each.fix}.\n")
+    for each in (*RESOURCE_RULES, *HANDWRITTEN_RULES):
+        parts.append(f"\n### {each.id}\n\n{each.sentence} ({each.severity})\n\nFix: {each.fix}.\n")
     parts.append("\n## Rules of whole stacks\n\nPulumi asks these when a preview or an update ends.\n")
     for rule_ in STACK_RULES:
         parts.append(f"\n### {rule_.id}\n\n{rule_.sentence} (mandatory)\n\nFix: {rule_.fix}.\n")

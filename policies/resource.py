@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from policies.mount import Properties, drivers_of, host_paths, lenders_of, listed, volumes_of
 from runyard import names
@@ -45,6 +46,7 @@ class ResourceRule:
     fix: str
     check: ResourceCheck
     type: str = CONTAINER
+    severity: Literal["advisory", "mandatory"] = "mandatory"
 
 
 def stack_of(urn: str) -> str:
@@ -52,12 +54,16 @@ def stack_of(urn: str) -> str:
     return urn.split("::", 1)[0].removeprefix("urn:pulumi:")
 
 
+def role_of(properties: Properties, stack: str) -> str:
+    """Give the role that a container's labels say it has in this stack; empty if they say none."""
+    labels = {str(each.get("label")): each.get("value") for each in listed(properties, "labels")}
+    return str(labels.get(names.ROLE) or "") if labels.get(names.STACK) == stack else ""
+
+
 def part_of(properties: Properties, stack: str) -> str:
     """Give the part of the platform that a container is, by role and name together; empty if it is none."""
-    labels = {str(each.get("label")): each.get("value") for each in listed(properties, "labels")}
-    role = labels.get(names.ROLE)
-    fits = role in _PARTS and labels.get(names.STACK) == stack
-    return str(role) if fits and properties.get("name") == names.platform_container(stack, str(role)) else ""
+    role = role_of(properties, stack)
+    return role if role in _PARTS and properties.get("name") == names.platform_container(stack, role) else ""
 
 
 def check_privileged(properties: Properties, stack: str) -> Iterator[str]:

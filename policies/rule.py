@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from policies.environment import Environment
 from runyard.manifest.model import Location, Manifests, Service
 from runyard.plan.quota import Capacity, Use
 from runyard.pricing import Usages
 
 Severity = Literal["advisory", "mandatory"]
-Environment = Literal["development", "production"]
 DOCS = "docs/policies.md"
-# A stack's name is production's if one of its words is here; any other is development's.
-PRODUCTION_WORDS = frozenset({"prod", "production", "prd", "live"})
-_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +96,3 @@ class Finding:
 def of_service(service: Service, message: str) -> Violation:
     """Say that a service breaks a rule."""
     return Violation(message, service.tenant, service.name, service.location)
-
-
-def environment_of(stack: str) -> Environment:
-    """Tell a stack's environment by its name: production if one of its words is, in whatever case, else development.
-
-    A word ends at a sign, at a digit and before a capital: `eu-prod`, `PROD`, `prod1` and `shopProd` are production.
-    """
-    words = {word.casefold() for word in _WORD.findall(stack)}
-    return "production" if words & PRODUCTION_WORDS else "development"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pulumi
 
-from policies.rule import Context, environment_of
+from policies.environment import environment_of
+from policies.rule import Context
 from policies.rules import RULES
 from policies.rules.accounts import SHARED
 from policies.verdict import Verdict, judge

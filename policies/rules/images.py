@@ -4,23 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policies.image import full_name, is_latest, is_pinned, names_version
 from policies.rule import Context, Rule, Violation, of_service
 from runyard.manifest.model import Container, Service
-
-_DEFAULT_REGISTRY = "docker.io"
-
-
-def full_name(image: str) -> str:
-    """Spell an image out as Docker understands it: `nginx:1` is `docker.io/library/nginx:1`."""
-    first, slash, _ = image.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        return image
-    return f"{_DEFAULT_REGISTRY}/{image}" if slash else f"{_DEFAULT_REGISTRY}/library/{image}"
-
-
-def tag_of(image: str) -> str:
-    """Give an image's tag; empty without one."""
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
 def is_from(name: str, beginning: str) -> bool:
@@ -35,7 +21,7 @@ def is_from(name: str, beginning: str) -> bool:
 def check_tag(context: Context) -> Iterator[Violation]:
     """Find images with neither tag nor digest."""
     for service, container in _containers(context):
-        if not tag_of(container.image) and "@" not in container.image:
+        if not names_version(container.image):
             message = f"container {container.name}: image must name a tag or digest, got {container.image}"
             yield of_service(service, message)
 
@@ -43,7 +29,7 @@ def check_tag(context: Context) -> Iterator[Violation]:
 def check_latest(context: Context) -> Iterator[Violation]:
     """Find images that may change without a word."""
     for service, container in _containers(context):
-        if "@" not in container.image and tag_of(container.image) in ("", "latest"):
+        if is_latest(container.image):
             message = f"container {container.name}: image must not be latest, got {container.image}"
             yield of_service(service, message)
 
@@ -51,7 +37,7 @@ def check_latest(context: Context) -> Iterator[Violation]:
 def check_digest(context: Context) -> Iterator[Violation]:
     """Find images without a digest."""
     for service, container in _containers(context):
-        if "@sha256:" not in container.image:
+        if not is_pinned(container.image):
             message = f"container {container.name}: image must be pinned by digest, got {container.image}"
             yield of_service(service, message)
 

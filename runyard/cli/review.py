@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from policies.rule import environment_of
+from policies.environment import environment_of
 from runyard.cli.checkouts import Revision, Side, find_place, find_revision, name_paths, no_manifests, open_side
 from runyard.cli.cost import load_usages, parse_day
 from runyard.cli.stack import StackSource

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from policies.rule import Context, Environment, Finding
+from policies.environment import Environment
+from policies.rule import Context, Finding
 from policies.verdict import Verdict, judge
 from runyard.manifest.model import Manifests
 from runyard.manifest.pricebook import default_book

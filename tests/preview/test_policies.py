@@ -1,3 +1,4 @@
+from policies.handwritten import HANDWRITTEN_RULES
 from policies.resource import CONTAINER, RESOURCE_RULES, VOLUME
 from policies.stack import TENANT_NETWORK
 from runyard.manifest.accounts import Quotas
@@ -18,7 +19,7 @@ def test_everything_that_the_platform_registers_keeps_every_rule_of_resources(pr
         (each.name, message)
         for kind, count in ((CONTAINER, 5), (VOLUME, 2))
         for each in counted(shown.of(kind), count)
-        for rule in RESOURCE_RULES
+        for rule in (*RESOURCE_RULES, *HANDWRITTEN_RULES)
         if rule.type == kind
         for message in rule.check(each.inputs, "dev")
     ]

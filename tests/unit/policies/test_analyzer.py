@@ -9,7 +9,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, StackValidationPolicy
 
-from policies.analyzer import Analyzer
+from policies.analyzer import _SECRET_MARK, Analyzer
+from policies.handwritten import HANDWRITTEN_RULES
 from policies.pack import validation
 from policies.resource import CONTAINER, RESOURCE_RULES
 from policies.stack import NETWORK
@@ -37,6 +38,16 @@ def test_container_reaches_the_rules_and_nothing_else_does() -> None:
     said = [each.message for each in subject.Analyze(asked(CONTAINER), None).diagnostics]
     assert any("not-privileged: strange: " in message for message in said)
     assert len(subject.Analyze(asked(NETWORK), None).diagnostics) == 0
+
+
+def test_what_pulumi_keeps_as_a_secret_is_no_plain_one() -> None:
+    subject = analyzer(ResourceValidationPolicy("resources", "d", validation(HANDWRITTEN_RULES)))
+    request = asked(CONTAINER)
+    plain = {"image": "shop/web:1", "envs": ["DB_PASSWORD=hunter2"]}
+    request.properties.update(plain)
+    assert ["own-environment-plain" in each.message for each in subject.Analyze(request, None).diagnostics] == [True]
+    request.properties.update({"envs": {_SECRET_MARK: "1b47061264138c4ac30d75fd1eb44270", "value": plain["envs"]}})
+    assert len(subject.Analyze(request, None).diagnostics) == 0
 
 
 def test_stack_is_what_rules_of_stacks_look_at() -> None:

@@ -451,7 +451,7 @@ def test_secret_is_found_by_its_name_wherever_it_stands(given: Context, message:
     ],
 )
 def test_registry_of_a_short_name_is_dockers_own(image: str, full: str) -> None:
-    from policies.rules.images import full_name
+    from policies.image import full_name
 
     assert full_name(image) == full
 

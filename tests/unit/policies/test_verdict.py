@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from policies.rule import Context, Rule, Violation, environment_of, of_service
+from policies.environment import environment_of
+from policies.rule import Context, Rule, Violation, of_service
 from policies.verdict import judge
 from runyard.manifest import load
 from tests.unit.runyard.plan.example import container, manifests, service, template

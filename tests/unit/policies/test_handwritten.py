@@ -1,0 +1,72 @@
+"""Rules of hand-written containers: what each passes and fails, and that nothing is judged twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from policies.handwritten import HANDWRITTEN_RULES
+from runyard import names
+
+BY_ID = {rule.id: rule for rule in HANDWRITTEN_RULES}
+DIGEST = "shop/web@sha256:" + "a" * 64
+FORM = "ghp_" + "a" * 36
+
+
+def labels(role: str, stack: str = "live") -> list[dict[str, str]]:
+    return [{"label": names.STACK, "value": stack}, {"label": names.ROLE, "value": role}]
+
+
+def told(properties: dict[str, Any], stack: str = "live") -> list[str]:
+    return [f"{rule.id}: {message}" for rule in HANDWRITTEN_RULES for message in rule.check(properties, stack)]
+
+
+FAILING: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {"image": "shop/web:latest"},
+        [
+            "own-image-not-latest: image must not be latest, got shop/web:latest",
+            "own-image-pinned: image must be pinned by digest, got shop/web:latest",
+        ],
+    ),
+    ({"image": "shop/web:1"}, ["own-image-pinned: image must be pinned by digest, got shop/web:1"]),
+    ({"envs": ["DB_PASSWORD=a=b"]}, ["own-environment-plain: env DB_PASSWORD must hold no plain secret, got [secret]"]),
+    ({"envs": ["CFG=password=a"]}, ["own-environment-plain: env CFG must hold no plain secret, got [secret]"]),
+    ({"envs": [f"A={FORM}"]}, ["own-environment-plain: env A must hold no plain secret, got [secret]"]),
+    ({"envs": ["A=redis://a:b@db"]}, ["own-environment-plain: env A must hold no plain secret, got [secret]"]),
+    ({"command": ["--token", "a"]}, ["own-command-plain: command must hold no secret, got [secret]"]),
+    ({"entrypoints": ["--token=a"]}, ["own-command-plain: entrypoints must hold no secret, got [secret]"]),
+    (
+        {"healthcheck": {"tests": ["CMD", "redis-cli", "--pass", "a"]}},
+        ["own-command-plain: healthcheck must hold no secret, got [secret]"],
+    ),
+]
+MINE: dict[str, Any] = {"image": DIGEST, "envs": ["A=1", "DB_PASSWORD="], "command": ["serve"], "start": True}
+
+
+def test_every_rule_has_a_failing_case() -> None:
+    assert {message.partition(":")[0] for _, messages in FAILING for message in messages} == set(BY_ID)
+
+
+@pytest.mark.parametrize(("changes", "messages"), FAILING)
+def test_rule_tells_what_breaks_it(changes: dict[str, Any], messages: list[str]) -> None:
+    assert told(MINE | changes) == messages
+
+
+def test_container_that_keeps_them_passes_and_development_asks_for_a_tag_alone() -> None:
+    assert told(MINE) == []
+    assert told(MINE | {"image": "shop/web:latest"}, "dev") == []
+    assert told(MINE | {"image": "shop/web"}, "dev") == [
+        "own-image-pinned: image must name a tag or digest, got shop/web"
+    ]
+
+
+def test_what_the_manifests_made_is_not_judged_again_and_forged_labels_do_not_help() -> None:
+    bad = MINE | {"image": "shop/web:latest", "envs": ["DB_PASSWORD=a"], "command": ["--token=a"]}
+    template = bad | {"labels": labels(names.ROLE_TEMPLATE), "start": False}
+    part = bad | {"labels": labels(names.ROLE_GATEWAY), "name": "runyard.live.gateway"}
+    assert told(template) == told(part) == []
+    assert len(told(bad)) == 4
+    forged = [{"start": True}, {"labels": labels(names.ROLE_TEMPLATE, "other")}, {"labels": labels("mine")}]
+    assert [len(told(template | each)) for each in forged] == [4, 4, 4]

@@ -10,6 +10,8 @@ import pytest
 
 from runyard.errors import HostUnreachable
 from runyard.host.capacity import observe_capacity
+from runyard.plan.quota import Capacity
+from tests.unit.runyard.host.docker_api import DockerApi
 
 
 # The SDK leaves its socket open when the first call fails; collecting it here keeps the warning here.
@@ -19,6 +21,11 @@ def test_capacity_without_an_engine_says_so(monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(HostUnreachable, match=r"^ask the Docker engine what the host has: no Docker engine answers"):
         observe_capacity()
     gc.collect()
+
+
+def test_capacity_is_what_the_engine_counts(docker_api: DockerApi) -> None:
+    docker_api.answers["GET /info"] = {"NCPU": 4, "MemTotal": 2048}
+    assert observe_capacity() == Capacity(cpu_millis=4000, memory_bytes=2048)
 
 
 @pytest.mark.engine

@@ -35,6 +35,7 @@ FACTS = frozenset({"service"})
 ROLLOUT = frozenset({"service", "rollout"})
 ROUTE = frozenset({"service", "route"})
 REVISION = frozenset({"service", "revision", "rollout"})
+REVISION_AND_ROUTE = REVISION | {"route"}
 
 AUTO = "autoscaling.knative.dev/"
 RUN = "run.googleapis.com/"
@@ -93,7 +94,7 @@ def _set(path: str, value: Any) -> Callable[[Manifest], None]:
         node: Any = manifest
         for part in parents:
             node = node[part] if isinstance(part, int) else node.setdefault(part, {})
-        # A copy: a later change of the manifest must not reach the mutation's own value.
+        # A copy, so that a change of this manifest is none of the next.
         node[last] = copy.deepcopy(value)
 
     return apply
@@ -215,7 +216,7 @@ def _service() -> list[Mutation]:
         *_row(HELLO, "R:status", NOTHING, {"url": "http://somewhere"}),
         *_row(HELLO, "R:spec.template.metadata.labels", REVISION, {"tier": "web"}, {"tier": "web", "zone": "a"}),
         *_row(HELLO, "T:example.com/note", NOTHING, "free"),
-        *_row(CART, "S:runyard.dev/uses", REVISION, "stock,cart", "cart"),
+        *_row(CART, "S:runyard.dev/uses", REVISION_AND_ROUTE, "stock,cart", "cart"),
         *_row(HELLO, "S:runyard.dev/max-requests-per-second", ROUTE, "50", "500"),
         _one(HELLO, "all to latest", "R:spec.traffic", NOTHING, _set("R:spec.traffic", [{"percent": 100}])),
         _one(

@@ -35,7 +35,6 @@ FACTS = frozenset({"service"})
 ROLLOUT = frozenset({"service", "rollout"})
 ROUTE = frozenset({"service", "route"})
 REVISION = frozenset({"service", "revision", "rollout"})
-REVISION_AND_ROUTE = REVISION | {"route"}
 
 AUTO = "autoscaling.knative.dev/"
 RUN = "run.googleapis.com/"
@@ -216,7 +215,7 @@ def _service() -> list[Mutation]:
         *_row(HELLO, "R:status", NOTHING, {"url": "http://somewhere"}),
         *_row(HELLO, "R:spec.template.metadata.labels", REVISION, {"tier": "web"}, {"tier": "web", "zone": "a"}),
         *_row(HELLO, "T:example.com/note", NOTHING, "free"),
-        *_row(CART, "S:runyard.dev/uses", REVISION_AND_ROUTE, "stock,cart", "cart"),
+        *_row(CART, "S:runyard.dev/uses", REVISION, "stock,cart", "cart"),
         *_row(HELLO, "S:runyard.dev/max-requests-per-second", ROUTE, "50", "500"),
         _one(HELLO, "all to latest", "R:spec.traffic", NOTHING, _set("R:spec.traffic", [{"percent": 100}])),
         _one(

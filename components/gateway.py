@@ -17,8 +17,8 @@ from runyard.manifest.model import Platform
 
 # Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
 _MEMORY_MIB = 512
-# Bodies that wait for an instance lie here; it counts against the memory above.
-_TMP_MIB = 256
+# Bodies that wait for an instance lie in /tmp, which counts against the memory above, beside little else.
+_TMP_MIB = GatewayConfig().bodies_mib + 1
 
 
 class Gateway(pulumi.ComponentResource):

@@ -81,6 +81,8 @@ class GatewayConfig:
     compression: bool = True
     # Whether the nginx in use has the Brotli module; the image's has.
     brotli: bool = True
+    # What all bodies together may take that wait for an instance, a part of the container's memory.
+    bodies_mib: int = 256
     # Answers that are kept for all services together, a part of the container's memory.
     cache_mib: int = 64
     # Edges without TLS send their clients to this port, or answer them themselves when it is None.
@@ -112,6 +114,12 @@ class GatewayConfig:
         return f"{self.state_directory}/snapshot.json"
 
     @property
+    def kept_body_bytes(self) -> int:
+        """The largest body that may wait for an instance: runyard.bodies leaves a client no more, in whole pages."""
+        most = self.bodies_mib * 2**20 // 3 // 4096 * 4096
+        return min(most, self.max_body_bytes or most)
+
+    @property
     def affinity_key_file(self) -> str:
         """Where the key of the affinity cookies is kept, so that they outlive a restart."""
         return f"{self.directory}/state/affinity.key"
@@ -130,6 +138,7 @@ _LIMITS = {
     "client_idle_s": (0, 86_400),
     "instance_idle_s": (1, 59),
     "shutdown_timeout_s": (1, 86_400),
+    "bodies_mib": (1, 65_536),
     "cache_mib": (1, 65_536),
     "https_port": (1, 65_535),
     # Two years is what preload lists ask for; more says nothing more.

@@ -4,6 +4,7 @@ local admin_tls = require "runyard.admin_tls"
 local affinity = require "runyard.affinity"
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
+local bodies = require "runyard.bodies"
 local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
 local connection = require "runyard.connection"
@@ -17,10 +18,12 @@ local queue = require "runyard.queue"
 local router = require "runyard.router"
 local snapshot = require "runyard.snapshot"
 local watch = require "runyard.watch"
+local ways = require "runyard.ways"
 
 local M = {
     strip = hops.strip,
     route = router.route,
+    route_http2 = ways.route_http2,
     balance = balancer.balance,
     again = hold.again,
     header = response.header,
@@ -45,6 +48,7 @@ function M.finish()
     watch.leave(name)
     balancer.finish(name)
     limit.finish(name)
+    bodies.finish(name)
 end
 
 -- Has LuaJIT compile a whole phase as one piece: with its usual 500 constants the balancer's was too long, and a phase
@@ -58,6 +62,8 @@ function M.start(settings)
     let_compile()
     answer.configure(settings)
     balancer.configure(settings)
+    bodies.configure(settings)
+    ways.configure(settings)
     hold.configure(settings)
     plain.configure(settings)
     certificates.configure(settings)

@@ -124,25 +124,27 @@ local function note(name, change)
     end
 end
 
--- Takes a count of `name` and returns how many there are then; false when that would be more than `limit`.
-function M.take(name, limit)
-    local count, failure = shared:incr(name, 1, 0)
+-- Takes a count of `name`, or so many, and returns how many there are then; false when that would be more than `limit`.
+function M.take(name, limit, amount)
+    amount = amount or 1
+    local count, failure = shared:incr(name, amount, 0)
     if not count then
         ngx.log(ngx.ERR, "count a request of ", name, ": ", failure)
         return false
     end
     if count <= limit then
-        note(name, 1)
+        note(name, amount)
         return count
     end
-    shared:incr(name, -1)
+    shared:incr(name, -amount)
     return false
 end
 
--- Gives a count back and returns how many are left.
-function M.give(name)
-    note(name, -1)
-    return shared:incr(name, -1)
+-- Gives a count back, or so many, and returns how many are left.
+function M.give(name, amount)
+    amount = amount or 1
+    note(name, -amount)
+    return shared:incr(name, -amount)
 end
 
 -- How many of them are this worker's own, for what need not be exact: reading that takes no lock.

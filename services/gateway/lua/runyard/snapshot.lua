@@ -66,7 +66,9 @@ local function remove_others(snapshot, wanted, breathe)
     for _, name in ipairs(inflight.names()) do
         -- What is no address is `kind|key`, of a service or a revision.
         local key = name:match("|(.*)$")
-        if not live[name] and not (key and (snapshot.services[key] or snapshot.endpoints[key])) then
+        -- Other workers may count a body just then.
+        local kept = live[name] or name:find("^bodies|")
+        if not kept and not (key and (snapshot.services[key] or snapshot.endpoints[key])) then
             inflight.forget(name)
         end
     end

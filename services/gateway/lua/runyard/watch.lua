@@ -102,6 +102,11 @@ function M.left(service)
     return ngx.req.start_time() + service.timeout_s - now()
 end
 
+-- Watches a request whose body is read: it must be whole in so many seconds.
+function M.expect(left)
+    ends[key()] = now() + left
+end
+
 -- Watches a request that goes to an instance now. `closely`: it goes a way whose filters tell of its response.
 function M.begin(service, left, closely)
     local name = key()

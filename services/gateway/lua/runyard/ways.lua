@@ -2,7 +2,17 @@
 --
 -- $way names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
 -- location: @again buffers both bodies, @stream only the request's, @upload and @h2c neither.
+local bodies = require "runyard.bodies"
+local connection = require "runyard.connection"
+local ffi = require "ffi"
+local router = require "runyard.router"
+local watch = require "runyard.watch"
 local world = require "runyard.world"
+
+ffi.cdef [[
+    // Of a stream of HTTP/2, it has nginx throw away what comes, and sends nothing.
+    intptr_t ngx_http_discard_request_body(void *request);
+]]
 
 local var = ngx.var
 
@@ -12,6 +22,21 @@ local HTTP2 = 2
 local unbuffered = { ["@upload"] = true, ["@h2c"] = true }
 -- Methods that have no body unless they say so (RFC 9110, 9.3).
 local bodiless = { GET = true, HEAD = true }
+local default_timeout_s
+
+function M.configure(settings)
+    default_timeout_s = settings.default_timeout_s
+end
+
+-- runyard.router's verdict for a request of a listener that speaks HTTP/2. A GET that tells no length of a body goes the
+-- plain way without one: nothing tells whether there is any, and nobody has counted it (runyard.bodies).
+function M.route_http2(listener)
+    local verdict = router.route(listener)
+    if verdict == "" and var.http2 ~= "" and bodiless[var.request_method] and not var.http_content_length then
+        ffi.C.ngx_http_discard_request_body(connection.current())
+    end
+    return verdict
+end
 
 local function has_body()
     local length = var.http_content_length
@@ -61,6 +86,35 @@ local function read_all()
     ngx.req.read_body()
 end
 
+-- Reads a body of unknown length, in the room that it may need, and returns its bytes, or nil and the name of an answer.
+local function measure(left)
+    local name, bytes = nil, nil
+    local verdict = var.verdict
+    var.verdict = "no-room"
+    if ngx.req.http_version() == HTTP2 then
+        -- Most have none. What nginx has taken before it was asked is 64 KiB at most.
+        local reading = ngx.thread.spawn(read_all)
+        if coroutine.status(reading) ~= "zombie" then
+            name = bodies.take(nil, left)
+            if not name then
+                ngx.thread.wait(reading)
+            end
+        end
+    else
+        name = bodies.take(nil, left)
+        if not name then
+            ngx.req.read_body()
+        end
+    end
+    var.verdict = verdict
+    if name then
+        return nil, name
+    end
+    bytes = body_bytes()
+    bodies.shrink(bytes)
+    return bytes, bodies.take(bytes, left)
+end
+
 -- Whether a body of unknown length comes. HTTP/2 tells of one by no header, only by what follows them: where nothing
 -- does, reading ends in the same turn, and where something does, the read ends with the request that is refused.
 local function is_coming()
@@ -74,21 +128,26 @@ end
 -- cannot be measured before an instance has it. Calls to h2c never announce theirs: of these, nginx takes as much as
 -- the platform allows.
 function M.refusal()
-    local service = world.service(var.tenant .. "/" .. var.service)
+    local service, here = world.service(var.tenant .. "/" .. var.service), var.here
     local most = service and service.handling.max_request_bytes or 0
-    if most == 0 then
-        return nil
-    end
-    local bytes = tonumber(var.http_content_length)
-    if not bytes and (var.http_transfer_encoding or ngx.req.http_version() == HTTP2) then
-        if var.here == "@upload" then
+    local bytes, failure = tonumber(var.http_content_length), nil
+    local untold = not bytes and (var.http_transfer_encoding or ngx.req.http_version() == HTTP2)
+    if here == "@upload" then
+        if untold and most > 0 then
             return is_coming() and "length-required" or nil
-        elseif var.here ~= "@h2c" then
-            M.read_body()
-            bytes = body_bytes()
+        end
+    elseif here ~= "@h2c" then
+        local left = service and watch.left(service) or default_timeout_s
+        if untold then
+            bytes, failure = measure(left)
+        elseif bytes and (most == 0 or bytes <= most) then
+            failure = bodies.take(bytes, left)
         end
     end
-    return bytes and bytes > most and "request-too-large" or nil
+    if failure then
+        return failure
+    end
+    return most > 0 and bytes and bytes > most and "request-too-large" or nil
 end
 
 -- Sends the request on: to another location when it turned out to need that, else to the instance. grpc_pass takes its

@@ -136,7 +136,7 @@ def hostile(name: str) -> st.SearchStrategy[str]:
 
 @pytest.mark.slow
 # 250 times 40 are 10,000 manifests.
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(
     st.sampled_from(sorted(TEXTS)).flatmap(
         lambda name: st.tuples(st.just(name), st.lists(hostile(name), min_size=40, max_size=40))

@@ -207,7 +207,7 @@ def holds(config: GatewayConfig, expected: tuple[Path, list[tuple[str, int]]]) -
 
 @pytest.mark.slow
 # 250 times 40 are the 10,000 hostile values; few get past the grammar, so few cost the time of a parse.
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.sampled_from(TEXTS), st.lists(hostile_text, min_size=40, max_size=40))
 @example("user", ["root;}", "www-data\ninclude /etc/passwd;"])
 @example("log", ["/dev/stdout;\ninclude /x;", "/a$request_uri", '/a" "b', "/a/b'c"])
@@ -218,7 +218,7 @@ def test_hostile_text_never_changes_the_directives(
         assert holds(replace(CONFIG, **{name: value}), expected), value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(hostile_text | st.ip_addresses().map(str).map("{}:80".format), min_size=10, max_size=10))
 def test_hostile_addresses_never_change_the_directives(
     expected: tuple[Path, list[tuple[str, int]]], values: list[str]
@@ -227,7 +227,7 @@ def test_hostile_addresses_never_change_the_directives(
         assert holds(replace(CONFIG, listeners=(Listener("edge", value), LISTENERS[1])), expected), value
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.from_regex(r"(/[A-Za-z0-9_][A-Za-z0-9._-]{0,20}){1,5}", fullmatch=True))
 def test_path_inside_the_grammar_arrives_as_it_is(expected: tuple[Path, list[tuple[str, int]]], path: str) -> None:
     directory, directives = expected

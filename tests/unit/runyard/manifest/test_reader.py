@@ -210,7 +210,7 @@ def test_documents_up_to_the_limit_are_read() -> None:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="ab:-?[]{}&*!|>'\"%@#,~<\n \t0x1\\\r\x00\x85\ufeff\ud7ff😀", max_size=60))
 def test_reader_never_fails_on_any_text(text: str) -> None:
     documents, problems = read(text)
@@ -230,14 +230,14 @@ def _plain_data(draw: st.DrawFn) -> Any:
     return draw(st.dictionaries(text, tree, min_size=1, max_size=4))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(_plain_data())
 def test_reader_reads_back_what_a_dumper_wrote(data: Any) -> None:
     documents, problems = read(yaml.safe_dump(data, allow_unicode=True))
     assert [document.data for document in documents] == [data] or problems
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_plain_data())
 def test_reader_and_pyyaml_agree_when_everything_is_quoted(data: Any) -> None:
     text = yaml.safe_dump(data, default_style='"', allow_unicode=False)

@@ -64,7 +64,7 @@ def test_bounds_are_told_with_what_was_seen() -> None:
             parse_routes(text)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 # 250 times 40 are 10,000 hostile values.
 @given(st.lists(st.text(HOSTILE, max_size=40), min_size=40, max_size=40))
 @example(["a.de/x -> /y\r\nHost: evil", "a.de/x\n", "a.de/\u2028"])

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard.manifest.accounts import Budget, Member, Quotas
@@ -260,7 +260,6 @@ def test_platform_is_compared_too() -> None:
 
 
 # The first example compiles the schema, which names the annotations.
-@settings(deadline=None)
 @given(st.permutations(["a", "b", "c", "d"]), st.sets(st.sampled_from(["a", "b", "c", "d"])))
 def test_changes_do_not_depend_on_the_order_of_files(order: list[str], changed: set[str]) -> None:
     before = manifests(*(service(name=name) for name in order))

@@ -171,7 +171,7 @@ PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,10}){1,4}"
 
 
 def test_what_the_manifests_grammar_takes_the_gateway_takes_too(gateway: Gateway) -> None:
-    @settings(max_examples=20, deadline=None, database=None)
+    @settings(max_examples=20, database=None)
     @given(st.lists(st.from_regex(rf"(\*\.)?{LABEL}(\.{LABEL}){{0,3}}{PATH} -> {PATH}", fullmatch=True), min_size=20))
     def agree(texts: list[str]) -> None:
         parts = [part for text in texts for part in parse_routes(text)]

@@ -99,7 +99,7 @@ def lua(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 GAPS = st.lists(st.one_of(st.just(0), st.integers(0, 5), st.integers(0, 3000)), min_size=1, max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(per_second=st.integers(1, 5000), burst=st.integers(1, 50), gaps=GAPS)
 def test_passes_are_those_of_a_token_bucket(lua: Any, per_second: int, burst: int, gaps: list[int]) -> None:
     # A token bucket counted in fractions: full in the beginning, refilled at the rate, one token a request.

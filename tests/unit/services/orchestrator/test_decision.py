@@ -195,7 +195,7 @@ def test_failed_start_leaves_a_slot_with_its_failures() -> None:
 STATES = st.sampled_from(["running", "created", "exited", "dead"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(states=st.lists(STATES, max_size=6), wanted=st.integers(0, 4), busy=st.sets(st.integers(0, 5)))
 def test_any_observation_converges_and_is_decided_alike_twice(states: list[str], wanted: int, busy: set[int]) -> None:
     instances = tuple(instance(str(index), state) for index, state in enumerate(states))

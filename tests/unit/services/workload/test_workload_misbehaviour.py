@@ -65,9 +65,10 @@ def test_exit_answers_then_ends_the_process_with_the_code(workload: Workload) ->
 
 def test_burn_uses_a_core_for_the_time_asked(workload: Workload) -> None:
     before = processor_seconds(workload)
-    assert workload.get("/burn?ms=200").status == 200
+    for _ in range(5):
+        assert workload.get("/burn?ms=200").status == 200
     # A shared machine gives less than a whole core; an answer that only slept would use none.
-    assert processor_seconds(workload) - before >= 0.05
+    assert processor_seconds(workload) - before >= 0.1
 
 
 def test_allocate_holds_real_memory_until_it_is_given_back(workload: Workload) -> None:

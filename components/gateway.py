@@ -16,9 +16,11 @@ from runyard.images import image_reference
 from runyard.manifest.model import Platform
 
 # Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
-_MEMORY_MIB = 512
+_MEMORY_MIB = 640
 # Bodies that wait for an instance lie in /tmp, which counts against the memory above, beside little else.
 _TMP_MIB = GatewayConfig().bodies_mib + 1
+# What is kept beyond the cache's size until nginx looks, every ten seconds; what finds no room is not kept.
+_CACHE_MIB = GatewayConfig().cache_mib * 3 // 2
 
 
 class Gateway(pulumi.ComponentResource):
@@ -75,6 +77,7 @@ def _container_args(stack: str, image: str) -> PartArgs:
         role=names.ROLE_GATEWAY,
         memory_mib=_MEMORY_MIB,
         tmp_mib=_TMP_MIB,
+        memory_mounts={f"{GatewayConfig().temporary_directory}/{names.GATEWAY_CACHE}": _CACHE_MIB},
         capabilities=names.GATEWAY_CAPABILITIES,
         volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
         environment={"RUNYARD_CONFIGURATION": names.gateway_configuration(image)},

@@ -15,6 +15,7 @@ from runyard.images import image_reference
 
 # Longer values are whole files, such as nginx.conf.
 _SHOWN_LENGTH = 200
+_TMPFS = "rw,nosuid,nodev,mode=1777,size={}m"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class PartArgs:
     role: str
     memory_mib: int
     tmp_mib: int = 16
+    # Paths of further memory, in MiB.
+    memory_mounts: Mapping[str, int] = field(default_factory=dict)
     capabilities: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
@@ -68,8 +71,9 @@ def part_container(stack: str, args: PartArgs, opts: pulumi.ResourceOptions) -> 
         memory_swap=args.memory_mib,
         read_only=True,
         tmpfs={
-            "/tmp": f"rw,nosuid,nodev,mode=1777,size={args.tmp_mib}m",  # noqa: S108 - inside the container
+            "/tmp": _TMPFS.format(args.tmp_mib),  # noqa: S108 - inside the container
             "/run": "rw,nosuid,nodev,size=4m",
+            **{path: _TMPFS.format(size) for path, size in args.memory_mounts.items()},
         },
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(args.capabilities) or None),
         security_opts=["no-new-privileges"],

@@ -114,6 +114,11 @@ class GatewayConfig:
         return f"{self.state_directory}/snapshot.json"
 
     @property
+    def cache_directory(self) -> str:
+        """Where kept answers lie; the workers' own, below what may be a mount and so root's."""
+        return f"{self.temporary_directory}/{names.GATEWAY_CACHE}/kept"
+
+    @property
     def kept_body_bytes(self) -> int:
         """The largest body that may wait for an instance: runyard.bodies leaves a client no more, in whole pages."""
         most = self.bodies_mib * 2**20 // 3 // 4096 * 4096

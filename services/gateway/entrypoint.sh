@@ -25,7 +25,7 @@ prepare() {
     # nginx would make these and change their owner; it leaves alone what has the right one already.
     mkdir -p "$temporary"
     chmod 1777 "$temporary"
-    for part in body proxy fastcgi uwsgi scgi cache; do
+    for part in body proxy fastcgi uwsgi scgi cache/kept; do
         [ -d "$temporary/$part" ] ||
             setpriv --reuid "$uid" --regid "$gid" --clear-groups mkdir -m 0700 "$temporary/$part"
     done

@@ -11,6 +11,7 @@ local connection = require "runyard.connection"
 local hops = require "runyard.hops"
 local hold = require "runyard.hold"
 local inflight = require "runyard.inflight"
+local keeping = require "runyard.keeping"
 local limit = require "runyard.limit"
 local plain = require "runyard.plain"
 local response = require "runyard.response"
@@ -49,6 +50,7 @@ function M.finish()
     balancer.finish(name)
     limit.finish(name)
     bodies.finish(name)
+    keeping.finish(name)
 end
 
 -- Has LuaJIT compile a whole phase as one piece: with its usual 500 constants the balancer's was too long, and a phase
@@ -65,6 +67,7 @@ function M.start(settings)
     bodies.configure(settings)
     ways.configure(settings)
     hold.configure(settings)
+    keeping.configure(settings)
     plain.configure(settings)
     certificates.configure(settings)
     snapshot.configure(settings)

@@ -1,5 +1,6 @@
 -- Response: looks at a response on its way to the client, in the locations beside the plain one: its size and time.
 local balancer = require "runyard.balancer"
+local keeping = require "runyard.keeping"
 local watch = require "runyard.watch"
 local world = require "runyard.world"
 
@@ -7,18 +8,31 @@ local var = ngx.var
 
 local M = {}
 
-local function current_service()
-    return balancer.holds() and world.service(var.tenant .. "/" .. var.service) or nil
+-- What nginx says of a response that it has kept.
+local hits = { HIT = true, STALE = true, UPDATING = true, REVALIDATED = true }
+
+-- The service of a response that an instance gives, or has given.
+local function current_service(is_held)
+    if not is_held and not hits[var.upstream_cache_status] then
+        return nil
+    end
+    return world.service(var.tenant .. "/" .. var.service)
 end
 
 -- The header filter. A response that says that it is too large is taken back, and runyard.hold answers.
 function M.header()
-    local service = current_service()
-    if not service or var.verdict ~= "" then
+    local is_held = balancer.holds()
+    local service = var.verdict == "" and current_service(is_held)
+    if not service then
         return  -- an answer of the gateway itself
     end
-    watch.started(service)
     local most = service.handling.max_response_bytes
+    if is_held then
+        watch.started(service)
+        if var.here == "@cached" then
+            keeping.decide(most)
+        end
+    end
     if most == 0 or var.request_method == "HEAD" then
         return
     end

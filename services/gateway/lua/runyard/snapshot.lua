@@ -67,7 +67,7 @@ local function remove_others(snapshot, wanted, breathe)
         -- What is no address is `kind|key`, of a service or a revision.
         local key = name:match("|(.*)$")
         -- Other workers may count a body just then.
-        local kept = live[name] or name:find("^bodies|")
+        local kept = live[name] or name:find("^bodies|") or name == "keeping|"
         if not kept and not (key and (snapshot.services[key] or snapshot.endpoints[key])) then
             inflight.forget(name)
         end

@@ -244,7 +244,7 @@ class Gateway:
 def make_gateway(directory: Path, **settings: Any) -> Gateway:
     """Prepare a gateway that has not been started."""
     (directory / "state").mkdir()
-    (directory / "tmp").mkdir()
+    (directory / "tmp" / "cache").mkdir(parents=True)
     edge, internal = free_ports(2)
     defaults: dict[str, Any] = {
         "listeners": (Listener("edge", f"127.0.0.1:{edge}"), Listener("internal", f"127.0.0.1:{internal}")),

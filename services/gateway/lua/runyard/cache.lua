@@ -5,10 +5,9 @@
 local purged = ngx.shared.purged
 local var = ngx.var
 
-local M = {}
+local M = { WAY = "@cached" }
 
 local methods = { GET = true, HEAD = true }
-local WAY = "@cached"
 
 -- The first worker's counts. The cache's files and this memory are gone together when the container ends; the stamp
 -- keeps what a killed nginx left behind from being taken for new.
@@ -23,14 +22,15 @@ local function path_of(target)
 end
 
 -- The location for a request of a service with a cache, or nil when the cache must not or cannot answer: an answer to
--- Authorization is nobody else's (RFC 9111, 3.5), a part is not the whole, and what has a body is no plain GET.
+-- Authorization is nobody else's (RFC 9111, 3.5), a part is not the whole, and what has a body is no plain GET. Whether HTTP/2 brings
+-- one without a length is for runyard.ways to find out.
 function M.way(service)
     if not methods[var.request_method] or var.http_authorization or var.http_range or var.http_upgrade
         or var.http_content_length or var.http_transfer_encoding then
         return nil
     end
     var.cache_epoch = epoch(service.key, path_of(var.request_uri))
-    return WAY
+    return M.WAY
 end
 
 -- Makes invalid what is kept of a service, or of one path of it whatever the host and the query. Returns nothing.

@@ -3,6 +3,7 @@
 -- $way names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
 -- location: @again buffers both bodies, @stream only the request's, @upload and @h2c neither.
 local bodies = require "runyard.bodies"
+local cache = require "runyard.cache"
 local connection = require "runyard.connection"
 local ffi = require "ffi"
 local router = require "runyard.router"
@@ -140,6 +141,9 @@ function M.refusal()
         local left = service and watch.left(service) or default_timeout_s
         if untold then
             bytes, failure = measure(left)
+            if bytes and bytes > 0 and var.way == cache.WAY then
+                var.way = "@again"  -- no plain GET: its answer is its own
+            end
         elseif bytes and (most == 0 or bytes <= most) then
             failure = bodies.take(bytes, left)
         end

@@ -104,6 +104,12 @@ function M.shared_refusal(limits)
     end
     if limits.concurrent then
         if not inflight.take(limits.count_name, limits.concurrent) then
+            if service then
+                rate.give(quotas, limits.key, service)
+            end
+            if tenant then
+                rate.give(quotas, limits.tenant_name, tenant)
+            end
             M.tell_full("concurrency", limits.concurrent)
             counters.add("limited_concurrency", limits.key)
             return "concurrency-limit"

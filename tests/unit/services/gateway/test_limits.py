@@ -186,3 +186,24 @@ def lost(gateway: Gateway) -> None:
     """Send a request whose answer a killed worker takes with it."""
     with pytest.raises((OSError, HTTPException)):
         gateway.request(path="/wait")
+
+
+def test_request_too_many_at_once_costs_no_rate(gateway: Gateway, instance: Instance) -> None:
+    # Slow enough that a loaded machine does not fill a bucket meanwhile.
+    own = Limits(concurrent_requests=1, requests_per_second=2, tenant_requests_per_second=2)
+    gateway.push(
+        services={
+            "default/hello": service(("hello-1", 100), limits=own),
+            "default/other": service(("hello-1", 100), limits=Limits(tenant_requests_per_second=2)),
+        },
+        hosts={"hello.localhost": "default/hello", "other.localhost": "default/other"},
+        endpoints={"default/hello-1": endpoints(instance.port)},
+    )
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(gateway.request, "GET", "/wait")
+        until(lambda: instance.waiting == 1, "the service has as many as it takes")
+        # One of the two that a second gives is left, and stays.
+        assert {each.kind for each in ask(gateway, 12)} == {"concurrency-limit"}
+        assert gateway.request(host="other.localhost").status == 200
+        instance.release()
+        assert waiting.result().status == 200

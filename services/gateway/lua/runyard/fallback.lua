@@ -1,5 +1,6 @@
 -- Fallback: what answers instead when no instance of a service can: a page, or another service of its tenant.
 local counters = require "runyard.counters"
+local limit = require "runyard.limit"
 local world = require "runyard.world"
 
 local var = ngx.var
@@ -19,13 +20,16 @@ function M.find(verdict)
     return service and service.fallback or nil
 end
 
--- Has runyard.router take the request to the fallback from now on, as if it came anew.
+-- Has runyard.router take the request to the fallback from now on, as if it came anew. Returns the name of an answer when
+-- the limits of that one refuse it.
 function M.go_to(service)
     counters.add("fallbacks", var.tenant .. "/" .. var.service)
-    var.fallback = service
+    var.fallback, var.service = service, service
     var.verdict = ""
     var.revision = ""
     var.way = var.usual_way
+    local other = world.service(var.tenant .. "/" .. service)
+    return other and other.limits and limit.next_refusal(other.limits) or nil
 end
 
 return M

@@ -156,10 +156,13 @@ local function refuse(verdict)
         return answer.page(verdict, instead.page, wait_s)
     end
     if instead and may_go_elsewhere() then
+        local deadline = math.min(deadline_of_service(), now() + seconds_left())
         balancer.release()
-        fallback.go_to(instead.service)
-        ways.read_body()
-        local failed = wait(math.min(deadline_of_service(), now() + seconds_left())) or ways.go_on()
+        local failed = fallback.go_to(instead.service) or ways.refusal()
+        if not failed then
+            ways.read_body()
+            failed = wait(deadline) or ways.go_on()
+        end
         if not failed then
             return
         end

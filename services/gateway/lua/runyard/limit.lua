@@ -119,6 +119,13 @@ function M.shared_refusal(limits)
     return nil
 end
 
+-- The same for a request that its service passes on to this one: it has its tenant's leave already, and gives back its
+-- count of that service.
+function M.next_refusal(limits)
+    M.finish(connection.key())
+    return M.refusal(setmetatable({ tenant = false }, { __index = limits }))
+end
+
 -- Gives back the count of its service that the request of this key holds, if any, in the log phase.
 function M.finish(name)
     local count_name = counted[name]

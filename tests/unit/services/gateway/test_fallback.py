@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from runyard.contracts import Fallback, Limits
+from runyard.contracts import Fallback, Handling, Limits
 from tests.ports import free_ports
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled, until
 
 
 def serve_two(gateway: Gateway, own: tuple[int, ...], other: tuple[int, ...], **fields: object) -> None:
@@ -79,3 +79,34 @@ def test_limits_and_unknown_hosts_have_no_fallback(gateway: Gateway, make_instan
     kinds = {answer.kind for answer in (gateway.request() for _ in range(5)) if answer.status == 429}
     assert kinds == {"service-limit"}
     assert gateway.request(host="unknown.localhost").kind == "unknown-host"
+
+
+def test_fallback_is_held_to_the_limits_of_the_service_that_answers(
+    gateway: Gateway, make_instance: MakeInstance
+) -> None:
+    other = make_instance("other")
+    gateway.push(
+        services={
+            "default/hello": service(
+                ("hello-1", 100), stopped=True, fallback=Fallback(service="other"), limits=Limits(concurrent_requests=9)
+            ),
+            "default/other": service(
+                ("other-1", 100), limits=Limits(concurrent_requests=1), handling=Handling(max_request_bytes=10)
+            ),
+        },
+        hosts={"hello.localhost": "default/hello"},
+        endpoints={"default/other-1": endpoints(other.port)},
+    )
+    with ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(gateway.request, "GET", "/wait") for _ in range(5)]
+        until(lambda: sum(each.done() for each in asked) == 4, "all but one are refused")
+        assert other.waiting == 1
+        other.release()
+        answers = [each.result() for each in asked]
+    # The answer of its own service tells more than that of the other.
+    assert sorted(each.status for each in answers) == [200, 503, 503, 503, 503]
+    assert {each.kind for each in answers if each.status == 503} == {"stopped"}
+    assert gateway.request("POST", body=b"x" * 11).kind == "stopped"
+    # Neither service's count was left behind.
+    for _ in range(10):
+        until(lambda: gateway.request("POST", body=b"x" * 10).status == 200, "the one before is given back")

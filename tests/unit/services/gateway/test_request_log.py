@@ -141,6 +141,13 @@ def test_line_fits_into_one_write_to_a_pipe(gateway: Gateway, instance: Instance
         hosts={"h" * 63 + ".localhost": "default/" + "s" * 63},
         endpoints={"default/" + "r" * 63: endpoints(instance.port)},
     )
-    gateway.request(path="/" + '"' * 5000, host="h" * 63 + ".localhost")
-    gateway.requests(1)
-    assert len((gateway.directory / "requests.log").read_bytes()) < 4096
+    paths = ("/" + '"' * 5000, "/" + "x" * 5000, "/" + "x" * 1020 + '"' * 5000)
+    for method, path in zip(("GET", "X" * 5000, "M-SEARCH"), paths, strict=True):
+        gateway.request(method, path, host="h" * 63 + ".localhost")
+    odd = "Y" * 8000 + " / HTTP/1.1\r\nHost: " + '"' * 200
+    gateway.raw(f"{odd}\r\nConnection: close\r\n\r\n", half_close=False)
+    lines = gateway.requests(4)
+    assert {line["method"] for line in lines} == {"GET", "X" * 32, "M-SEARCH", "Y" * 32}
+    assert sorted(len(line["path"]) for line in lines) == [1, 512, 512, 1024]
+    # These leave room for 27 tries of an instance, three in each of nine rounds, of at most 60 bytes in the line.
+    assert max(map(len, (gateway.directory / "requests.log").read_bytes().splitlines())) < 4096 - 27 * 60

@@ -52,13 +52,15 @@ def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: An
 
 
 def stable_json(preview: str) -> str:
-    """Give what `pulumi preview --json` wrote without what two previews cannot agree on, in the order it wrote it.
+    """Give what `pulumi preview --json` wrote without what two previews cannot agree on.
 
-    That is how long it took, and the dependencies of a resource: the SDK keeps them in a set, whose order differs from
-    one Python to the next. The steps, their operations, inputs and order are compared as they are.
+    That is how long it took; the dependencies of a resource, which the SDK keeps in a set, whose order differs from one
+    Python to the next; and the order of steps that do not wait for each other, which the engine takes at once. All else
+    is compared as it is.
     """
     shown = json.loads(preview)
     del shown["duration"]
+    shown["steps"].sort(key=lambda step: (step["urn"], step["op"]))
     for step in shown["steps"]:
         for state in ("oldState", "newState"):
             if "dependencies" in step.get(state, {}):

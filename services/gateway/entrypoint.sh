@@ -23,8 +23,9 @@ prepare() {
     chmod 0770 "$directory/state"
 
     # nginx would make these and change their owner; it leaves alone what has the right one already.
-    mkdir -p "$temporary"
-    chmod 1777 "$temporary"
+    # The cache's is memory of its own, but for the container that only tests a configuration.
+    mkdir -p "$temporary/cache"
+    chmod 1777 "$temporary" "$temporary/cache"
     for part in body proxy fastcgi uwsgi scgi cache/kept; do
         [ -d "$temporary/$part" ] ||
             setpriv --reuid "$uid" --regid "$gid" --clear-groups mkdir -m 0700 "$temporary/$part"

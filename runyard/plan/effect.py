@@ -69,7 +69,7 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
     "Gateway": {
         "": Row(_GATEWAY, add=_NEW, remove=_NOT_RUNNING),
         **dict.fromkeys(("binds", "capabilities", "environment", "image", "memory_mib"), _GATEWAY),
-        **dict.fromkeys(("tmp_mib", "volumes"), _GATEWAY),
+        **dict.fromkeys(("memory_mounts", "tmp_mib", "volumes"), _GATEWAY),
         "address": _LISTENER,
         "configuration": _RELOAD,
         "configuration.https_port": Row(_RELOAD, add=_TO_TLS),
@@ -88,7 +88,7 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
     "Orchestrator": {
         "": Row(_ORCHESTRATOR, add=_NEW, remove=_NOT_RUNNING),
         **dict.fromkeys(("binds", "capabilities", "environment", "image", "memory_mib"), _ORCHESTRATOR),
-        **dict.fromkeys(("tmp_mib", "volumes"), _ORCHESTRATOR),
+        **dict.fromkeys(("memory_mounts", "tmp_mib", "volumes"), _ORCHESTRATOR),
     },
     "Service": {
         "": Row(_REVISION, add=_NEW, remove=_REMOVED),

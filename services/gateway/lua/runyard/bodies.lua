@@ -16,8 +16,6 @@ local PAGE_BYTES = 4096  -- what a file takes is whole pages of memory
 local MEMORY_BYTES = 16384
 -- Clients are counted together by a hash, so that the names of those that are gone do not pile up.
 local CLIENTS = 1024
--- An IPv6 client has a /64 of its own (RFC 6177).
-local ADDRESS_BYTES = 8
 
 local room, largest_bytes  -- of all bodies in pages, and of one
 local held = {}  -- by runyard.connection's key: the pages of a request, and the names that they are counted by
@@ -61,7 +59,7 @@ function M.take(bytes, seconds)
         return "request-too-large"
     end
     local pages = math.ceil(bytes / PAGE_BYTES)
-    local client = ngx.crc32_short(var.binary_remote_addr:sub(1, ADDRESS_BYTES)) % CLIENTS
+    local client = ngx.crc32_short(connection.client()) % CLIENTS
     local names = { "bodies|", "bodies|tenant|" .. var.tenant, "bodies|client|" .. client }
     if not count(names, pages) then
         return "no-room"

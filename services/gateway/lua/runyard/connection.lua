@@ -25,6 +25,8 @@ local M = {}
 
 local SIGNATURE = 0x50545448  -- "HTTP", as nginx marks a live request
 local BOTH_WAYS = 2  -- SHUT_RDWR
+-- An IPv6 client has a /64 of its own (RFC 6177) and could be a new one with every request.
+local ADDRESS_BYTES = 8
 
 -- The current request, as nginx's own.
 function M.current()
@@ -34,6 +36,11 @@ end
 -- The number that names the current request until its log phase.
 function M.key()
     return tonumber(ffi.cast("uintptr_t", M.current().connection))
+end
+
+-- What tells one client from another: its address, in nginx's binary form.
+function M.client()
+    return ngx.var.binary_remote_addr:sub(1, ADDRESS_BYTES)
 end
 
 -- The request that has this name now, as nginx's own, or nil.

@@ -14,9 +14,6 @@ local M = {}
 
 local counted = {}  -- by runyard.connection's key: the name of the service's count of which a request holds one
 
--- An IPv6 client has a /64 of its own (RFC 6177) and could be a new one with every request.
-local ADDRESS_BYTES = 8
-
 -- The limits of a service as this module takes them, or nil when it has none.
 function M.prepare(key, tenant, fields)
     local limits = { key = key }
@@ -45,7 +42,7 @@ local function client_name(limits)
     if value and value ~= "" then
         return ngx.md5_bin(limits.key .. "\0h" .. value)
     end
-    return ngx.md5_bin(limits.key .. "\0a" .. var.binary_remote_addr:sub(1, ADDRESS_BYTES))
+    return ngx.md5_bin(limits.key .. "\0a" .. connection.client())
 end
 
 -- Has the answer tell of a limit (draft-ietf-httpapi-ratelimit-headers-10).

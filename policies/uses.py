@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from policies.mount import Properties
 from runyard import names
 from runyard.contracts import part_of
 from runyard.plan.claim import Standing, uses_of
 from runyard.plan.quota import Use
-
-Properties = Mapping[str, Any]
 
 
 def uses_in(standing: Sequence[Standing], rollouts: Sequence[Properties]) -> tuple[Use, ...]:

@@ -13,6 +13,7 @@ from runyard.errors import ManifestError, UsageError
 from runyard.manifest import Loaded, load
 from runyard.manifest.model import Manifests, Platform, Tenant
 from runyard.manifest.problems import Problem
+from runyard.manifest.sources import SUFFIXES
 from runyard.names import DEFAULT_TENANT
 
 # Of the repository's root, wherever the command runs.
@@ -114,5 +115,5 @@ def _is_source(path: Path) -> bool:
     return (
         not path.name.startswith(".")
         and path.name != "schema"
-        and (path.suffix in (".yaml", ".yml") or (path.is_dir() and any(path.rglob("*.y*ml"))))
+        and (path.suffix in SUFFIXES or (path.is_dir() and any(path.rglob("*.y*ml"))))
     )

@@ -16,13 +16,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from runyard.errors import ManifestError, UsageError
-from runyard.manifest.location import Location
+from runyard.manifest.location import Location, escape_name
 from runyard.manifest.problems import Problem
+from runyard.manifest.sources import SUFFIXES
 
 # Reading a revision of a large repository from a cold disk; longer means that git waits for something.
 _GIT_TIMEOUT_S = 60
-# What the loader reads of a directory; a file of another name is read only where a path or a link names it.
-_SUFFIXES = (".yaml", ".yml")
 # As Linux follows at most.
 _LINKS_FOLLOWED = 40
 
@@ -127,7 +126,7 @@ class _Selection:
             for name in names:
                 if name in tree.submodules:
                     self._refuse(name, "must be of this repository, got a submodule")
-                elif name.endswith(_SUFFIXES):
+                elif name.endswith(SUFFIXES):
                     self.add(tree, name)
 
     def _add_link(self, tree: Tree, path: str) -> None:
@@ -142,8 +141,7 @@ class _Selection:
 
     def _refuse(self, path: str, message: str) -> None:
         # A name may hold what would look like another line of the report.
-        shown = path if path.isprintable() else ascii(path)[1:-1]
-        self.problems.append(Problem(Location(shown, 1, 1), "", message, "file.link"))
+        self.problems.append(Problem(Location(escape_name(path), 1, 1), "", message, "file.link"))
 
 
 def _follow(links: Mapping[str, str], path: str) -> str | None:

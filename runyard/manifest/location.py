@@ -15,3 +15,8 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
+
+
+def escape_name(file: str) -> str:
+    """Give a file's name as a message may show it, what is not printable escaped."""
+    return file if file.isprintable() else file.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runyard.errors import ManifestError
+from runyard.manifest.location import escape_name
 from runyard.manifest.model import Location
 from runyard.manifest.problems import Problem
 
 # About 10,000 services of the usual size; larger is a mistake or an attack.
 FILE_SIZE_LIMIT = 8 * 1024 * 1024
-_SUFFIXES = (".yaml", ".yml")
+# What is read of a directory; a file of another name is read only where a path or a link names it.
+SUFFIXES = (".yaml", ".yml")
 # JSON Schema files live beside the manifests that name them.
 _SCHEMA_DIRECTORY = "schema"
 _UTF16 = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x00\x00\xfe\xff", "UTF-32"))
@@ -33,8 +35,7 @@ def find_files(paths: Sequence[Path | str]) -> tuple[list[str], list[Problem]]:
                 files.setdefault(os.path.realpath(file), file)
             else:
                 # Every message names its file: a line break or an escape sequence in it would forge others.
-                shown = file.encode("unicode_escape", "backslashreplace").decode("ascii")
-                problems.append(_problem(shown, "file.name", "must have a printable name"))
+                problems.append(_problem(escape_name(file), "file.name", "must have a printable name"))
     return list(files.values()), problems
 
 
@@ -80,7 +81,7 @@ def _walk(directory: str) -> Iterator[str]:
     for folder, folders, names in os.walk(directory):
         folders[:] = sorted(name for name in folders if name != _SCHEMA_DIRECTORY and not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(_SUFFIXES) and not name.startswith("."):
+            if name.endswith(SUFFIXES) and not name.startswith("."):
                 yield os.path.join(folder, name)
 
 

@@ -28,24 +28,19 @@ def describe_snapshot(
     services = {}
     # A service whose first revision is starting has neither route nor rollout, and may call others already.
     for key in sorted({*routes, *rollouts, *uses}):
-        route, rollout = routes.get(key), rollouts.get(key)
-        traffic = traffic_in_force(rollout, now_unix_s) if rollout else ()
-        stopped = rollout is not None and rollout.manual_instances == 0
-        services[key] = (
-            GatewayService(traffic=traffic, uses=uses.get(key, ()), stopped=stopped)
-            if route is None
+        tenant, _, service = key.partition("/")
+        route, rollout = routes.get(key, RouteRequest(tenant, service, ())), rollouts.get(key)
+        services[key] = GatewayService(
+            traffic=traffic_in_force(rollout, now_unix_s) if rollout else (),
             # Services are named within their tenant, as the caller's own `http://<name>.internal` is.
-            else GatewayService(
-                traffic=traffic,
-                uses=uses.get(key, ()),
-                ingress=route.ingress,
-                timeout_s=route.timeout_s,
-                session_affinity=route.session_affinity,
-                handling=route.handling,
-                stopped=stopped,
-                limits=route.limits,
-                fallback=route.fallback,
-            )
+            uses=uses.get(key, ()),
+            ingress=route.ingress,
+            timeout_s=route.timeout_s,
+            session_affinity=route.session_affinity,
+            handling=route.handling,
+            stopped=rollout is not None and rollout.manual_instances == 0,
+            limits=route.limits,
+            fallback=route.fallback,
         )
     hosts = {host: key for key, route in sorted(routes.items()) for host in route.hosts}
     return GatewaySnapshot(

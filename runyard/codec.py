@@ -21,6 +21,30 @@ def encode(message: Any) -> str:
     return json.dumps(dataclasses.asdict(message), sort_keys=True, separators=(",", ":"))
 
 
+def encode_differing(message: Any) -> str:
+    """Encode what differs from the defaults, for hashing: a newer field at its default leaves the text as it was."""
+    return json.dumps(_differing(message), sort_keys=True, separators=(",", ":"))
+
+
+def _differing(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            each.name: _differing(item)
+            for each in dataclasses.fields(value)
+            if (item := getattr(value, each.name)) != _default(each)
+        }
+    if isinstance(value, tuple):
+        return [_differing(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _differing(item) for key, item in value.items()}
+    return value
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """Give a field's default; MISSING, which equals no value, for one that must be given."""
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
 def decode(kind: type[Message], text: str | bytes) -> Message:
     """Decode JSON into a message of this kind; ContractError names the field that does not fit."""
     try:

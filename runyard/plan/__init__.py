@@ -11,17 +11,15 @@ from runyard.manifest.model import Manifests, Platform, Service
 from runyard.manifest.routes import is_whole_host
 from runyard.plan.facts import describe_service
 from runyard.plan.history import keep_revisions
-from runyard.plan.model import KeptRevision, NetworkPlan, Plan, RevisionPlan, ServicePlan, TemplatePlan
+from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan
 from runyard.plan.network import plan_networks
 from runyard.plan.revision import RevisionContext, plan_revision
 
 __all__ = [
-    "KeptRevision",
     "NetworkPlan",
     "Plan",
     "RevisionPlan",
     "ServicePlan",
-    "TemplatePlan",
     "keep_revisions",
     "plan",
 ]

@@ -1,4 +1,4 @@
-"""History of a plan: the earlier revisions whose templates stay, so that traffic can go back to them.
+"""History of a plan: the earlier revisions whose documents stay, so that traffic can go back to them.
 
 A service's history lists its revisions from the newest to the oldest, the one that its manifest makes first. What stays
 is decided by the history before, the manifest and the Platform's number alone, so equal arguments give an equal plan.
@@ -13,9 +13,9 @@ from runyard import names
 from runyard.errors import ManifestError
 from runyard.manifest.model import Manifests, Service
 from runyard.manifest.problems import Problem, ordered
-from runyard.plan.model import KeptRevision, Plan, ServicePlan
+from runyard.plan.model import Plan, RevisionPlan, ServicePlan
 
-Pasts = Mapping[str, Sequence[KeptRevision]]
+Pasts = Mapping[str, Sequence[RevisionPlan]]
 
 
 def keep_revisions(plan: Plan, manifests: Manifests, pasts: Pasts) -> Plan:
@@ -38,7 +38,7 @@ def keep_revisions(plan: Plan, manifests: Manifests, pasts: Pasts) -> Plan:
     return dataclasses.replace(plan, services=tuple(planned))
 
 
-def _keep(plan: ServicePlan, past: Sequence[KeptRevision], limit: int) -> ServicePlan:
+def _keep(plan: ServicePlan, past: Sequence[RevisionPlan], limit: int) -> ServicePlan:
     """Keep what has traffic or a tag, and of the idle ones the newest `limit`."""
     active = {share.revision for share in plan.rollout.traffic}
     idle = [each.identity for each in past if each.name not in active][:limit]
@@ -47,7 +47,7 @@ def _keep(plan: ServicePlan, past: Sequence[KeptRevision], limit: int) -> Servic
     return dataclasses.replace(plan, kept=kept, rollout=dataclasses.replace(plan.rollout, history=history))
 
 
-def _check_name(plan: ServicePlan, service: Service, past: Sequence[KeptRevision]) -> Iterator[Problem]:
+def _check_name(plan: ServicePlan, service: Service, past: Sequence[RevisionPlan]) -> Iterator[Problem]:
     """Require that the revision's name does not stand for other content already: revisions never change."""
     for each in past:
         if each.name == plan.revision.name:
@@ -60,7 +60,7 @@ def _check_name(plan: ServicePlan, service: Service, past: Sequence[KeptRevision
             )
 
 
-def _check_traffic(plan: ServicePlan, service: Service, past: Sequence[KeptRevision]) -> Iterator[Problem]:
+def _check_traffic(plan: ServicePlan, service: Service, past: Sequence[RevisionPlan]) -> Iterator[Problem]:
     known = [plan.revision.name, *(each.name for each in past)]
     for index, target in enumerate(service.traffic):
         wanted = target.revision is not None and (target.percent or target.tag)

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runyard import names
-from runyard.contracts import RolloutRequest, RouteRequest, TemplateSpec
-from runyard.manifest.model import EnvVar, Location, Platform
+from runyard.contracts import RevisionDocument, RolloutRequest, RouteRequest
+from runyard.manifest.model import Location, Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,52 +31,28 @@ class NetworkPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplatePlan:
-    """A never-started container that carries one container of a revision.
-
-    `environment` is what the container gets, in order; entries with a reference are resolved from the stack's
-    secrets. `tmpfs` maps a mount path to Docker's mount options, `hosts` a name to an address.
-    """
-
-    name: str
-    image: str
-    entrypoint: tuple[str, ...]
-    command: tuple[str, ...]
-    environment: tuple[EnvVar, ...]
-    working_dir: str
-    user: str
-    cpu_millis: int
-    memory_bytes: int
-    tmpfs: Mapping[str, str]
-    hosts: Mapping[str, str]
-    network: str
-    labels: Mapping[str, str]
-    spec: TemplateSpec
-
-
-@dataclass(frozen=True, slots=True)
 class RevisionPlan:
-    """A revision: its name, the full hash of what shapes it, and a template for each container.
+    """A revision: one that a manifest makes, or an earlier one that stays.
 
-    `identity` is the name, followed by the hash where the manifest chose the name.
+    The document of an earlier one is that which was signed, images included.
     """
 
-    name: str
-    tenant: str
-    service: str
-    digest: str
-    identity: str
-    templates: tuple[TemplatePlan, ...]
+    document: RevisionDocument
 
+    @property
+    def name(self) -> str:
+        """The revision's name."""
+        return self.document.name
 
-@dataclass(frozen=True, slots=True)
-class KeptRevision:
-    """An earlier revision whose templates stay as they are; `templates` maps their containers to their images."""
+    @property
+    def identity(self) -> str:
+        """The name, followed by the hash where the manifest chose the name."""
+        return self.document.identity
 
-    name: str
-    identity: str
-    digest: str
-    templates: Mapping[str, str]
+    @property
+    def digest(self) -> str:
+        """The full hash of what shapes it."""
+        return self.document.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +70,13 @@ class ServicePlan:
     rollout: RolloutRequest
     facts: Mapping[str, Any]
     location: Location
-    kept: tuple[KeptRevision, ...] = ()
+    kept: tuple[RevisionPlan, ...] = ()
 
-    def kept_names(self, stack: str, *, idle: bool = False) -> list[str]:
-        """List the containers that carry the kept revisions, with `idle` of those alone that the traffic does not name.
-
-        A tag at 0 percent names its revision too: it has instances.
-        """
-        active = {share.revision for share in self.rollout.traffic} if idle else set()
-        return [
-            names.template_container(stack, self.tenant, each.identity, container)
-            for each in self.kept
-            for container in each.templates
-            if each.name not in active
-        ]
+    @property
+    def active(self) -> tuple[RevisionPlan, ...]:
+        """The revisions that the traffic names and that therefore have instances; a tag at 0 percent names one too."""
+        named = {share.revision for share in self.rollout.traffic}
+        return tuple(each for each in (self.revision, *self.kept) if each.name in named)
 
     @property
     def url_host(self) -> str:

@@ -1,23 +1,19 @@
-"""Revisions of a plan: a Service's template turned into never-started containers, named by a hash of their shape."""
+"""Revisions of a plan: a Service's template turned into a document, named by a hash of what shapes its instances."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runyard import contracts, names
-from runyard.contracts import RevisionSpec, TemplateSpec
-from runyard.manifest.model import Container, EnvVar, Service
-from runyard.plan.model import NetworkPlan, RevisionPlan, TemplatePlan
+from runyard.contracts import ContainerDocument, MemoryMount, RevisionDocument, SecretValue, Variable
+from runyard.manifest.model import Container, EnvVar, KeyReference, Service
+from runyard.plan.model import NetworkPlan, RevisionPlan
 
-# CIS Docker Benchmark 5.29 asks for a limit; 256 is the platform's default for any service (design: faults 7.1).
-PIDS_LIMIT = 256
-# What components/revision.py gives every template alike (hardening, log rotation, open files) shapes it too. A change
-# there must raise this number, or it would edit containers under an unchanged name; tests/preview compares the two.
-TEMPLATE_FORMAT = 1
+# Raised when documents are carried out in another way than before, which no field of theirs tells: a revision made
+# before would be something else under the same name.
+DOCUMENT_FORMAT = 1
 # Writable space that every instance has at /tmp although its root is read-only (Knative runtime contract).
 TMP_SIZE_BYTES = 64 * 1024 * 1024
 
@@ -38,19 +34,38 @@ class RevisionContext:
 
 def plan_revision(service: Service, context: RevisionContext) -> RevisionPlan:
     """Plan the revision that a Service's template asks for, its name ending in the hash of all that shapes it."""
-    shapes = [_shape(service, container, context) for container in _ordered(service)]
-    digest = names.digest(
-        json.dumps([TEMPLATE_FORMAT, *map(_canonical, shapes)], sort_keys=True) + _secrets(service, context)
-    )
+    shape = _shape(service, context)
+    # Of the stack's name only what is made of it shapes an instance: its network.
+    digest = names.digest(f"{DOCUMENT_FORMAT} {contracts.encode_differing(dataclasses.replace(shape, stack=''))}")
     name = names.revision_name(service.name, service.template.name, digest)
     identity = names.revision_identity(name, digest, chosen=bool(service.template.name))
-    return RevisionPlan(
-        name=name,
+    return RevisionPlan(dataclasses.replace(shape, name=name, identity=identity, digest=digest))
+
+
+def _shape(service: Service, context: RevisionContext) -> RevisionDocument:
+    """Make the document without what its own hash names."""
+    template, port = service.template, service.template.ingress_container.port
+    assert port is not None  # noqa: S101 - what makes it the ingress container
+    return RevisionDocument(
+        stack=context.stack,
         tenant=service.tenant,
         service=service.name,
-        digest=digest,
-        templates=tuple(_named(shape, service, name, identity, context.stack) for shape in shapes),
-        identity=identity,
+        name="",
+        identity="",
+        digest="",
+        network=context.network.name,
+        # Only who calls others is shaped by where they are called.
+        gateway_address=context.gateway_address if service.uses else "",
+        containers=tuple(_container(service, each, context) for each in _ordered(service)),
+        labels=dict(sorted(template.labels.items())),
+        callees=tuple(sorted(service.uses)),
+        port=port.number,
+        protocol=port.protocol,
+        concurrency=template.container_concurrency,
+        # The service's own counts are the rollout's: they take effect without a new revision.
+        min_instances=template.scaling.min_scale,
+        max_instances=template.scaling.max_scale,
+        progress_deadline_s=template.progress_deadline_s,
     )
 
 
@@ -59,65 +74,49 @@ def _ordered(service: Service) -> list[Container]:
     return sorted(service.template.containers, key=lambda container: container.port is None)
 
 
-def _shape(service: Service, container: Container, context: RevisionContext) -> TemplatePlan:
-    """Make the template without what depends on the revision's name, which is hashed from this."""
-    # Docker's entrypoint and command are Kubernetes' command and args.
-    return TemplatePlan(
-        name="",
+def _container(service: Service, container: Container, context: RevisionContext) -> ContainerDocument:
+    return ContainerDocument(
+        name=container.name,
         image=container.image,
+        # Docker's entrypoint and command are Kubernetes' command and args.
         entrypoint=container.command,
         command=container.args,
-        environment=_environment(service, container),
+        environment=_environment(service, container, context),
         working_dir=container.working_dir,
         user=_user(container),
         cpu_millis=container.cpu_millis,
         memory_bytes=container.memory_bytes,
-        tmpfs=_tmpfs(service, container),
-        hosts={names.internal_host(callee): context.gateway_address for callee in sorted(service.uses)},
-        network=context.network.name,
-        labels=dict(service.template.labels),
-        spec=_spec(service, container),
-    )
-
-
-def _spec(service: Service, container: Container) -> TemplateSpec:
-    template = service.template
-    revision = None
-    if container.port is not None:
-        revision = RevisionSpec(
-            service=service.name,
-            port=container.port.number,
-            containers=tuple(each.name for each in _ordered(service)),
-            protocol=container.port.protocol,
-            concurrency=template.container_concurrency,
-            # The service's own counts are the rollout's: they take effect without a new revision.
-            min_instances=template.scaling.min_scale,
-            max_instances=template.scaling.max_scale,
-            progress_deadline_s=template.progress_deadline_s,
-        )
-    return TemplateSpec(
-        container=container.name,
-        pids_limit=PIDS_LIMIT,
-        memory_bytes=container.memory_bytes,
+        memory_mounts=_memory_mounts(service, container),
         startup_probe=container.startup_probe,
         liveness_probe=container.liveness_probe,
         readiness_probe=container.readiness_probe,
-        depends_on=tuple(template.container_dependencies.get(container.name, ())),
-        revision=revision,
+        depends_on=tuple(service.template.container_dependencies.get(container.name, ())),
     )
 
 
-def _environment(service: Service, container: Container) -> tuple[EnvVar, ...]:
+def _environment(service: Service, container: Container, context: RevisionContext) -> tuple[Variable, ...]:
     """List the variables by name, the last of a name winning, with PORT and Knative's own.
 
-    No program can tell in which order they were written, so another order is no other revision.
+    No program can tell in which order they were written, so another order is no other revision. K_REVISION is not among
+    them: it is the revision's name, which is a hash of the rest.
     """
-    variables = {variable.name: variable for variable in container.env}
+    variables = {variable.name: _variable(variable, context) for variable in container.env}
     if container.port is not None:
-        variables["PORT"] = EnvVar("PORT", str(container.port.number))
+        variables["PORT"] = Variable("PORT", str(container.port.number))
     for name in ("K_SERVICE", "K_CONFIGURATION"):
-        variables[name] = EnvVar(name, service.name)
+        variables[name] = Variable(name, service.name)
     return tuple(variables[name] for name in sorted(variables))
+
+
+def _variable(variable: EnvVar, context: RevisionContext) -> Variable:
+    if variable.reference is None:
+        return Variable(variable.name, variable.value)
+    return Variable(variable.name, secret=_secret(variable.reference, context))
+
+
+def _secret(reference: KeyReference, context: RevisionContext) -> SecretValue:
+    digest = context.secret_digests.get(f"{reference.name}/{reference.key}", "")
+    return SecretValue(reference.name, reference.key, digest)
 
 
 def _user(container: Container) -> str:
@@ -127,48 +126,11 @@ def _user(container: Container) -> str:
     return f"{container.run_as_user}{group}"
 
 
-def _tmpfs(service: Service, container: Container) -> dict[str, str]:
-    """Map writable paths to mount options: /tmp always, and the revision's emptyDir volumes."""
-    paths = {"/tmp": _tmpfs_options(TMP_SIZE_BYTES)}  # noqa: S108 - a path inside the instance
+def _memory_mounts(service: Service, container: Container) -> tuple[MemoryMount, ...]:
+    """List the writable paths: /tmp always, and the revision's emptyDir volumes."""
+    found = {"/tmp": TMP_SIZE_BYTES}  # noqa: S108 - a path inside the instance
     sizes = {volume.name: volume.size_limit_bytes for volume in service.template.volumes if volume.kind == "emptyDir"}
     for mount in container.volume_mounts:
         if mount.name in sizes:
-            paths[mount.path] = _tmpfs_options(sizes[mount.name] or container.memory_bytes)
-    return paths
-
-
-def _tmpfs_options(size_bytes: int) -> str:
-    # Mode 1777 as /tmp has everywhere, so that any user of the image can write.
-    return f"rw,nosuid,nodev,mode=1777,size={size_bytes}"
-
-
-def _named(shape: TemplatePlan, service: Service, revision: str, identity: str, stack: str) -> TemplatePlan:
-    labels = dict(shape.labels) | {
-        names.STACK: stack,
-        names.TENANT: service.tenant,
-        names.SERVICE: service.name,
-        names.REVISION: revision,
-        names.ROLE: names.ROLE_TEMPLATE,
-        names.CONTAINER: shape.spec.container,
-        names.SPEC: contracts.encode(shape.spec),
-    }
-    return dataclasses.replace(
-        shape,
-        name=names.template_container(stack, service.tenant, identity, shape.spec.container),
-        environment=(*shape.environment, EnvVar("K_REVISION", revision)),
-        labels=labels,
-    )
-
-
-def _secrets(service: Service, context: RevisionContext) -> str:
-    references = {
-        f"{variable.reference.name}/{variable.reference.key}"
-        for container in service.template.containers
-        for variable in container.env
-        if variable.reference is not None
-    }
-    return "".join(f"{each}={context.secret_digests.get(each, '')};" for each in sorted(references))
-
-
-def _canonical(shape: TemplatePlan) -> dict[str, Any]:
-    return dataclasses.asdict(shape)
+            found[mount.path] = sizes[mount.name] or container.memory_bytes
+    return tuple(MemoryMount(path, size) for path, size in sorted(found.items()))

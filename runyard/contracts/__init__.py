@@ -1,0 +1,91 @@
+"""Messages between Runyard's parts, versioned; one file a kind.
+
+Every message is a frozen dataclass; `encode` gives canonical JSON (sorted keys, no spaces) and `decode` gives the message
+back or raises `ContractError` naming the field. A field with a default may be absent, so a newer reader understands an
+older writer; an unknown field is refused, so an older reader never guesses.
+"""
+
+from __future__ import annotations
+
+from runyard.codec import decode, encode, encode_differing, fields_of
+from runyard.contracts.certificate import CertificateRequest, CertificateStatus, TlsSettings
+from runyard.contracts.revision import (
+    PIDS_LIMIT,
+    TERMINATION_GRACE_S,
+    ContainerDocument,
+    FilesMount,
+    ImageIdentity,
+    MemoryMount,
+    Probe,
+    ProbeKind,
+    RevisionDocument,
+    SecretFile,
+    SecretValue,
+    SignedRevision,
+    Variable,
+    VolumeDocument,
+    VolumeMount,
+)
+from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare, part_of
+from runyard.contracts.route import Fallback, Handling, Ingress, Limits, PathRoute, RouteRequest
+from runyard.contracts.service import (
+    Holdings,
+    Outcome,
+    RolloutAccepted,
+    RolloutOutcome,
+    RolloutOutcomes,
+    ServiceHolding,
+    ServiceRequest,
+)
+from runyard.contracts.snapshot import GatewayEndpoints, GatewayPath, GatewayService, GatewaySnapshot
+from runyard.contracts.status import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus
+
+__all__ = [
+    "PIDS_LIMIT",
+    "TERMINATION_GRACE_S",
+    "CertificateRequest",
+    "CertificateStatus",
+    "ContainerDocument",
+    "Fallback",
+    "FilesMount",
+    "GatewayEndpoints",
+    "GatewayPath",
+    "GatewayService",
+    "GatewaySnapshot",
+    "Handling",
+    "Holdings",
+    "ImageIdentity",
+    "Ingress",
+    "Limits",
+    "MemoryMount",
+    "OrchestratorStatus",
+    "Outcome",
+    "PathRoute",
+    "Probe",
+    "ProbeKind",
+    "RevisionDocument",
+    "RevisionStatus",
+    "RollbackRequest",
+    "RolloutAccepted",
+    "RolloutOutcome",
+    "RolloutOutcomes",
+    "RolloutRequest",
+    "RouteRequest",
+    "SecretFile",
+    "SecretValue",
+    "ServiceHolding",
+    "ServiceRequest",
+    "ServiceStatus",
+    "ShiftStatus",
+    "SignedRevision",
+    "TlsSettings",
+    "TrafficShare",
+    "Variable",
+    "VolumeDocument",
+    "VolumeMount",
+    "decode",
+    "encode",
+    "encode_differing",
+    "fields_of",
+    "part_of",
+]

@@ -1,0 +1,74 @@
+"""Status message: the orchestrator's whole view of its stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runyard.codec import VERSION
+from runyard.contracts.certificate import CertificateStatus
+from runyard.contracts.rollout import TrafficShare
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionStatus:
+    """A revision as the orchestrator sees it; `reason` says why the last instance failed, with its last log lines.
+
+    `held_s` is how much longer it keeps the capacity that it took over in a rollout, above its own minimum.
+    """
+
+    tenant: str
+    service: str
+    revision: str
+    desired: int
+    ready: int
+    addresses: tuple[str, ...] = ()
+    restarts: int = 0
+    reason: str = ""
+    logs: tuple[str, ...] = ()
+    held_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftStatus:
+    """Traffic on its way to `goal`; while `stalled` it is back where it was, because a new revision is not ready."""
+
+    goal: tuple[TrafficShare, ...]
+    remaining_s: int
+    stalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """A service as the orchestrator sees it: traffic and hosts in force, its revisions from new to old.
+
+    `shift` tells of traffic on its way.
+    """
+
+    tenant: str
+    service: str
+    hosts: tuple[str, ...]
+    uses: tuple[str, ...]
+    traffic: tuple[TrafficShare, ...]
+    history: tuple[str, ...] = ()
+    shift: ShiftStatus | None = None
+
+    @property
+    def goal(self) -> tuple[TrafficShare, ...]:
+        """The traffic that was asked for last: what is in force, or what it is on its way to."""
+        return self.traffic if self.shift is None else self.shift.goal
+
+
+@dataclass(frozen=True, slots=True)
+class OrchestratorStatus:
+    """The orchestrator's whole view; `generation` is the snapshot that the gateway confirmed last.
+
+    `problems` says what keeps it from acting as it should, such as a document that cannot be read.
+    """
+
+    generation: int
+    in_step: bool
+    services: tuple[ServiceStatus, ...] = ()
+    revisions: tuple[RevisionStatus, ...] = ()
+    problems: tuple[str, ...] = ()
+    certificates: tuple[CertificateStatus, ...] = ()
+    version: int = VERSION

@@ -1,0 +1,65 @@
+"""Use of a planned service: what its revisions in traffic take, earlier ones at their own size; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runyard.contracts import RevisionDocument, RolloutRequest, part_of
+from runyard.plan.model import ServicePlan
+from runyard.plan.quota import RESOURCES, Use
+
+
+def use_of_revisions(stack: str, plan: ServicePlan) -> Use:
+    """Give what a service's revisions in traffic use of processor, memory and instances.
+
+    A manifest tells of its latest revision alone; a revision that is kept and in traffic may be larger. Each counts at
+    the scale that its document says and its service parts among them, as in `runyard.manifest.model.Service.scale`.
+    """
+    best = {"cpu": 0, "memory": 0, "instances": 0}
+    worst, largest = dict(best), dict(best)
+    shares = _shares(plan.rollout)
+    for revision in plan.active:
+        document = revision.document
+        each_has = {"cpu": document.cpu_millis, "memory": document.memory_bytes, "instances": 1}
+        asked, least, most = _scale(document, plan.rollout, shares[revision.name])
+        for resource, amount in each_has.items():
+            best[resource] += amount * (asked if resource == "cpu" else least)
+            worst[resource] += amount * most
+            largest[resource] = max(largest[resource], amount)
+    bound = plan.rollout.max_instances
+    if bound and plan.rollout.manual_instances is None:
+        # The service's own maximum is for all of its revisions together.
+        worst = {each: max(best[each], min(worst[each], max(bound, len(shares)) * largest[each])) for each in worst}
+    return Use(stack, plan.tenant, plan.name, best, worst)
+
+
+def larger(one: Use, other: Use) -> Use:
+    """Give the larger of two amounts of every resource; None, which has no bound, is larger than any."""
+    best, worst = (
+        {resource: _most(here.get(resource, 0), there.get(resource, 0)) for resource in RESOURCES}
+        for here, there in ((one.best, other.best), (one.worst, other.worst))
+    )
+    return Use(one.stack, one.tenant, one.service, best, worst)
+
+
+def _shares(rollout: RolloutRequest) -> Mapping[str, int]:
+    shares: dict[str, int] = {}
+    for share in rollout.traffic:
+        shares[share.revision] = shares.get(share.revision, 0) + share.percent
+    return shares
+
+
+def _scale(document: RevisionDocument, rollout: RolloutRequest, share: int) -> tuple[int, int, int]:
+    """Give how many instances are asked for, how many run at the least, and how many at the most."""
+    manual = rollout.manual_instances
+    if manual is not None:
+        count = max(1, part_of(manual, share)) if manual else 0
+        return count, count, count
+    asked = max(document.min_instances, part_of(rollout.min_instances, share))
+    # Nothing scales to zero yet: a revision in traffic keeps an instance whatever its minScale is.
+    least = max(1, asked)
+    return asked, least, max(least, document.max_instances)
+
+
+def _most(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 
 from runyard.errors import RunyardError
-from toolchain.kit import Kit
-from toolchain.requirements import write_locks
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -20,6 +18,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
     parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
     parser.add_argument("--plan", default="", help="of up: a plan that `runyard review --save` wrote, to hold to")
+    parser.add_argument("--force", action="store_true", help="of up and preview: ask Pulumi whatever was recorded")
     parser.add_argument("--dry-run", action="store_true", help="of restart-engine: only look whether it could be done")
     parser.epilog = "after --: more arguments for pulumi, or the command to run"
     # Cut here and not by argparse, whose REMAINDER takes the flags that stand before the first -- too.
@@ -32,6 +31,15 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     """Carry out one verb and return the exit code."""
     parsed = parse_arguments(arguments)
+    if parsed.verb in ("up", "preview") and not (parsed.force or parsed.plan or parsed.extra):
+        from toolchain.answer import answer
+
+        if answer(parsed.verb, parsed.stack, parsed.manifests):
+            return 0
+    # Here, because what is answered above needs none of it, and its import takes longer than the answer.
+    from toolchain.kit import Kit
+    from toolchain.requirements import write_locks
+
     kit = Kit(dict(os.environ))
     plain = {"environment": kit.bring_environment, "images": kit.bring_images, "bring": kit.bring}
     if parsed.verb in plain:

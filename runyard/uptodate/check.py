@@ -1,0 +1,157 @@
+"""Check: is all that an update would look at as the last one left it, and does the host agree with the state?
+
+Fingerprints say whether anything was changed that an update reads, comparisons whether the host still is what the state
+says. Counts of instances are in neither: they are the orchestrator's, and no update changes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from runyard import names
+from runyard.errors import ContractError, HostError
+from runyard.host.transport import Transport
+from runyard.uptodate import fingerprint
+from runyard.uptodate.meanwhile import Meanwhile
+from runyard.uptodate.observation import Listing, Observation, find_image, observe
+from runyard.uptodate.record import Record
+from runyard.uptodate.state import Deployed, missing, parse_state
+
+# Containers that come and go beside what the state has.
+_PASSING = (names.ROLE_INSTANCE, names.ROLE_CLAIM)
+
+
+class Subject(NamedTuple):
+    """The update that is asked about: a stack of a checkout, with these manifests, from this environment.
+
+    `state_file` is the file backend's own, `locks` the directory in which an update holds the stack, and
+    `passphrase_file` the one that is in force unless the environment has a passphrase.
+    """
+
+    checkout: str
+    stack: str
+    manifests: str
+    environment: Mapping[str, str]
+    passphrase_file: str
+    state_file: str
+    locks: str
+
+
+class Verdict(NamedTuple):
+    """Why Pulumi must be asked, each reason in a few words; without any, `deployed` is the state that stands."""
+
+    reasons: Sequence[str]
+    deployed: Deployed | None = None
+
+
+def judge(subject: Subject, record: Record, transport: Transport, day: str) -> Verdict:
+    """Judge whether an update has nothing to do.
+
+    `day` is the ISO date in UTC: waivers, certificates and price books have days on which they begin and end.
+    """
+    asked = Meanwhile(lambda: observe(transport, subject.stack))
+    environment = Meanwhile(
+        lambda: fingerprint.of_environment(subject.environment, subject.passphrase_file, record.salt)
+    )
+    try:
+        if os.path.isdir(subject.locks) and os.listdir(subject.locks):
+            return Verdict(["another update holds the stack"])
+        with open(subject.state_file, "rb") as file:
+            text = file.read()
+        state = hashlib.sha256(text).hexdigest()
+        if moved := _moved(record, {**take_parts(subject, record.tools, day), "state": state}):
+            return Verdict(moved)
+        if changed := changed_reads(record.reads):
+            return Verdict([f"{each} changed" for each in changed])
+        if moved := _moved(record, {"environment": environment.result()}):
+            return Verdict(moved)
+        deployed = parse_state(text)
+        seen = asked.result()
+    except (OSError, HostError, ContractError) as error:
+        return Verdict([str(error)])
+    reasons = [*differences(deployed, seen), *_moved(record, host_parts(deployed, seen))]
+    return Verdict(reasons, deployed)
+
+
+def changed_reads(reads: Mapping[fingerprint.Read, str]) -> list[str]:
+    """List the paths of what was read and is not what it was."""
+    return sorted({path for (kind, path), digest in reads.items() if fingerprint.of_read((kind, path)) != digest})
+
+
+def take_parts(subject: Subject, tools: Sequence[str], day: str) -> dict[str, str]:
+    """Take the fingerprints of what an update reads on this machine and does not change itself."""
+    return {
+        "request": subject.manifests,
+        "day": day,
+        "code": fingerprint.of_code(subject.checkout),
+        "settings": fingerprint.of_settings(subject.checkout, subject.stack),
+        "tools": fingerprint.of_tools([*tools, fingerprint.find_command("pulumi", subject.environment)]),
+    }
+
+
+def host_parts(deployed: Deployed, seen: Observation) -> dict[str, str]:
+    """Take the fingerprints of what the host has that the state cannot tell, or only in its cipher."""
+    return {
+        "host": fingerprint.of(seen.listing.host),
+        "images": fingerprint.of({each: find_image(seen.listing.images, each) for each in deployed.images}),
+        "configuration": seen.configuration,
+        "certificates": fingerprint.of(seen.holdings.get("certificates")),
+        "claims": fingerprint.of(seen.claims),
+    }
+
+
+def differences(deployed: Deployed, seen: Observation) -> list[str]:
+    """Say where the host is not what the state says."""
+    if deployed.problem:
+        return [deployed.problem]
+    found = [f"{each} is gone" for each in missing(deployed.owned, seen.listing.things)]
+    found += _standing(deployed, seen.listing)
+    found += _held(deployed, seen.holdings)
+    found += [f"image {each} is not there" for each in deployed.images if not find_image(seen.listing.images, each)]
+    if not seen.configuration:
+        found.append("the gateway has no configuration")
+    return found
+
+
+def _standing(deployed: Deployed, listing: Listing) -> Iterator[str]:
+    for each in listing.containers:
+        if each.role in _PASSING:
+            continue
+        if deployed.owned.get(("container", each.name)) != each.id:
+            yield f"container {each.name} is not in the state"
+        elif each.state != "running":
+            yield f"container {each.name} is {each.state}"
+    for name, id_ in listing.networks:
+        if deployed.owned.get(("network", name)) != id_:
+            yield f"network {name} is not in the state"
+
+
+def _held(deployed: Deployed, holdings: Mapping[str, Any]) -> Iterator[str]:
+    held = {names.service_key(each["tenant"], each["service"]): each for each in holdings.get("services", ())}
+    for key in sorted(held.keys() | deployed.services.keys()):
+        expected, found = deployed.services.get(key), held.get(key)
+        if expected is None:
+            yield f"service {key} is not in the state"
+        elif found is None:
+            yield f"service {key} is not at the orchestrator"
+        else:
+            # A revision that is no longer kept goes with its last instance.
+            kept = {each: digest for each, digest in found["documents"].items() if each in expected["documents"]}
+            now = {**found, "documents": kept}
+            differ = sorted(name for name in expected.keys() | now.keys() if expected.get(name) != now.get(name))
+            yield from (f"service {key}: {name} at the orchestrator is not what the state says" for name in differ)
+    if holdings.get("claim") != deployed.claim:
+        yield "the orchestrator holds another claim"
+    if sorted(holdings.get("certificates") or ()) != list(deployed.certificates):
+        yield "the orchestrator holds other certificates"
+    for stranger in holdings.get("strangers") or ():
+        yield f"container {stranger} is nobody's"
+    if not holdings.get("in_step"):
+        yield "the gateway is not in step with the orchestrator"
+
+
+def _moved(record: Record, parts: Mapping[str, str]) -> list[str]:
+    return [f"the {name} changed" for name, digest in parts.items() if record.parts.get(name) != digest]

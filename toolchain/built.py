@@ -32,8 +32,10 @@ class BuiltImages:
         """Tell whether code and images are as they were noted; False when that cannot be told."""
         try:
             noted: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
-            names = noted["names"].items()
-            return noted["code"] == of_code(str(self._checkout)) and names <= self._names().items()
+            if noted["code"] != of_code(str(self._checkout)):
+                return False
+            now = self._names()
+            return all(now.get(name) == identity for name, identity in noted["names"].items())
         except (OSError, ValueError, KeyError, TypeError, AttributeError, HostError):
             return False
 

@@ -110,5 +110,5 @@ class UpToDate:
 
 
 def _today() -> str:
-    """The ISO date in UTC, as the program has it."""
+    """Give the ISO date in UTC, as the program has it."""
     return time.strftime("%Y-%m-%d", time.gmtime())

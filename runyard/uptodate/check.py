@@ -1,4 +1,4 @@
-"""Check: is all that an update would look at as the last one left it, and does the host agree with the state?
+"""Check whether all that an update would look at is as the last one left it, and the host as the state says.
 
 Fingerprints say whether anything was changed that an update reads, comparisons whether the host still is what the state
 says. Counts of instances are in neither: they are the orchestrator's, and no update changes them.

@@ -23,7 +23,8 @@ class Meanwhile(Generic[Result]):
     def _run(self) -> None:
         try:
             self._answers.append(self._ask())
-        except Exception as error:  # noqa: BLE001  whatever it is, it is raised where the answer is wanted
+        except Exception as error:
+            # Whatever it is, it is raised where the answer is wanted.
             self._error = error
 
     def result(self) -> Result:

@@ -103,10 +103,7 @@ def observe(transport: Transport, stack: str) -> Observation:
     listing = observe_listing(transport, stack)
     gateway = listing.part(names.ROLE_GATEWAY)
     configuration = Meanwhile(lambda: _configuration(transport, gateway))
-    claims = {
-        each: Meanwhile(lambda stack=each: _ask_orchestrator(transport, stack, "/v1/claim"))
-        for each in listing.neighbours
-    }
+    claims = {each: _claim(transport, each) for each in listing.neighbours}
     return Observation(
         listing,
         json.loads(holdings.result()),
@@ -160,6 +157,10 @@ def _ask_orchestrator(transport: Transport, stack: str, path: str) -> str:
     if status != 200:
         raise HostError(f"the orchestrator of stack {stack} answered {status} to {path}")
     return answer
+
+
+def _claim(transport: Transport, stack: str) -> Meanwhile[str]:
+    return Meanwhile(lambda: _ask_orchestrator(transport, stack, "/v1/claim"))
 
 
 def _configuration(transport: Transport, gateway: Standing | None) -> str:

@@ -25,7 +25,7 @@ _CLAIM = "runyard:index:Claim"
 _CERTIFICATE = "runyard:index:Certificate"
 _STACK = "pulumi:pulumi:Stack"
 # Pulumi's mark of a secret in a state (sdk/go/common/resource/properties.go).
-_SECRET = "4dabf18193072939515e22adb298388d"
+_MARK = "4dabf18193072939515e22adb298388d"
 
 Kind = str
 Thing = tuple[Kind, str, str]
@@ -59,10 +59,10 @@ def parse_state(text: str | bytes) -> Deployed:
 
 
 def missing(owned: Mapping[tuple[Kind, str], str], present: Iterable[Thing]) -> list[str]:
-    """Name what a state owns and the host has no more, such as `network runyard.dev.platform`, in stable order.
+    """Name what a state owns and the host has no more, such as `network runyard.dev.platform`, in order.
 
-    `owned` maps kind and name to an engine's id, and `present` is what the engine lists with the stack's label. Pulumi's
-    Docker provider does not see this by itself: its own previews say that nothing has changed.
+    `owned` maps kind and name to an engine's id, and `present` is what the engine lists with the stack's label.
+    Pulumi's Docker provider does not see this by itself: its own previews say that nothing has changed.
     """
     there = set(present)
     return [f"{kind} {name}" for (kind, name), id_ in sorted(owned.items()) if (kind, name, id_) not in there]
@@ -123,5 +123,5 @@ def _images(service: Mapping[str, Any]) -> Iterator[str]:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, dict):
-        return "[secret]" if _SECRET in value else {key: _shown(each) for key, each in value.items()}
+        return "[secret]" if _MARK in value else {key: _shown(each) for key, each in value.items()}
     return [_shown(each) for each in value] if isinstance(value, list) else value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -49,9 +50,6 @@ class BuiltImages:
             raise ToolchainError(f"images: note what was built: {error}") from error
 
     def _names(self) -> dict[str, str]:
-        transport = Transport(self._address)
-        try:
+        with closing(Transport(self._address)) as transport:
             listed = transport.request("GET", _OURS).checked().json()
-        finally:
-            transport.close()
         return {name: each["Id"] for each in listed for name in each.get("RepoTags") or ()}

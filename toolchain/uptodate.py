@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
@@ -33,10 +34,18 @@ PLAN_VARIABLE = "RUNYARD_PLAN"
 class UpToDate:
     """The record of one stack of a checkout, and what is compared with it; `environment` is the user's own."""
 
-    def __init__(self, checkout: str, environment: Mapping[str, str], stack: str) -> None:
+    def __init__(
+        self,
+        checkout: str,
+        environment: Mapping[str, str],
+        stack: str,
+        today: Callable[[], str] = lambda: time.strftime("%Y-%m-%d", time.gmtime()),
+    ) -> None:
         self._checkout = checkout
         self._environment = environment
         self._stack = stack
+        # The ISO date in UTC, as the program has it.
+        self._today = today
         self._backend = backend_of(environment, checkout)
         directory = private_directory(checkout)
         self._file = os.path.join(directory, f"record.{stack}.json")
@@ -53,14 +62,16 @@ class UpToDate:
         if not self._environment.get("DOCKER_HOST") and record.engine != USUAL_ADDRESS:
             # A context of the docker command, which alone knows which one is in force.
             return None
-        return judge(subject, record, Transport(record.engine), _today())
+        with closing(Transport(record.engine)) as transport:
+            return judge(subject, record, transport, self._today())
 
     def begin(self, manifests: str, tools: Sequence[str]) -> dict[str, str]:
         """Forget the record and take the fingerprints before an update; give the variable that its program needs."""
+        os.makedirs(os.path.dirname(self._file), mode=0o700, exist_ok=True)
         self.forget()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._reads_file)
-        self._before = take_parts(self._subject(manifests), tools, _today())
+        self._before = take_parts(self._subject(manifests), tools, self._today())
         return {READS_VARIABLE: self._reads_file}
 
     def record(self, manifests: str, tools: Sequence[str], engine: str) -> str:
@@ -69,7 +80,8 @@ class UpToDate:
         if not subject.state_file:
             return ""
         try:
-            seen = observe(Transport(engine), self._stack)
+            with closing(Transport(engine)) as transport:
+                seen = observe(transport, self._stack)
             with open(subject.state_file, "rb") as file:
                 text = file.read()
             with open(self._reads_file, encoding="utf-8") as stream:
@@ -79,7 +91,7 @@ class UpToDate:
             if deployed.problem:
                 return deployed.problem
             # Taken last: what changed while the update ran differs now, and is left to the next update.
-            parts = take_parts(subject, tools, _today())
+            parts = take_parts(subject, tools, self._today())
             changed = [f"the {name} changed" for name in parts if parts[name] != self._before[name]]
             changed += [f"{each} changed" for each in changed_reads(reads)]
             if changed:
@@ -107,8 +119,3 @@ class UpToDate:
             state_file=state_file(self._backend, self._stack),
             locks=lock_directory(self._backend, self._stack),
         )
-
-
-def _today() -> str:
-    """Give the ISO date in UTC, as the program has it."""
-    return time.strftime("%Y-%m-%d", time.gmtime())

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from runyard import names
-from runyard.errors import ContractError, HostError
+from runyard.errors import RunyardError
 from runyard.host.transport import Transport
 from runyard.uptodate import fingerprint
 from runyard.uptodate.meanwhile import Meanwhile
@@ -52,28 +52,30 @@ def judge(subject: Subject, record: Record, transport: Transport, day: str) -> V
 
     `day` is the ISO date in UTC: waivers, certificates and price books have days on which they begin and end.
     """
-    asked = Meanwhile(lambda: observe(transport, subject.stack))
-    environment = Meanwhile(
-        lambda: fingerprint.of_environment(subject.environment, subject.passphrase_file, record.salt)
-    )
-    try:
-        if os.path.isdir(subject.locks) and os.listdir(subject.locks):
-            return Verdict(["another update holds the stack"])
-        with open(subject.state_file, "rb") as file:
-            text = file.read()
-        state = hashlib.sha256(text).hexdigest()
-        if moved := _moved(record, {**take_parts(subject, record.tools, day), "state": state}):
-            return Verdict(moved)
-        if changed := changed_reads(record.reads):
-            return Verdict([f"{each} changed" for each in changed])
-        if moved := _moved(record, {"environment": environment.result()}):
-            return Verdict(moved)
-        deployed = parse_state(text)
-        seen = asked.result()
-    except (OSError, HostError, ContractError) as error:
-        return Verdict([str(error)])
+    with (
+        Meanwhile(lambda: observe(transport, subject.stack)) as asked,
+        Meanwhile(lambda: _environment(subject, record)) as environment,
+    ):
+        try:
+            if os.path.isdir(subject.locks) and os.listdir(subject.locks):
+                return Verdict(["another update holds the stack"])
+            with open(subject.state_file, "rb") as file:
+                text = file.read()
+            parts = {"state": hashlib.sha256(text).hexdigest(), **take_parts(subject, record.tools, day)}
+            reasons = _moved(record, parts) + [f"{each} changed" for each in changed_reads(record.reads)]
+            reasons += _moved(record, {"environment": environment.result()})
+            if reasons:
+                return Verdict(reasons)
+            deployed = parse_state(text)
+            seen = asked.result()
+        except (OSError, ValueError, RunyardError) as error:
+            return Verdict([str(error)])
     reasons = [*differences(deployed, seen), *_moved(record, host_parts(deployed, seen))]
     return Verdict(reasons, deployed)
+
+
+def _environment(subject: Subject, record: Record) -> str:
+    return fingerprint.of_environment(subject.environment, subject.passphrase_file, record.salt)
 
 
 def changed_reads(reads: Mapping[fingerprint.Read, str]) -> list[str]:

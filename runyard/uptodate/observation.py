@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -99,17 +99,19 @@ def observe(transport: Transport, stack: str) -> Observation:
 
     The orchestrators are asked through the engine, so that a remote host needs no open port.
     """
-    holdings = Meanwhile(lambda: _ask_orchestrator(transport, stack, "/v1/holdings"))
-    listing = observe_listing(transport, stack)
-    gateway = listing.part(names.ROLE_GATEWAY)
-    configuration = Meanwhile(lambda: _configuration(transport, gateway))
-    claims = {each: _claim(transport, each) for each in listing.neighbours}
-    return Observation(
-        listing,
-        json.loads(holdings.result()),
-        configuration.result(),
-        {each: names.digest(asked.result()) for each, asked in claims.items()},
-    )
+    with ExitStack() as questions:
+        ask = questions.enter_context
+        holdings = ask(_question(transport, stack, "/v1/holdings"))
+        listing = observe_listing(transport, stack)
+        gateway = listing.part(names.ROLE_GATEWAY)
+        configuration = ask(Meanwhile(lambda: _configuration(transport, gateway)))
+        claims = {each: ask(_question(transport, each, "/v1/claim")) for each in listing.neighbours}
+        return Observation(
+            listing,
+            json.loads(holdings.result()),
+            configuration.result(),
+            {each: names.digest(claim.result()) for each, claim in claims.items()},
+        )
 
 
 def find_image(images: Mapping[str, str], reference: str) -> str:
@@ -159,8 +161,8 @@ def _ask_orchestrator(transport: Transport, stack: str, path: str) -> str:
     return answer
 
 
-def _claim(transport: Transport, stack: str) -> Meanwhile[str]:
-    return Meanwhile(lambda: _ask_orchestrator(transport, stack, "/v1/claim"))
+def _question(transport: Transport, stack: str, path: str) -> Meanwhile[str]:
+    return Meanwhile(lambda: _ask_orchestrator(transport, stack, path))
 
 
 def _configuration(transport: Transport, gateway: Standing | None) -> str:

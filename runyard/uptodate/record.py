@@ -48,7 +48,6 @@ def load_record(file: str) -> Record | None:
 
 def save_record(file: str, record: Record) -> None:
     """Write a record in place of the one before; OSError if it cannot be written."""
-    os.makedirs(os.path.dirname(file), exist_ok=True)
     write_whole(file, json.dumps({"version": _VERSION, **record._asdict(), "reads": tell_reads(record.reads)}))
 
 

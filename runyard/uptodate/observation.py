@@ -21,7 +21,7 @@ _RELAY = ("python3", "-m", "services.orchestrator.relay", names.ORCHESTRATOR_SOC
 # An orchestrator that runs answers in milliseconds; who has to wait longer can as well ask Pulumi.
 _ANSWER_S = 3.0
 # Where `docker run` and a manifest leave it out.
-_REGISTRY = ("docker.io/", "index.docker.io/", "library/")
+_REGISTRY = ("docker.io/", "library/")
 # A tar archive's block, its header included (POSIX ustar); a file's size stands in octal at this place of the header.
 _BLOCK_BYTES, _SIZE = 512, slice(124, 136)
 

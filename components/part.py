@@ -67,7 +67,7 @@ def part_container(
 
     `made` is what its environment has of other resources beside `args`: no manifest can change that.
     """
-    environment = {**args.environment, **(made or {})}
+    environment: dict[str, pulumi.Input[str]] = {**args.environment, **(made or {})}
     return docker.Container(
         f"{args.part}.container",
         name=names.platform_container(stack, args.part),

@@ -22,7 +22,10 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
     """The provider, of the kinds by their short names."""
 
     def __init__(
-        self, kinds: Mapping[str, Kind], check: Callable[[], None] = lambda: None, cancel: Callable[[], None] = lambda: None
+        self,
+        kinds: Mapping[str, Kind],
+        check: Callable[[], None] = lambda: None,
+        cancel: Callable[[], None] = lambda: None,
     ) -> None:
         """Serve `kinds`; `check` refuses by an error to change anything, `cancel` ends all waiting."""
         self._kinds = kinds

@@ -11,10 +11,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from provider.connection import Orchestrator
 from provider.document import carry_over, parse_documents, read, render_documents, values_for
@@ -30,7 +30,7 @@ from runyard.contracts import (
     ServiceRequest,
     SignedRevision,
 )
-from runyard.errors import HostError, HostUnreachable, RunyardError
+from runyard.errors import HostUnreachable, RunyardError
 
 
 class Images(Protocol):
@@ -182,9 +182,8 @@ def lacking(holdings: Holdings, state: State) -> list[str]:
     if held is None:
         return ["documents", "rollout", "route"]
     documents = parse_documents(state.outputs.get("documents", ""))
-    route, rollout = (
-        contracts.decode(kind, state.inputs[name]) for kind, name in ((RouteRequest, "route"), (RolloutRequest, "rollout"))
-    )
+    route = contracts.decode(RouteRequest, state.inputs["route"])
+    rollout = contracts.decode(RolloutRequest, state.inputs["rollout"])
     found = []
     if any(held.documents.get(identity) != names.digest(each.document) for identity, each in documents.items()):
         found.append("documents")
@@ -195,7 +194,7 @@ def lacking(holdings: Holdings, state: State) -> list[str]:
     return found
 
 
-def _active(documents: Any, rollout: RolloutRequest) -> list[RevisionDocument]:
+def _active(documents: Iterable[SignedRevision], rollout: RolloutRequest) -> list[RevisionDocument]:
     named = {share.revision for share in rollout.traffic}
     return [document for document in map(read, documents) if document.name in named]
 

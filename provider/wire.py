@@ -73,4 +73,4 @@ def _encode(value: Any, into: Value) -> None:
         for item in value:
             _encode(item, into.list_value.values.add())
     else:
-        into.null_value = 0  # type: ignore[assignment]
+        into.null_value = 0

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 from runyard import contracts, names
 from runyard.contracts import (
     CertificateRequest,
+    Holdings,
     OrchestratorStatus,
     RollbackRequest,
-    RolloutRequest,
-    RouteRequest,
+    RolloutAccepted,
+    RolloutOutcomes,
+    ServiceRequest,
 )
 from runyard.errors import HostError, HostUnreachable, NotFound, RolloutError
 from runyard.host.engine import Engine
@@ -22,6 +23,9 @@ from runyard.host.relay import Relay, RelayEnded
 # A container that the engine has just (re)started needs this long at worst until its socket answers.
 START_TIMEOUT_S = 30
 _RETRY_INTERVAL_S = 0.1
+# What it knows it tells in milliseconds, or in some seconds on a host that is busy starting containers; one that has
+# hung must not cost those their patience who have little of it.
+_TELL_S = 5
 # An orchestrator that cannot start says why in its last lines; a traceback fits.
 _LAST_LINES = 10
 # Time over a rollout's own deadline in which the orchestrator drains and answers why it failed.
@@ -49,27 +53,42 @@ class Orchestrator:
         self._wait = wait
         self._relay: Relay | None = None
 
-    def apply_route(self, request: RouteRequest) -> None:
-        """Put a route in force at the gateway."""
-        self._call("PUT", _path("routes", request.tenant, request.service), contracts.encode(request))
+    def put_service(self, request: ServiceRequest) -> RolloutAccepted:
+        """Have a service's revisions kept and its rollout begun; how that ends is among the outcomes.
 
-    def remove_route(self, tenant: str, service: str) -> None:
-        """Take a route out of force; one that is gone already is fine."""
-        self._call("DELETE", _path("routes", tenant, service))
+        Its documents are on the orchestrator's disk when this returns.
+        """
+        path = _service(request.route.tenant, request.route.service)
+        return contracts.decode(RolloutAccepted, self._call("PUT", path, contracts.encode(request)))
 
-    def apply_rollout(self, request: RolloutRequest) -> None:
-        """Make the revisions ready and move the traffic; RolloutError says why they are not, with their last lines."""
-        path = _path("rollouts", request.tenant, request.service)
-        self._call("PUT", path, contracts.encode(request), timeout_s=request.deadline_s + _ANSWER_MARGIN_S)
+    def outcomes(self, after: int, wait_s: float) -> RolloutOutcomes:
+        """Ask which rollouts have ended after a number (0 is the first), waiting up to 30 s for one to end."""
+        path = f"/v1/rollouts?after={after}&wait={wait_s:g}"
+        return contracts.decode(RolloutOutcomes, self._call("GET", path, timeout_s=wait_s + _ANSWER_MARGIN_S))
+
+    def remove_service(self, tenant: str, service: str) -> None:
+        """Withdraw a service's traffic; its instances drain and go by themselves. One that is gone already is fine."""
+        self._call("DELETE", _service(tenant, service))
+
+    def holdings(self, patience_s: float = START_TIMEOUT_S) -> Holdings:
+        """Ask what the orchestrator has of all that updates put; one that is starting gets this long."""
+        return contracts.decode(Holdings, self._tell("/v1/holdings", patience_s))
+
+    def put_claim(self, text: str) -> None:
+        """Have it keep what the stack claims of its host."""
+        self._call("PUT", "/v1/claim", text)
+
+    def claim(self, patience_s: float = START_TIMEOUT_S) -> str | None:
+        """Ask for the claim that it keeps, None without any; one that is starting gets this long."""
+        try:
+            return self._tell("/v1/claim", patience_s)
+        except NotFound:
+            return None
 
     def roll_back(self, request: RollbackRequest) -> None:
         """Move a service's traffic to one of its revisions; NotFound if it is not kept, RolloutError as any rollout."""
-        path = _path("rollbacks", request.tenant, request.service)
+        path = f"/v1/rollbacks/{request.tenant}/{request.service}"
         self._call("PUT", path, contracts.encode(request), timeout_s=request.deadline_s + _ANSWER_MARGIN_S)
-
-    def remove_rollout(self, tenant: str, service: str) -> None:
-        """Take a service's traffic away, drain its instances and remove them."""
-        self._call("DELETE", _path("rollouts", tenant, service), timeout_s=2 * _ANSWER_MARGIN_S)
 
     def apply_certificate(self, request: CertificateRequest) -> None:
         """Answer the hosts of a certificate with it; HostError says what is wrong with a broken one."""
@@ -86,7 +105,7 @@ class Orchestrator:
 
     def status(self, patience_s: float = START_TIMEOUT_S) -> OrchestratorStatus:
         """Ask for everything the orchestrator sees; one that is starting gets this long."""
-        return contracts.decode(OrchestratorStatus, self._call("GET", "/v1/status", patience_s=patience_s))
+        return contracts.decode(OrchestratorStatus, self._tell("/v1/status", patience_s))
 
     def running(self) -> bool:
         """Say whether the orchestrator's container runs at all."""
@@ -98,12 +117,15 @@ class Orchestrator:
             self._relay.close()
             self._relay = None
 
+    def _tell(self, path: str, patience_s: float) -> str:
+        return self._call("GET", path, timeout_s=patience_s + _TELL_S, patience_s=patience_s)
+
     def _call(
         self,
         method: str,
         path: str,
         body: str = "",
-        timeout_s: int = _ANSWER_MARGIN_S,
+        timeout_s: float = _ANSWER_MARGIN_S,
         patience_s: float = START_TIMEOUT_S,
     ) -> str:
         try:
@@ -116,7 +138,7 @@ class Orchestrator:
             raise _problem(f"{method} {path}", answer, status)
         return answer
 
-    def _exchange(self, method: str, path: str, body: str, timeout_s: int, patience_s: float) -> tuple[int, str]:
+    def _exchange(self, method: str, path: str, body: str, timeout_s: float, patience_s: float) -> tuple[int, str]:
         """Ask, and again when nobody answered: every request can be repeated."""
         give_up = self._clock() + patience_s
         while True:
@@ -146,16 +168,18 @@ class Orchestrator:
 _TOLD: dict[int, type[HostError] | type[RolloutError]] = {404: NotFound, 409: RolloutError}
 
 
-def _path(collection: str, tenant: str, service: str) -> str:
+def _service(tenant: str, service: str) -> str:
     # Both are DNS labels by the manifest's grammar, so nothing needs quoting.
-    return f"/v1/{collection}/{tenant}/{service}"
+    return f"/v1/services/{tenant}/{service}"
 
 
 def _problem(doing: str, answer: str, status: int) -> HostError | RolloutError:
     """Make the error that a problem+json answer stands for; one that is not JSON is shown as it came."""
     try:
-        problem: dict[str, Any] = json.loads(answer)
+        problem = json.loads(answer)
     except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
         return HostError(f"{doing}: orchestrator answered {status}: {answer[:500]}")
     lines = [str(problem.get("detail") or problem.get("title") or answer)]
     lines += [f"  | {line}" for line in problem.get("logs", [])]

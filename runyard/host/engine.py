@@ -1,43 +1,37 @@
-"""Engine: a Docker host as this side needs it, with the SDK's exceptions turned into ours at this seam."""
+"""Engine: a Docker host as this side needs it, each call with a breadcrumb of what it was about to do."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, cast
-
-import docker
-import docker.errors
-import requests
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlencode
 
 from runyard import names
-from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RunyardError
-from runyard.host.relay import Relay, Stream
+from runyard.errors import HostError, NotFound
+from runyard.host.reference import parse_reference
+from runyard.host.relay import Relay, unframe
+from runyard.host.transport import FOREIGN, Answer, Transport, translate
+
+if TYPE_CHECKING:
+    from runyard.contracts import ImageIdentity
 
 Kind = Literal["container", "network", "volume"]
 
-# One call may wait for a container's last second of grace; a dead engine shows itself in the connect, not here.
-CALL_TIMEOUT_S = 60
 # The kernel's default, where a container names none.
 CPU_PERIOD_US = 100_000
 
 # nginx with a large snapshot, and nothing beside it.
 TASK_MEMORY_BYTES = 256 * 1024**2
+# A large layer is told of many times while it comes and is unpacked; a registry that has hung is not.
+_PULL_SILENCE_S = 300.0
 
-# The first row that matches wins, so subclasses stand before their bases. tests/unit/runyard/host walks the SDK
-# and fails for an exception that no row covers.
-FOREIGN: tuple[tuple[type[Exception], type[RunyardError]], ...] = (
-    (docker.errors.NotFound, NotFound),
-    (docker.errors.NullResource, NotFound),
-    (docker.errors.DockerException, HostError),
-    (docker.errors.ContextException, HostError),
-    (docker.errors.StreamParseError, HostError),
-    (requests.exceptions.ConnectionError, HostUnreachable),
-    (requests.exceptions.RequestException, HostError),
-)
+# How an execution begins: with its output, in Docker's frames.
+_ATTACHED = {"Detach": False, "Tty": False}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,28 +71,25 @@ class Task:
 
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Turn the SDK's exceptions into ours, with `doing` as the breadcrumb's first part."""
+    """Put `doing` before an error of the engine's, as the breadcrumb's first part, whatever library it comes from."""
     try:
         yield
-    except RunyardError:
-        raise
+    except HostError as error:
+        raise type(error)(f"{doing}: {error}") from error
     except tuple(foreign for foreign, _ in FOREIGN) as error:
-        # A refused connection reaches us as a DockerException whose text is a chain of reprs.
-        if "Error while fetching server API version" in str(error):
-            raise HostUnreachable(f"{doing}: no Docker engine answers; is it running, is DOCKER_HOST right?") from error
-        kind = next(ours for foreign, ours in FOREIGN if isinstance(error, foreign))
-        if isinstance(error, docker.errors.APIError) and error.status_code == requests.codes.conflict:
-            kind = Conflict
-        text = error.explanation if isinstance(error, docker.errors.APIError) and error.explanation else str(error)
-        raise kind(f"{doing}: {text}") from error
+        ours = translate(error)
+        raise type(ours)(f"{doing}: {ours}") from error
 
 
 class Engine:
-    """A connection to the Docker engine that DOCKER_HOST names; use it as a context manager."""
+    """A connection to the Docker engine that DOCKER_HOST names, or this address; use it as a context manager.
 
-    def __init__(self) -> None:
-        with translated("connect to the Docker engine"):
-            self._client = docker.from_env(timeout=CALL_TIMEOUT_S)
+    Any number of threads may use it. HostUnreachable from the first moment when no engine answers.
+    """
+
+    def __init__(self, docker_host: str | None = None) -> None:
+        self._transport = Transport(docker_host)
+        self._ask("connect to the Docker engine", "GET", "/_ping")
 
     def __enter__(self) -> Engine:
         return self
@@ -106,15 +97,19 @@ class Engine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections, but for relays: they are closed by whoever has them."""
+        self._transport.close()
 
     def things(self) -> list[Thing]:
         """List every container (running or not), network and volume on the host, in stable order."""
-        with translated("list containers, networks and volumes"):
-            containers = self._client.api.containers(all=True)
-            networks = self._client.api.networks()
-            volumes = self._client.api.volumes().get("Volumes") or []
-        found = [_thing("container", each["Names"][0].lstrip("/"), each["Id"], each["Labels"]) for each in containers]
+        doing = "list containers, networks and volumes"
+        containers = self._get(doing, "/containers/json?all=1")
+        networks = self._get(doing, "/networks")
+        volumes = self._get(doing, "/volumes").get("Volumes") or []
+        found = [_thing("container", _name(each), each["Id"], each["Labels"]) for each in containers]
         found += [_thing("network", each["Name"], each["Id"], each["Labels"]) for each in networks]
         found += [_thing("volume", each["Name"], each["Name"], each["Labels"]) for each in volumes]
         return sorted(found)
@@ -125,13 +120,10 @@ class Engine:
 
     def remove(self, thing: Thing) -> None:
         """Remove a thing of ours, a container with its anonymous volumes; one that is gone already is fine."""
-        with translated(f"remove {thing.kind} {thing.name}"), contextlib.suppress(docker.errors.NotFound):
-            if thing.kind == "container":
-                self._client.api.remove_container(thing.id, force=True, v=True)
-            elif thing.kind == "network":
-                self._client.api.remove_network(thing.id)
-            else:
-                self._client.api.remove_volume(thing.id)
+        with contextlib.suppress(NotFound):
+            # Only a container has force and anonymous volumes; a volume or network in use is refused.
+            options = "?force=1&v=1" if thing.kind == "container" else ""
+            self._ask(f"remove {thing.kind} {thing.name}", "DELETE", f"/{thing.kind}s/{_part(thing.id)}{options}")
 
     def remove_instances(self, stack: str) -> int:
         """Remove every instance of a stack, however it stands, and say how many there were."""
@@ -142,15 +134,13 @@ class Engine:
 
     def labelled(self, label: str) -> list[Found]:
         """List every container with a label, running or not, in the order of their names."""
-        with translated(f"list containers with the label {label}"):
-            listed = self._client.api.containers(all=True, filters={"label": label})
-        found = [_found(each) for each in listed]
-        return sorted(found, key=lambda each: each.name)
+        query = urlencode({"all": 1, "filters": json.dumps({"label": [label]})})
+        listed = self._get(f"list containers with the label {label}", f"/containers/json?{query}")
+        return sorted((_found(each) for each in listed), key=lambda each: each.name)
 
     def limits(self, container: str) -> tuple[int, int]:
         """Give a container's CPU limit in thousandths of a core and its memory limit in bytes; 0 is none."""
-        with translated(f"inspect {container}"):
-            host = self._client.api.inspect_container(container)["HostConfig"]
+        host = self._inspect(container)["HostConfig"]
         nano = int(host.get("NanoCpus") or 0)
         quota = int(host.get("CpuQuota") or 0) * 1000 // int(host.get("CpuPeriod") or CPU_PERIOD_US)
         return nano // 1_000_000 or quota, int(host.get("Memory") or 0)
@@ -160,26 +150,23 @@ class Engine:
 
         The engine lets one container have a name, so of two creations at once one fails.
         """
-        with translated(f"create container {name}"):
-            made = self._client.api.create_container(
-                image, ["true"], name=name, labels=dict(labels), network_disabled=True
-            )
-        return str(made["Id"])
+        body = {"Image": image, "Cmd": ["true"], "Labels": dict(labels), "NetworkDisabled": True}
+        return self._create(f"create container {name}", name, body)
 
     def rename(self, container: str, name: str) -> None:
         """Rename a container; NotFound if it is gone, Conflict if the name is taken."""
-        with translated(f"rename container {container[:12]} to {name}"):
-            self._client.api.rename(container, name)
+        path = f"/containers/{_part(container)}/rename?{urlencode({'name': name})}"
+        self._ask(f"rename container {container[:12]} to {name}", "POST", path)
 
     def discard(self, container: str) -> None:
         """Remove a container by its name or id, however it stands; one that is gone already is fine."""
-        with translated(f"remove container {container[:12]}"), contextlib.suppress(docker.errors.NotFound):
-            self._client.api.remove_container(container, force=True, v=True)
+        with contextlib.suppress(NotFound):
+            path = f"/containers/{_part(container)}?force=1&v=1"
+            self._ask(f"remove container {container[:12]}", "DELETE", path)
 
     def now(self) -> datetime.datetime:
         """Tell the engine's time, which is that of what it created."""
-        with translated("ask the engine for its time"):
-            text = str(self._client.api.info()["SystemTime"])
+        text = str(self._get("ask the engine for its time", "/info")["SystemTime"])
         # Nine digits of a fraction, of which datetime takes six.
         head, _, tail = text.partition(".")
         zone = tail.lstrip("0123456789") or "Z"
@@ -187,97 +174,167 @@ class Engine:
 
     def relay(self, container: str, command: Sequence[str]) -> Relay:
         """Start a command (an argument list, no shell) inside a running container and speak HTTP with it."""
-        with translated(f"execute {command[0]} in {container}"):
-            api = self._client.api
-            execution = api.exec_create(container, list(command), stdin=True)["Id"]
-            stream = api.exec_start(execution, socket=True)
-        # For a unix or TCP host the SDK gives a reader around the socket, for TLS and SSH the thing itself.
-        return Relay(cast("Stream", getattr(stream, "_sock", stream)))
+        doing = f"execute {command[0]} in {container}"
+        execution = self._execution(doing, container, command, stdin=True)
+        with translated(doing):
+            return Relay(self._transport.hijack("POST", f"/exec/{execution}/start", _ATTACHED))
 
     def run(self, task: Task) -> tuple[int, str]:
         """Run a container to its end, remove it, and give its exit code and what it wrote."""
-        api = self._client.api
-        host = api.create_host_config(
-            network_mode="host",
-            read_only=True,
-            tmpfs={"/tmp": "rw,nosuid,nodev,mode=1777,size=16m", "/run": "rw,nosuid,nodev,size=4m"},  # noqa: S108
-            cap_drop=["ALL"],
-            cap_add=list(task.capabilities),
-            security_opt=["no-new-privileges"],
-            mem_limit=TASK_MEMORY_BYTES,
-            binds=[f"{volume}:{path}" for volume, path in task.volumes.items()],
-        )
-        with translated(f"run {task.name}"):
-            try:
-                api.create_container(
-                    task.image,
-                    list(task.command),
-                    name=task.name,
-                    labels=dict(task.labels),
-                    environment=dict(task.environment),
-                    host_config=host,
-                )
-                api.start(task.name)
-                code = int(api.wait(task.name)["StatusCode"])
-                log: bytes = api.logs(task.name)
-            finally:
-                self.discard(task.name)
-        return code, log.decode(errors="replace")
+        doing = f"run {task.name}"
+        try:
+            self._create(doing, task.name, _task_body(task))
+            self._act(doing, task.name, "start")
+            code = int(self._ask(doing, "POST", f"/containers/{_part(task.name)}/wait").json()["StatusCode"])
+            log = self._log(doing, task.name, "all")
+        finally:
+            self.discard(task.name)
+        return code, log
 
     def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
         """Run a command (an argument list, no shell) inside a container and give its exit code and what it wrote."""
-        with translated(f"execute {' '.join(command)} in {container}"):
-            api = self._client.api
-            execution = api.exec_create(container, list(command))["Id"]
-            output: bytes = api.exec_start(execution)
-            return int(api.exec_inspect(execution)["ExitCode"]), output.decode(errors="replace")
+        doing = f"execute {' '.join(command)} in {container}"
+        execution = self._execution(doing, container, command)
+        output = self._ask(doing, "POST", f"/exec/{execution}/start", _ATTACHED).data
+        code = int(self._get(doing, f"/exec/{execution}/json")["ExitCode"])
+        return code, unframe(output).decode(errors="replace")
+
+    def start(self, container: str) -> None:
+        """Start a container; one that runs already is fine."""
+        self._act(f"start {container}", container, "start")
 
     def signal(self, container: str, signal: str) -> None:
         """Send a signal to a container's first process."""
-        with translated(f"send {signal} to {container}"):
-            self._client.api.kill(container, signal)
+        self._act(f"send {signal} to {container}", container, f"kill?{urlencode({'signal': signal})}")
 
     def restart(self, container: str) -> None:
         """Stop a container as it asks to be stopped, and start it again."""
-        with translated(f"restart {container}"):
-            self._client.api.restart(container)
+        self._act(f"restart {container}", container, "restart")
+
+    def pull(self, image: str, credentials: str = "") -> None:
+        """Have the engine pull an image by tag or digest, `latest` without one; HostError has what the registry says.
+
+        `credentials` are for its registry, as `load_credentials` gives them; empty is nobody's.
+        """
+        # Without a tag the engine would bring them all.
+        version = parse_reference(image).version or "latest"
+        name = image.partition("@")[0].removesuffix(f":{version}")
+        path = f"/images/create?{urlencode({'fromImage': name, 'tag': version})}"
+        headers = {"X-Registry-Auth": credentials} if credentials else {}
+        refused = ""
+        lines = self._transport.lines("POST", path, _PULL_SILENCE_S, headers)
+        with translated(f"pull {image}"), contextlib.closing(lines):
+            # The status is sent before the first byte of the image, so whether it went well shows in the lines.
+            for told in (json.loads(line) for line in lines if line.strip()):
+                refused = str(told.get("error") or refused)
+            if refused:
+                raise HostError(refused)
+
+    def image_identity(self, reference: str) -> ImageIdentity | None:
+        """Tell which image a name, digest or id stands for; None if the engine has none.
+
+        Its `digest` is the reference by which the registry of that name gives the same image again, if it came of one.
+        """
+        # With every message between Runyard's parts: who has no use for images does not wait for them.
+        from runyard.contracts import ImageIdentity
+
+        try:
+            found = self._get(f"inspect image {reference}", f"/images/{quote(reference, safe='/:@')}/json")
+        except NotFound:
+            return None
+        wanted = parse_reference(reference)
+        digests = [each for each in found.get("RepoDigests") or () if parse_reference(each)[:2] == wanted[:2]]
+        digests.sort(key=lambda each: parse_reference(each).version != wanted.version)
+        return ImageIdentity(str(found["Id"]), digests[0] if digests else "")
 
     def image(self, container: str) -> str | None:
         """Give the image of a running container, as it was named; None if none of this name runs."""
-        with translated(f"inspect {container}"):
-            try:
-                found = self._client.api.inspect_container(container)
-            except docker.errors.NotFound:
-                return None
+        try:
+            found = self._inspect(container)
+        except NotFound:
+            return None
         return str(found["Config"]["Image"]) if found["State"]["Running"] else None
 
     def has_file(self, container: str, path: str) -> bool:
         """Say whether a container, running or not, has a file; NotFound if there is no container."""
-        with translated(f"inspect {container}"):
-            self._client.api.inspect_container(container)
-            try:
-                stream, _ = self._client.api.get_archive(container, path)
-            except docker.errors.NotFound:
-                return False
-            with contextlib.closing(stream):
-                return True
+        self._inspect(container)
+        try:
+            query = urlencode({"path": path})
+            self._ask(f"look for {path} in {container}", "HEAD", f"/containers/{_part(container)}/archive?{query}")
+        except NotFound:
+            return False
+        return True
 
     def last_lines(self, container: str, count: int) -> list[str]:
         """Give the last lines that a container wrote; none if there is no such container."""
-        with translated(f"read the log of {container}"):
-            try:
-                log: bytes = self._client.api.logs(container, tail=count)
-            except docker.errors.NotFound:
-                return []
-        return log.decode(errors="replace").splitlines()
+        try:
+            return self._log(f"read the log of {container}", container, str(count)).splitlines()
+        except NotFound:
+            return []
 
     def running(self, container: str) -> bool:
         """Say whether a container of this name exists and runs."""
-        with translated(f"inspect {container}"):
-            try:
-                return bool(self._client.api.inspect_container(container)["State"]["Running"])
-            except docker.errors.NotFound:
-                return False
+        try:
+            return bool(self._inspect(container)["State"]["Running"])
+        except NotFound:
+            return False
+
+    def _ask(self, doing: str, method: str, path: str, body: object | None = None) -> Answer:
+        with translated(doing):
+            return self._transport.request(method, path, body).checked()
+
+    def _get(self, doing: str, path: str) -> Any:
+        with translated(doing):
+            return self._transport.request("GET", path).checked().json()
+
+    def _act(self, doing: str, container: str, action: str) -> None:
+        self._ask(doing, "POST", f"/containers/{_part(container)}/{action}")
+
+    def _inspect(self, container: str) -> Any:
+        return self._get(f"inspect {container}", f"/containers/{_part(container)}/json")
+
+    def _create(self, doing: str, name: str, body: Mapping[str, object]) -> str:
+        with translated(doing):
+            made = self._transport.request("POST", f"/containers/create?{urlencode({'name': name})}", body).checked()
+            return str(made.json()["Id"])
+
+    def _execution(self, doing: str, container: str, command: Sequence[str], *, stdin: bool = False) -> str:
+        body = {"Cmd": list(command), "AttachStdin": stdin, "AttachStdout": True, "AttachStderr": True}
+        return str(self._ask(doing, "POST", f"/containers/{_part(container)}/exec", body).json()["Id"])
+
+    def _log(self, doing: str, container: str, tail: str) -> str:
+        query = urlencode({"stdout": 1, "stderr": 1, "tail": tail})
+        data = self._ask(doing, "GET", f"/containers/{_part(container)}/logs?{query}").data
+        return unframe(data).decode(errors="replace")
+
+
+def _task_body(task: Task) -> Mapping[str, object]:
+    return {
+        "Image": task.image,
+        "Cmd": list(task.command),
+        "Labels": dict(task.labels),
+        "Env": [f"{name}={value}" for name, value in task.environment.items()],
+        "HostConfig": {
+            "NetworkMode": "host",
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/tmp": "rw,nosuid,nodev,mode=1777,size=16m", "/run": "rw,nosuid,nodev,size=4m"},  # noqa: S108
+            "CapDrop": ["ALL"],
+            "CapAdd": list(task.capabilities),
+            "SecurityOpt": ["no-new-privileges"],
+            "Memory": TASK_MEMORY_BYTES,
+            "Binds": [f"{volume}:{path}" for volume, path in task.volumes.items()],
+        },
+    }
+
+
+def _part(text: str) -> str:
+    """Quote a name or id as one part of a path."""
+    return quote(text, safe="")
+
+
+def _name(listed: Mapping[str, Any]) -> str:
+    # One that is just being removed may have lost its names already.
+    return str((listed["Names"] or [""])[0]).lstrip("/")
 
 
 def _thing(kind: Kind, name: str, identifier: str, labels: dict[str, str] | None) -> Thing:
@@ -287,6 +344,4 @@ def _thing(kind: Kind, name: str, identifier: str, labels: dict[str, str] | None
 
 def _found(listed: Mapping[str, Any]) -> Found:
     created = datetime.datetime.fromtimestamp(int(listed["Created"]), datetime.UTC)
-    # One that is just being removed may have lost its names already.
-    name = (listed["Names"] or [""])[0].lstrip("/")
-    return Found(name, listed["Id"], created, listed["Labels"] or {})
+    return Found(_name(listed), listed["Id"], created, listed["Labels"] or {})

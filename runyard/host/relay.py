@@ -11,9 +11,9 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from runyard.errors import HostError
+from runyard.host.transport import Stream
 
 # Docker's frame: the stream in the first byte, the length of what follows in the last four (API, "attach").
 _HEADER = struct.Struct(">BxxxL")
@@ -23,26 +23,6 @@ _CHUNK_BYTES = 64 * 1024
 
 class RelayEnded(HostError):
     """The other side ended before it answered: not up yet, or restarted; asking anew may help."""
-
-
-class Stream(Protocol):
-    """Both ways of an attached command, as the engine's socket gives them: plain in, framed out."""
-
-    def recv(self, size: int, /) -> bytes:
-        """Read up to this many bytes; none at the end."""
-        ...
-
-    def sendall(self, data: bytes, /) -> None:
-        """Write all of it."""
-        ...
-
-    def settimeout(self, seconds: float | None, /) -> None:
-        """Let a read or write wait no longer than this."""
-        ...
-
-    def close(self) -> None:
-        """Close both ways."""
-        ...
 
 
 class Relay:
@@ -80,6 +60,16 @@ class Relay:
         """Close the connection; the command inside the container sees the end of its input and ends too."""
         self._http.close()
         self._stream.close()
+
+
+def unframe(data: bytes) -> bytes:
+    """Give what a command wrote to both of its outputs, in order, out of the engine's frames."""
+    found, at = [], 0
+    while at + _HEADER.size <= len(data):
+        begin = at + _HEADER.size
+        at = begin + _HEADER.unpack_from(data, at)[1]
+        found.append(data[begin:at])
+    return b"".join(found)
 
 
 class _Frames(io.RawIOBase):

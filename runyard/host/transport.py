@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple
 
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
@@ -138,8 +138,11 @@ class Transport:
 
     def lines(
         self, method: str, path: str, timeout_s: float = CALL_TIMEOUT_S, headers: Mapping[str, str] | None = None
-    ) -> Iterator[bytes]:
-        """Ask, and give the answer's lines as they come; the engine's own words as an error if it refuses."""
+    ) -> Generator[bytes, None, None]:
+        """Ask, and give the answer's lines as they come; the engine's own words as an error if it refuses.
+
+        Close it, if not all lines are read: it keeps a connection.
+        """
         with self._turns, contextlib.closing(self._connect()) as connection:
             try:
                 connection.ask(Asked.of(method, path, None, headers, timeout_s))

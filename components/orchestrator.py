@@ -51,9 +51,10 @@ class Orchestrator(pulumi.ComponentResource):
         self.facts = describe_part(args)
         super().__init__("runyard:orchestrator:Orchestrator", "orchestrator", self.facts, opts)
         self.key = SigningKey("key", stack, pulumi.ResourceOptions(parent=self))
-        sweep = Sweep("orchestrator.sweep", stack, pulumi.ResourceOptions(parent=self))
-        volumes = [part_volume(stack, each, self) for each in ("orchestrator", "launcher")]
-        options = pulumi.ResourceOptions(parent=self, depends_on=[sweep, *volumes, gateway.volume])
+        volume, launcher = (part_volume(stack, each, self) for each in ("orchestrator", "launcher"))
+        # Instances have the launcher's volume too, so it goes after the last of them.
+        sweep = Sweep("orchestrator.sweep", stack, pulumi.ResourceOptions(parent=self, depends_on=[launcher]))
+        options = pulumi.ResourceOptions(parent=self, depends_on=[sweep, volume, gateway.volume])
         self.container = part_container(stack, args, options, {"RUNYARD_PUBLIC_KEY": self.key.public})
         self.container_name = self.container.name
         self.register_outputs({"container_name": self.container_name})

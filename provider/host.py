@@ -27,8 +27,8 @@ class Host:
     """The Docker host that DOCKER_HOST names, and what an update does there."""
 
     def __init__(self, check: Callable[[], None], tell: Callable[[str], None]) -> None:
-        """Ask `check` before anything is changed, and show lines with `tell`."""
-        self._engine = host.Engine()
+        """Ask `check` before anything is changed, and show lines with `tell`; the engine is looked for when needed."""
+        self._found: host.Engine | None = None
         self._connections = Connections(self._connect, check=check)
         # One of its own, as it waits most of the time.
         self._watches = Connections(self._connect, limit=1)
@@ -44,10 +44,10 @@ class Host:
         return {
             "Certificate": Certificate(lend, self._holdings),
             "Claim": Claim(self._claim, self._holdings),
-            "GatewayConfiguration": GatewayConfiguration(lambda stack: GatewayHost(engine, stack)),
+            "GatewayConfiguration": GatewayConfiguration(lambda stack: GatewayHost(engine(), stack)),
             "Service": Service(around),
             "SigningKey": SigningKey(),
-            "Sweep": Sweep(engine, lambda stack: release(engine, stack)),
+            "Sweep": Sweep(engine, lambda stack: release(engine(), stack)),
         }
 
     def cancel(self) -> None:
@@ -55,6 +55,13 @@ class Host:
         with self._turn:
             for each in self._rollouts.values():
                 each.cancel()
+
+    def _engine(self) -> host.Engine:
+        """Connect at the first use: a preview goes on without an engine, and HostUnreachable says so to the rest."""
+        with self._turn:
+            if self._found is None:
+                self._found = host.Engine()
+            return self._found
 
     def _carry_out(self, request: ServiceRequest, stack: str) -> None:
         with self._turn:
@@ -65,9 +72,9 @@ class Host:
 
     def _claim(self, stack: str, text: str) -> None:
         with self._connections.lend(stack) as orchestrator:
-            hand_over(self._engine, orchestrator, stack, text)
+            hand_over(self._engine(), orchestrator, stack, text)
 
     @contextmanager
     def _connect(self, stack: str) -> Iterator[Orchestrator]:
-        with closing(host.Orchestrator(self._engine, stack)) as subject:
+        with closing(host.Orchestrator(self._engine(), stack)) as subject:
             yield subject

@@ -40,8 +40,12 @@ class Images:
     KNOWN_S = 5.0
 
     def __init__(
-        self, engine: ImageEngine, credentials: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+        self,
+        engine: Callable[[], ImageEngine],
+        credentials: Callable[[str], str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Look at what `engine` connects to; `credentials` gives those for an image's registry."""
         self._engine = engine
         self._credentials = credentials
         self._clock = clock
@@ -60,7 +64,7 @@ class Images:
         with look.turn:
             found = self._find(reference, look)
             if found is None:
-                self._engine.pull(reference, self._credentials(reference))
+                self._engine().pull(reference, self._credentials(reference))
                 look.at = float("-inf")
                 found = self._find(reference, look)
         if found is None:
@@ -71,7 +75,7 @@ class Images:
         """Bring back the image that a revision was made of; HostError if its name stands for another by now."""
         if self.find(identity.id) is not None:
             return
-        self._engine.pull(identity.digest or reference, self._credentials(reference))
+        self._engine().pull(identity.digest or reference, self._credentials(reference))
         with self._turn:
             self._looks.pop(identity.id, None)
         if self.find(identity.id) is None:
@@ -86,6 +90,6 @@ class Images:
 
     def _find(self, reference: str, look: _Look) -> ImageIdentity | None:
         if self._clock() - look.at >= self.KNOWN_S:
-            look.found = self._engine.image_identity(reference)
+            look.found = self._engine().image_identity(reference)
             look.at = self._clock()
         return look.found

@@ -11,9 +11,7 @@ from typing import Protocol
 
 from provider.kind import Kind, Outputs, State, Values
 from runyard import names
-from runyard.host.engine import Thing
-
-# Each waits for the engine, and for an instance that takes its time to end; the engine does some at a time.
+from runyard.host.engine import Thing# Each waits for the engine, and for an instance that takes its time to end; the engine does some at a time.
 _AT_ONCE = 16
 
 
@@ -32,8 +30,8 @@ class SweepEngine(Protocol):
 class Sweep(Kind):
     """Nothing until it is deleted."""
 
-    def __init__(self, engine: SweepEngine, release: Callable[[str], object]) -> None:
-        """Sweep the host of `engine`; `release` gives back what a stack has claimed of it."""
+    def __init__(self, engine: Callable[[], SweepEngine], release: Callable[[str], object]) -> None:
+        """Sweep the host that `engine` connects to; `release` gives back what a stack has claimed of it."""
         self._engine = engine
         self._release = release
 
@@ -47,12 +45,9 @@ class Sweep(Kind):
 
     def delete(self, state: State) -> None:
         """Remove every instance that is left, strangers that call themselves one too, and the stack's claims."""
-        stack = state.inputs["stack"]
-        left = [each for each in self._engine.owned(stack) if (each.kind, each.role) == _INSTANCE]
+        stack, engine = state.inputs["stack"], self._engine()
+        left = [each for each in engine.owned(stack) if (each.kind, each.role) == _INSTANCE]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             # Taken apart here, so that what failed is raised.
-            list(pool.map(self._engine.remove, left))
+            list(pool.map(engine.remove, left))
         self._release(stack)
-
-
-_INSTANCE = ("container", names.ROLE_INSTANCE)

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from components.refusal import explain, fields_by_line
+from provider.refusal import explain, fields_by_line
 from runyard.gateway import GatewayConfig, Listener, render
 
 CONFIG = GatewayConfig(

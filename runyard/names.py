@@ -76,9 +76,9 @@ def platform_container(stack: str, part: str) -> str:
     return f"runyard.{stack}.{part}"
 
 
-def claim_container(stack: str, generation: int) -> str:
-    """Name the never-started container that holds what a stack has claimed of the host."""
-    return f"runyard.{stack}.claim.{generation}"
+def claim_container(stack: str) -> str:
+    """Name the never-started container that holds what a stack claims until its orchestrator keeps it."""
+    return f"runyard.{stack}.claim"
 
 
 def platform_volume(stack: str, part: str) -> str:

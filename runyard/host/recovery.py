@@ -2,9 +2,9 @@
 
 A creation that was cut off may have left a network, a volume or a part's container that Pulumi's state does not know;
 its name would fail the next update. What may be removed needs our stack label on it, and is what a pending creation of
-this state names or, where this state owns the stack's platform network by its id, the container in which a configuration
-was tried, or a copy that has taken the name of what the state owns. Whatever else has our labels is a stranger: it is
-reported, never served, and left alone. A host where another state rules is never touched.
+this state names; or, where this state owns the stack's platform network by its id, the container in which a
+configuration was tried, or a copy that has taken the name of what the state owns. Whatever else has our labels is a
+stranger: it is reported, never served, and left alone. A host where another state rules is never touched.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def test_admission_says_whose_a_taken_name_is(stack, owner):
 
 def test_admission_refuses_a_strangers_container_under_a_name_that_the_state_has():
     deployment = Deployment({("container", GATEWAY): "c-1"})
-    with pytest.raises(Conflict, match="is not Runyard's$"):
+    with pytest.raises(Conflict, match=r"is not Runyard's$"):
         admit(plan(manifests()), [gateway("by-hand", "")], deployment)
 
 

@@ -172,7 +172,9 @@ class Transport:
                 raise self._translate(error, connection, CALL_TIMEOUT_S) from error
             raise
         sock.settimeout(None)
-        return Stream(sock, response.fp)
+        # What is left to the answer's object it closes at its own end.
+        reader, response.fp = response.fp, None  # type: ignore[assignment]
+        return Stream(sock, reader)
 
     def close(self) -> None:
         """Close what is kept, after the last call; a stream is closed before, by whoever has it."""

@@ -70,7 +70,6 @@ def build(plan: Plan, given: Given) -> Built:
         },
     }
     urls = {
-        service_key(each.tenant, each.name): service.url
-        for each, service in zip(plan.services, services, strict=True)
+        service_key(each.tenant, each.name): service.url for each, service in zip(plan.services, services, strict=True)
     }
     return Built(urls, claim, facts)

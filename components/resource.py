@@ -43,9 +43,7 @@ class GatewayConfiguration(pulumi.CustomResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the configuration of a stack's gateway; `values` are `configuration`, `digest` and `places`."""
-        super().__init__(
-            f"{_PACKAGE}GatewayConfiguration", name, {"stack": stack, "image": image, **values}, opts
-        )
+        super().__init__(f"{_PACKAGE}GatewayConfiguration", name, {"stack": stack, "image": image, **values}, opts)
 
 
 class Certificate(pulumi.CustomResource):
@@ -56,7 +54,9 @@ class Certificate(pulumi.CustomResource):
     ) -> None:
         """Declare the certificate `name`, of `pair`'s chain and key."""
         secret = {each: pulumi.Output.secret(pair[each]) for each in ("chain", "key")}
-        super().__init__(f"{_PACKAGE}Certificate", f"certificate.{name}", {"stack": stack, "name": name, **secret}, opts)
+        super().__init__(
+            f"{_PACKAGE}Certificate", f"certificate.{name}", {"stack": stack, "name": name, **secret}, opts
+        )
 
 
 class Claim(pulumi.CustomResource):

@@ -37,6 +37,10 @@ class Orchestrator(Protocol):
         """Tell what updates have put."""
         ...
 
+    def claim(self, patience_s: float = ...) -> str | None:
+        """Tell what the stack claims of its host, None without a claim."""
+        ...
+
     def put_claim(self, text: str) -> None:
         """Keep what the stack claims of its host."""
         ...
@@ -51,6 +55,10 @@ class Orchestrator(Protocol):
 
     def running(self) -> bool:
         """Say whether the orchestrator runs at all."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
         ...
 
 

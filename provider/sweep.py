@@ -11,7 +11,10 @@ from typing import Protocol
 
 from provider.kind import Kind, Outputs, State, Values
 from runyard import names
-from runyard.host.engine import Thing# Each waits for the engine, and for an instance that takes its time to end; the engine does some at a time.
+from runyard.host.engine import Thing
+
+_INSTANCE = ("container", names.ROLE_INSTANCE)
+# Each waits for the engine, and for an instance that takes its time to end; the engine does some at a time.
 _AT_ONCE = 16
 
 

@@ -92,6 +92,12 @@ class FakeOrchestrator:
         assert self.held is not None
         return self.held
 
+    def claim(self, patience_s: float = 0) -> str | None:
+        return self.claims[-1] if self.claims else None
+
+    def close(self) -> None:
+        return
+
     def put_claim(self, text: str) -> None:
         self.claims.append(text)
 

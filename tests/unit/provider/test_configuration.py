@@ -89,7 +89,7 @@ def test_creation_and_update_put_the_rendered_text_in_force_and_say_when_a_port_
 
 
 def test_refusal_is_told_by_the_place_in_the_manifest() -> None:
-    gateway = Gateway('nginx: [emerg] bind() to 127.0.0.1:3000 failed (98: Address already in use)')
+    gateway = Gateway("nginx: [emerg] bind() to 127.0.0.1:3000 failed (98: Address already in use)")
     with pytest.raises(HostError, match=r"^p\.yaml:6:14: nginx refuses it: bind\(\) to .* goes on with the config"):
         kind(gateway).create(inputs({"listeners[0]": "p.yaml:6:14"}))
 

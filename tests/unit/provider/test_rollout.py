@@ -66,17 +66,18 @@ def test_rollout_that_did_not_come_to_be_is_told_even_without_a_reason(outcome: 
 
 
 def test_service_is_put_again_to_an_orchestrator_that_has_started_anew_and_forgotten_it() -> None:
-    orchestrator = FakeOrchestrator(end=lambda _request, _number: None)
+    orchestrator = FakeOrchestrator(end=lambda given, number: ended(given, number) if number != 1 else None)
     subject = rollouts(orchestrator)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(subject.carry_out, request())
-        orchestrator.wait_until(lambda: bool(orchestrator.asked))
-        orchestrator.end = lambda given, number: ended(given, number)
+        orchestrator.wait_until(lambda: bool(orchestrator.put))
+        subject.carry_out(request("other"))
+        orchestrator.wait_until(lambda: orchestrator.asked == [0, 1])
         orchestrator.restart()
         waiting.result(timeout=10)
-    assert orchestrator.put == [request(), request()]
+    assert [each.route.service for each in orchestrator.put] == ["hello", "other", "hello"]
     # From the beginning: the new one's numbers have nothing to do with the old one's.
-    assert orchestrator.asked[:3] == [0, 0, 0]
+    assert orchestrator.asked[:3] == [0, 1, 0]
 
 
 def test_orchestrator_that_cannot_be_watched_fails_who_waits_with_its_reason() -> None:

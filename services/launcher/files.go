@@ -21,7 +21,7 @@ func writeFiles(files []File) error {
 	}
 	for _, file := range files {
 		if err := writeFile(file); err != nil {
-			return fmt.Errorf("write %w", err)
+			return err
 		}
 	}
 	return nil

@@ -61,13 +61,13 @@ def test_delivery_without_files_writes_none_again(launcher: Launcher, tmp_path: 
 
 def test_directory_in_the_place_of_a_file_is_told(launcher: Launcher, tmp_path: Path) -> None:
     ended = launcher.run("true", given=delivery(None, file(tmp_path)))
-    assert (ended.code, ended.error) == (125, f"launch: write replace {tmp_path}: is a directory\n")
+    assert (ended.code, ended.error) == (125, f"launch: replace {tmp_path}: is a directory\n")
 
 
 def test_file_in_the_place_of_a_directory_is_told(launcher: Launcher, tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     ended = launcher.run("true", given=delivery(None, file(tmp_path / "a/b/c")))
-    assert (ended.code, ended.error) == (125, f"launch: write mkdir {tmp_path}/a/b: not a directory\n")
+    assert (ended.code, ended.error) == (125, f"launch: mkdir {tmp_path}/a/b: not a directory\n")
 
 
 @pytest.mark.parametrize("path", ["token", "", "/", "/tmp/../etc/passwd", "/tmp/./x", "/tmp//x", "/tmp/x/", "../x"])

@@ -53,7 +53,9 @@ GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
 ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
 ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
+# Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
+LAUNCHER_MOUNT = "/.runyard"
 
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 # Cloud Run's own limit; it leaves room for `-<hash>` inside a DNS label's 63 characters.

@@ -4,7 +4,7 @@ Only one update of a host decides at a time: the engine lets only one container 
 that takes the turn holds the claim; renaming it both claims and gives up the turn, in one step of the engine's. An
 update that was killed in its turn loses it after a while, and one that only slept finds its container gone and the
 renaming refused, so two can never pass together. The renamed container stands until the orchestrator keeps the claim,
-which on a first update is not there yet (docs/adr/0009).
+which on a first update is not there yet (docs/adr/0009, 0016).
 """
 
 from __future__ import annotations

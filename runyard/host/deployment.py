@@ -9,7 +9,7 @@ from typing import Any
 
 from runyard import contracts, names
 from runyard.contracts import RevisionDocument, RolloutRequest, SignedRevision, TrafficShare
-from runyard.errors import ContractError
+from runyard.errors import ContractError, UsageError
 from runyard.host.engine import Kind
 from runyard.plan import RevisionPlan
 from runyard.plan.effect import Document
@@ -83,6 +83,15 @@ def parse_deployment(export: str) -> Deployment:
         )
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ContractError(f"read the stack's exported state: {error!r}") from None
+
+
+def check_form(stack: str, deployment: Deployment) -> None:
+    """Refuse a stack of the form before revisions were documents; UsageError says how to take it down."""
+    if deployment.outdated:
+        raise UsageError(
+            f"stack {stack}: must be of this version of Runyard, got one whose revisions are containers "
+            f"(take it down in a checkout of the version that made it: make down STACK={stack})"
+        )
 
 
 def _past(key: str, service: Resource) -> Iterator[RevisionPlan]:

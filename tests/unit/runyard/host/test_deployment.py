@@ -5,8 +5,8 @@ import pytest
 
 from runyard import contracts
 from runyard.contracts import ContainerDocument, RevisionDocument, RolloutRequest, SignedRevision, TrafficShare
-from runyard.errors import ContractError
-from runyard.host.deployment import Deployment, parse_deployment
+from runyard.errors import ContractError, UsageError
+from runyard.host.deployment import Deployment, check_form, parse_deployment
 
 BRIDGE = "runyard.dev.platform"
 URN = "urn:pulumi:dev::runyard::"
@@ -147,3 +147,13 @@ def test_stack_of_the_old_form_is_told_apart(kind):
     assert not parse_deployment(export([service(document("hello-1"))])).outdated
     old = parse_deployment(export([{"urn": "r", "type": kind, "outputs": {"tenant": "default"}}]))
     assert (old.outdated, old.pasts) == (True, {})
+
+
+def test_stack_of_the_old_form_is_refused_with_the_way_to_take_it_down():
+    check_form("dev", Deployment())
+    with pytest.raises(UsageError) as caught:
+        check_form("dev", Deployment(outdated=True))
+    assert str(caught.value) == (
+        "stack dev: must be of this version of Runyard, got one whose revisions are containers "
+        "(take it down in a checkout of the version that made it: make down STACK=dev)"
+    )

@@ -13,9 +13,9 @@ from policies.rule import Context
 from policies.verdict import Verdict, judge
 from runyard.errors import HostUnreachable, UsageError
 from runyard.manifest import load
-from runyard.manifest.model import Manifests, Platform
+from runyard.manifest.model import Manifests, Platform, Tenant
 from runyard.manifest.sources import load_text
-from runyard.names import service_key
+from runyard.names import DEFAULT_TENANT, service_key
 from runyard.plan import Plan, keep_revisions, plan
 from runyard.plan.history import Pasts
 from runyard.plan.quota import Capacity
@@ -119,4 +119,4 @@ def today() -> str:
     return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
-_NOTHING = Manifests(Platform(), (), ())
+_NOTHING = Manifests(Platform(), (Tenant(DEFAULT_TENANT),), ())

@@ -147,8 +147,10 @@ def _unreadable(resource: Resource, stack: str) -> Iterator[str]:
     if resource.type == SERVICE:
         try:
             parse_service(resource.properties, stack)
-        except (ContractError, KeyError) as error:
+        except ContractError as error:
             yield f"document, rollout and route must be readable, got {error}"
+        except KeyError as error:
+            yield f"document, rollout and route must be readable, got no input {error}"
 
 
 def _failed(resource: Resource, rule: str, error: Exception) -> Finding:

@@ -6,16 +6,24 @@ from typing import Any
 
 import pytest
 
-from policies.resource import CONTAINER, PLUGIN, RESOURCE_RULES, RESOURCE_TYPES, SERVICE, VOLUME, part_of
+from policies import belonging, confinement, storage
+from policies.part import part_of
+from policies.property import Unknown
+from policies.resource import CONTAINER, NETWORK, PLUGIN, SERVICE, SWARM_SERVICE, VOLUME
+from policies.resource_rules import RESOURCE_TYPES
 from runyard import names
+from runyard.images import image_reference
 
-BY_ID = {rule.id: rule for rule in RESOURCE_RULES}
+RULES = (*confinement.RULES, *storage.RULES, *belonging.RULES)
+BY_ID = {rule.id: rule for rule in RULES}
 
 
 def container(**changes: Any) -> dict[str, Any]:
-    """A container as the platform makes templates."""
+    """A container as hand-written ones must be."""
     return {
-        "name": "runyard.dev.default.hello-1.hello.template",
+        "name": "batch",
+        "image": "shop/batch:1",
+        "labels": [{"label": names.STACK, "value": "dev"}],
         "memory": 512,
         "cpuQuota": 100_000,
         "readOnly": True,
@@ -26,11 +34,13 @@ def container(**changes: Any) -> dict[str, Any]:
 
 def part(role: str, name: str = "", stack: str = "dev", **changes: Any) -> dict[str, Any]:
     labels = [{"label": names.STACK, "value": stack}, {"label": names.ROLE, "value": role}]
-    return container(name=name or f"runyard.dev.{role}", labels=labels, networkMode="host", cpuQuota=None) | changes
+    image = image_reference(role) if role in ("gateway", "orchestrator") else "shop/batch:1"
+    given = {"name": name or f"runyard.dev.{role}", "image": image, "labels": labels}
+    return container(**given, networkMode="host", cpuQuota=None) | changes
 
 
 def told(properties: dict[str, Any], rule: str = "") -> list[str]:
-    rules = [BY_ID[rule]] if rule else [each for each in RESOURCE_RULES if each.type == CONTAINER]
+    rules = [BY_ID[rule]] if rule else [each for each in RULES if CONTAINER in each.types]
     return [message for each in rules for message in each.check(properties, "dev")]
 
 
@@ -132,8 +142,49 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("no-swarm-services", {"taskSpec": {}}, "a Swarm service must not be declared beside the manifests"),
     ("no-engine-plugins", {}, "a plugin of the engine must not be declared"),
+    ("stack-labelled", {"labels": []}, "label runyard.dev/stack must be dev, got none"),
+    (
+        "stack-labelled",
+        {"labels": [{"label": names.STACK, "value": "prod"}]},
+        "label runyard.dev/stack must be dev, got prod",
+    ),
+    (
+        "platform-names-kept",
+        {"name": "runyard.dev.default.hello-1.hello.x"},
+        "name must not be one of the platform's, got runyard.dev.default.hello-1.hello.x",
+    ),
+    (
+        "platform-names-kept",
+        {"labels": [{"label": names.ROLE, "value": "instance"}, {"label": names.TENANT, "value": "shop"}]},
+        "label runyard.dev/role must be left out, got it",
+    ),
+    (
+        "tenant-networks-kept",
+        {"networksAdvanced": [{"name": "runyard.dev.tenant.shop.internal"}, {"name": "mine"}]},
+        "only instances must be on a network of the platform's, got runyard.dev.tenant.shop.internal",
+    ),
+    (
+        "tenant-networks-kept",
+        {"networkMode": "runyard.other.tenant.shop"},
+        "only instances must be on a network of the platform's, got runyard.other.tenant.shop",
+    ),
+    (
+        "tenant-networks-kept",
+        {"networksAdvanced": [{"name": "0a1b2c3d4e5f"}]},
+        "a network must be joined by its name, got 0a1b2c3d4e5f",
+    ),
 ]
-# What a container may have beside its manifests' templates.
+# What makes another program of a part's image: what is changed, and what is told of it.
+CHANGED: list[tuple[dict[str, Any], str]] = [
+    ({"command": ["sh"]}, "command"),
+    ({"entrypoints": ["sh"]}, "entrypoints"),
+    ({"user": "root"}, "user"),
+    ({"uploads": [{"file": "/app/main.py", "content": ""}]}, "uploads"),
+    ({"mounts": [{"type": "tmpfs", "target": "/app"}]}, "mounts"),
+    ({"envs": ["RUNYARD_STACK=dev", "LD_PRELOAD=/x"]}, "envs LD_PRELOAD"),
+    ({"volumes": [{"volumeName": "mine", "containerPath": "/app"}]}, "volume mine"),
+]
+# What a container may have beside the manifests.
 HARMLESS: dict[str, Any] = {
     "volumes": [{"volumeName": "mine", "containerPath": "/data"}],
     "mounts": [
@@ -148,10 +199,10 @@ HARMLESS: dict[str, Any] = {
 
 
 def test_every_rule_has_a_failing_case() -> None:
-    assert {name for name, _, _ in FAILING} == set(BY_ID)
+    assert {name for name, _, _ in FAILING} | {"parts-unchanged"} == set(BY_ID)
 
 
-def test_template_and_what_is_harmless_keep_every_rule() -> None:
+def test_container_and_what_is_harmless_keep_every_rule() -> None:
     assert told(container()) == []
     assert told(container(**HARMLESS)) == []
 
@@ -162,7 +213,10 @@ def test_plain_volume_keeps_every_rule() -> None:
 
 
 def test_every_type_of_resources_has_rules_of_its_own() -> None:
-    assert {CONTAINER, VOLUME, SERVICE, PLUGIN} == RESOURCE_TYPES
+    docker = {each for each in RESOURCE_TYPES if each.startswith("docker:")}
+    assert docker == {CONTAINER, NETWORK, VOLUME, SWARM_SERVICE, PLUGIN}
+    assert {each for rule in RULES for each in rule.types} == docker
+    assert SERVICE in RESOURCE_TYPES
 
 
 @pytest.mark.parametrize(("rule", "changes", "message"), FAILING)
@@ -185,15 +239,28 @@ def test_platforms_own_parts_keep_every_rule() -> None:
         part("orchestrator", name="runyard.dev.other"),
         part("orchestrator", stack="other"),
         part("gateway", name="runyard.dev.orchestrator"),
-        part("template", name="runyard.dev.template"),
+        part("instance", name="runyard.dev.instance"),
         container(name="runyard.dev.orchestrator"),
+        part("orchestrator", image="shop/batch:1"),
+        part("orchestrator", image=image_reference("gateway")),
+        part("orchestrator", image=image_reference("orchestrator").partition(":")[0]),
     ],
-    ids=["other name", "other stack", "role and name of two parts", "no part", "name without labels"],
+    ids=[
+        "other name",
+        "other stack",
+        "role and name of two parts",
+        "no part",
+        "name without labels",
+        "other image",
+        "image of another part",
+        "image of another build",
+    ],
 )
-def test_exception_needs_role_name_and_stack_together(stranger: dict[str, Any]) -> None:
+def test_exception_needs_role_name_image_and_stack_together(stranger: dict[str, Any]) -> None:
     assert part_of(stranger, "dev") == ""
     assert told(stranger | {"networkMode": "host"}, "own-namespaces")
     assert told(stranger | {"volumes": [SOCKET]}, "no-engine-socket")
+    assert told(stranger, "platform-names-kept")
 
 
 def test_part_gets_no_more_than_it_needs() -> None:
@@ -201,3 +268,22 @@ def test_part_gets_no_more_than_it_needs() -> None:
     assert told(part("orchestrator", capabilities={"drops": ["ALL"], "adds": ["CAP_SETUID"]}), "capabilities-dropped")
     assert told(part("gateway", pidMode="host"), "own-namespaces")
     assert told(part("orchestrator", volumes=[{"hostPath": "/root"}]), "no-host-paths")
+
+
+@pytest.mark.parametrize(("changes", "what"), CHANGED)
+def test_part_runs_its_images_program_with_its_own_settings(changes: dict[str, Any], what: str) -> None:
+    message = f"a part of the platform must be as the platform makes it, got {what}"
+    assert told(part("orchestrator", **changes), "parts-unchanged") == [message]
+    # What is no part is held to the other rules.
+    assert told(container(**changes), "parts-unchanged") == []
+
+
+def test_parts_setting_that_only_the_update_knows_waits_for_it() -> None:
+    settings = part("orchestrator", envs=["RUNYARD_STACK=dev", Unknown()])
+    assert told(settings, "parts-unchanged") == []
+
+
+def test_volumes_and_networks_say_whose_they_are() -> None:
+    rule = BY_ID["stack-labelled"]
+    assert {CONTAINER, NETWORK, VOLUME} == set(rule.types)
+    assert list(rule.check({"name": "mine"}, "dev")) == ["label runyard.dev/stack must be dev, got none"]

@@ -65,7 +65,7 @@ def build(plan: Plan, given: Given) -> Built:
         ("Orchestrator", "orchestrator"): orchestrator.facts,
         **{("Network", network.short): network.facts for network in networks.values()},
         **{
-            ("Service", f"{each.tenant}.{each.name}"): service.facts
+            ("Service", f"{each.tenant}.{each.name}"): service.shown
             for each, service in zip(plan.services, services, strict=True)
         },
     }

@@ -28,11 +28,11 @@ class ServicePlatform:
 class Service(pulumi.CustomResource):
     """A Service; among its inputs are the manifest's facts, so that a preview shows a change of each as one line.
 
-    `url` is where it answers once it is made.
+    `url` is where it answers once it is made, `shown` the facts: Pulumi makes outputs of attributes named like inputs.
     """
 
     url: str
-    facts: dict[str, Any]
+    shown: dict[str, Any]
 
     def __init__(
         self,
@@ -45,12 +45,12 @@ class Service(pulumi.CustomResource):
         document = plan.revision.document
         self.url = platform.gateway.url(plan.url_host)
         # The revision tells of what the manifest does not: a secret's new value, another address of the gateway.
-        self.facts = {**plan.facts, "network": document.network, "revision": document.identity}
+        self.shown = {**plan.facts, "network": document.network, "revision": document.identity}
         props: dict[str, pulumi.Input[str]] = {
             "stack": platform.stack,
             "tenant": plan.tenant,
             "service": plan.name,
-            "facts": render_json(self.facts),
+            "facts": render_json(self.shown),
             # What is as by default is left out: a newer default of ours is no change of a service.
             "document": contracts.encode_differing(document),
             "rollout": contracts.encode_differing(plan.rollout),

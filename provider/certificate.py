@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from provider.connection import Orchestrator
-from provider.kind import Kind, Outputs, State, Values, differing
+from provider.kind import Kind, Outputs, State, Values
 from runyard import names
 from runyard.contracts import CertificateRequest, Holdings
 
@@ -29,14 +29,11 @@ class Certificate(Kind):
         """Name the certificate within its stack."""
         return f"{inputs['stack']}/{inputs['name']}"
 
-    def diff(self, state: State, inputs: Values) -> Sequence[str]:
-        """Name the inputs that differ; a chain that the orchestrator does not have is one."""
-        changed = set(differing(state.inputs, inputs))
-        holdings = self._holdings(inputs["stack"])
+    def find_lost(self, state: State) -> Sequence[str]:
+        """Name the chain if the orchestrator has another."""
+        holdings = self._holdings(state.inputs["stack"])
         held = None if holdings is None else holdings.certificates.get(state.inputs["name"], "")
-        if held is not None and held != names.digest(state.inputs["chain"]):
-            changed.add("chain")
-        return sorted(changed)
+        return () if held in (None, names.digest(state.inputs["chain"])) else ("chain",)
 
     def create(self, inputs: Values) -> Outputs:
         """Put the certificate in force."""

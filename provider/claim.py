@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from provider.kind import Kind, Outputs, State, Values, differing
+from provider.kind import Kind, Outputs, State, Values
 from runyard import names
 from runyard.contracts import Holdings
 
@@ -28,13 +28,11 @@ class Claim(Kind):
         """Name the claim after its stack."""
         return f"{inputs['stack']}/claim"
 
-    def diff(self, state: State, inputs: Values) -> Sequence[str]:
-        """Name the inputs that differ; a claim that the orchestrator does not have is one."""
-        changed = set(differing(state.inputs, inputs))
-        holdings = self._holdings(inputs["stack"])
-        if holdings is not None and holdings.claim != names.digest(state.inputs["claim"]):
-            changed.add("claim")
-        return sorted(changed)
+    def find_lost(self, state: State) -> Sequence[str]:
+        """Name the claim if the orchestrator keeps another."""
+        holdings = self._holdings(state.inputs["stack"])
+        lost = holdings is not None and holdings.claim != names.digest(state.inputs["claim"])
+        return ("claim",) if lost else ()
 
     def create(self, inputs: Values) -> Outputs:
         """Have the orchestrator keep it."""

@@ -49,8 +49,12 @@ class Kind(ABC):
         return ()
 
     def diff(self, state: State, inputs: Values) -> Sequence[str]:
-        """Name the keys that differ, sorted; the host may be asked too, and is not there in every preview."""
+        """Name the inputs that differ."""
         return differing(state.inputs, inputs)
+
+    def find_lost(self, _state: State) -> Sequence[str]:
+        """Name what the host has no more as the state has it; none where that is not known, as in many a preview."""
+        return ()
 
     def foresee(self, _inputs: Values) -> Outputs:
         """Give what a preview knows of the outputs that a creation will have."""

@@ -15,6 +15,7 @@ from provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from runyard.errors import RunyardError
 
 PACKAGE = "runyard:index:"
+_ADDED = provider_pb2.PropertyDiff(kind=provider_pb2.PropertyDiff.ADD, inputDiff=True)
 VERSION = "0.1.0"
 
 
@@ -65,12 +66,18 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Name the inputs that differ; Pulumi itself shows how."""
+        """Name the inputs that differ, and what is lost; Pulumi itself shows how inputs differ, and of those alone."""
         with _told(context):
-            state = _state(request.id, request.old_inputs, request.olds)
-            keys = self._kind(request.urn).diff(state, wire.decode(request.news))
-            kind = provider_pb2.DiffResponse.DIFF_SOME if keys else provider_pb2.DiffResponse.DIFF_NONE
-            return provider_pb2.DiffResponse(changes=kind, diffs=keys)
+            kind, state = self._kind(request.urn), _state(request.id, request.old_inputs, request.olds)
+            changed, lost = kind.diff(state, wire.decode(request.news)), kind.find_lost(state)
+            keys = sorted({*changed, *lost})
+            return provider_pb2.DiffResponse(
+                changes=provider_pb2.DiffResponse.DIFF_SOME if keys else provider_pb2.DiffResponse.DIFF_NONE,
+                diffs=keys,
+                # What is lost comes anew. Of a difference without details, Pulumi would show every input.
+                detailedDiff={key: _ADDED for key in lost} | {key: _difference(key, request) for key in changed},
+                hasDetailedDiff=True,
+            )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Make a resource, or foresee what it will be."""
@@ -156,6 +163,14 @@ class _kept:  # noqa: N801 - reads as a verb at its with
         # The name that gRPC gives to the whole of a status, details and all.
         self._context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         self._context.abort(code, str(error))
+
+
+def _difference(key: str, request: Any) -> Any:
+    """Say what becomes of an input; a path into it would blank Pulumi's preview of a text that is JSON."""
+    kinds = provider_pb2.PropertyDiff
+    before, after = key in request.old_inputs.fields, key in request.news.fields
+    kind = kinds.UPDATE if before and after else kinds.DELETE if before else kinds.ADD
+    return provider_pb2.PropertyDiff(kind=kind, inputDiff=True)
 
 
 def _state(identity: str, inputs: Any, outputs: Any) -> State:

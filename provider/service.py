@@ -18,7 +18,7 @@ from typing import Protocol
 
 from provider.connection import Orchestrator
 from provider.document import carry_over, parse_documents, read, render_documents, values_for
-from provider.kind import Kind, Outputs, State, Unfinished, Values, differing
+from provider.kind import Kind, Outputs, State, Unfinished, Values
 from provider.wire import UNKNOWN
 from runyard import contracts, names
 from runyard.contracts import (
@@ -72,15 +72,16 @@ class Service(Kind):
         """Name the service after its stack and tenant."""
         return f"{inputs['stack']}/{names.service_key(inputs['tenant'], inputs['service'])}"
 
-    def diff(self, state: State, inputs: Values) -> Sequence[str]:
-        """Name the inputs that differ, and what the orchestrator lacks of what the state has."""
-        changed = set(differing(state.inputs, inputs))
-        holdings = self._around.holdings(inputs["stack"])
-        if holdings is not None:
-            changed |= set(lacking(holdings, state))
-        if self._images_lack(state):
-            changed.add("documents")
-        return sorted(changed)
+    def find_lost(self, state: State) -> Sequence[str]:
+        """Name what the orchestrator lacks of what the state has, and the documents if an image of theirs is gone."""
+        holdings = self._around.holdings(state.inputs["stack"])
+        lost = [] if holdings is None else lacking(holdings, state)
+        # Moved traffic is told of by the program, which knows what it will be.
+        if said := [each for each in lost if each != "rollout"]:
+            self._tell(f"{state.id}: the orchestrator has lost its {' and '.join(said)}: an update puts it again")
+        if "documents" not in lost and self._images_lack(state):
+            lost.append("documents")
+        return lost
 
     def foresee(self, inputs: Values) -> Outputs:
         """Know the revision's name, and not yet what its images are."""

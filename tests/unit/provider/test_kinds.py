@@ -73,7 +73,8 @@ def test_certificate_that_the_orchestrator_does_not_have_is_a_difference() -> No
         (Holdings(certificates={"shop": names.digest("OTHER")}), ["chain"]),
         (Holdings(), ["chain"]),
     ):
-        assert Certificate(FakeOrchestrator().lend, lambda _stack, held=held: held).diff(state, PAIR) == keys  # type: ignore[misc]
+        kind = Certificate(FakeOrchestrator().lend, lambda _stack, held=held: held)  # type: ignore[misc]
+        assert list(kind.find_lost(state)) == keys
 
 
 def test_claim_is_handed_over_and_missed_where_the_orchestrator_has_another() -> None:
@@ -84,9 +85,9 @@ def test_claim_is_handed_over_and_missed_where_the_orchestrator_has_another() ->
     kind.create(given)
     assert handed == [("dev", '{"stack":"dev"}')]
     state = State("dev/claim", given, {})
-    assert kind.diff(state, given) == []
+    assert kind.find_lost(state) == ()
     held = Holdings()
-    assert kind.diff(state, given) == ["claim"]
+    assert kind.find_lost(state) == ("claim",)
     kind.delete(state)
     assert kind.identify(given) == "dev/claim"
 

@@ -27,12 +27,16 @@ class Thing(Kind):
         self.asked: list[tuple[Any, ...]] = []
         self.failure: Exception | None = None
         self.there = True
+        self.lost: tuple[str, ...] = ()
 
     def identify(self, inputs: Values) -> str:
         return f"{inputs['stack']}/thing"
 
     def check(self, inputs: Values) -> Sequence[str]:
         return () if inputs.get("size", 1) else ("size: must be at least 1, got 0",)
+
+    def find_lost(self, _state: State) -> Sequence[str]:
+        return self.lost
 
     def foresee(self, _inputs: Values) -> Outputs:
         return Outputs({"made": wire.UNKNOWN})
@@ -117,9 +121,23 @@ def test_diff_names_the_inputs_that_differ_and_no_secret_that_does_not(provider:
     old, same = wire.encode({"size": 1}, {"key": "k"}), provider_pb2.DiffResponse.DIFF_NONE
     answer = provider.stub.Diff(provider_pb2.DiffRequest(urn=URN, id="i", old_inputs=old, news=old))
     assert (answer.changes, list(answer.diffs)) == (same, [])
-    new = wire.encode({"size": 2}, {"key": "l"})
+    new = wire.encode({"size": 2, "more": ""}, {})
     answer = provider.stub.Diff(provider_pb2.DiffRequest(urn=URN, id="i", old_inputs=old, news=new))
-    assert (answer.changes, list(answer.diffs)) == (provider_pb2.DiffResponse.DIFF_SOME, ["key", "size"])
+    assert (answer.changes, list(answer.diffs)) == (provider_pb2.DiffResponse.DIFF_SOME, ["key", "more", "size"])
+    kinds = provider_pb2.PropertyDiff
+    assert {key: (each.kind, each.inputDiff) for key, each in answer.detailedDiff.items()} == {
+        "key": (kinds.DELETE, True),
+        "more": (kinds.ADD, True),
+        "size": (kinds.UPDATE, True),
+    }
+
+
+def test_what_is_lost_is_shown_as_coming_anew(provider: Provider) -> None:
+    old = wire.encode({"size": 1})
+    provider.thing.lost = ("made",)
+    answer = provider.stub.Diff(provider_pb2.DiffRequest(urn=URN, id="i", old_inputs=old, news=old))
+    assert (answer.changes, list(answer.diffs)) == (provider_pb2.DiffResponse.DIFF_SOME, ["made"])
+    assert [(key, each.kind) for key, each in answer.detailedDiff.items()] == [("made", provider_pb2.PropertyDiff.ADD)]
 
 
 def test_creation_gives_id_and_outputs(provider: Provider) -> None:

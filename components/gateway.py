@@ -7,10 +7,10 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from components.configuration import Configuration
 from components.network import Network
 from components.part import PartArgs, describe_part, part_container, part_volume
-from runyard import names
+from components.resource import GatewayConfiguration, render_json
+from runyard import contracts, names
 from runyard.gateway import GatewayConfig, Listener, digest
 from runyard.images import image_reference
 from runyard.manifest.model import Platform
@@ -44,12 +44,16 @@ class Gateway(pulumi.ComponentResource):
         self.volume = part_volume(stack, "gateway", self)
         # After the bridge, whose address the test binds, and before the container, which starts with what was
         # tested with its image.
-        configuration = Configuration(
+        configuration = GatewayConfiguration(
+            "gateway.configuration",
             stack,
             image,
-            config,
-            _places(platform, inner_address),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.volume, inner]),
+            {
+                "configuration": contracts.encode(config),
+                "digest": digest(config),
+                "places": render_json(_places(platform, inner_address)),
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[self.volume, inner]),
         )
         options = pulumi.ResourceOptions(parent=self, depends_on=[self.volume, configuration])
         self.container = part_container(stack, args, options)

@@ -10,7 +10,7 @@ import pulumi_docker as docker
 
 from components.gateway import Gateway
 from components.part import PartArgs, describe_part, part_container, part_volume
-from components.rollout import InstanceSweep
+from components.resource import SigningKey, Sweep
 from runyard import names
 from runyard.contracts import TlsSettings, encode
 from runyard.manifest.model import Platform
@@ -20,10 +20,11 @@ _ENGINE_SOCKET = "/var/run/docker.sock"
 
 
 class Orchestrator(pulumi.ComponentResource):
-    """The orchestrator of a stack. Output: `container_name`."""
+    """The orchestrator of a stack, and the key that it knows the stack's revisions by. Output: `container_name`."""
 
     container_name: pulumi.Output[str]
     facts: dict[str, Any]
+    key: SigningKey
     container: docker.Container
 
     def __init__(
@@ -42,15 +43,19 @@ class Orchestrator(pulumi.ComponentResource):
             volumes={
                 names.platform_volume(stack, "orchestrator"): names.ORCHESTRATOR_DIRECTORY,
                 names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY,
+                # From which its instances' secrets are launched.
+                names.platform_volume(stack, "launcher"): names.LAUNCHER_DIRECTORY,
             },
             binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
         )
         self.facts = describe_part(args)
         super().__init__("runyard:orchestrator:Orchestrator", "orchestrator", self.facts, opts)
-        sweep = InstanceSweep("orchestrator.sweep", stack, opts=pulumi.ResourceOptions(parent=self))
-        volume = part_volume(stack, "orchestrator", self)
+        self.key = SigningKey("key", stack, pulumi.ResourceOptions(parent=self))
+        volume, launcher = (part_volume(stack, each, self) for each in ("orchestrator", "launcher"))
+        # Instances have the launcher's volume too, so it goes after the last of them.
+        sweep = Sweep("orchestrator.sweep", stack, pulumi.ResourceOptions(parent=self, depends_on=[launcher]))
         options = pulumi.ResourceOptions(parent=self, depends_on=[sweep, volume, gateway.volume])
-        self.container = part_container(stack, args, options)
+        self.container = part_container(stack, args, options, {"RUNYARD_PUBLIC_KEY": self.key.public})
         self.container_name = self.container.name
         self.register_outputs({"container_name": self.container_name})
 

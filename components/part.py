@@ -57,8 +57,17 @@ def part_volume(stack: str, part: str, parent: pulumi.Resource) -> docker.Volume
     )
 
 
-def part_container(stack: str, args: PartArgs, opts: pulumi.ResourceOptions) -> docker.Container:
-    """Declare a part's container on the host's network, where it reaches every bridge without joining any."""
+def part_container(
+    stack: str,
+    args: PartArgs,
+    opts: pulumi.ResourceOptions,
+    made: Mapping[str, pulumi.Output[str]] | None = None,
+) -> docker.Container:
+    """Declare a part's container on the host's network, where it reaches every bridge without joining any.
+
+    `made` is what its environment has of other resources beside `args`: no manifest can change that.
+    """
+    environment: dict[str, pulumi.Input[str]] = {**args.environment, **(made or {})}
     return docker.Container(
         f"{args.part}.container",
         name=names.platform_container(stack, args.part),
@@ -77,7 +86,7 @@ def part_container(stack: str, args: PartArgs, opts: pulumi.ResourceOptions) -> 
         },
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(args.capabilities) or None),
         security_opts=["no-new-privileges"],
-        envs=[f"{key}={value}" for key, value in sorted(args.environment.items())],
+        envs=[pulumi.Output.concat(key, "=", value) for key, value in sorted(environment.items())],
         volumes=[
             docker.ContainerVolumeArgs(volume_name=volume, container_path=path)
             for volume, path in sorted(args.volumes.items())

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from components.certificate import Certificate
 from components.gateway import Gateway
 from components.network import Network
 from components.orchestrator import Orchestrator
-from components.rollout import Rollout
+from components.resource import Certificate, Claim
 from components.service import Service, ServicePlatform
-from runyard.plan import Plan, ServicePlan
+from runyard.names import service_key
+from runyard.plan import Plan
 from runyard.plan.outlook import Facts
 from runyard.secrets import TenantSecrets
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a stack is built with beside its plan.
+
+    `secrets` maps a tenant to `name/key` to a value, `certificates` a name to a chain and its key; `claim` is what the
+    stack claims of its host, as JSON.
+    """
+
+    claim: str
+    secrets: TenantSecrets = field(default_factory=dict)
+    certificates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Built:
-    """What was declared: the URL of each service by `tenant/service`, and the rollouts, which come last of all.
+    """What was declared: the URL of each service by `tenant/service`, and what comes last of all.
 
     `facts` is what the components show of themselves, by kind and name.
     """
 
-    urls: dict[str, pulumi.Output[str]]
-    rollouts: list[Rollout]
+    urls: dict[str, str]
+    last: pulumi.Resource
     facts: Facts
 
 
-def build(plan: Plan, secrets: TenantSecrets, certificates: Mapping[str, Mapping[str, str]] | None = None) -> Built:
-    """Declare everything that a plan asks for; `certificates` maps a name to a chain and its key."""
+def build(plan: Plan, given: Given) -> Built:
+    """Declare everything that a plan asks for."""
     networks = {network.name: Network(network, plan.stack) for network in plan.networks}
     inner = networks[plan.platform_network.name]
     gateway = Gateway(plan.stack, plan.platform, inner, plan.platform_network.host_address)
@@ -39,26 +52,24 @@ def build(plan: Plan, secrets: TenantSecrets, certificates: Mapping[str, Mapping
     orchestrator = Orchestrator(
         plan.stack, plan.platform, gateway, opts=pulumi.ResourceOptions(depends_on=list(networks.values()))
     )
-    platform = ServicePlatform(
-        stack=plan.stack,
-        gateway=plan.platform.gateway,
-        networks=list(networks.values()),
-        parts=[gateway.container, orchestrator.container],
-    )
-    services: list[tuple[ServicePlan, Service]] = []
+    parts = [gateway.container, orchestrator.container]
     if plan.platform.gateway.tls.on:
-        parts = pulumi.ResourceOptions(depends_on=platform.parts)
-        for name, pair in sorted((certificates or {}).items()):
-            Certificate(name, plan.stack, pair, parts)
-    for service in plan.services:
-        values = secrets.get(service.tenant, {})
-        secret = pulumi.Output.secret(dict(values)) if values else None
-        services.append((service, Service(service, platform, secret)))
-    urls = {f"{each.tenant}/{each.name}": service.url for each, service in services}
+        for name, pair in sorted(given.certificates.items()):
+            Certificate(name, plan.stack, pair, pulumi.ResourceOptions(depends_on=parts))
+    platform = ServicePlatform(plan.stack, plan.platform.gateway, orchestrator.key.private, parts)
+    services = [Service(each, platform, given.secrets.get(each.tenant)) for each in plan.services]
+    # Last: what an update takes away is claimed until it is gone.
+    claim = Claim("claim", plan.stack, given.claim, pulumi.ResourceOptions(depends_on=[*parts, *services]))
     facts: Facts = {
         ("Gateway", "gateway"): gateway.facts,
         ("Orchestrator", "orchestrator"): orchestrator.facts,
         **{("Network", network.short): network.facts for network in networks.values()},
-        **{("Service", f"{each.tenant}.{each.name}"): service.facts for each, service in services},
+        **{
+            ("Service", f"{each.tenant}.{each.name}"): service.shown
+            for each, service in zip(plan.services, services, strict=True)
+        },
     }
-    return Built(urls, [service.rollout for _, service in services], facts)
+    urls = {
+        service_key(each.tenant, each.name): service.url for each, service in zip(plan.services, services, strict=True)
+    }
+    return Built(urls, claim, facts)

@@ -1,71 +1,74 @@
-"""Service: a Knative Service on the host, its latest revision, its route and its rollout."""
+"""Service: a Knative Service on the host, its revisions, its route and its rollout, as one resource."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-from components.revision import EarlierRevision, Revision, Secrets
-from components.rollout import Rollout
-from components.route import Route
+from components.resource import render_json
+from runyard import contracts
+from runyard.contracts import RevisionDocument
 from runyard.manifest.model import Gateway
 from runyard.plan import ServicePlan
 
 
 @dataclass(frozen=True)
 class ServicePlatform:
-    """What services stand on: the stack, its gateway, the networks, and the parts a route waits for."""
+    """What services stand on: the stack, its gateway, its signing key, and the resources that they wait for."""
 
     stack: str
     gateway: Gateway
-    networks: Sequence[pulumi.Resource]
+    key: pulumi.Input[str]
     parts: Sequence[pulumi.Resource]
 
 
-class Service(pulumi.ComponentResource):
-    """A Service; its inputs are the manifest's facts, so that a preview shows a change of each as one line.
+class Service(pulumi.CustomResource):
+    """A Service; among its inputs are the manifest's facts, so that a preview shows a change of each as one line.
 
-    Outputs: `url`, `revision_name`.
+    `url` is where it answers once it is made, `shown` the facts: Pulumi makes outputs of attributes named like inputs.
     """
 
-    url: pulumi.Output[str]
-    revision_name: pulumi.Output[str]
-    rollout: Rollout
-    facts: dict[str, Any]
+    url: str
+    shown: dict[str, Any]
 
     def __init__(
         self,
         plan: ServicePlan,
         platform: ServicePlatform,
-        secrets: pulumi.Output[Secrets] | None = None,
+        secrets: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare all of `plan` on `platform`."""
-        name = f"{plan.tenant}.{plan.name}"
+        """Declare `plan` on `platform`; `secrets` maps `name/key` of the tenant's secrets to their values."""
+        document = plan.revision.document
+        self.url = platform.gateway.url(plan.url_host)
         # The revision tells of what the manifest does not: a secret's new value, another address of the gateway.
-        self.facts = {**plan.facts, "revision": plan.revision.identity}
-        super().__init__("runyard:service:Service", name, self.facts, opts)
-        below = pulumi.ResourceOptions(parent=self, depends_on=[*platform.networks])
-        revision = Revision(plan.revision, secrets, opts=below)
-        earlier = [EarlierRevision(plan.tenant, kept, opts=below) for kept in plan.kept]
-        templates = [*revision.templates, *(each for one in earlier for each in one.templates)]
-        self.rollout = Rollout(
-            f"{name}.rollout",
-            platform.stack,
-            plan.rollout,
-            (plan.revision, *plan.kept),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*templates, *platform.parts]),
+        self.shown = {**plan.facts, "network": document.network, "revision": document.identity}
+        props: dict[str, pulumi.Input[str]] = {
+            "stack": platform.stack,
+            "tenant": plan.tenant,
+            "service": plan.name,
+            "facts": render_json(self.shown),
+            # What is as by default is left out: a newer default of ours is no change of a service.
+            "document": contracts.encode_differing(document),
+            "rollout": contracts.encode_differing(plan.rollout),
+            "route": contracts.encode_differing(plan.route),
+            "history": render_json([each.identity for each in (plan.revision, *plan.kept)]),
+            "key": platform.key,
+        }
+        if values := _values(document, secrets or {}):
+            props["values"] = pulumi.Output.secret(render_json(values))
+        below = pulumi.ResourceOptions(depends_on=[*platform.parts])
+        super().__init__(
+            "runyard:index:Service",
+            f"{plan.tenant}.{plan.name}",
+            props,
+            pulumi.ResourceOptions.merge(below, opts) if opts else below,
         )
-        # Last, so that a rollout which fails leaves what ran before as it was: its hosts, times and limits too.
-        Route(
-            f"{name}.route",
-            platform.stack,
-            plan.route,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.rollout]),
-        )
-        self.url = pulumi.Output.from_input(platform.gateway.url(plan.url_host))
-        self.revision_name = revision.revision_name
-        self.register_outputs({"url": self.url, "revision_name": self.revision_name})
+
+
+def _values(document: RevisionDocument, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Map the digest of each secret value of a document to the value."""
+    return {each.digest: secrets[f"{each.name}/{each.key}"] for each in document.secrets if each.digest}

@@ -1,56 +1,123 @@
-"""Analyzer: what Pulumi asks the pack of each resource, with nothing taken apart that no rule looks at.
+"""Analyzer: the pack in Pulumi's analyzer protocol.
 
-Pulumi's library turns each resource three times from its wire format into Python's objects, also those of types that no
-rule reads; for fifty services that cost a preview two seconds. It cannot be told which types matter, so its server is
-derived from here. The server's name is a private one: where an update of the library takes it away, the pack does not
-load, and what does not load refuses.
+Every method answers, and none may be called unimplemented: Pulumi passes over what a pack does not know, and goes on.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pulumi.runtime.proto import analyzer_pb2
-from pulumi_policy import policy
+import grpc
+from google.protobuf import empty_pb2
 
-from policies.handwritten import PLAIN
-from policies.resource import RESOURCE_TYPES
+from policies.declared import Settings
+from policies.pack import Pack
+from policies.property import read_properties
+from policies.protocol import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
+from policies.resource import Resource
+from policies.resource_rules import RESOURCE_TYPES
+from policies.rule import Finding
+from runyard.errors import RunyardError
 
-# Without types, as private names have none; mypy wants a type of what a class is derived from.
-_LIBRARY: Any = policy
-# How Pulumi marks a secret, an asset or a reference among properties (pulumi/pulumi, sdk/go/common/resource/sig).
-_SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - no secret
+NAME, VERSION = "runyard", "0.1.0"
+_LEVELS = {"mandatory": analyzer_pb2.MANDATORY, "advisory": analyzer_pb2.ADVISORY}
+# Pulumi shows a finding below the policy that it is of; each message begins with its rule.
+_POLICIES = {"mandatory": "resources", "advisory": "advice"}
+_PAGE = "docs/policies.md#rules-of-resources"
 
 
-class Analyzer(_LIBRARY._PolicyAnalyzerServicer):  # type: ignore[misc]
-    """Pulumi's server of a pack, for the types that rules look at."""
+class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
+    """The server of a pack."""
 
-    def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
-        """Ask the rules of resources about one."""
-        if request.type not in RESOURCE_TYPES:
-            return analyzer_pb2.AnalyzeResponse()
-        given = request.properties.fields
-        for key in PLAIN:
-            # The library hands secrets over like any other value; the provider marks a list of which one is secret.
-            if key in given and _SECRET_MARK in given[key].struct_value.fields:
-                del given[key]
-        return super().Analyze(request, context)
+    def __init__(self, pack: Pack) -> None:
+        """Serve `pack`."""
+        self._pack = pack
 
-    def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
-        """Ask the rules of whole stacks."""
-        # Here, where it has been imported meanwhile; see policies.pack.
-        from policies.stack import STACK_TYPES
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's names, all of them here
+        """Agree on nothing: the engine is never called back."""
+        return analyzer_pb2.AnalyzerHandshakeResponse()
 
-        kept = [each for each in request.resources if each.type in STACK_TYPES]
-        del request.resources[:]
-        request.resources.extend(kept)
-        return super().AnalyzeStack(request, context)
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Tell the version."""
+        return plugin_pb2.PluginInfo(version=VERSION)
 
-    def Remediate(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+    def GetAnalyzerInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Tell the policies; none of them can be configured, so none can be switched off."""
+        info = analyzer_pb2.AnalyzerInfo(name=NAME, version=VERSION, supportsConfig=False)
+        for severity, said in (("mandatory", "must not be"), ("advisory", "should not be")):
+            info.policies.add(
+                name=_POLICIES[severity],
+                description=f"What no resource {said}. See {_PAGE}",
+                enforcementLevel=_LEVELS[severity],
+                policy_type=analyzer_pb2.POLICY_TYPE_RESOURCE,
+            )
+        return info
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take no configuration: Pulumi sends none to a pack that has none."""
+        return empty_pb2.Empty()
+
+    def ConfigureStack(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Judge what the stack declares; the error that it gives otherwise ends the update before it begins."""
+        settings = Settings(request.stack, request.project, dict(request.config), request.dry_run)
+        try:
+            self._pack.configure(settings)
+        except Exception as error:
+            _refuse(context, error)
+        return analyzer_pb2.AnalyzerStackConfigureResponse()
+
+    def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Judge a resource as it registers."""
+        answer = analyzer_pb2.AnalyzeResponse()
+        if request.type in RESOURCE_TYPES:
+            try:
+                answer.diagnostics.extend(_diagnostic(each, request.urn) for each in self._pack.judge(_read(request)))
+            except Exception as error:
+                _refuse(context, error)
+        return answer
+
+    def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Say nothing more: all was said as it registered, when it could still be refused."""
+        return analyzer_pb2.AnalyzeResponse()
+
+    def Remediate(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Change nothing: no rule has a remedy that could be applied without asking."""
         return analyzer_pb2.RemediateResponse()
 
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Have nothing to end: Pulumi interrupts a pack when it is through with it."""
+        return empty_pb2.Empty()
 
-def install() -> None:
-    """Have Pulumi's library serve packs with it, from now on."""
-    _LIBRARY._PolicyAnalyzerServicer = Analyzer
+
+def serve(pack: Pack) -> tuple[grpc.Server, int]:
+    """Start a pack's server on a free port of the loopback; give it and the port."""
+    # One at a time: sums grow with each resource.
+    server = grpc.server(ThreadPoolExecutor(max_workers=1), options=[("grpc.max_receive_message_length", -1)])
+    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Analyzer(pack), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, port
+
+
+def _read(request: Any) -> Resource:
+    properties = read_properties(request.properties)
+    plain = read_properties(request.properties, secrets=False)
+    return Resource(request.type, request.name, request.urn, properties, plain)
+
+
+def _diagnostic(finding: Finding, urn: str) -> Any:
+    return analyzer_pb2.AnalyzeDiagnostic(
+        policyName=_POLICIES[finding.severity],
+        policyPackName=NAME,
+        policyPackVersion=VERSION,
+        message=finding.text(),
+        enforcementLevel=_LEVELS[finding.severity],
+        urn=urn,
+    )
+
+
+def _refuse(context: Any, error: Exception) -> None:
+    """Refuse the update, with the reason where it is one of ours, else with what went wrong; does not come back."""
+    said = str(error) if isinstance(error, RunyardError) else f"policy pack: {type(error).__name__}: {error}"
+    context.abort(grpc.StatusCode.FAILED_PRECONDITION, said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Properties = Mapping[str, Any]
+from policies.property import Properties
 
 
 def listed(properties: Properties, key: str) -> list[Mapping[str, Any]]:

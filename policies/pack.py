@@ -1,74 +1,49 @@
-"""Pack: the rules of resources and of whole stacks as Pulumi's policies."""
+"""Pack: what Pulumi's engine asks of the rules, in plain values; whatever fails on the way refuses."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from types import ModuleType
+from collections.abc import Callable
 
-from pulumi_policy import (
-    EnforcementLevel,
-    PolicyPack,
-    ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-    StackValidationArgs,
-    StackValidationPolicy,
-)
-
-from policies import analyzer
-from policies.handwritten import HANDWRITTEN_RULES
-from policies.resource import RESOURCE_RULES, ResourceRule, stack_of
-
-Validation = Callable[[ResourceValidationArgs, ReportViolation], None]
+from policies.declared import Settings, State, judge_declared, observe_host, observe_state, today
+from policies.resource import Resource
+from policies.rule import Finding
+from policies.stack import Stack
+from runyard.errors import UsageError
+from runyard.plan.quota import Capacity
 
 
-def make_pack() -> PolicyPack:
-    """Make the pack; Pulumi's engine connects to it as soon as it stands.
+class Pack:
+    """The rules, for one preview or update of one stack."""
 
-    It has three policies, one of them advice, and not one for each rule: Pulumi's library takes every resource apart
-    anew for every policy, which made a preview of fifty services longer by seconds. Each message begins with its rule.
-    """
-    # What only the end of a preview needs is half of all that the pack imports, so that is done while the program runs.
-    # Where it fails, it fails again at the end, and the pack refuses.
-    threading.Thread(target=_at_the_end, daemon=True).start()
-    resources = ResourceValidationPolicy(
-        name="resources",
-        description="What no container or volume may be. See docs/policies.md#rules-of-resources",
-        # Environment and command last: where a preview does not know them yet, the other rules have been asked.
-        validate=validation([*RESOURCE_RULES, *(each for each in HANDWRITTEN_RULES if each.severity == "mandatory")]),
-    )
-    advice = ResourceValidationPolicy(
-        name="advice",
-        description="What no container should be. See docs/policies.md#rules-of-resources",
-        validate=validation([each for each in HANDWRITTEN_RULES if each.severity == "advisory"]),
-        enforcement_level=EnforcementLevel.ADVISORY,
-    )
-    stack = StackValidationPolicy(
-        name="stack",
-        description="What no stack may be. See docs/policies.md#rules-of-whole-stacks",
-        validate=_validate_stack,
-    )
-    analyzer.install()
-    return PolicyPack("runyard", [resources, advice, stack], EnforcementLevel.MANDATORY)
+    def __init__(
+        self,
+        state: Callable[[Settings], State] = observe_state,
+        capacity: Callable[[], Capacity | None] = observe_host,
+        today: Callable[[], str] = today,
+    ) -> None:
+        """Begin without a stack; what is outside of the manifests is asked for when it is needed."""
+        self._observe_state, self._capacity, self._today = state, capacity, today
+        self._stack: Stack | None = None
 
+    def configure(self, settings: Settings) -> None:
+        """Judge what a stack declares, before anything of it registers; PolicyError with every reason that refuses it.
 
-def validation(rules: Sequence[ResourceRule]) -> Validation:
-    """Make the function that Pulumi calls for each resource; what it throws fails the update (fail closed)."""
+        Raises what reading manifests and state raises.
+        """
+        read: list[State] = []
 
-    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        for rule in rules:
-            if rule.type == args.resource_type:
-                for message in rule.check(args.props, stack_of(args.urn)):
-                    report(f"{rule.id}: {args.name}: {message} ({rule.fix})", None)
+        def state() -> State:
+            if not read:
+                read.append(self._observe_state(settings))
+            return read[0]
 
-    return validate
+        context, verdict = judge_declared(settings, state, self._capacity, self._today())
+        verdict.check()
+        told = (*verdict.findings, *verdict.waived)
+        self._stack = Stack(context, told, lambda: state().pasts, dry_run=settings.dry_run)
 
-
-def _validate_stack(args: StackValidationArgs, report: ReportViolation) -> None:
-    _at_the_end().validate(args, report)
-
-
-def _at_the_end() -> ModuleType:
-    return import_module("policies.stack_validation")
+    def judge(self, resource: Resource) -> list[Finding]:
+        """Say what a resource breaks; UsageError before there is a stack."""
+        if self._stack is None:
+            raise UsageError("policy pack: must be told its stack before a resource, got none")
+        return self._stack.judge(resource)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from policies.handwritten import HANDWRITTEN_RULES
-from policies.resource import RESOURCE_RULES
+from policies import exclusive
+from policies.resource_rules import RESOURCE_RULES
 from policies.rules import RULES
-from policies.stack import STACK_RULES
+from policies.stack import READABLE_FIX, READABLE_RULE, UNKNOWN_FIX, UNKNOWN_RULE
 from policies.verdict import ERROR_RULE
 
 _HEAD = """\
@@ -15,9 +15,10 @@ _HEAD = """\
 
 Made by `python -m policies.reference`; do not edit.
 
-Rules run twice: over the manifests, before Pulumi registers anything, and over Pulumi's resources, as the CrossGuard
-pack in `policies/`. A *mandatory* finding refuses the change; an *advisory* one is shown. A rule that throws refuses
-the change too.
+Rules run twice: over the manifests and their plan, before anything registers, and over each resource as it registers,
+before it is made. Reviews and the program ask the rules of manifests, and the pack in `policies/` asks all of them, in
+every preview and update with `--policy-pack policies`. A *mandatory* finding refuses the change; an *advisory* one is
+shown. A rule that throws refuses the change too, as do manifests that cannot be read and a pack that does not start.
 
 *Production* rules hold in stacks with `prod`, `production`, `prd` or `live` as a word of their name, in whatever case:
 `prod`, `eu-prod`, `Production`, `prod1`, `shopProd`, and `pre-prod` too. Any other name is development's, one that
@@ -37,6 +38,38 @@ every other namespace must be declared too, in every stack. Only `default`, wher
 go without: nothing bounds it then, until a Tenant named `default` does.
 """
 
+_RESOURCES = """
+## Rules of resources
+
+None of these can be waived. The platform's gateway and orchestrator are excepted where they must be: by role, name and
+image together, as this checkout builds it.
+
+What is written by hand is held to the rules of manifests too. A Service resource that is not what the manifests make is
+read back into a manifest and judged as one; a container counts to the host, and with the label `runyard.dev/tenant` to
+that tenant's quotas: [quota-kept](#quota-kept) and [host-large-enough](#host-large-enough) are asked again with each.
+
+A program of another project names the pack's place in its own Pulumi.yaml, with an absolute path:
+
+```yaml
+plugins:
+  analyzers:
+    - name: policy-runyard
+      path: /home/me/runyard/policies
+```
+"""
+_OTHERS = (
+    (
+        READABLE_RULE,
+        "A Service holds a document, a rollout and a route of its own. (mandatory)",
+        READABLE_FIX,
+    ),
+    (
+        UNKNOWN_RULE,
+        "A preview cannot ask a rule about a value that only the update will know. (advisory, in an update mandatory)",
+        UNKNOWN_FIX,
+    ),
+)
+
 
 def render_reference() -> str:
     """Render the whole reference as Markdown."""
@@ -49,12 +82,13 @@ def render_reference() -> str:
     parts.append(
         f"\n### {ERROR_RULE}\n\nA rule could not be asked, so the change is refused. (mandatory, cannot be waived)\n"
     )
-    parts.append("\n## Rules of resources\n\nNone of these can be waived, nor can those of whole stacks.\n")
-    for each in (*RESOURCE_RULES, *HANDWRITTEN_RULES):
+    parts.append(_RESOURCES)
+    for each in RESOURCE_RULES:
         parts.append(f"\n### {each.id}\n\n{each.sentence} ({each.severity})\n\nFix: {each.fix}.\n")
-    parts.append("\n## Rules of whole stacks\n\nPulumi asks these when a preview or an update ends.\n")
-    for rule_ in STACK_RULES:
-        parts.append(f"\n### {rule_.id}\n\n{rule_.sentence} (mandatory)\n\nFix: {rule_.fix}.\n")
+    for one in exclusive.RULES:
+        parts.append(f"\n### {one.id}\n\n{one.sentence} (mandatory)\n\nFix: {one.fix}.\n")
+    for rule_, sentence, fix in _OTHERS:
+        parts.append(f"\n### {rule_}\n\n{sentence}\n\nFix: {fix}.\n")
     return "".join(parts)
 
 

@@ -8,7 +8,9 @@ from typing import Literal
 
 from policies.environment import Environment
 from runyard.manifest.model import Location, Manifests, Service
-from runyard.plan.quota import Capacity, Use
+from runyard.plan import Plan
+from runyard.plan.quota import Capacity, Use, Uses
+from runyard.plan.use import uses_of_plan
 from runyard.pricing import Usages
 
 Severity = Literal["advisory", "mandatory"]
@@ -19,7 +21,8 @@ DOCS = "docs/policies.md"
 class Context:
     """What rules look at: manifests, an ISO date (UTC), the environment and, where known, the host and the usage.
 
-    `elsewhere` is what the other stacks of the host use.
+    `elsewhere` is what is used beside them: by other stacks of the host, and by what was written by hand. `plan` is
+    what the manifests make of the stack, with the earlier revisions that stay: of those, manifests tell only the names.
     """
 
     manifests: Manifests
@@ -28,6 +31,12 @@ class Context:
     capacity: Capacity | None = None
     usages: Usages | None = None
     elsewhere: tuple[Use, ...] = ()
+    plan: Plan | None = None
+
+    @property
+    def uses(self) -> Uses:
+        """What services use by the plan, by `tenant/service`; nothing where there is no plan."""
+        return {} if self.plan is None else uses_of_plan(self.plan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,214 +1,172 @@
-"""Rules of whole stacks: what no resource shows by itself, over all that Pulumi would have in the stack.
+"""Stack while its resources register: what manifests make of it, and sums that grow with what is written beside them.
 
-Pulumi asks them when a preview or an update ends, so a preview refuses before anything is made.
+Whatever breaks a rule is told as it registers, before it is made. One owner adds everything up: the rules of manifests,
+which are asked again with each resource that they did not foresee.
 """
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
 
-from policies.resource import CONTAINER, VOLUME, part_of
-from policies.uses import uses_in
+from policies import exclusive
+from policies.part import labels_of, part_of
+from policies.property import UnknownValue
+from policies.resource import CONTAINER, SERVICE, Resource
+from policies.resource_rules import RESOURCE_RULES
+from policies.rule import DOCS, Context, Finding, Rule
+from policies.rules import RULES
+from policies.rules.accounts import SHARED
+from policies.service import is_same, parse_service, service_of
+from policies.verdict import ERROR_RULE, judge
 from runyard import names
-from runyard.plan.claim import Standing
-from runyard.plan.quota import RESOURCES, Capacity, Case, Use, render_amount
+from runyard.errors import ContractError
+from runyard.names import service_key
+from runyard.plan import RevisionPlan, ServicePlan
+from runyard.plan.history import Pasts
+from runyard.plan.quota import Use
 
-NETWORK = "docker:index/network:Network"
-ROLLOUT = "pulumi-python:dynamic/runyard:Rollout"
-TENANT_NETWORK = "runyard:network:Network"
-# All that the rules below look at.
-STACK_TYPES = frozenset({CONTAINER, NETWORK, VOLUME, ROLLOUT, TENANT_NETWORK})
+Severity = Literal["advisory", "mandatory"]
+UNKNOWN_RULE = "not-known-yet"
+UNKNOWN_FIX = "nothing to mend: the update asks again before it makes anything of this"
+READABLE_RULE = "service-readable"
+READABLE_FIX = "declare it as the platform does, by components.service"
 _MEBIBYTE = 1024 * 1024
 # The kernel's default, where a container names none.
 _CPU_PERIOD_US = 100_000
-_TEMPLATE = names.ROLE_TEMPLATE
+# A callee may register later than its caller.
+_OF_SERVICES = tuple(rule for rule in RULES if rule.id != "callee-known")
+_OF_SUMS = tuple(rule for rule in RULES if rule.id in SHARED)
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A resource of the stack as Pulumi knows it."""
-
-    type: str
-    name: str
-    properties: Mapping[str, Any]
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """Its labels in the engine."""
-        listed = self.properties.get("labels") or ()
-        return {str(each.get("label")): str(each.get("value")) for each in listed}
-
-
-@dataclass(frozen=True, slots=True)
 class Stack:
-    """All resources of a stack, and the host's capacity if one answers."""
+    """A stack of which resources register, one after the other."""
 
-    name: str
-    resources: Sequence[Resource]
-    capacity: Capacity | None = None
+    def __init__(self, context: Context, told: Iterable[Finding], pasts: Callable[[], Pasts], *, dry_run: bool) -> None:
+        """Begin with what `context` has of the manifests, its plan among it, of which `told` is said already.
 
-    def of(self, *types: str) -> list[Resource]:
-        """List the resources of these types."""
-        return [each for each in self.resources if each.type in types]
+        `pasts` reads the revisions that the state keeps, once they are needed.
+        """
+        if context.plan is None:
+            raise ValueError("a stack must have a plan, got none")
+        self._context, self._plan = context, context.plan
+        self._planned = {service_key(each.tenant, each.name): each for each in context.plan.services}
+        self._told = set(told)
+        self._pasts = pasts
+        self._dry_run = dry_run
+        self._holders = exclusive.Holders()
 
+    def judge(self, resource: Resource) -> list[Finding]:
+        """Say what a resource breaks, as it registers."""
+        stack, findings = self._plan.stack, []
+        for rule in RESOURCE_RULES:
+            findings += self._ask(rule.id, rule.severity, rule.fix, resource, rule.broken_by(resource, stack))
+        unread = self._ask(READABLE_RULE, "mandatory", READABLE_FIX, resource, _unreadable(resource, stack))
+        if unread:
+            return [*findings, *unread]
+        if resource.type == SERVICE:
+            resource = replace(resource, service=parse_service(resource.properties, stack))
+        for each in exclusive.RULES:
+            findings += self._ask(each.id, "mandatory", each.fix, resource, self._holders.take(each, resource))
+        try:
+            return [*findings, *self._weigh(resource)]
+        except UnknownValue:
+            return [*findings, self._unknown(resource, "quota-kept")]
+        except Exception as error:
+            return [*findings, _failed(resource, "quota-kept", error)]
 
-StackCheck = Callable[[Stack], Iterator[str]]
+    def _ask(
+        self, rule: str, severity: Severity, fix: str, resource: Resource, messages: Iterator[str]
+    ) -> list[Finding]:
+        page = f"{DOCS}#{rule}"
+        try:
+            return [Finding(rule, severity, f"{resource.name}: {each}", fix, page) for each in list(messages)]
+        except UnknownValue:
+            return [self._unknown(resource, rule)]
+        except Exception as error:
+            # Whatever a rule stumbles over, the resource was not judged: that refuses it (fail closed).
+            return [_failed(resource, rule, error)]
 
+    def _unknown(self, resource: Resource, rule: str) -> Finding:
+        """Say that only the update will tell; where this is the update, that refuses it."""
+        message = f"{resource.name}: {rule} cannot be asked before the update, got a value that is not known yet"
+        severity: Severity = "advisory" if self._dry_run else "mandatory"
+        return Finding(UNKNOWN_RULE, severity, message, UNKNOWN_FIX, f"{DOCS}#{UNKNOWN_RULE}")
 
-@dataclass(frozen=True, slots=True)
-class StackRule:
-    """A rule of a whole stack; `check` gives a message for each breach."""
+    def _weigh(self, resource: Resource) -> list[Finding]:
+        """Add a resource to the sums, unless they have it, and ask the rules of manifests anew."""
+        if resource.type == CONTAINER:
+            use = _use_of(resource, self._plan.stack)
+            self._context = replace(self._context, elsewhere=(*self._context.elsewhere, use))
+            return self._ask_again(_OF_SUMS)
+        service = resource.service
+        planned = service and self._planned.get(service_key(service.tenant, service.name))
+        if service is None or (planned is not None and is_same(planned, service)):
+            return []
+        self._add(replace(service, kept=self._kept(service)))
+        found = self._ask_again(_OF_SERVICES)
+        # What is of this service stands in no file.
+        own = (service.tenant, service.name)
+        return [
+            replace(each, location=None, message=f"{resource.name}: {each.message}")
+            if (each.tenant, each.service) == own
+            else each
+            for each in found
+        ]
 
-    id: str
-    sentence: str
-    fix: str
-    check: StackCheck
+    def _add(self, service: ServicePlan) -> None:
+        """Put a service among those of the manifests, in the place of the one that has its name there."""
+        own = (service.tenant, service.name)
+        manifests = self._context.manifests
+        written = [each for each in manifests.services if (each.tenant, each.name) != own]
+        planned = [each for each in self._plan.services if (each.tenant, each.name) != own]
+        self._plan = replace(self._plan, services=(*planned, service))
+        manifests = replace(manifests, services=(*written, service_of(service)))
+        self._context = replace(self._context, manifests=manifests, plan=self._plan)
 
+    def _kept(self, service: ServicePlan) -> tuple[RevisionPlan, ...]:
+        """Find the earlier revisions that a service's traffic names; ContractError for one that nobody keeps."""
+        named = {share.revision for share in service.rollout.traffic} - {service.revision.name}
+        if not named:
+            return ()
+        past = self._pasts().get(service_key(service.tenant, service.name), ())
+        kept = tuple(each for each in past if each.name in named)
+        if unknown := sorted(named - {each.name for each in kept}):
+            raise ContractError(f"traffic must name revisions that are kept, got {', '.join(unknown)}")
+        return kept
 
-def check_parts(stack: Stack) -> Iterator[str]:
-    """Find a second gateway or orchestrator, which would fight the first for ports, volumes and instances."""
-    for role in (names.ROLE_GATEWAY, names.ROLE_ORCHESTRATOR):
-        found = sorted(each.name for each in stack.of(CONTAINER) if each.labels.get(names.ROLE) == role)
-        if len(found) > 1:
-            yield f"at most one container must have the role {role}, got {', '.join(found)}"
-
-
-def check_names(stack: Stack) -> Iterator[str]:
-    """Find resources that ask the engine for one name."""
-    for kind in (CONTAINER, NETWORK, VOLUME):
-        users = defaultdict(list)
-        for each in stack.of(kind):
-            if each.properties.get("name"):
-                users[str(each.properties["name"])].append(each.name)
-        for name, found in sorted(users.items()):
-            if len(found) > 1:
-                yield f"the name {name} must be one resource's, got {', '.join(sorted(found))}"
-
-
-def check_published(stack: Stack) -> Iterator[str]:
-    """Find a port of the host that several containers publish."""
-    users = defaultdict(list)
-    for each in stack.of(CONTAINER):
-        for port in each.properties.get("ports") or ():
-            if port.get("external"):
-                users[int(port["external"]), str(port.get("protocol") or "tcp")].append(each.name)
-    for (number, protocol), found in sorted(users.items()):
-        if len(found) > 1:
-            yield f"port {number}/{protocol} must be published once, got {', '.join(sorted(found))}"
-
-
-def check_labels(stack: Stack) -> Iterator[str]:
-    """Find what does not say whose it is: recovery, verify and quotas would not see it."""
-    for each in stack.of(CONTAINER, NETWORK, VOLUME):
-        owner = each.labels.get(names.STACK)
-        if owner != stack.name:
-            yield f"{each.name}: label {names.STACK} must be {stack.name}, got {owner or 'none'}"
-
-
-def check_networks(stack: Stack) -> Iterator[str]:
-    """Find containers on a tenant's network that are no template: their calls would pass for a service's."""
-    ours = names.tenant_network(stack.name, "")
-    for each in stack.of(CONTAINER):
-        joined = {str(network.get("name")) for network in each.properties.get("networksAdvanced") or ()}
-        # A network can stand there by its name too.
-        joined.add(str(each.properties.get("networkMode")))
-        taken = sorted(name for name in joined if name.startswith(ours))
-        if taken and (each.labels.get(names.ROLE) != _TEMPLATE or names.SPEC not in each.labels):
-            yield f"{each.name}: only templates must be on a tenant's network, got {', '.join(taken)}"
-
-
-def check_capacity(stack: Stack) -> Iterator[str]:
-    """Find more memory than the host has, the parts and hand-written containers counted too."""
-    if stack.capacity is None:
-        return
-    templates = sum(int(use.best.get("memory") or 0) for use in _uses(stack))
-    others = sum(_memory_bytes(each) for each in stack.of(CONTAINER) if _standing(stack, each) is None)
-    if templates + others > stack.capacity.memory_bytes:
-        asked, had = (render_amount(each, "bytes") for each in (templates + others, stack.capacity.memory_bytes))
-        yield f"all containers at their minScale must have at most the host's memory of {had}, got {asked}"
-
-
-def check_quotas(stack: Stack) -> Iterator[str]:
-    """Find tenants whose containers, hand-written ones with their label too, take more than their quota."""
-    uses = _uses(stack)
-    for network in stack.of(TENANT_NETWORK):
-        tenant = network.name.removeprefix("tenant.")
-        for resource, limit in sorted((network.properties.get("quotas") or {}).items()):
-            if resource in ("cpu", "memory", "instances"):
-                yield from _over(tenant, resource, int(limit), [use for use in uses if use.tenant == tenant])
-
-
-def _over(tenant: str, resource: str, limit: int, uses: Sequence[Use]) -> Iterator[str]:
-    cases: tuple[tuple[Case, str], ...] = (("best", "minScale"), ("worst", "maxScale"))
-    for case, scale in cases:
-        amounts = [(use.service, use.term(resource, case).amount or 0) for use in uses]
-        total = sum(amount for _, amount in amounts)
-        if total > limit:
-            unit = RESOURCES[resource]
-            terms = " + ".join(f"{service} {render_amount(amount, unit)}" for service, amount in amounts)
-            asked, had = render_amount(total, unit), render_amount(limit, unit)
-            yield f"tenant {tenant}'s containers must have at most {had} of {resource} at {scale}, got {asked}: {terms}"
-            return
+    def _ask_again(self, rules: Sequence[Rule]) -> list[Finding]:
+        found = [each for each in judge(self._context, rules).findings if each not in self._told]
+        self._told.update(found)
+        return found
 
 
-def _uses(stack: Stack) -> tuple[Use, ...]:
-    found = [each for each in (_standing(stack, each) for each in stack.of(CONTAINER)) if each is not None]
-    return uses_in(found, [each.properties for each in stack.of(ROLLOUT)])
+def _unreadable(resource: Resource, stack: str) -> Iterator[str]:
+    """Find a service that cannot be read, so that no rule could be asked about it."""
+    if resource.type == SERVICE:
+        try:
+            parse_service(resource.properties, stack)
+        except ContractError as error:
+            yield f"document, rollout and route must be readable, got {error}"
+        except KeyError as error:
+            yield f"document, rollout and route must be readable, got no input {error}"
 
 
-def _standing(stack: Stack, container: Resource) -> Standing | None:
-    """Give what a tenant's container uses; None for one that is no tenant's, such as the platform's parts."""
-    labels = container.labels
-    if names.TENANT not in labels or part_of(container.properties, stack.name):
-        return None
-    spec = json.loads(labels[names.SPEC]) if names.SPEC in labels else {}
-    revision = spec.get("revision")
-    # One without the label of a template is one container, however it is called.
-    scale = (int(revision["min_instances"]), int(revision["max_instances"])) if revision else None
-    quota = float(container.properties.get("cpuQuota") or 0)
-    period = float(container.properties.get("cpuPeriod") or _CPU_PERIOD_US)
-    return Standing(
-        container=container.name,
-        stack=stack.name,
-        tenant=labels[names.TENANT],
-        service=labels.get(names.SERVICE, container.name),
-        revision=labels.get(names.REVISION, container.name),
-        cpu_millis=int(quota * 1000 / period),
-        memory_bytes=int(spec.get("memory_bytes") or _memory_bytes(container)),
-        scale=scale,
-    )
+def _failed(resource: Resource, rule: str, error: Exception) -> Finding:
+    message = f"{resource.name}: rule {rule} failed: {type(error).__name__}: {error}"
+    return Finding(ERROR_RULE, "mandatory", message, "mend the rule, or what it looked at", f"{DOCS}#{ERROR_RULE}")
 
 
-def _memory_bytes(container: Resource) -> int:
+def _use_of(container: Resource, stack: str) -> Use:
+    """Give what a container uses: one for which a tenant answers counts to its quotas, and any to the host."""
+    given = container.properties
+    tenant = "" if part_of(given, stack) else labels_of(given).get(names.TENANT, "")
+    quota = float(given.get("cpuQuota") or 0)
     # The provider counts in mebibytes, and Pulumi hands every number over as a float.
-    return int(float(container.properties.get("memory") or 0) * _MEBIBYTE)
-
-
-STACK_RULES = (
-    StackRule("one-of-each-part", "A stack has one gateway and one orchestrator.", "remove the other", check_parts),
-    StackRule("names-apart", "No two resources ask the engine for one name.", "rename one of them", check_names),
-    StackRule("ports-apart", "No two containers publish one port.", "write Service manifests", check_published),
-    StackRule(
-        "stack-labelled",
-        "Every container, network and volume has the label of its stack.",
-        f"add the label {names.STACK}",
-        check_labels,
-    ),
-    StackRule(
-        "tenant-networks-kept",
-        "Only templates are on a tenant's network.",
-        "write a Service manifest, or make a network of its own",
-        check_networks,
-    ),
-    StackRule("stack-fits-host", "All containers fit the host.", "ask for less, or use a larger host", check_capacity),
-    StackRule(
-        "tenant-within-quota",
-        "A tenant's containers, hand-written ones too, keep within its quotas.",
-        "ask for less, or raise it in the Tenant",
-        check_quotas,
-    ),
-)
+    amounts = {
+        "cpu": int(quota * 1000 / float(given.get("cpuPeriod") or _CPU_PERIOD_US)),
+        "memory": int(float(given.get("memory") or 0) * _MEBIBYTE),
+        "instances": 1,
+    }
+    return Use(stack, tenant, container.name, amounts, amounts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from policies.rule import DOCS, Context, Finding, Rule, Violation
 from policies.rules import RULES
 from policies.waiver import Waiver, parse_waivers
+from runyard.errors import PolicyError
 from runyard.manifest.model import Location
 
 ERROR_RULE = "policy-error"
@@ -31,6 +32,12 @@ class Verdict:
     def warnings(self) -> tuple[Finding, ...]:
         """The findings that do not."""
         return tuple(finding for finding in self.findings if finding.severity == "advisory")
+
+    def check(self) -> None:
+        """Raise PolicyError with every reason if one finding refuses the change."""
+        if self.refusals:
+            lines = "\n".join(finding.text() for finding in self.refusals)
+            raise PolicyError(f"policies refuse the change, nothing was touched:\n{lines}")
 
 
 def judge(context: Context, rules: Sequence[Rule] = RULES) -> Verdict:

@@ -53,6 +53,9 @@ GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
 ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
 ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
+# Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
+LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
+LAUNCHER_MOUNT = "/.runyard"
 
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 # Cloud Run's own limit; it leaves room for `-<hash>` inside a DNS label's 63 characters.
@@ -75,9 +78,9 @@ def platform_container(stack: str, part: str) -> str:
     return f"runyard.{stack}.{part}"
 
 
-def claim_container(stack: str, generation: int) -> str:
-    """Name the never-started container that holds what a stack has claimed of the host."""
-    return f"runyard.{stack}.claim.{generation}"
+def claim_container(stack: str) -> str:
+    """Name the never-started container that holds what a stack claims until its orchestrator keeps it."""
+    return f"runyard.{stack}.claim"
 
 
 def platform_volume(stack: str, part: str) -> str:

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
-from components.platform import build
+from components.platform import Given, build
+from runyard import contracts
 from runyard.errors import RunyardError
 from runyard.host.export import Export
 from runyard.secrets import flatten_certificates, flatten_secrets
-from stacks import admission, binding
+from stacks import admission, binding, preparation
 from stacks.outlook import tell_effects
 from stacks.traces import short_stack_traces
 
@@ -23,10 +24,11 @@ try:
         certificates = flatten_certificates(config.get_object("certificates") or {})
         admitted = admission.load_plan(stack, config.require("manifests"), config.get("usage"), secrets, export)
         binding.check_plan(os.environ, admitted, export.read())
-    admission.prepare_host(admitted, dry_run=dry_run)
+    preparation.prepare_host(admitted, dry_run=dry_run)
 except RunyardError as error:
     # Pulumi prints a RunError as it is, and anything else with a traceback.
     raise pulumi.RunError(str(error)) from None
+given = Given(contracts.encode(admitted.claim), secrets, certificates)
 
 
 async def declare() -> pulumi.Inputs:
@@ -35,13 +37,13 @@ async def declare() -> pulumi.Inputs:
         # One registration at a time, in the order of the plan, so that two previews of one change are the same text.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
     with short_stack_traces():
-        built = build(admitted.plan, secrets, certificates)
+        built = build(admitted.plan, given)
     # An update says first what it will do; a preview last, below all that it shows.
     if not dry_run:
         tell_effects(admitted.deployment, built.facts)
     # Pulumi's own wait at a program's end looks at every output of every resource each time one of them comes:
     # with a hundred services, seconds of computing. What failed is raised there; here it only has to be over.
-    await asyncio.gather(*(each.urn.future() for each in built.rollouts), return_exceptions=True)
+    await asyncio.gather(built.last.urn.future(), return_exceptions=True)
     if dry_run:
         tell_effects(admitted.deployment, built.facts)
     return {"urls": built.urls}

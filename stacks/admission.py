@@ -1,4 +1,4 @@
-"""Admission: what must hold before any resource is registered, and what a killed update left is cleared away."""
+"""Admission: what must hold of manifests and of the stack before any resource is registered."""
 
 from __future__ import annotations
 
@@ -13,22 +13,19 @@ from policies.rule import Context
 from policies.rules import RULES
 from policies.rules.accounts import SHARED
 from policies.verdict import Verdict, judge
-from runyard.errors import HostUnreachable, PolicyError
-from runyard.host import Deployment, Engine, admit, parse_deployment, recover
+from runyard.errors import HostUnreachable, PolicyError, UsageError
+from runyard.host import Deployment, parse_deployment
 from runyard.host.capacity import observe_capacity
-from runyard.host.claims import observe_claims, reserve
 from runyard.host.export import Export
-from runyard.images import image_reference
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.manifest.sources import load_text
 from runyard.names import service_key
 from runyard.plan import Plan, keep_revisions, plan
-from runyard.plan.claim import make_claim
+from runyard.plan.claim import Claim, make_claim
 from runyard.plan.quota import Capacity, Use
 from runyard.pricing import Usages, parse_usages
 from runyard.secrets import TenantSecrets, check_references, digest_secrets
-from stacks.outlook import tell_moved_traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,11 @@ class Admitted:
     deployment: Deployment
     day: str
     capacity: Capacity | None
+
+    @property
+    def claim(self) -> Claim:
+        """What the stack's services may use of the host."""
+        return make_claim(self.manifests, self.plan)
 
     def check_shared(self, elsewhere: tuple[Use, ...]) -> None:
         """Ask again about what the host's stacks share, now that the others are known; PolicyError as before."""
@@ -61,12 +63,22 @@ def load_plan(stack: str, paths: str, usage: str | None, secrets: TenantSecrets,
         pulumi.log.warn(warning.text())
     day, capacity = _today(), _capacity()
     deployment = parse_deployment(export.read())
+    check_form(stack, deployment)
     usages = load_usages(root / usage, loaded.manifests, deployment) if usage else None
     admit_manifests(loaded.manifests, stack, day, capacity, usages)
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
     check_references(planned, secrets)
     planned = keep_revisions(planned, loaded.manifests, deployment.pasts)
     return Admitted(loaded.manifests, planned, deployment, day, capacity)
+
+
+def check_form(stack: str, deployment: Deployment) -> None:
+    """Refuse a stack that was made when revisions were containers; UsageError says how to take it down."""
+    if deployment.outdated:
+        raise UsageError(
+            f"stack {stack} was made by an earlier Runyard, whose revisions were containers: nothing was touched; "
+            "take it down with the checkout that made it (make down there), then make it anew with this one (make up)"
+        )
 
 
 def load_usages(file: Path, manifests: Manifests, deployment: Deployment) -> Usages:
@@ -103,36 +115,3 @@ def _capacity() -> Capacity | None:
         return observe_capacity()
     except HostUnreachable:
         return None
-
-
-def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
-    """Refuse a plan whose names a stranger holds, or for which other stacks leave no room.
-
-    An update also clears away what a killed one left half made, and claims its room before anything is registered. A
-    preview claims nothing, and works without an engine: it says so and goes on.
-    """
-    try:
-        engine = Engine()
-    except HostUnreachable as error:
-        if not dry_run:
-            raise
-        pulumi.log.info(f"preview without the host: {error}")
-        return
-    with engine:
-        if not dry_run:
-            for thing in recover(engine, admitted.plan.stack, admitted.deployment):
-                pulumi.log.info(f"removed {thing.kind} {thing.name}, left half made by an update that was killed")
-        admit(admitted.plan, engine.things(), admitted.deployment)
-        tell_moved_traffic(engine, admitted.plan.stack, admitted.deployment)
-        if dry_run:
-            admitted.check_shared(observe_claims(engine).elsewhere(admitted.plan.stack))
-        else:
-            _claim(engine, admitted)
-
-
-def _claim(engine: Engine, admitted: Admitted) -> None:
-    stack = admitted.plan.stack
-    generation = observe_claims(engine).generation(stack) + 1
-    claim = make_claim(admitted.manifests, admitted.plan, generation)
-    # Any image would do, as it never runs: the orchestrator's is there, or this update fails anyway.
-    reserve(engine, claim, image_reference("orchestrator"), admitted.check_shared)

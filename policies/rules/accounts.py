@@ -16,14 +16,14 @@ from runyard.pricing.report import render_money
 
 def check_quota(context: Context) -> Iterator[Violation]:
     """Find quotas that the tenants' services break."""
-    for finding in check_quotas(context.manifests, context.elsewhere):
+    for finding in check_quotas(context.manifests, context.elsewhere, context.uses):
         yield Violation(finding.message, finding.tenant, location=finding.location, fix=finding.fix)
 
 
 def check_host(context: Context) -> Iterator[Violation]:
     """Find what does not fit the host; nothing where the host is not known."""
     if context.capacity is not None:
-        for finding in check_capacity(context.manifests, context.capacity, context.elsewhere):
+        for finding in check_capacity(context.manifests, context.capacity, context.elsewhere, context.uses):
             yield Violation(finding.message, location=finding.location)
 
 
@@ -93,7 +93,14 @@ def _over(tenant: Tenant, which: str, amount: Decimal | None) -> Violation:
 SHARED = frozenset({"quota-kept", "host-large-enough"})
 _MORE = "ask for less, or raise it in the Tenant: reviewers see that as a change"
 RULES = (
-    Rule("quota-kept", "A tenant keeps within its quotas.", "mandatory", _MORE, check_quota, waivable=False),
+    Rule(
+        "quota-kept",
+        "A tenant keeps within its quotas, with the earlier revisions that its traffic names.",
+        "mandatory",
+        _MORE,
+        check_quota,
+        waivable=False,
+    ),
     Rule(
         "host-large-enough",
         "All services fit the host at their minScale, with an instance of each active revision.",

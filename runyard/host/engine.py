@@ -216,13 +216,12 @@ class Engine:
 
         `credentials` are for its registry, as `load_credentials` gives them; empty is nobody's.
         """
+        wanted = parse_reference(image)
         # Without a tag the engine would bring them all.
-        version = parse_reference(image).version or "latest"
-        name = image.partition("@")[0].removesuffix(f":{version}")
-        path = f"/images/create?{urlencode({'fromImage': name, 'tag': version})}"
+        query = {"fromImage": f"{wanted.registry}/{wanted.repository}", "tag": wanted.version or "latest"}
         headers = {"X-Registry-Auth": credentials} if credentials else {}
         refused = ""
-        lines = self._transport.lines("POST", path, _PULL_SILENCE_S, headers)
+        lines = self._transport.lines("POST", f"/images/create?{urlencode(query)}", _PULL_SILENCE_S, headers)
         with translated(f"pull {image}"), contextlib.closing(lines):
             # The status is sent before the first byte of the image, so whether it went well shows in the lines.
             for told in (json.loads(line) for line in lines if line.strip()):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from runyard import names
 from runyard.errors import HostError, NotFound
-from runyard.host.engine import Task
+from runyard.host.engine import Task, Thing
 
 # nginx's complaint about a configuration that it could not take over is among them.
 _LAST_LINES = 20
@@ -41,6 +41,10 @@ class Host(Protocol):
 
     def has_file(self, container: str, path: str) -> bool:
         """Say whether a container, running or not, has a file; NotFound if there is no container."""
+        ...
+
+    def things(self) -> list[Thing]:
+        """List the containers, networks and volumes of the host."""
         ...
 
     def discard(self, container: str) -> None:
@@ -102,12 +106,13 @@ class GatewayHost:
             return 1, str(error)
 
     def has_configuration(self, image: str) -> bool:
-        """Say whether the file is there; True also when no gateway is, which says nothing of its volume."""
+        """Say whether the file is there; without a gateway to look into, whether its volume is."""
         path = f"{names.GATEWAY_DIRECTORY}/{names.gateway_configuration(image)}"
         try:
             return self._host.has_file(self._container, path)
         except NotFound:
-            return True
+            volume = "volume", names.platform_volume(self._stack, "gateway")
+            return any((each.kind, each.name) == volume for each in self._host.things())
 
     def purge(self, request: str) -> str:
         """Ask the gateway to forget what its cache keeps, and give its answer as it came."""

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 
-from runyard.host.address import Connection
+from runyard.host.connection import Connection
 
 # Two networks and a login.
 _CONNECT_TIMEOUT_S = 30

@@ -1,6 +1,6 @@
 """Transport: the Docker engine's HTTP API over its unix socket, TCP, TLS or SSH, by the standard library alone.
 
-It needs nothing of ours but the errors and the address, so that what asks the engine for one thing starts in
+It needs nothing of ours but the errors and the way to the engine, so that what asks the engine for one thing starts in
 milliseconds. Paths have no version: the engine then takes its newest, and what is asked for here is the same in all.
 """
 
@@ -17,7 +17,8 @@ from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple
 
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
-from runyard.host.address import USUAL, Asked, Connection, parse_address
+from runyard.host.address import USUAL, parse_address
+from runyard.host.connection import Asked, Connection
 
 # How long the engine may be silent in one call; a dead one shows itself in the connect.
 CALL_TIMEOUT_S = 60.0
@@ -73,7 +74,11 @@ class Stream:
 
     def recv(self, size: int) -> bytes:
         """Read up to this many bytes; none at the end."""
-        return self._reader.read1(size)
+        try:
+            return self._reader.read1(size)
+        except ValueError:
+            # Closed by another thread, between two reads of this one.
+            return b""
 
     def sendall(self, data: bytes) -> None:
         """Write all of it."""

@@ -93,7 +93,7 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
     "Service": {
         "": Row(_REVISION, add=_NEW, remove=_REMOVED),
         **dict.fromkeys(("containerConcurrency", "containerDependencies", "containers", "egress", "name"), _REVISION),
-        **dict.fromkeys(("progressDeadlineSeconds", "revision", "templateLabels", "volumes"), _REVISION),
+        **dict.fromkeys(("network", "progressDeadlineSeconds", "revision", "templateLabels", "volumes"), _REVISION),
         **dict.fromkeys(("scaling.maxScale", "scaling.minScale"), _REVISION),
         # Of these, nothing is carried out yet.
         **dict.fromkeys(("cpuThrottling", "customAudiences", "imagePullSecrets", "nodeSelector"), _NOT_RUNNING),

@@ -14,7 +14,7 @@ from typing import Literal
 
 from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Location, Manifests, Service, Tenant
-from runyard.names import service_host, tagged_host
+from runyard.names import service_host, service_key, tagged_host
 
 Case = Literal["best", "worst"]
 Unit = Literal["cpu", "bytes", "count"]
@@ -104,6 +104,10 @@ class Use:
         return Term(f"{self.service} of stack {self.stack}", amounts.get(resource, 0))
 
 
+# By `tenant/service`.
+Uses = Mapping[str, Use]
+
+
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """What a host has: cores in thousandths, and memory in bytes."""
@@ -112,10 +116,13 @@ class Capacity:
     memory_bytes: int
 
 
-def demand_of(tenant: str, manifests: Manifests, case: Case) -> dict[str, Demand]:
-    """Sum up what a tenant's services ask for, by the name of the quota in the manifest."""
+def demand_of(tenant: str, manifests: Manifests, case: Case, uses: Uses | None = None) -> dict[str, Demand]:
+    """Sum up what a tenant's services ask for, by the name of the quota in the manifest.
+
+    `uses` is what is known of them beside their manifests: where it is more, it counts.
+    """
     own = [service for service in manifests.services if service.tenant == tenant]
-    parts = {service.name: _parts(service, manifests.platform.domain, case) for service in own}
+    parts = {service.name: _parts(service, manifests.platform.domain, case, uses) for service in own}
     return {
         resource: Demand(resource, unit, case, tuple(Term(name, part[resource]) for name, part in parts.items()))
         for resource, unit in RESOURCES.items()
@@ -140,19 +147,29 @@ def use_of(stack: str, service: Service, domain: str) -> Use:
     return Use(stack, service.tenant, service.name, best, worst)
 
 
-def check_quotas(manifests: Manifests, elsewhere: Sequence[Use] = ()) -> tuple[QuotaFinding, ...]:
+def check_quotas(
+    manifests: Manifests, elsewhere: Sequence[Use] = (), uses: Uses | None = None
+) -> tuple[QuotaFinding, ...]:
     """Find every quota that the tenants' services break, and say in which case.
 
-    `elsewhere` is what other stacks of the host use: a tenant of the same name has one quota for all of them.
+    `elsewhere` is what is used beside the manifests, by other stacks of the host above all: a tenant of the same name
+    has one quota for all of them. `uses` is as in `demand_of`.
     """
-    return tuple(finding for tenant in manifests.tenants for finding in _check_tenant(tenant, manifests, elsewhere))
+    return tuple(
+        finding for tenant in manifests.tenants for finding in _check_tenant(tenant, manifests, elsewhere, uses)
+    )
 
 
-def check_capacity(manifests: Manifests, capacity: Capacity, elsewhere: Sequence[Use] = ()) -> tuple[QuotaFinding, ...]:
-    """Find what of the host the services cannot fit in, all at their minScale, and a container larger than the host."""
+def check_capacity(
+    manifests: Manifests, capacity: Capacity, elsewhere: Sequence[Use] = (), uses: Uses | None = None
+) -> tuple[QuotaFinding, ...]:
+    """Find what of the host the services cannot fit in, all at their minScale, and a container larger than the host.
+
+    `elsewhere` and `uses` are as in `check_quotas`.
+    """
     totals: dict[str, list[Term]] = {"cpu": [], "memory": []}
     for service in manifests.services:
-        part = _parts(service, manifests.platform.domain, "best")
+        part = _parts(service, manifests.platform.domain, "best", uses)
         for resource, terms in totals.items():
             terms.append(Term(f"{service.tenant}/{service.name}", part[resource]))
     for resource, terms in totals.items():
@@ -212,11 +229,18 @@ _BOUNDS = {"requestsPerSecond": "runyard.dev/max-requests-per-second"}
 _MAX_SCALE = "autoscaling.knative.dev/maxScale"
 
 
-def _parts(service: Service, domain: str, case: Case) -> dict[str, int | None]:
+def most(one: int | None, other: int | None) -> int | None:
+    """Give the larger of two amounts; None, which has no bound, is larger than any."""
+    return None if one is None or other is None else max(one, other)
+
+
+def _parts(service: Service, domain: str, case: Case, uses: Uses | None = None) -> dict[str, int | None]:
     """Give what a service takes of each resource; None is no bound."""
     index = CASES.index(case)
     running, working = service.scale[index], service.asked_scale[index]
-    return {
+    use = (uses or {}).get(service_key(service.tenant, service.name))
+    known = {} if use is None else use.best if case == "best" else use.worst
+    said: dict[str, int | None] = {
         "cpu": _times(working, sum(container.cpu_millis for container in service.template.containers)),
         "memory": _times(running, service.template.memory_bytes),
         "instances": running,
@@ -225,6 +249,7 @@ def _parts(service: Service, domain: str, case: Case) -> dict[str, int | None]:
         "hosts": len(_hosts(service, domain)),
         "requestsPerSecond": service.max_requests_per_second,
     }
+    return {resource: most(amount, known.get(resource, 0)) for resource, amount in said.items()}
 
 
 def _hosts(service: Service, domain: str) -> set[str]:
@@ -238,8 +263,10 @@ def _times(instances: int | None, size: int) -> int | None:
     return size * instances if instances is not None else None if size else 0
 
 
-def _check_tenant(tenant: Tenant, manifests: Manifests, elsewhere: Sequence[Use]) -> Iterator[QuotaFinding]:
-    demands = {case: demand_of(tenant.name, manifests, case) for case in CASES}
+def _check_tenant(
+    tenant: Tenant, manifests: Manifests, elsewhere: Sequence[Use], uses: Uses | None
+) -> Iterator[QuotaFinding]:
+    demands = {case: demand_of(tenant.name, manifests, case, uses) for case in CASES}
     for resource, limit in limits_of(tenant.quotas).items():
         for case in CASES:
             demand = demands[case][resource]

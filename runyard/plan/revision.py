@@ -98,14 +98,22 @@ def _environment(service: Service, container: Container, context: RevisionContex
     """List the variables by name, the last of a name winning, with PORT and Knative's own.
 
     No program can tell in which order they were written, so another order is no other revision. K_REVISION is not among
-    them: it is the revision's name, which is a hash of the rest.
+    them: it is the revision's name, which is a hash of the rest. Neither is one of an optional secret that the stack
+    does not have, as in Kubernetes: the program finds it unset, and what else has its name stays.
     """
-    variables = {variable.name: _variable(variable, context) for variable in container.env}
+    variables = {
+        variable.name: _variable(variable, context) for variable in container.env if not _is_absent(variable, context)
+    }
     if container.port is not None:
         variables["PORT"] = Variable("PORT", str(container.port.number))
     for name in ("K_SERVICE", "K_CONFIGURATION"):
         variables[name] = Variable(name, service.name)
     return tuple(variables[name] for name in sorted(variables))
+
+
+def _is_absent(variable: EnvVar, context: RevisionContext) -> bool:
+    reference = variable.reference
+    return reference is not None and reference.optional and not _secret(reference, context).digest
 
 
 def _variable(variable: EnvVar, context: RevisionContext) -> Variable:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runyard.contracts import RevisionDocument, RolloutRequest, part_of
-from runyard.plan.model import ServicePlan
-from runyard.plan.quota import RESOURCES, Use
+from runyard.names import service_key
+from runyard.plan.model import Plan, ServicePlan
+from runyard.plan.quota import RESOURCES, Use, Uses, most
+
+
+def uses_of_plan(plan: Plan) -> Uses:
+    """Give what the revisions in traffic of every service of a plan use, by `tenant/service`."""
+    return {service_key(each.tenant, each.name): use_of_revisions(plan.stack, each) for each in plan.services}
 
 
 def use_of_revisions(stack: str, plan: ServicePlan) -> Use:
@@ -15,28 +21,31 @@ def use_of_revisions(stack: str, plan: ServicePlan) -> Use:
     A manifest tells of its latest revision alone; a revision that is kept and in traffic may be larger. Each counts at
     the scale that its document says and its service parts among them, as in `runyard.manifest.model.Service.scale`.
     """
-    best = {"cpu": 0, "memory": 0, "instances": 0}
-    worst, largest = dict(best), dict(best)
+    best: dict[str, int | None] = {"cpu": 0, "memory": 0, "instances": 0}
+    worst = dict(best)
+    largest = {"cpu": 0, "memory": 0, "instances": 0}
     shares = _shares(plan.rollout)
     for revision in plan.active:
         document = revision.document
         each_has = {"cpu": document.cpu_millis, "memory": document.memory_bytes, "instances": 1}
-        asked, least, most = _scale(document, plan.rollout, shares[revision.name])
+        asked, least, greatest = _scale(document, plan.rollout, shares[revision.name])
         for resource, amount in each_has.items():
-            best[resource] += amount * (asked if resource == "cpu" else least)
-            worst[resource] += amount * most
+            best[resource] = _sum(best[resource], amount * (asked if resource == "cpu" else least))
+            worst[resource] = _sum(worst[resource], None if greatest is None else amount * greatest)
             largest[resource] = max(largest[resource], amount)
     bound = plan.rollout.max_instances
     if bound and plan.rollout.manual_instances is None:
         # The service's own maximum is for all of its revisions together.
-        worst = {each: max(best[each], min(worst[each], max(bound, len(shares)) * largest[each])) for each in worst}
+        for resource, amount in largest.items():
+            bounded, asked_for = max(bound, len(shares)) * amount, worst[resource]
+            worst[resource] = most(best[resource], bounded if asked_for is None else min(asked_for, bounded))
     return Use(stack, plan.tenant, plan.name, best, worst)
 
 
 def larger(one: Use, other: Use) -> Use:
     """Give the larger of two amounts of every resource; None, which has no bound, is larger than any."""
     best, worst = (
-        {resource: _most(here.get(resource, 0), there.get(resource, 0)) for resource in RESOURCES}
+        {resource: most(here.get(resource, 0), there.get(resource, 0)) for resource in RESOURCES}
         for here, there in ((one.best, other.best), (one.worst, other.worst))
     )
     return Use(one.stack, one.tenant, one.service, best, worst)
@@ -49,8 +58,8 @@ def _shares(rollout: RolloutRequest) -> Mapping[str, int]:
     return shares
 
 
-def _scale(document: RevisionDocument, rollout: RolloutRequest, share: int) -> tuple[int, int, int]:
-    """Give how many instances are asked for, how many run at the least, and how many at the most."""
+def _scale(document: RevisionDocument, rollout: RolloutRequest, share: int) -> tuple[int, int, int | None]:
+    """Give how many instances are asked for, how many run at the least, and how many at the most; None is no limit."""
     manual = rollout.manual_instances
     if manual is not None:
         count = max(1, part_of(manual, share)) if manual else 0
@@ -58,8 +67,9 @@ def _scale(document: RevisionDocument, rollout: RolloutRequest, share: int) -> t
     asked = max(document.min_instances, part_of(rollout.min_instances, share))
     # Nothing scales to zero yet: a revision in traffic keeps an instance whatever its minScale is.
     least = max(1, asked)
-    return asked, least, max(least, document.max_instances)
+    # A maximum of 0 is none.
+    return asked, least, max(least, document.max_instances) if document.max_instances else None
 
 
-def _most(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else max(one, other)
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other

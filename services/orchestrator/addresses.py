@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 from pathlib import Path
 
+from runyard import files
 from runyard.errors import HostError
 
 # The gateway and kept-alive connections may still know a released address; design.md lets it rest this long.
@@ -65,9 +66,7 @@ class AddressBook:
         self._held[instance] = f"{network} {address}"
         self._cursors[network] = address
         # Not synced to disk: a machine that loses power loses the instances and their connections with it.
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self._cursors, sort_keys=True))
-        temporary.replace(self._path)
+        files.write(self._path, json.dumps(self._cursors, sort_keys=True), durable=False)
         return address
 
     def sync(self, found: Mapping[str, tuple[str, str]], busy: Collection[str]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runyard.contracts import RevisionSpec, RolloutRequest, part_of
+from runyard.contracts import RevisionDocument, RolloutRequest, part_of
 
 
-def desired_count(spec: RevisionSpec, request: RolloutRequest, percent: int) -> int:
+def desired_count(spec: RevisionDocument, request: RolloutRequest, percent: int) -> int:
     """Count the instances that a revision keeps at this share of its service's traffic.
 
     The service's own counts are divided by share and rounded up, so that together they are never too few. A revision
@@ -16,7 +16,7 @@ def desired_count(spec: RevisionSpec, request: RolloutRequest, percent: int) -> 
     return _within(spec, request, max(1, spec.min_instances, part_of(request.min_instances, percent)))
 
 
-def matching_count(spec: RevisionSpec, request: RolloutRequest, percent: int, serving: int) -> int:
+def matching_count(spec: RevisionDocument, request: RolloutRequest, percent: int, serving: int) -> int:
     """Count the instances that a revision needs before it gets this share of what `serving` instances carry now."""
     least = desired_count(spec, request, percent)
     if request.manual_instances is not None:
@@ -24,7 +24,7 @@ def matching_count(spec: RevisionSpec, request: RolloutRequest, percent: int, se
     return max(least, _within(spec, request, part_of(serving, percent)))
 
 
-def _within(spec: RevisionSpec, request: RolloutRequest, count: int) -> int:
+def _within(spec: RevisionDocument, request: RolloutRequest, count: int) -> int:
     # A maximum of 0 is none; the revision's own minimum is never cut.
     bounds = [bound for bound in (spec.max_instances, request.max_instances) if bound]
     return max(1, spec.min_instances, min([count, *bounds]))

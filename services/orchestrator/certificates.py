@@ -104,6 +104,10 @@ class Certificates:
             # Only these, for in an update with many services each has its turn here.
             await self._to_gateway(lambda: self._put_all(issued))
 
+    def given(self) -> dict[str, str]:
+        """Give the digest of each given certificate's chain, by name."""
+        return {name: names.digest(pair.chain) for name, (pair, _) in sorted(self._given.items())}
+
     def status(self) -> tuple[CertificateStatus, ...]:
         """Describe the certificate of every host that needs one."""
         return tuple(self._describe(host) for host in sorted(self._hosts()))

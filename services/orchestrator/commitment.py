@@ -89,19 +89,17 @@ def remaining_shift_s(commitment: Commitment, now_unix_s: float) -> float:
     return max(0.0, commitment.duration_s - max(0.0, elapsed))
 
 
-def advance(
-    commitment: Commitment, ready: Mapping[str, int], templates: Collection[str], now_unix_s: float
-) -> Commitment:
-    """Give the commitment as it is after this look at the revisions: `ready` counts by name, `templates` are names.
+def advance(commitment: Commitment, ready: Mapping[str, int], known: Collection[str], now_unix_s: float) -> Commitment:
+    """Give the commitment as it is after this look at the revisions: `ready` counts by name, `known` are names.
 
     A revision that gains and has lost all its instances stalls the shift, and its return begins it again, unless those
     that lose have none either: then nobody would gain by it. A revision that loses and can no longer be made, because
-    its template is gone, ends the shift: there is nothing to go back to.
+    its document is gone, ends the shift: there is nothing to go back to.
     """
     if not commitment.before:
         return commitment
     losing = gaining(commitment.traffic, commitment.before)
-    if not losing.keys() <= set(templates):
+    if not losing.keys() <= set(known):
         return _moved(commitment, now_unix_s)
     missing = any(not ready.get(name) for name in gaining(commitment.before, commitment.traffic))
     lost = missing and (commitment.stalled or any(ready.get(name) for name in losing))

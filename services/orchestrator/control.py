@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from aiohttp import web
 
@@ -13,21 +12,23 @@ from runyard.contracts import (
     CertificateRequest,
     OrchestratorStatus,
     RollbackRequest,
-    RolloutRequest,
-    RouteRequest,
+    ServiceRequest,
     decode,
     encode,
 )
 from runyard.errors import ContractError, DeadlineError, HostError, NotFound, RolloutError, RunyardError, UsageError
+from services.orchestrator.claim import ClaimStore
 from services.orchestrator.journal import Journal
 from services.orchestrator.orchestrator import Orchestrator
 from services.orchestrator.tls import Tls
 
-Kind = TypeVar("Kind", RollbackRequest, RolloutRequest, RouteRequest)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# Requests are a few kilobytes; a thousand hosts still fit.
+# Most requests are a few kilobytes.
 BODY_LIMIT = 256 * 1024
+# A service comes with all its documents, and with its secrets' values: certificates, whole configuration files.
+SERVICE_LIMIT = 8 * 1024 * 1024
+CLAIM_LIMIT = 1024 * 1024
 # First match wins, so the narrower kinds come first.
 STATUSES: tuple[tuple[type[RunyardError], int, str], ...] = (
     (ContractError, 400, "request not understood"),
@@ -41,21 +42,24 @@ STATUSES: tuple[tuple[type[RunyardError], int, str], ...] = (
 
 
 class ControlApi:
-    """Routes requests to the orchestrator and to its certificates."""
+    """Routes requests to the orchestrator, to its certificates and to its claim."""
 
-    def __init__(self, orchestrator: Orchestrator, journal: Journal, tls: Tls) -> None:
+    def __init__(self, orchestrator: Orchestrator, journal: Journal, tls: Tls, claim: ClaimStore) -> None:
         self._orchestrator = orchestrator
         self._tls = tls
+        self._claim = claim
         self._journal = journal
 
     def control_app(self) -> web.Application:
         """Build the application of the unix socket: everything."""
         app = self._app()
         app.router.add_get("/v1/status", self._get_status)
-        app.router.add_put("/v1/routes/{tenant}/{service}", self._put_route)
-        app.router.add_delete("/v1/routes/{tenant}/{service}", self._delete_route)
-        app.router.add_put("/v1/rollouts/{tenant}/{service}", self._put_rollout)
-        app.router.add_delete("/v1/rollouts/{tenant}/{service}", self._delete_rollout)
+        app.router.add_put("/v1/services/{tenant}/{service}", self._put_service)
+        app.router.add_delete("/v1/services/{tenant}/{service}", self._delete_service)
+        app.router.add_get("/v1/rollouts", self._get_outcomes)
+        app.router.add_get("/v1/holdings", self._get_holdings)
+        app.router.add_put("/v1/claim", self._put_claim)
+        app.router.add_get("/v1/claim", self._get_claim)
         app.router.add_put("/v1/rollbacks/{tenant}/{service}", self._put_rollback)
         app.router.add_put("/v1/certificates/{name}", self._put_certificate)
         app.router.add_delete("/v1/certificates/{name}", self._delete_certificate)
@@ -69,7 +73,7 @@ class ControlApi:
         return app
 
     def _app(self) -> web.Application:
-        app = web.Application(middlewares=[self._problems], client_max_size=BODY_LIMIT)
+        app = web.Application(middlewares=[self._problems], client_max_size=SERVICE_LIMIT)
         app.router.add_get("/healthz", self._get_health)
         return app
 
@@ -86,32 +90,43 @@ class ControlApi:
                 error.status, error.reason.lower(), f"{request.method} {request.path}: {error.reason.lower()}"
             )
 
-    async def _put_route(self, request: web.Request) -> web.Response:
-        await self._orchestrator.put_route(await _read(request, RouteRequest))
-        await self._tls.certificates.cover()
-        return _done()
+    async def _put_service(self, request: web.Request) -> web.Response:
+        message = _decode_service(await _body(request, SERVICE_LIMIT))
+        for part in (message.route, message.rollout):
+            _check_subject(request, part.tenant, part.service)
+        return _answer(encode(self._orchestrator.put_service(message)), 202)
 
-    async def _delete_route(self, request: web.Request) -> web.Response:
-        await self._orchestrator.delete_route(request.match_info["tenant"], request.match_info["service"])
-        return _done()
-
-    async def _put_rollout(self, request: web.Request) -> web.Response:
-        await self._orchestrator.roll_out(await _read(request, RolloutRequest))
-        # Its tags have hosts of their own.
-        await self._tls.certificates.cover()
-        return _done()
-
-    async def _put_rollback(self, request: web.Request) -> web.Response:
-        await self._orchestrator.roll_back(await _read(request, RollbackRequest))
-        await self._tls.certificates.cover()
-        return _done()
-
-    async def _delete_rollout(self, request: web.Request) -> web.Response:
+    async def _delete_service(self, request: web.Request) -> web.Response:
         await self._orchestrator.delete_service(request.match_info["tenant"], request.match_info["service"])
         return _done()
 
+    async def _get_outcomes(self, request: web.Request) -> web.Response:
+        after, wait_s = _number(request, "after"), _number(request, "wait")
+        return _answer(encode(await self._orchestrator.outcomes(after, wait_s)))
+
+    async def _get_holdings(self, _: web.Request) -> web.Response:
+        held = self._orchestrator.holdings()
+        return _answer(encode(replace(held, certificates=self._tls.certificates.given(), claim=self._claim.digest)))
+
+    async def _put_claim(self, request: web.Request) -> web.Response:
+        body = await _body(request, CLAIM_LIMIT)
+        try:
+            self._claim.put(body.decode())
+        except UnicodeDecodeError:
+            raise UsageError("claim: must be UTF-8") from None
+        return _done()
+
+    async def _get_claim(self, _: web.Request) -> web.Response:
+        return _answer(self._claim.get())
+
+    async def _put_rollback(self, request: web.Request) -> web.Response:
+        message = decode(RollbackRequest, await _body(request))
+        _check_subject(request, message.tenant, message.service)
+        await self._orchestrator.roll_back(message)
+        return _done()
+
     async def _put_certificate(self, request: web.Request) -> web.Response:
-        message = decode(CertificateRequest, await request.read())
+        message = decode(CertificateRequest, await _body(request))
         if message.name != request.match_info["name"]:
             raise UsageError(f"{request.method} {request.path}: body must be for it, got {message.name!r}")
         await self._tls.certificates.give(message)
@@ -128,26 +143,52 @@ class ControlApi:
         return replace(self._orchestrator.status(), certificates=self._tls.certificates.status())
 
     async def _get_status(self, _: web.Request) -> web.Response:
-        return web.Response(text=encode(self._status()), content_type="application/json")
+        return _answer(encode(self._status()))
 
     async def _get_public_status(self, _: web.Request) -> web.Response:
         # What instances log is their tenant's, and may hold anything; the unix socket's readers get it.
         status = self._status()
         revisions = tuple(replace(each, logs=()) for each in status.revisions)
-        return web.Response(text=encode(replace(status, revisions=revisions)), content_type="application/json")
+        return _answer(encode(replace(status, revisions=revisions)))
 
     async def _get_health(self, _: web.Request) -> web.Response:
         healthy = self._orchestrator.healthy
         return web.json_response({"status": "ok" if healthy else "degraded"}, status=200 if healthy else 503)
 
 
-async def _read(request: web.Request, kind: type[Kind]) -> Kind:
-    message = decode(kind, await request.read())
+async def _body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
+    # The application's own limit is that of the largest message.
+    if (request.content_length or 0) > limit or len(body := await request.read()) > limit:
+        raise web.HTTPRequestEntityTooLarge(limit, request.content_length or limit + 1)
+    return body
+
+
+def _decode_service(body: bytes) -> ServiceRequest:
+    try:
+        return decode(ServiceRequest, body)
+    except ContractError as error:
+        # What does not fit is shown with its value, and these are secret.
+        if ".values" in str(error):
+            raise ContractError("decode ServiceRequest.values: must map digests to texts") from None
+        raise
+
+
+def _check_subject(request: web.Request, tenant: str, service: str) -> None:
     named = (request.match_info["tenant"], request.match_info["service"])
-    if (message.tenant, message.service) != named:
-        path, body = "/".join(named), f"{message.tenant}/{message.service}"
+    if (tenant, service) != named:
+        path, body = "/".join(named), f"{tenant}/{service}"
         raise UsageError(f"{request.method} {request.path}: body must be for {path}, got {body}")
-    return message
+
+
+def _number(request: web.Request, name: str) -> int:
+    text = request.query.get(name, "0")
+    if not text.isascii() or not text.isdecimal():
+        raise UsageError(f"{request.method} {request.path}: {name} must be a whole number, got {text!r}")
+    return int(text)
+
+
+def _answer(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="application/json")
 
 
 def _done() -> web.Response:

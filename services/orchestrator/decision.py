@@ -17,6 +17,7 @@ from services.orchestrator.state import (
     RemoveInstance,
     Slot,
     StartContainer,
+    edit_of,
     failure_of,
     is_ready,
 )
@@ -42,8 +43,11 @@ def decide(observation: Observation, memory: Memory, now: float) -> Decision:
     failures = {each.id: failure_of(each, observation.health) or _unfinished(each, observation) for each in idle}
     dead = [each for each in idle if failures[each.id]]
     alive = [each for each in idle if not failures[each.id]]
-    actions: list[Action] = [RemoveInstance(each.id, failures[each.id]) for each in dead]
-    memory = _remember(observation, memory, alive, dead, now)
+    actions: list[Action] = [RemoveInstance(each.id, failures[each.id], drained=False) for each in dead]
+    edits = {each.id: edit for each in alive if (edit := _edit(each, observation))}
+    memory = _remember(observation, memory, alive, [*dead, *(each for each in alive if each.id in edits)], now)
+    actions += _replaced(observation, alive, edits)
+    alive = [each for each in alive if each.id not in edits]
     excess = _surplus(observation, alive)
     memory = replace(memory, surplus_since={each.id: memory.surplus_since.get(each.id, now) for each in excess})
     expired = {each.id for each in excess if _expired(each, observation, memory, now)}
@@ -69,19 +73,38 @@ def _expired(instance: Instance, observation: Observation, memory: Memory, now: 
     return now - memory.surplus_since[instance.id] >= SURPLUS_GRACE_S
 
 
+def _edit(instance: Instance, observation: Observation) -> str:
+    """Describe an edit of an instance that is wanted; one that is not goes as any surplus does."""
+    return edit_of(instance, observation.revisions) if observation.wanted.get(instance.key) else ""
+
+
+def _replaced(observation: Observation, alive: list[Instance], edits: Mapping[str, str]) -> list[Action]:
+    """Remove instances that are no longer what their document makes, once others serve in their place."""
+    ready: dict[str, int] = {}
+    for each in alive:
+        if each.id not in edits and is_ready(each, observation.health):
+            ready[each.key] = ready.get(each.key, 0) + 1
+    return [
+        RemoveInstance(each.id, edits[each.id])
+        for each in sorted(alive, key=lambda each: each.id)
+        if each.id in edits
+        and (not is_ready(each, observation.health) or ready.get(each.key, 0) >= observation.wanted[each.key])
+    ]
+
+
 def _unfinished(instance: Instance, observation: Observation) -> str:
     # Left by an orchestrator that was killed between two creations.
     revision = observation.revisions.get(instance.key)
-    if revision is not None and len(instance.containers) < len(revision.templates):
+    if revision is not None and len(instance.containers) < len(revision.containers):
         return "its making was interrupted"
     return ""
 
 
 def _remember(
-    observation: Observation, memory: Memory, alive: list[Instance], dead: list[Instance], now: float
+    observation: Observation, memory: Memory, alive: list[Instance], failed: list[Instance], now: float
 ) -> Memory:
     slots = {key: value for key, value in memory.slots.items() if key in observation.wanted}
-    for instance in dead:
+    for instance in failed:
         # A removal that has to be tried again is still the same one failure.
         if instance.key in observation.wanted and instance.id not in memory.counted:
             attempts = memory.attempts.get(instance.id, 0)
@@ -93,7 +116,7 @@ def _remember(
         memory,
         slots=slots,
         attempts={key: value for key, value in memory.attempts.items() if key in known},
-        counted=(memory.counted | {each.id for each in dead}) & known,
+        counted=(memory.counted | {each.id for each in failed}) & known,
         ready_since={each: memory.ready_since.get(each, now) for each in sorted(ready)},
     )
 
@@ -104,7 +127,10 @@ def _surplus(observation: Observation, alive: Iterable[Instance]) -> list[Instan
         by_revision.setdefault(instance.key, []).append(instance)
     surplus: list[Instance] = []
     for key, instances in sorted(by_revision.items()):
-        keep = observation.wanted.get(key, 0) if key in observation.revisions else 0
+        keep = observation.wanted.get(key, 0)
+        if keep and key not in observation.revisions:
+            # Its document cannot be read: what runs cannot be made again, so all of it stays.
+            continue
         # Those that serve are kept before those that do not yet, older ones before younger ones.
         ranked = sorted(instances, key=lambda each: (not is_ready(each, observation.health), each.id))
         surplus += ranked[keep:]
@@ -119,9 +145,9 @@ def _next_starts(instance: Instance, observation: Observation) -> list[StartCont
     if not waiting:
         return []
     started = {each.name for each in instance.containers if _started(each.id, observation.health)}
-    for template in revision.templates:
-        container = waiting.get(template.spec.container)
-        if container is not None and started.issuperset(template.spec.depends_on):
+    for document in revision.containers:
+        container = waiting.get(document.name)
+        if container is not None and started.issuperset(document.depends_on):
             # One at a time: the instance is busy until it has started, and the next pass looks again.
             return [StartContainer(instance.id, instance.key, container.id)]
     return []

@@ -42,7 +42,7 @@ def needed(request: RolloutRequest, current: Commitment | None, view: View) -> d
     for name, percent in percents(request.traffic).items():
         key = service_key(request.tenant, name)
         revision = view.revisions.get(key)
-        # A revision without template cannot be made; that it is missing shows in its status.
+        # A revision without document cannot be made; that it is missing shows in its status.
         found[key] = matching_count(revision.spec, request, percent, serving) if revision else 1
     return found
 

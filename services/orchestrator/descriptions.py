@@ -1,15 +1,20 @@
-"""Descriptions: what Docker says of containers and networks, read into templates, revisions and instances. Pure."""
+"""Descriptions: what Docker says of containers and networks, read into instances. Pure."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 
 from runyard import names
-from runyard.contracts import RevisionSpec, TemplateSpec, decode
-from runyard.errors import ContractError, HostError
-from services.orchestrator.state import DEFAULT_GRACE_S, Container, Instance, Json, Revision, Template
+from runyard.errors import HostError
+from services.orchestrator.book import BookedContainer, BookEntry
+from services.orchestrator.comparison import describe_edit, describe_fault
+from services.orchestrator.images import Image
+from services.orchestrator.making import Placement, container_config, container_name
+from services.orchestrator.state import DEFAULT_GRACE_S, Container, Instance, Json, Revision
+
+# What an image adds is never compared here: no edit can change it.
+_ANY_IMAGE = Image("")
 
 
 def labels_of(inspection: Json) -> Mapping[str, str]:
@@ -17,98 +22,53 @@ def labels_of(inspection: Json) -> Mapping[str, str]:
     return inspection["Config"].get("Labels") or {}
 
 
-def read_template(inspection: Json) -> Template:
-    """Read a template from Docker's description; ContractError or KeyError if its labels do not fit."""
-    labels = labels_of(inspection)
-    return Template(
-        id=inspection["Id"],
-        tenant=labels[names.TENANT],
-        service=labels[names.SERVICE],
-        revision=labels[names.REVISION],
-        spec=_decode_spec(labels[names.SPEC]),
-        network=network_of(inspection),
-        # The resolved id: the instances of a revision stay what they were when the tag moves.
-        image=inspection["Image"],
-        # Without the Z, shorter fractions of a second sort before longer ones, as they should.
-        created=inspection.get("Created", "").rstrip("Z"),
-        config=inspection["Config"],
-        host_config=inspection["HostConfig"],
-    )
+def read_instance(entry: BookEntry, inspections: Mapping[str, Json], revision: Revision | None) -> Instance:
+    """Read an instance of the book; `inspections` are by the engine's id, and those of containers that went are absent.
 
-
-def network_of(inspection: Json) -> str:
-    """Give the tenant's network that a template is on; empty while it is not on it yet.
-
-    Pulumi's provider creates a container on Docker's default bridge and moves it in a second call.
+    Without a revision, because its document cannot be read, it is taken as it is.
     """
-    labels = labels_of(inspection)
-    stack, tenant = labels[names.STACK], labels[names.TENANT]
-    wanted = (names.tenant_network(stack, tenant), names.tenant_network(stack, tenant, internal=True))
-    return next((name for name in wanted if name in (inspection["NetworkSettings"]["Networks"] or {})), "")
-
-
-# Read again in every pass, and the same text on every clone of a template; a thousand services fit.
-@lru_cache(maxsize=4096)
-def _decode_spec(text: str) -> TemplateSpec:
-    return decode(TemplateSpec, text)
-
-
-def assemble_revisions(templates: Iterable[Template]) -> dict[str, Revision]:
-    """Group templates into complete revisions; one with a container or its network still missing is left out.
-
-    Of two templates for one container the newer counts: a revision that failed has left the other, and the manifest
-    that mends it may use its name again.
-    """
-    groups: dict[str, dict[str, Template]] = {}
-    for template in sorted(templates, key=lambda each: each.created):
-        key = names.service_key(template.tenant, template.revision)
-        groups.setdefault(key, {})[template.spec.container] = template
-    revisions = {}
-    for key, group in sorted(groups.items()):
-        spec = next((each.spec.revision for each in group.values() if each.spec.revision is not None), None)
-        if spec is None or not group.keys() >= set(spec.containers) or not all(each.network for each in group.values()):
-            continue
-        ordered = start_order([group[each] for each in spec.containers])
-        first = ordered[0]
-        revisions[key] = Revision(first.tenant, first.service, first.revision, spec, ordered)
-    return revisions
-
-
-def start_order(templates: Iterable[Template]) -> tuple[Template, ...]:
-    """Order templates so that each comes after those it depends on, and otherwise as they are declared."""
-    waiting, ordered = list(templates), list[Template]()
-    while waiting:
-        done = {each.spec.container for each in ordered}
-        # The manifest reader refuses cycles; should one come all the same, the first in line goes first.
-        chosen = next((each for each in waiting if done.issuperset(each.spec.depends_on)), waiting[0])
-        waiting.remove(chosen)
-        ordered.append(chosen)
-    return tuple(ordered)
-
-
-def assemble_instances(inspections: Iterable[Json]) -> tuple[Instance, ...]:
-    """Group clones into instances; the address is that of the container which owns the network namespace."""
-    groups: dict[str, list[Json]] = {}
-    for inspection in inspections:
-        groups.setdefault(labels_of(inspection).get(names.INSTANCE, inspection["Id"][:12]), []).append(inspection)
-    return tuple(_read_instance(key, group) for key, group in sorted(groups.items()))
-
-
-def _read_instance(key: str, group: list[Json]) -> Instance:
-    group = sorted(group, key=lambda each: labels_of(each).get(names.CONTAINER, ""))
-    labels = labels_of(group[0])
-    places = [place for each in group for place in addresses_of(each).items()]
-    network, address = places[0] if places else ("", "")
+    booked = [each for each in entry.containers if each.id in inspections]
     return Instance(
-        id=key,
-        tenant=labels.get(names.TENANT, ""),
-        service=labels.get(names.SERVICE, ""),
-        revision=labels.get(names.REVISION, ""),
-        address=address,
-        network=network,
-        containers=tuple(_read_container(each) for each in group),
-        grace_s=next((spec.termination_grace_s for each in group if (spec := _revision_spec(each))), DEFAULT_GRACE_S),
+        id=entry.instance,
+        tenant=entry.tenant,
+        service=entry.service,
+        revision=entry.revision,
+        address=entry.address,
+        network=entry.network,
+        containers=tuple(_read_container(entry, each, inspections[each.id], revision) for each in booked),
+        grace_s=revision.spec.termination_grace_s if revision else DEFAULT_GRACE_S,
+        identity=entry.identity,
     )
+
+
+def _read_container(
+    entry: BookEntry, booked: BookedContainer, inspection: Json, revision: Revision | None
+) -> Container:
+    state = inspection["State"]
+    document = revision.container(booked.container) if revision else None
+    fault = edited = ""
+    if revision is not None and document is not None:
+        config = container_config(revision, document, placement_of(entry, revision, booked.container), _ANY_IMAGE)
+        fault = describe_fault(inspection, config)
+        edited = describe_edit(inspection, config, container_name(revision, booked.container, entry.instance))
+    return Container(
+        id=booked.id,
+        name=booked.container,
+        state=state["Status"],
+        exit_code=state.get("ExitCode", 0),
+        oom_killed=bool(state.get("OOMKilled")),
+        fault=fault,
+        edited=edited,
+    )
+
+
+def placement_of(entry: BookEntry, revision: Revision, container: str) -> Placement:
+    """Give where a container of an instance in the book lives."""
+    first = revision.containers[0].name
+    if container == first:
+        return Placement(entry.instance, address=entry.address)
+    owner = next((each.id for each in entry.containers if each.container == first), "")
+    return Placement(entry.instance, owner=owner)
 
 
 def addresses_of(inspection: Json) -> dict[str, str]:
@@ -121,6 +81,23 @@ def addresses_of(inspection: Json) -> dict[str, str]:
     return found
 
 
+def read_orphan(group: list[Json], revision: Revision) -> BookEntry | None:
+    """Read the entry that a lost book would have had for these containers of one instance; None if they fit none."""
+    labels = labels_of(group[0])
+    by_name = {labels_of(each).get(names.CONTAINER, ""): each for each in group}
+    wanted = [each.name for each in revision.containers]
+    if len(by_name) != len(group) or sorted(by_name) != sorted(wanted):
+        return None
+    network = revision.spec.network
+    address = addresses_of(by_name[wanted[0]]).get(network, "")
+    if not address:
+        return None
+    instance = labels.get(names.INSTANCE, "")
+    booked = [BookedContainer(name, container_name(revision, name, instance), by_name[name]["Id"]) for name in wanted]
+    spec = revision.spec
+    return BookEntry(instance, spec.tenant, spec.service, spec.name, spec.identity, network, address, tuple(booked))
+
+
 def addresses_of_network(network: Json) -> tuple[str, set[str]]:
     """Give a network's IPv4 subnet and the addresses in use in it, its gateway's included."""
     ranges = [each for each in network["IPAM"]["Config"] or () if ":" not in each.get("Subnet", ":")]
@@ -131,22 +108,3 @@ def addresses_of_network(network: Json) -> tuple[str, set[str]]:
     endpoints = (network.get("Containers") or {}).values()
     used = {each["IPv4Address"].partition("/")[0] for each in endpoints if each.get("IPv4Address")}
     return subnet, {ranges[0].get("Gateway") or first, *used}
-
-
-def _revision_spec(inspection: Json) -> RevisionSpec | None:
-    try:
-        return _decode_spec(labels_of(inspection).get(names.SPEC, "")).revision
-    except ContractError:
-        # A clone made by another version of us: it can still be drained with the default grace.
-        return None
-
-
-def _read_container(inspection: Json) -> Container:
-    state = inspection["State"]
-    return Container(
-        id=inspection["Id"],
-        name=labels_of(inspection).get(names.CONTAINER, ""),
-        state=state["Status"],
-        exit_code=state.get("ExitCode", 0),
-        oom_killed=bool(state.get("OOMKilled")),
-    )

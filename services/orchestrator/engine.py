@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import aiodocker
 import aiohttp
+from aiodocker.events import DockerEvents
+from aiodocker.stream import Stream
 
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
 from services.orchestrator.state import Json
@@ -21,7 +23,11 @@ CALL_TIMEOUT_S = 30.0
 PING_TIMEOUT_S = 2.0
 # What the engine may take on top of the grace to kill a container and take its network away.
 STOP_MARGIN_S = 15.0
-EVENTS = ("create", "start", "die", "destroy", "oom")
+# Docker counts a pull by what it has still to bring; a large image over a slow line takes minutes.
+PULL_TIMEOUT_S = 600.0
+EVENTS = ("create", "start", "die", "destroy", "oom", "update", "rename", "pause", "unpause")
+# Of networks; they carry no label of ours, so those of every container on the host come.
+NETWORK_EVENTS = ("connect", "disconnect")
 
 
 class Refused(HostError):
@@ -55,12 +61,20 @@ class Engine(Protocol):
         """Describe a network in Docker's words."""
         ...
 
+    async def inspect_image(self, reference: str) -> Json:
+        """Describe an image in Docker's words."""
+        ...
+
+    async def pull(self, reference: str) -> None:
+        """Bring an image, named by its digest, from its registry."""
+        ...
+
     async def create(self, name: str, config: Json) -> str:
         """Create a container and give its id."""
         ...
 
-    async def start(self, container: str) -> None:
-        """Start a container; one that runs already is left alone."""
+    async def start(self, container: str, standard_input: str = "") -> None:
+        """Start a container, with this text and then the end on its standard input; one that runs is left alone."""
         ...
 
     async def stop(self, container: str, grace_s: int) -> None:
@@ -75,12 +89,12 @@ class Engine(Protocol):
         """Give the last lines of a container's output."""
         ...
 
-    async def run(self, container: str, command: tuple[str, ...]) -> int:
-        """Run a command inside a container and give its exit code."""
+    async def run(self, container: str, command: tuple[str, ...], standard_input: str = "") -> int:
+        """Run a command inside a container, with this text on its standard input, and give its exit code."""
         ...
 
     def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
-        """Yield events of containers with these labels until the engine goes away."""
+        """Yield events of containers with these labels, and of all networks, until the engine goes away."""
         ...
 
 
@@ -115,17 +129,36 @@ class DockerEngine:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 return dict(await (await self._docker.networks.get(network)).show())
 
+    async def inspect_image(self, reference: str) -> Json:
+        """Describe an image in Docker's words."""
+        with translated(f"inspect image {reference}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                return dict(await self._docker.images.inspect(reference))
+
+    async def pull(self, reference: str) -> None:
+        """Bring an image, named by its digest, from its registry."""
+        with translated(f"pull {reference}"):
+            async with asyncio.timeout(PULL_TIMEOUT_S):
+                await self._docker.images.pull(reference)
+
     async def create(self, name: str, config: Json) -> str:
         """Create a container and give its id."""
         with translated(f"create container {name}"):
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 return str((await self._docker.containers.create(config, name=name)).id)
 
-    async def start(self, container: str) -> None:
-        """Start a container; one that runs already is left alone."""
+    async def start(self, container: str, standard_input: str = "") -> None:
+        """Start a container, with this text and then the end on its standard input; one that runs is left alone."""
         with translated(f"start container {container[:12]}"):
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                await self._docker.containers.container(container).start()
+                found = self._docker.containers.container(container)
+                if not standard_input:
+                    await found.start()
+                    return
+                # Attached before it runs, and the engine closes its input when this one connection ends.
+                async with found.attach(stdin=True) as stream:
+                    await found.start()
+                    await stream.write_in(standard_input.encode())
 
     async def stop(self, container: str, grace_s: int) -> None:
         """Send the stop signal, wait for the grace, then kill; one that is gone is no error."""
@@ -147,34 +180,68 @@ class DockerEngine:
         # A piece is what the program wrote at once: several lines, or part of one.
         return tuple("".join(pieces).splitlines()[-lines:])
 
-    async def run(self, container: str, command: tuple[str, ...]) -> int:
-        """Run a command inside a container and give its exit code."""
+    async def run(self, container: str, command: tuple[str, ...], standard_input: str = "") -> int:
+        """Run a command inside a container, with this text on its standard input, and give its exit code."""
         with translated(f"run a command in container {container[:12]}"):
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                command_run = await self._docker.containers.container(container).exec(list(command))
+                found = self._docker.containers.container(container)
+                command_run = await found.exec(list(command), stdin=bool(standard_input))
                 async with command_run.start(detach=False) as stream:
+                    if standard_input:
+                        await stream.write_in(standard_input.encode())
+                        _end_input(stream)
                     while await stream.read_out() is not None:
                         # The output is the probe's own business; reading it is how its end shows.
                         continue
                 return int((await command_run.inspect())["ExitCode"])
 
     async def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
-        """Yield events of containers with these labels until the engine goes away."""
-        filters = {"type": ["container"], "event": list(EVENTS), "label": [f"{k}={v}" for k, v in labels.items()]}
+        """Yield events of containers with these labels, and of all networks, until the engine goes away."""
+        mine = [f"{key}={value}" for key, value in labels.items()]
+        wanted = (
+            {"type": ["container"], "event": list(EVENTS), "label": mine},
+            {"type": ["network"], "event": list(NETWORK_EVENTS)},
+        )
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        streams = [asyncio.create_task(self._listen(filters, queue)) for filters in wanted]
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            # One that ended has the reason; both begin anew, or what the other tells would come twice.
+            for stream in streams:
+                if stream.done():
+                    stream.result()
+        finally:
+            for stream in streams:
+                stream.cancel()
+
+    async def _listen(self, filters: Json, queue: asyncio.Queue[Event | None]) -> None:
+        source = DockerEvents(self._docker)  # type: ignore[no-untyped-call]
         # aiodocker ships types but left this method without.
-        subscriber = self._docker.events.subscribe(create_task=False)  # type: ignore[no-untyped-call]
-        stream = asyncio.create_task(self._docker.events.run(filters=json.dumps(filters)))
+        subscriber = source.subscribe(create_task=False)  # type: ignore[no-untyped-call]
+        stream = asyncio.create_task(source.run(filters=json.dumps(filters)))
         try:
             while (event := await subscriber.get()) is not None:
-                yield Event(name=str(event["Action"]), container=str(event["Actor"]["ID"]))
+                actor = event["Actor"]
+                # A network's event is about the container that joined it or left it.
+                about = actor["ID"] if event["Type"] == "container" else actor["Attributes"].get("container", "")
+                queue.put_nowait(Event(name=str(event["Action"]), container=str(about)))
             with translated("watch events"):
                 await stream
         finally:
             stream.cancel()
+            queue.put_nowait(None)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._docker.close()
+
+
+def _end_input(stream: Stream) -> None:
+    """End the standard input of a command that goes on; aiodocker can only end both directions at once."""
+    connection = stream._resp.connection if stream._resp is not None else None
+    if connection is not None and connection.transport is not None:
+        connection.transport.write_eof()
 
 
 # aiodocker reports a failed connection as status 900.

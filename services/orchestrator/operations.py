@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from runyard.contracts import ContainerDocument
 from runyard.errors import HostError, HostUnreachable, NotFound
-from runyard.names import service_key
 from services.orchestrator.addresses import AddressBook
-from services.orchestrator.cloning import Placement, clone_config, clone_name
+from services.orchestrator.book import Book, BookedContainer, BookEntry
 from services.orchestrator.descriptions import addresses_of_network
 from services.orchestrator.engine import Engine, Refused
 from services.orchestrator.failures import LOG_LINES, FailureLog, readable
 from services.orchestrator.gateway import Gateway
+from services.orchestrator.images import Images
 from services.orchestrator.inventory import Inventory
 from services.orchestrator.journal import Journal
+from services.orchestrator.launcher import Launcher
+from services.orchestrator.making import Placement, container_config, container_name
 from services.orchestrator.state import Action, CreateInstance, Instance, RemoveInstance, Revision, StartContainer
 
 # Creating and starting is the engine's hardest work, and it does little of it in parallel: more at once would
@@ -50,6 +53,9 @@ class Tools:
 
     stack: str
     engine: Engine
+    book: Book
+    images: Images
+    launcher: Launcher
     inventory: Inventory
     addresses: AddressBook
     gateway: Gateway
@@ -92,13 +98,13 @@ class Operations:
         return dict(self._reserved.values())
 
     def begin(self, action: Action, instance: Instance | None, revision: Revision | None) -> None:
-        """Begin an action; the instance is the one observed, the revision that of an instance to be made."""
+        """Begin an action; the instance is the one observed, the revision that of one to be made or started."""
         if isinstance(action, CreateInstance) and revision is not None:
             self._starting[action.instance] = revision.key
             self._spawn(action, self._create(action, revision))
-        elif isinstance(action, StartContainer) and instance is not None:
+        elif isinstance(action, StartContainer) and instance is not None and revision is not None:
             self._starting[action.instance] = instance.key
-            self._spawn(action, self._start(action, instance))
+            self._spawn(action, self._start(action, instance, revision))
         elif isinstance(action, RemoveInstance) and instance is not None:
             self._spawn(action, self._remove(action, instance))
 
@@ -119,40 +125,74 @@ class Operations:
         self._tasks[action.instance] = asyncio.create_task(whole())
 
     async def _create(self, action: CreateInstance, revision: Revision) -> bool:
-        made: list[str] = []
+        made, error = list[str](), None
         try:
-            await self._make(action.instance, revision, made)
-        except HostError as error:
-            await self._give_up(action.instance, revision.key, made, error)
-            return False
-        await self._tools.inventory.refresh_some(made)
-        self._tools.journal.write("instance created", instance=action.instance, revision=revision.key)
-        return True
+            try:
+                await self._make(action.instance, revision, made)
+                self._tools.journal.write("instance created", instance=action.instance, revision=revision.key)
+            except HostError as caught:
+                error = caught
+                await self._give_up(action.instance, revision.key, made, caught)
+            await self._tools.inventory.take_in(action.instance, made)
+        finally:
+            self._tools.book.end(action.instance)
+        return error is None
 
     async def _make(self, instance: str, revision: Revision, made: list[str]) -> None:
-        engine = self._tools.engine
         async with self._gate:
             address = await self._reserve(instance, revision)
             # The gateway learns the caller's address while the engine creates the containers.
             known = asyncio.create_task(self._publication.publish(CALLER_WAIT_S))
-            for template in revision.templates:
-                placement = Placement(instance, owner=made[0]) if made else Placement(instance, address=address)
-                name = clone_name(self._tools.stack, template, instance)
-                made.append(await engine.create(name, clone_config(template, placement, revision)))
+            await self._make_containers(self._enter(instance, revision, address), revision, made)
         # Waited for outside the gate, or a gateway that is away would let in only a few every two seconds.
         if not await known:
             self._tools.journal.write("caller not confirmed", level="warning", instance=instance, address=address)
         async with self._gate:
-            for template, container in zip(revision.templates, made, strict=True):
-                if not template.spec.depends_on:
-                    await engine.start(container)
+            for container, id_ in zip(revision.containers, made, strict=True):
+                if not container.depends_on:
+                    await self._tools.engine.start(id_, self._tools.launcher.start_input(container))
+
+    def _enter(self, instance: str, revision: Revision, address: str) -> BookEntry:
+        spec = revision.spec
+        booked = [
+            BookedContainer(each.name, container_name(revision, each.name, instance)) for each in revision.containers
+        ]
+        whose = (spec.tenant, spec.service, spec.name, spec.identity)
+        entry = BookEntry(instance, *whose, spec.network, address, tuple(booked))
+        self._tools.book.begin(entry)
+        return entry
+
+    async def _make_containers(self, entry: BookEntry, revision: Revision, made: list[str]) -> None:
+        try:
+            for booked, container in zip(entry.containers, revision.containers, strict=True):
+                # Refused here rather than when it is started: nothing is made in vain.
+                self._tools.launcher.start_input(container)
+                placement = Placement(entry.instance, address=entry.address, owner=made[0] if made else "")
+                made.append(await self._make_container(booked.name, revision, container, placement))
+        finally:
+            ids = [*made, *[""] * (len(entry.containers) - len(made))]
+            booked_ids = [replace(each, id=id_) for each, id_ in zip(entry.containers, ids, strict=True)]
+            if made:
+                self._tools.book.write(replace(entry, containers=tuple(booked_ids)))
+
+    async def _make_container(
+        self, name: str, revision: Revision, container: ContainerDocument, placement: Placement
+    ) -> str:
+        tools = self._tools
+        image = await tools.images.find(revision.spec, container)
+        try:
+            return await tools.engine.create(name, container_config(revision, container, placement, image))
+        except NotFound:
+            # Pruned since it was found.
+            await tools.images.bring_back(revision.spec, container)
+        return await tools.engine.create(name, container_config(revision, container, placement, image))
 
     async def _reserve(self, instance: str, revision: Revision) -> str:
-        network = revision.templates[0].network
+        network = revision.spec.network
         subnet, taken = addresses_of_network(await self._tools.engine.inspect_network(network))
         taken |= {each.address for each in self._tools.inventory.instances() if each.network == network}
         address = self._tools.addresses.take(instance, network, subnet, taken)
-        self._reserved[instance] = (address, service_key(revision.tenant, revision.service))
+        self._reserved[instance] = (address, revision.service_key)
         return address
 
     async def _give_up(self, instance: str, revision: str, made: list[str], error: HostError) -> None:
@@ -167,18 +207,21 @@ class Operations:
         for container in reversed(made):
             await self._tools.engine.remove(container)
         self._tools.addresses.release(instance)
-        await self._tools.inventory.refresh_some(made)
 
-    async def _start(self, action: StartContainer, instance: Instance) -> bool:
+    async def _start(self, action: StartContainer, instance: Instance, revision: Revision) -> bool:
         made = [each.id for each in instance.containers]
+        name = next(each.name for each in instance.containers if each.id == action.container)
+        container = revision.container(name)
         async with self._gate:
             try:
                 await self._publication.publish(CALLER_WAIT_S)
-                await self._tools.engine.start(action.container)
+                told = self._tools.launcher.start_input(container) if container else ""
+                await self._tools.engine.start(action.container, told)
             except HostError as error:
                 await self._give_up(instance.id, instance.key, made, error)
                 return False
-            await self._tools.inventory.refresh_some(made)
+            finally:
+                await self._tools.inventory.refresh_some(made)
         return True
 
     async def _remove(self, action: RemoveInstance, instance: Instance) -> bool:
@@ -188,7 +231,7 @@ class Operations:
             await self._note(action, instance)
         await self._publication.publish(WITHDRAW_WAIT_S if running else 0)
         if running:
-            if not action.failure:
+            if action.drained:
                 await self._drain(instance)
             await asyncio.gather(*(engine.stop(each, instance.grace_s) for each in running))
         async with self._gate:
@@ -238,7 +281,7 @@ class Operations:
             waited += IN_FLIGHT_EVERY_S
 
     async def close(self) -> None:
-        """Abandon what is under way; the next orchestrator finds it by its labels."""
+        """Abandon what is under way; the next orchestrator finds it in the book."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from runyard.contracts import Probe, TemplateSpec
+from runyard.contracts import ContainerDocument, Probe
 from services.orchestrator.probes import DEFAULT_STARTUP, Target
 from services.orchestrator.state import UNKNOWN, Health, Instance, Revision
 from services.orchestrator.timing import Timing
@@ -20,6 +20,8 @@ QUICK_FOR_S = 1.0
 # A command in a container costs the engine some 50 ms of work; a hundred of them at once would keep it from starting.
 QUICK_COMMAND_S = 0.1
 GROWTH = 2.0
+# Kubernetes' own, for probes of period 0.
+DEFAULT_PERIOD_S = 10
 # An engine that is away is asked again after this; meanwhile nothing is known, so nothing changes.
 UNTRIED_S = 1.0
 
@@ -55,11 +57,13 @@ class Prober:
                 if container.state not in ("running", "paused"):
                     continue
                 running.add(container.id)
-                spec = _spec_of(revision, container.name)
-                if container.id in self._tasks or revision is None or spec is None:
+                document = revision.container(container.name) if revision else None
+                if container.id in self._tasks or revision is None or document is None:
                     continue
-                target = Target(container.id, instance.address, revision.spec.port)
-                watch = _Watch(self, spec, target, adopted)
+                target = Target(container.id, instance.address, revision.spec.port, document)
+                # The one that takes requests has Cloud Run's start-up probe if it names none.
+                startup = DEFAULT_STARTUP if document == revision.spec.containers[0] else None
+                watch = _Watch(self, target, document.startup_probe or startup, adopted)
                 task = asyncio.create_task(watch.run())
                 task.add_done_callback(partial(self._ended, container.id))
                 self._tasks[container.id] = task
@@ -109,20 +113,18 @@ class Prober:
 class _Watch:
     """The life of one container's probes: start-up until it passes, then readiness and liveness side by side."""
 
-    def __init__(self, prober: Prober, spec: TemplateSpec, target: Target, adopted: bool) -> None:
+    def __init__(self, prober: Prober, target: Target, startup: Probe | None, adopted: bool) -> None:
         self._prober = prober
         self._timing = prober.timing
-        self._spec = spec
+        self._startup = startup
         self._target = target
         self._adopted = adopted
 
     async def run(self) -> None:
-        startup = self._spec.startup_probe
-        if startup is None and self._spec.revision is not None:
-            startup = DEFAULT_STARTUP
-        if startup is not None and not await self._start(startup):
+        if self._startup is not None and not await self._start(self._startup):
             return
-        readiness, liveness = self._spec.readiness_probe, self._spec.liveness_probe
+        document: ContainerDocument = self._target.document
+        readiness, liveness = document.readiness_probe, document.liveness_probe
         alone = readiness is None
         self._prober.note(self._target.container, started=True, ready=alone, probed=alone, problem="")
         async with asyncio.TaskGroup() as group:
@@ -135,7 +137,7 @@ class _Watch:
         await self._initial_delay(probe)
         began = self._timing.clock()
         # As in Kubernetes, what counts is the time that the failures would take, however often we try in it.
-        allowed = probe.failure_threshold * probe.period_s
+        allowed = probe.failure_threshold * period_s(probe)
         pause = quick_pause(probe)
         while True:
             problem = await self._prober.attempt(probe, self._target)
@@ -148,7 +150,7 @@ class _Watch:
                 self._prober.note(self._target.container, failed=failed)
                 return False
             if waited >= QUICK_FOR_S:
-                pause = next_pause(pause, probe.period_s)
+                pause = next_pause(pause, period_s(probe))
             await self._timing.sleep(pause)
 
     async def _keep_ready(self, probe: Probe) -> None:
@@ -166,9 +168,10 @@ class _Watch:
             self._prober.note(self._target.container, ready=ready, probed=True, problem=shown)
             if ready:
                 # From the first success on it goes by its period, as Kubernetes does, also while it fails.
-                pause = float(probe.period_s)
+                pause = float(period_s(probe))
             elif self._timing.clock() - began >= QUICK_FOR_S:
-                pause = next_pause(pause, probe.period_s)
+                # A period of 0 asks for readiness as soon as may be.
+                pause = next_pause(pause, probe.period_s or QUICK_FOR_S)
             await self._timing.sleep(pause)
 
     async def _keep_alive(self, probe: Probe) -> None:
@@ -181,7 +184,7 @@ class _Watch:
                 reason = f"liveness probe {problem}, {failed} times in a row"
                 self._prober.note(self._target.container, ready=False, failed=reason)
                 return
-            await self._timing.sleep(probe.period_s)
+            await self._timing.sleep(period_s(probe))
 
     async def _initial_delay(self, probe: Probe) -> None:
         if probe.initial_delay_s and not self._adopted:
@@ -198,7 +201,9 @@ def next_pause(pause: float, period_s: float) -> float:
     return min(pause * GROWTH, period_s)
 
 
-def _spec_of(revision: Revision | None, container: str) -> TemplateSpec | None:
-    if revision is None:
-        return None
-    return next((each.spec for each in revision.templates if each.spec.container == container), None)
+def period_s(probe: Probe) -> int:
+    """Give the time between two tries of one that has passed.
+
+    Knative's period of 0 says that nobody waits for readiness; it must not say that a core polls for ever.
+    """
+    return probe.period_s or DEFAULT_PERIOD_S

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from runyard.contracts import Probe
+from runyard.contracts import ContainerDocument, Probe
 from runyard.errors import HostError, HostUnreachable
 from services.orchestrator.engine import Engine
 from services.orchestrator.grpc_health import check_grpc
+from services.orchestrator.launcher import Launcher, launched
 
 # Cloud Run's default start-up probe: TCP on the port, 240 s in all.
 DEFAULT_STARTUP = Probe(kind="tcp", period_s=1, timeout_s=1, failure_threshold=240)
@@ -18,18 +19,20 @@ DEFAULT_STARTUP = Probe(kind="tcp", period_s=1, timeout_s=1, failure_threshold=2
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is probed: a container, its instance's address and the port that receives requests."""
+    """What is probed: a container and its document, its instance's address and the port that receives requests."""
 
     container: str
     address: str
     port: int
+    document: ContainerDocument
 
 
 class ProbeRunner:
     """Runs single tries; nothing it does depends on earlier ones."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, launcher: Launcher) -> None:
         self._engine = engine
+        self._launcher = launcher
         self._session: aiohttp.ClientSession | None = None
 
     async def attempt(self, probe: Probe, target: Target) -> str | None:
@@ -67,7 +70,8 @@ class ProbeRunner:
             if probe.kind == "grpc":
                 problem = await check_grpc(f"{target.address}:{port}", probe.service)
                 return f"{where}: {problem}" if problem else ""
-            code = await self._engine.run(target.container, probe.command)
+            told = self._launcher.probe_input(target.document)
+            code = await self._engine.run(target.container, launched(target.document, probe.command), told)
             return f"{where}: exit code {code}" if code else ""
         except (HostUnreachable, TimeoutError):
             # Both are also of a kind below, but say nothing of the container or are the caller's to tell.

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from runyard import names
 from runyard.contracts import RolloutRequest
 from runyard.errors import HostError
+from services.orchestrator.base import Base
 from services.orchestrator.commitment import Commitment, due_in_s
 from services.orchestrator.decision import Decision, decide, note_failed_start
 from services.orchestrator.demand import View, take_on, wanted
 from services.orchestrator.desired import DesiredStore
+from services.orchestrator.documents import DocumentStore
+from services.orchestrator.engine import NETWORK_EVENTS
 from services.orchestrator.journal import Journal
 from services.orchestrator.operations import Operations, Tools
 from services.orchestrator.prober import Prober
 from services.orchestrator.publisher import Publisher
+from services.orchestrator.secret_values import SecretValues
 from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot, describe_uses
 from services.orchestrator.state import (
     Action,
@@ -24,6 +28,7 @@ from services.orchestrator.state import (
     Instance,
     Memory,
     Observation,
+    RemoveInstance,
     Revision,
     StartContainer,
     failure_of,
@@ -46,6 +51,9 @@ class Parts:
 
     tools: Tools
     store: DesiredStore
+    documents: DocumentStore
+    values: SecretValues
+    base: Base
     prober: Prober
     publisher: Publisher
     timing: Timing
@@ -62,7 +70,9 @@ class Reconciler:
         self._journal: Journal = parts.tools.journal
         self._passed = passed
         self._operations = Operations(parts.tools, self, self._ended)
-        self._memory = Memory(sequence=parts.boot_ms)
+        # A clock that was set back must not number a new instance like one that is there.
+        last = max((int(each, 16) for each in parts.tools.book.entries), default=0)
+        self._memory = Memory(sequence=max(parts.boot_ms, last))
         self._candidates: dict[str, RolloutRequest] = {}
         self._deleted: set[str] = set()
         self._abandoned: set[str] = set()
@@ -72,6 +82,8 @@ class Reconciler:
         self._settle_by: float | None = None
         self._settled = asyncio.Event()
         self._engine_answers = True
+        self._thorough = False
+        self._view: View | None = None
         self.revisions: Mapping[str, Revision] = {}
         self.instances: tuple[Instance, ...] = ()
 
@@ -127,16 +139,19 @@ class Reconciler:
         self._abandoned = self._abandoned | set(revisions) if abandoned else self._abandoned - set(revisions)
         self._wake.set()
 
-    def wanted(self) -> dict[str, int]:
+    def wanted(self) -> Mapping[str, int]:
         """Count the instances of every active revision: of a rollout in force, or of one under way."""
         return wanted(self._parts.store.rollouts, self._candidates, self.view())
 
     def view(self) -> View:
-        """Give what demand depends on, as it is now."""
-        return View(self.revisions, self.ready(), self._parts.timing.wall())
+        """Give what demand depends on, as it is now; within a pass, as it was when the pass began to decide."""
+        return self._view or View(self.revisions, self._count_ready(), self._parts.timing.wall())
 
-    def ready(self) -> dict[str, int]:
+    def ready(self) -> Mapping[str, int]:
         """Count the instances of each revision that serve, or would."""
+        return self.view().ready
+
+    def _count_ready(self) -> dict[str, int]:
         health, withdrawn, counts = self._parts.prober.health(), self._operations.withdrawn, dict[str, int]()
         for each in self.instances:
             if each.id not in withdrawn and is_ready(each, health) and not failure_of(each, health):
@@ -184,10 +199,16 @@ class Reconciler:
             self._journal.write("engine reached")
         if not self._settle():
             return 0.05
-        changes_in_s = self._advance()
-        decision = self._decide()
-        self._offer()
-        self._passed()
+        # Counted once: a pass decides on one view of things.
+        self._view = self.view()
+        try:
+            changes_in_s = self._advance()
+            decision = self._decide()
+            self._offer()
+            self._passed()
+        finally:
+            self._view = None
+        self._forget()
         now = self._parts.timing.clock()
         due = [self._listed_at + RESYNC_S, now + changes_in_s, *([decision.due] if decision.due is not None else [])]
         # Never negative, and never a busy loop when the clock and the due time only just differ.
@@ -198,11 +219,12 @@ class Reconciler:
         began = self._parts.timing.clock()
         dirty, self._dirty = self._dirty, set()
         if began - self._listed_at >= RESYNC_S:
-            await inventory.refresh()
+            thorough, self._thorough = self._thorough, False
+            await inventory.refresh(thorough=thorough)
             self._listed_at = began
         elif dirty:
             await inventory.refresh_some(dirty)
-        self.revisions = inventory.revisions()
+        self.revisions = self._parts.documents.revisions
         self.instances = inventory.instances()
         places = {each.id: (each.network, each.address) for each in self.instances}
         self._tools.addresses.sync(places, self._operations.busy)
@@ -241,23 +263,29 @@ class Reconciler:
         level = "warning" if commitment.stalled else "info"
         self._journal.write(event, level=level, service=names.service_key(commitment.tenant, commitment.service))
 
+    def _forget(self) -> None:
+        """Let documents go that nothing needs any more, and the values that only they named."""
+        entries = self._tools.book.entries.values()
+        if self._parts.documents.forget({(each.tenant, each.identity) for each in entries}):
+            self._parts.values.keep({each.digest for each in self._parts.documents.secrets})
+
     def _decide(self) -> Decision:
-        now = self._parts.timing.clock()
+        now, wanted_now = self._parts.timing.clock(), self.wanted()
         observation = Observation(
             revisions=self.revisions,
             instances=self.instances,
-            wanted=self.wanted(),
+            wanted=wanted_now,
             health=self._parts.prober.health(),
             busy=self._operations.busy,
             starting=self._operations.starting,
             deleted=frozenset(self._deleted),
-            abandoned=frozenset(self._abandoned - self.wanted().keys()),
+            abandoned=frozenset(self._abandoned - wanted_now.keys()),
         )
         decision = decide(observation, self._memory, now)
         self._memory = decision.memory
         by_id = {each.id: each for each in self.instances}
         for action in decision.actions:
-            revision = self.revisions[action.revision] if isinstance(action, CreateInstance) else None
+            revision = None if isinstance(action, RemoveInstance) else self.revisions.get(action.revision)
             self._operations.begin(action, by_id.get(action.instance), revision)
         self._tools.failures.keep({*observation.wanted, *(each.key for each in self.instances)})
         return decision
@@ -271,9 +299,8 @@ class Reconciler:
         callers = describe_callers(instances, operations.reserved)
         uses = describe_uses(self.revisions, {*(each.key for each in instances), *operations.starting.values()})
         now = self._parts.timing.wall()
-        return self._parts.publisher.offer(
-            describe_snapshot(store.routes, store.rollouts, endpoints, callers, uses, now)
-        )
+        snapshot = describe_snapshot(store.routes, store.rollouts, endpoints, callers, uses, now)
+        return self._parts.publisher.offer(self._parts.base.overlay(snapshot))
 
     def _ended(self, action: Action, succeeded: bool) -> None:
         if isinstance(action, CreateInstance | StartContainer) and not succeeded:
@@ -283,13 +310,17 @@ class Reconciler:
 
     async def watch_events(self) -> None:
         """Turn the engine's events into wake-ups, for ever; a broken stream means that some were missed."""
-        labels = {names.STACK: self._tools.stack}
+        labels = {names.STACK: self._tools.stack, names.ROLE: names.ROLE_INSTANCE}
         while True:
             try:
                 async for event in self._tools.engine.events(labels):
-                    self.notice(event.container)
+                    # Networks tell of every container on the host.
+                    if event.name not in NETWORK_EVENTS or self._tools.inventory.knows(event.container):
+                        self.notice(event.container)
             except HostError as error:
                 self._journal.write("events lost", level="warning", error=str(error))
+            # An edit does not show in a listing: all is inspected again.
+            self._thorough = True
             self.wake(listing=True)
             await self._parts.timing.sleep(RETRY_S)
 

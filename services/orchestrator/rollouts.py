@@ -64,7 +64,7 @@ def judge(request: RolloutRequest, progress: Progress) -> Verdict | None:
         revision = progress.revisions.get(key)
         if revision is None:
             if progress.listed:
-                return Verdict("failed", f"revision {share.revision}: has no template on this host", key)
+                return Verdict("failed", f"revision {share.revision}: has no document here", key)
             waiting.append(key)
         elif progress.ready.get(key, 0) < progress.needed[key]:
             failure = progress.failures.get(key)

@@ -11,13 +11,19 @@ from aiohttp import web
 
 from runyard.errors import UsageError
 from services.orchestrator.addresses import AddressBook
+from services.orchestrator.base import Base
+from services.orchestrator.book import Book
+from services.orchestrator.claim import ClaimStore
 from services.orchestrator.control import ControlApi
 from services.orchestrator.desired import DesiredStore
+from services.orchestrator.documents import DocumentStore
 from services.orchestrator.engine import DockerEngine
 from services.orchestrator.failures import FailureLog
 from services.orchestrator.gateway import GatewayClient
-from services.orchestrator.inventory import Inventory
+from services.orchestrator.images import Images
+from services.orchestrator.inventory import Inventory, Records
 from services.orchestrator.journal import Journal
+from services.orchestrator.launcher import Launcher
 from services.orchestrator.lease import Lease
 from services.orchestrator.operations import Tools
 from services.orchestrator.orchestrator import Orchestrator
@@ -25,6 +31,7 @@ from services.orchestrator.prober import Prober
 from services.orchestrator.probes import ProbeRunner
 from services.orchestrator.publisher import Publisher
 from services.orchestrator.reconciler import Parts
+from services.orchestrator.secret_values import SecretValues
 from services.orchestrator.settings import Settings
 from services.orchestrator.timing import Timing
 from services.orchestrator.tls import Tls, build_tls
@@ -40,9 +47,11 @@ async def serve(settings: Settings, journal: Journal) -> None:
         lease = Lease(settings.directory / "lease")
         stack.callback(lease.release)
         await lease.wait(asyncio.sleep, lambda: journal.write("standing by: another orchestrator holds the lease"))
-        orchestrator, tls = _build(settings, journal, stack)
+        parts, tls = _build(settings, journal, stack)
+        parts.tools.launcher.install(journal)
+        orchestrator = Orchestrator(parts, tls.certificates.cover)
         stack.push_async_callback(orchestrator.close)
-        api = ControlApi(orchestrator, journal, tls)
+        api = ControlApi(orchestrator, journal, tls, ClaimStore(settings.directory, settings.stack, journal))
         # A client that goes away takes its unfinished rollout with it.
         await _listen(stack, api.control_app(), settings)
         await _listen(stack, api.reading_app(), settings, tcp=True)
@@ -52,37 +61,46 @@ async def serve(settings: Settings, journal: Journal) -> None:
             group.create_task(tls.certificates.run())
 
 
-def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple[Orchestrator, Tls]:
+def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple[Parts, Tls]:
     timing = Timing(time.monotonic, asyncio.sleep)
     try:
         engine = DockerEngine(aiodocker.Docker())
     except (AssertionError, ValueError) as error:
         raise UsageError("DOCKER_HOST: no Docker engine is configured and no socket was found") from error
-    gateway, attempts = GatewayClient(settings.gateway_socket, journal), ProbeRunner(engine)
+    wake = asyncio.Event()
+    directory, gateway = settings.directory, GatewayClient(settings.gateway_socket, journal)
+    documents = DocumentStore(directory, settings.stack, settings.verifier, journal)
+    values = SecretValues(directory, journal)
+    book, images, launcher = Book(directory, journal), Images(engine), Launcher(values, settings.launcher_directory)
+    attempts = ProbeRunner(engine, launcher)
     for each in (engine, gateway, attempts):
         stack.push_async_callback(each.close)
     tools = Tools(
         stack=settings.stack,
         engine=engine,
-        inventory=Inventory(engine, settings.stack, journal),
-        addresses=AddressBook(settings.directory / "addresses.json", timing.clock),
+        book=book,
+        images=images,
+        launcher=launcher,
+        inventory=Inventory(engine, settings.stack, Records(book, documents, images), journal),
+        addresses=AddressBook(directory / "addresses.json", timing.clock),
         gateway=gateway,
         failures=FailureLog(),
         journal=journal,
     )
-    wake = asyncio.Event()
-    # Set by the prober, waited for by the orchestrator: neither has to know the other.
-    prober = Prober(attempts, timing, wake.set)
     parts = Parts(
         tools=tools,
-        store=DesiredStore(settings.directory, journal),
-        prober=prober,
+        store=DesiredStore(directory, journal),
+        documents=documents,
+        values=values,
+        base=Base(directory, settings.gateway_snapshot, journal, fresh=book.lost),
+        # Set by the prober, waited for by the orchestrator: neither has to know the other.
+        prober=Prober(attempts, timing, wake.set),
         publisher=Publisher(gateway, journal, timing),
         timing=timing,
         wake=wake,
         boot_ms=int(time.time() * 1000),
     )
-    return Orchestrator(parts), build_tls(settings, parts.store, gateway, timing, journal)
+    return parts, build_tls(settings, parts.store, gateway, timing, journal)
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, settings: Settings, *, tcp: bool = False) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from runyard.contracts import TlsSettings, decode
 from runyard.errors import UsageError
-from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, ORCHESTRATOR_DIRECTORY
+from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, LAUNCHER_DIRECTORY, ORCHESTRATOR_DIRECTORY
+from services.orchestrator.signature import Verifier
 
 DEFAULT_ADDRESS = "127.0.0.1:3001"
 
@@ -22,6 +23,8 @@ class Settings:
     port: int
     directory: Path
     gateway_directory: Path
+    launcher_directory: Path
+    verifier: Verifier
     tls: TlsSettings = field(default_factory=TlsSettings)
 
     @property
@@ -33,6 +36,11 @@ class Settings:
     def gateway_socket(self) -> Path:
         """The gateway's admin socket."""
         return self.gateway_directory / "admin.sock"
+
+    @property
+    def gateway_snapshot(self) -> Path:
+        """Where the gateway keeps the snapshot that it has in force."""
+        return self.gateway_directory / "state" / "snapshot.json"
 
 
 def parse_settings(environment: Mapping[str, str]) -> Settings:
@@ -50,5 +58,7 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         port=int(port),
         directory=Path(environment.get("RUNYARD_ORCHESTRATOR_DIRECTORY", ORCHESTRATOR_DIRECTORY)),
         gateway_directory=Path(environment.get("RUNYARD_GATEWAY_DIRECTORY", GATEWAY_DIRECTORY)),
+        launcher_directory=Path(environment.get("RUNYARD_LAUNCHER_DIRECTORY", LAUNCHER_DIRECTORY)),
+        verifier=Verifier(environment.get("RUNYARD_PUBLIC_KEY", "")),
         tls=decode(TlsSettings, environment.get("RUNYARD_TLS", "{}")),
     )

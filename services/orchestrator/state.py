@@ -1,50 +1,49 @@
-"""State as the orchestrator sees it: templates and instances from Docker, health from probes, what is wanted.
+"""State as the orchestrator sees it: revisions from documents, instances from Docker, health from probes, demand.
 
 Everything here is frozen data; `decision.decide` turns it into actions. Times are seconds of a monotonic clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runyard.contracts import RevisionSpec, TemplateSpec
-from runyard.names import callees, service_key
+from runyard.contracts import ContainerDocument, RevisionDocument
+from runyard.names import service_key
 
 Json = dict[str, Any]
 
 # Docker's states of a container that will never run again by itself.
 ENDED = frozenset({"exited", "dead", "removing"})
-# A port-less default for instances whose template is gone: Cloud Run's ten seconds.
+# For instances whose document cannot be read: Cloud Run's ten seconds.
 DEFAULT_GRACE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """A never-started container; `config` and `host_config` are Docker's own and may hold secrets: never log them."""
-
-    id: str
-    tenant: str
-    service: str
-    revision: str
-    spec: TemplateSpec
-    network: str
-    image: str
-    created: str = ""
-    config: Json = field(repr=False, compare=False, default_factory=dict)
-    host_config: Json = field(repr=False, compare=False, default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Revision:
-    """A revision all of whose templates are there; `templates` is in start order, the network's owner first."""
+    """A revision whose document is held; `containers` are its own in start order, the network's owner first."""
 
-    tenant: str
-    service: str
-    name: str
-    spec: RevisionSpec
-    templates: tuple[Template, ...]
+    spec: RevisionDocument
+    containers: tuple[ContainerDocument, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "containers", start_order(self.spec.containers))
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that it belongs to."""
+        return self.spec.tenant
+
+    @property
+    def service(self) -> str:
+        """The service that it is one of, within its tenant."""
+        return self.spec.service
+
+    @property
+    def name(self) -> str:
+        """Its name, within its tenant."""
+        return self.spec.name
 
     @property
     def key(self) -> str:
@@ -52,26 +51,51 @@ class Revision:
         return service_key(self.tenant, self.name)
 
     @property
+    def service_key(self) -> str:
+        """Name its service across tenants."""
+        return service_key(self.tenant, self.service)
+
+    @property
     def uses(self) -> tuple[str, ...]:
         """Name the services that its instances may call: those whose hosts they know."""
-        known = self.templates[0].host_config.get("ExtraHosts") or ()
-        return callees(entry.partition(":")[0] for entry in known)
+        return self.spec.callees
+
+    def container(self, name: str) -> ContainerDocument | None:
+        """Give one of its containers."""
+        return next((each for each in self.containers if each.name == name), None)
+
+
+def start_order(containers: Iterable[ContainerDocument]) -> tuple[ContainerDocument, ...]:
+    """Order containers so that each comes after those it depends on, and otherwise as they are declared."""
+    waiting, ordered = list(containers), list[ContainerDocument]()
+    while waiting:
+        done = {each.name for each in ordered}
+        # The manifest reader refuses cycles; should one come all the same, the first in line goes first.
+        chosen = next((each for each in waiting if done.issuperset(each.depends_on)), waiting[0])
+        waiting.remove(chosen)
+        ordered.append(chosen)
+    return tuple(ordered)
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of an instance, as Docker last described it."""
+    """One container of an instance, as Docker last described it.
+
+    `fault` says why it cannot go on as it is, and `edited` what of it is no longer as its document says.
+    """
 
     id: str
     name: str
     state: str
     exit_code: int = 0
     oom_killed: bool = False
+    fault: str = ""
+    edited: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A running (or dying, or half-made) clone of a revision's templates, under one address."""
+    """What runs (or dies, or is half made) of a revision, under one address; `identity` is that of its document."""
 
     id: str
     tenant: str
@@ -81,6 +105,7 @@ class Instance:
     network: str
     containers: tuple[Container, ...]
     grace_s: int = DEFAULT_GRACE_S
+    identity: str = ""
 
     @property
     def key(self) -> str:
@@ -151,7 +176,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class CreateInstance:
-    """Clone the revision's templates and start what waits for nothing."""
+    """Make an instance of a revision and start what waits for nothing."""
 
     instance: str
     revision: str
@@ -168,10 +193,14 @@ class StartContainer:
 
 @dataclass(frozen=True, slots=True)
 class RemoveInstance:
-    """Withdraw, drain and remove an instance; `failure` says why it is dead and is empty when it is merely surplus."""
+    """Withdraw and remove an instance; `failure` says why and is empty when it is merely surplus.
+
+    One that still serves is drained first.
+    """
 
     instance: str
     failure: str = ""
+    drained: bool = True
 
 
 Action = CreateInstance | StartContainer | RemoveInstance
@@ -184,10 +213,20 @@ def failure_of(instance: Instance, health: Mapping[str, Health]) -> str:
             if container.oom_killed:
                 return f"container {container.name}: killed for using more memory than its limit (OOM)"
             return f"container {container.name}: exited with code {container.exit_code}"
+        if container.fault:
+            return f"container {container.name}: {container.fault}"
         failed = health.get(container.id, UNKNOWN).failed
         if failed:
             return f"container {container.name}: {failed}"
     return ""
+
+
+def edit_of(instance: Instance, revisions: Mapping[str, Revision]) -> str:
+    """Describe what of an instance is no longer as its revision's document says; empty while all is."""
+    revision = revisions.get(instance.key)
+    if revision is not None and instance.identity != revision.spec.identity:
+        return f"is of {instance.identity}, and the revision's document is now {revision.spec.identity}"
+    return next((f"container {each.name}: {each.edited}" for each in instance.containers if each.edited), "")
 
 
 def is_ready(instance: Instance, health: Mapping[str, Health]) -> bool:

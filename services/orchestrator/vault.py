@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from runyard import files
 from runyard.errors import UsageError
 from services.orchestrator.certificate import Pair
 
@@ -37,23 +37,15 @@ class Vault:
 
     def all(self, shelf: str) -> Iterator[tuple[str, Pair]]:
         """Give every pair of a shelf with its name; what a killed write left is removed."""
+        files.clear(self.directory / shelf)
         for path in sorted((self.directory / shelf).glob("*")):
-            if path.suffix == ".new":
-                path.unlink()
-            elif (pair := _read(path)) is not None:
+            if (pair := _read(path)) is not None:
                 yield path.name.removesuffix(".json").replace("_", "*"), pair
 
     def write(self, path: Path, text: str) -> None:
         """Replace a file that holds a secret."""
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        draft = path.with_name(path.name + ".new")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-            file.flush()
-            # Synced before the rename, or a power cut could leave the new name on an empty file.
-            os.fsync(file.fileno())
-        draft.replace(path)
+        files.write(path, text, mode=0o600)
 
     def _path(self, shelf: str, name: str) -> Path:
         if not _NAME.fullmatch(name) or ".." in name:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
-    ("components", "policies", "services.*", "runyard.verify", "runyard.uptodate"),
+    ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate"),
     ("runyard.host", "runyard.gateway", "runyard.images", "runyard.secrets"),
     ("runyard.plan", "runyard.scaling", "runyard.pricing"),
     ("runyard.manifest",),
@@ -23,7 +23,7 @@ LAYERS = (
     ("runyard.codec",),
     ("runyard.errors", "runyard.names", "runyard.units"),
 )
-SOURCE_ROOTS = ("runyard", "components", "policies", "services", "stacks", "toolchain")
+SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")
 CODE_SUFFIXES = (".py", ".go", ".lua", ".ts", ".tsx", ".sh")
 
 
@@ -94,7 +94,7 @@ def import_graph() -> Mapping[str, frozenset[str]]:
 def room(module: str) -> str | None:
     """Name the room of LAYERS that a module of ours belongs to; None for the bare packages and for others' modules."""
     parts = module.split(".")
-    if parts[0] in {"components", "policies", "stacks", "toolchain"}:
+    if parts[0] in {"components", "policies", "provider", "stacks", "toolchain"}:
         return parts[0]
     return ".".join(parts[:2]) if parts[0] in {"runyard", "services"} and len(parts) > 1 else None
 

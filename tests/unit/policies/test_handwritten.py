@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from policies.handwritten import HANDWRITTEN_RULES
+from policies.handwritten import RULES
+from policies.resource import CONTAINER, NETWORK, Resource
 from runyard import names
+from runyard.images import image_reference
 
-BY_ID = {rule.id: rule for rule in HANDWRITTEN_RULES}
+BY_ID = {rule.id: rule for rule in RULES}
 DIGEST = "shop/web@sha256:" + "a" * 64
 FORM = "ghp_" + "a" * 36
 
@@ -19,7 +21,7 @@ def labels(role: str, stack: str = "live") -> list[dict[str, str]]:
 
 
 def told(properties: dict[str, Any], stack: str = "live") -> list[str]:
-    return [f"{rule.id}: {message}" for rule in HANDWRITTEN_RULES for message in rule.check(properties, stack)]
+    return [f"{rule.id}: {message}" for rule in RULES for message in rule.check(properties, stack)]
 
 
 FAILING: list[tuple[dict[str, Any], list[str]]] = [
@@ -62,11 +64,18 @@ def test_container_that_keeps_them_passes_and_development_asks_for_a_tag_alone()
     ]
 
 
-def test_what_the_manifests_made_is_not_judged_again_and_forged_labels_do_not_help() -> None:
-    bad = MINE | {"image": "shop/web:latest", "envs": ["DB_PASSWORD=a"], "command": ["--token=a"]}
-    template = bad | {"labels": labels(names.ROLE_TEMPLATE), "start": False}
-    part = bad | {"labels": labels(names.ROLE_GATEWAY), "name": "runyard.live.gateway"}
-    assert told(template) == told(part) == []
-    assert len(told(bad)) == 4
-    forged = [{"start": True}, {"labels": labels(names.ROLE_TEMPLATE, "other")}, {"labels": labels("mine")}]
-    assert [len(told(template | each)) for each in forged] == [4, 4, 4]
+def test_part_of_the_platform_is_not_judged_and_forged_labels_do_not_help() -> None:
+    bad = MINE | {"envs": ["DB_PASSWORD=a"], "command": ["--token=a"]}
+    image = image_reference(names.ROLE_GATEWAY)
+    part = bad | {"labels": labels(names.ROLE_GATEWAY), "name": "runyard.live.gateway", "image": image}
+    assert told(part) == []
+    forged = [{"image": "shop/web:latest"}, {"labels": labels(names.ROLE_GATEWAY, "other")}, {"labels": labels("mine")}]
+    assert [len(told(part | each)) for each in forged] == [4, 3, 3]
+
+
+def test_rules_of_secrets_look_at_what_is_plain_alone() -> None:
+    assert {rule.id for rule in RULES if rule.plain} == {"own-environment-plain", "own-command-plain"}
+    sealed = Resource(CONTAINER, "web", "urn", MINE | {"envs": ["DB_PASSWORD=a"]}, MINE)
+    assert [list(rule.broken_by(sealed, "live")) for rule in RULES] == [[], [], [], []]
+    (network,) = {tuple(rule.broken_by(Resource(NETWORK, "n", "urn", {}, {}), "live")) for rule in RULES}
+    assert network == ()

@@ -1,57 +1,57 @@
-"""Pack: what Pulumi's engine hands over, and what it is told."""
+"""Pack: a stack is judged first, then its resources."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from pulumi_policy import PolicyResourceOptions, ResourceValidationArgs
 
-from policies.pack import validation
-from policies.resource import CONTAINER, RESOURCE_RULES, ResourceRule, stack_of
+from policies.declared import Settings, State
+from policies.pack import Pack
+from runyard.errors import PolicyError, UsageError
+from runyard.plan.quota import Capacity
+from tests.unit.policies.resources import container
 
 POLICIES = Path(__file__).parents[3] / "policies"
-RULES = {rule.id: rule for rule in RESOURCE_RULES}
+HELLO = Settings("dev", "runyard", {"runyard:manifests": "manifests/hello.yaml"}, dry_run=False)
 
 
-def told(rule: ResourceRule, kind: str, properties: dict[str, Any]) -> list[str]:
-    options = PolicyResourceOptions(False, [], [], None, [], None, [])  # type: ignore[arg-type]
-    urn = f"urn:pulumi:dev::runyard::{kind}::strange"
-    messages: list[str] = []
-    arguments = ResourceValidationArgs(kind, properties, urn, "strange", options, None)
-    validation([rule])(arguments, lambda message, _urn: messages.append(message))
-    return messages
+def pack(capacity: Capacity | None = None) -> Pack:
+    return Pack(lambda _: State({}), lambda: capacity, lambda: "2026-11-23")
 
 
-def test_container_is_judged_and_named() -> None:
-    assert told(RULES["not-privileged"], CONTAINER, {"privileged": True}) == [
-        "not-privileged: strange: privileged must not be true, got true (remove privileged)"
-    ]
+def test_resource_is_judged_after_its_stack() -> None:
+    subject = pack()
+    subject.configure(HELLO)
+    assert subject.judge(container("batch")) == []
+    (finding,) = subject.judge(container("other", privileged=True))
+    assert finding.text() == ("not-privileged: other: privileged must not be true, got true (remove privileged)")
 
 
-def test_ports_are_whole_numbers_though_pulumi_sends_floats() -> None:
-    (message,) = told(RULES["no-published-ports"], CONTAINER, {"ports": [{"internal": 80.0, "external": 8080.0}]})
-    assert message.startswith("no-published-ports: strange: no port must be published, got 8080 ")
+def test_stack_that_is_refused_is_refused_with_every_reason() -> None:
+    with pytest.raises(PolicyError) as raised:
+        pack(Capacity(2000, 1024)).configure(HELLO)
+    first, second = str(raised.value).splitlines()
+    assert first == "policies refuse the change, nothing was touched:"
+    assert second.startswith("host-large-enough: the host's memory must be at least 512Mi at minScale, got 1Ki")
 
 
-def test_other_resources_are_left_alone() -> None:
-    assert [message for rule in RESOURCE_RULES for message in told(rule, "docker:index/network:Network", {})] == []
+def test_resource_before_its_stack_refuses() -> None:
+    with pytest.raises(UsageError, match="must be told its stack before a resource, got none"):
+        pack().judge(container("batch"))
 
 
-def test_rule_that_throws_is_not_swallowed() -> None:
-    def throw(_properties: Any, _stack: str) -> Any:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        told(ResourceRule("tried", "It holds.", "mend it", throw), CONTAINER, {})
-
-
-def test_stack_is_that_of_the_urn() -> None:
-    assert stack_of("urn:pulumi:shop-prod::runyard::docker:index/container:Container::web") == "shop-prod"
+def test_resource_after_a_stack_that_was_refused_refuses() -> None:
+    subject = pack(Capacity(2000, 1024))
+    with pytest.raises(PolicyError):
+        subject.configure(HELLO)
+    with pytest.raises(UsageError):
+        subject.judge(container("batch"))
 
 
-def test_pack_runs_in_the_checkouts_environment() -> None:
-    project = yaml.safe_load((POLICIES / "PulumiPolicy.yaml").read_text(encoding="utf-8"))
-    assert project["runtime"] == {"name": "python", "options": {"virtualenv": "../.venv"}}
+def test_program_is_found_by_the_project_and_by_the_packs_runtime() -> None:
+    runtime = yaml.safe_load((POLICIES / "PulumiPolicy.yaml").read_text(encoding="utf-8"))["runtime"]
+    project = yaml.safe_load((POLICIES.parent / "Pulumi.yaml").read_text(encoding="utf-8"))
+    assert project["plugins"]["analyzers"] == [{"name": f"policy-{runtime}", "path": POLICIES.name}]
+    assert (POLICIES / f"pulumi-analyzer-policy-{runtime}").stat().st_mode & 0o111 == 0o111

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from policies import exclusive
 from policies.reference import render_reference
-from policies.resource import RESOURCE_RULES
+from policies.resource_rules import RESOURCE_RULES
 from policies.rules import RULES
+from policies.stack import READABLE_RULE, UNKNOWN_RULE
+from policies.verdict import ERROR_RULE
 
 PAGE = Path(__file__).parents[3] / "docs" / "policies.md"
 
@@ -17,4 +20,5 @@ def test_page_is_what_the_rules_make() -> None:
 
 def test_page_has_a_heading_for_every_link() -> None:
     headings = {line.removeprefix("### ") for line in render_reference().splitlines() if line.startswith("### ")}
-    assert {rule.page.partition("#")[2] for rule in RULES} | {rule.id for rule in RESOURCE_RULES} <= headings
+    others = {READABLE_RULE, UNKNOWN_RULE, ERROR_RULE, *(rule.id for rule in (*RESOURCE_RULES, *exclusive.RULES))}
+    assert {rule.page.partition("#")[2] for rule in RULES} | others == headings

@@ -1,188 +1,203 @@
-"""Rules of whole stacks: for each what it passes and what it fails, over resources as Pulumi hands them over."""
+"""Stack while resources register: sums that grow, services by hand, and what cannot be asked."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pulumi_policy import PolicyResource, PolicyResourceOptions, StackValidationArgs
 
-from policies.resource import CONTAINER, VOLUME
-from policies.stack import NETWORK, ROLLOUT, STACK_RULES, TENANT_NETWORK, Resource, Stack
-from policies.stack_validation import stack_validation
-from runyard import names
+from policies.property import Unknown
+from policies.resource import Resource
+from policies.rule import Context, Finding
+from policies.stack import Stack
+from policies.verdict import judge
+from runyard import contracts
+from runyard.contracts import TrafficShare
+from runyard.manifest.accounts import Quotas
+from runyard.manifest.model import Manifests, Scaling, Tenant
+from runyard.plan import RevisionPlan, ServicePlan
 from runyard.plan.quota import Capacity
+from tests.unit.policies.resources import MEMORY_BYTES, MIB, container, part, planned, service
+from tests.unit.runyard.plan import example
 
-BY_ID = {rule.id: rule for rule in STACK_RULES}
-MIB = 1024**2
+DAY = "2026-11-23"
 LARGE = Capacity(8000, 64 * 1024**3)
+# Takes 512 MiB and a core, up to twice.
+WEB = example.service(name="web", tenant="shop", template=example.template(scaling=Scaling(1, 2)))
 
 
-def labelled(**changes: str | None) -> list[dict[str, str]]:
-    labels = {"stack": "dev"} | changes
-    return [{"label": f"runyard.dev/{key}", "value": value} for key, value in labels.items() if value is not None]
+def shop(*services: Any, registries: tuple[str, ...] = (), **quotas: int) -> Manifests:
+    shop = Tenant("shop", quotas=Quotas(**quotas), allowed_registries=registries, location=example.LOCATION)
+    return example.manifests(*services, tenants=(Tenant("default"), shop))
 
 
-def container(own: str, labels: list[dict[str, str]] | None = None, **changes: Any) -> Resource:
-    given = {"name": own, "memory": 256.0, "cpuQuota": 50_000.0, "cpuPeriod": 100_000.0}
-    return Resource(CONTAINER, own, given | {"labels": labelled() if labels is None else labels} | changes)
+def stack(
+    manifests: Manifests,
+    capacity: Capacity | None = LARGE,
+    pasts: Mapping[str, tuple[RevisionPlan, ...]] | None = None,
+    *,
+    dry_run: bool = False,
+) -> Stack:
+    context = Context(manifests, DAY, capacity=capacity, plan=planned(manifests))
+    verdict = judge(context)
+    assert verdict.refusals == ()
+    return Stack(context, verdict.findings, lambda: pasts or {}, dry_run=dry_run)
 
 
-def part(name: str, role: str) -> Resource:
-    return container(name, labelled(role=role), memory=512.0)
+def mandatory(findings: list[Finding]) -> list[str]:
+    return [f"{each.rule}: {each.message}" for each in findings if each.severity == "mandatory"]
 
 
-def template(
-    service: str = "web", revision: str = "web-1", scale: tuple[int, int] = (1, 4), **changes: Any
-) -> Resource:
-    spec = {"memory_bytes": 256 * MIB, "revision": {"min_instances": scale[0], "max_instances": scale[1]}}
-    labels = labelled(tenant="shop", service=service, revision=revision, role="template", spec=json.dumps(spec))
-    joined = [{"name": names.tenant_network("dev", "shop")}]
-    return container(f"{revision}.template", labels, networksAdvanced=joined, **changes)
+def told(subject: Stack, *resources: Resource) -> list[str]:
+    return [message for each in resources for message in mandatory(subject.judge(each))]
 
 
-def quotas(**limits: float) -> Resource:
-    return Resource(TENANT_NETWORK, "tenant.shop", {"quotas": limits})
+def web(**changes: Any) -> ServicePlan:
+    (found,) = planned(shop(dataclasses.replace(WEB, **changes))).services
+    return found
 
 
-def told(rule: str, *resources: Resource, capacity: Capacity | None = LARGE) -> list[str]:
-    return list(BY_ID[rule].check(Stack("dev", resources, capacity)))
+def test_stack_as_the_platform_makes_it_keeps_every_rule() -> None:
+    parts = [part("gateway"), part("orchestrator")]
+    subject = stack(shop(WEB, memory_bytes=1024 * MIB, cpu_millis=2000, instances=2), Capacity(2000, 1536 * MIB))
+    assert [subject.judge(each) for each in (*parts, service(web()))] == [[], [], []]
 
 
-STANDARD = (part("gateway.container", "gateway"), part("orchestrator.container", "orchestrator"), template())
+def test_parts_count_to_the_host() -> None:
+    subject = stack(shop(WEB), Capacity(2000, 1536 * MIB - 1))
+    assert told(subject, part("gateway")) == []
+    (message,) = told(subject, part("orchestrator"))
+    assert message.startswith(
+        "host-large-enough: the host's memory must be at least 1536Mi at minScale, got 1610612735"
+    )
 
 
-@pytest.mark.parametrize("rule", sorted(BY_ID))
-def test_stack_as_the_platform_makes_it_keeps_every_rule(rule: str) -> None:
-    assert told(rule, *STANDARD, quotas(cpu=2000.0, memory=1024.0 * MIB, instances=4.0)) == []
-    assert told(rule) == []
-
-
-FAILING: list[tuple[str, tuple[Resource, ...], str]] = [
-    (
-        "one-of-each-part",
-        (part("gateway.container", "gateway"), part("mine", "gateway")),
-        "at most one container must have the role gateway, got gateway.container, mine",
-    ),
-    (
-        "names-apart",
-        (container("a", name="web"), container("b", name="web")),
-        "the name web must be one resource's, got a, b",
-    ),
-    (
-        "ports-apart",
-        (container("a", ports=[{"external": 80.0}]), container("b", ports=[{"external": 80.0, "protocol": "tcp"}])),
-        "port 80/tcp must be published once, got a, b",
-    ),
-    ("stack-labelled", (container("a", []),), "a: label runyard.dev/stack must be dev, got none"),
-    (
-        "stack-labelled",
-        (Resource(VOLUME, "v", {"labels": labelled(stack="prod")}),),
-        "v: label runyard.dev/stack must be dev, got prod",
-    ),
-    ("stack-labelled", (Resource(NETWORK, "n", {}),), "n: label runyard.dev/stack must be dev, got none"),
-    (
-        "tenant-networks-kept",
-        (container("a", networksAdvanced=[{"name": "runyard.dev.tenant.shop"}]),),
-        "a: only templates must be on a tenant's network, got runyard.dev.tenant.shop",
-    ),
-    (
-        "tenant-networks-kept",
-        (container("a", labelled(role="template"), networksAdvanced=[{"name": "runyard.dev.tenant.shop.internal"}]),),
-        "a: only templates must be on a tenant's network, got runyard.dev.tenant.shop.internal",
-    ),
-    (
-        "tenant-networks-kept",
-        (container("a", networkMode="runyard.dev.tenant.shop"),),
-        "a: only templates must be on a tenant's network, got runyard.dev.tenant.shop",
-    ),
-    (
-        "tenant-within-quota",
-        (template(), quotas(cpu=1999.0)),
-        "tenant shop's containers must have at most 1999m of cpu at maxScale, got 2: web 2",
-    ),
-    (
-        "tenant-within-quota",
-        (template(scale=(3, 4)), quotas(instances=2.0)),
-        "tenant shop's containers must have at most 2 of instances at minScale, got 3: web 3",
-    ),
-    (
-        "tenant-within-quota",
-        (template(), container("batch", labelled(tenant="shop")), quotas(memory=1279.0 * MIB)),
-        "tenant shop's containers must have at most 1279Mi of memory at maxScale, got 1280Mi: batch 256Mi + web 1Gi",
-    ),
-]
-
-
-@pytest.mark.parametrize(("rule", "resources", "message"), FAILING)
-def test_rule_fails_on_what_it_forbids(rule: str, resources: tuple[Resource, ...], message: str) -> None:
-    assert told(rule, *resources) == [message]
-
-
-def test_every_rule_has_a_failing_case() -> None:
-    assert {rule for rule, _, _ in FAILING} | {"stack-fits-host"} == set(BY_ID)
-
-
-def test_host_counts_parts_templates_at_their_minimum_and_hand_written_containers() -> None:
-    everything = (*STANDARD, container("mine"))
-    assert told("stack-fits-host", *everything, capacity=Capacity(8000, 1536 * MIB)) == []
-    assert told("stack-fits-host", *everything, capacity=Capacity(8000, 1536 * MIB - 1)) == [
-        "all containers at their minScale must have at most the host's memory of 1610612735, got 1536Mi"
+def test_container_of_a_tenant_counts_to_its_quota_and_is_told_as_it_registers() -> None:
+    limit = 1024 * MIB + MEMORY_BYTES
+    subject = stack(shop(WEB, memory_bytes=limit))
+    assert told(subject, container("one", "shop"), service(web()), container("own")) == []
+    assert told(subject, container("two", "shop")) == [
+        "quota-kept: tenant shop's quota of memory must be at least 1536Mi at maxScale, got 1280Mi, 256Mi over: "
+        "web 1Gi + one of stack dev 256Mi + two of stack dev 256Mi"
     ]
-    assert told("stack-fits-host", *everything, capacity=None) == []
 
 
-def rollout(*traffic: tuple[str, float], **changes: Any) -> Resource:
-    shares = [{"revision": revision, "percent": percent, "tag": ""} for revision, percent in traffic]
-    return Resource(ROLLOUT, "r", {"tenant": "shop", "service": "web", "traffic": shares, **changes})
+def test_container_of_nobody_counts_to_the_host_alone() -> None:
+    subject = stack(shop(WEB, instances=2), Capacity(2000, 768 * MIB))
+    assert told(subject, container("one")) == []
+    assert [each.partition(":")[0] for each in told(subject, container("two"))] == ["host-large-enough"]
 
 
-OLD, NEW = template(revision="web-1", scale=(1, 9)), template(revision="web-2", scale=(1, 2))
+def test_service_of_the_manifests_is_counted_once_and_judged_no_more() -> None:
+    subject = stack(shop(WEB, services=1, instances=2, memory_bytes=1024 * MIB))
+    assert told(subject, service(web())) == []
 
 
-@pytest.mark.parametrize(
-    ("traffic", "changes", "most"),
-    [
-        ([("web-2", 100.0)], {"history": ["web-2.a", "web-1.b"]}, 2),
-        # Nobody knows of web-1: it stands beside the service.
-        ([("web-2", 100.0)], {}, 11),
-        ([("web-2", 60.0), ("web-1", 40.0)], {}, 11),
-        ([("web-2", 60.0), ("web-1", 40.0)], {"max_instances": 4.0}, 4),
-        ([("web-2", 60.0), ("web-1", 40.0)], {"manual_instances": 3.0}, 4),
-        ([("web-2", 100.0)], {"manual_instances": 0.0, "history": ["web-1.b"]}, 0),
-        ([("web-2", 100.0)], {"min_instances": 5.0, "history": ["web-1.b"]}, 5),
-    ],
-)
-def test_revisions_in_traffic_count_and_kept_ones_do_not(
-    traffic: list[tuple[str, float]], changes: dict[str, Any], most: int
-) -> None:
-    stack = (OLD, NEW, rollout(*traffic, **changes))
-    assert told("tenant-within-quota", *stack, quotas(instances=float(most), memory=most * 256.0 * MIB)) == []
-    if most:
-        assert told("tenant-within-quota", *stack, quotas(instances=float(most - 1))) != []
-        assert told("tenant-within-quota", *stack, quotas(memory=most * 256.0 * MIB - 1)) != []
-
-
-def test_revision_in_traffic_counts_with_an_instance_though_it_asks_for_none() -> None:
-    idle = (template(scale=(0, 2)), rollout(("web-1", 100.0)))
-    assert told("stack-fits-host", *idle, capacity=Capacity(1000, 256 * MIB)) == []
-    assert told("stack-fits-host", *idle, capacity=Capacity(1000, 256 * MIB - 1)) != []
-    by_hand = (idle[0], rollout(("web-1", 100.0), manual_instances=0.0))
-    assert told("stack-fits-host", *by_hand, capacity=Capacity(1000, 0)) == []
-
-
-def test_pack_hands_the_whole_stack_over_and_swallows_nothing() -> None:
-    options = PolicyResourceOptions(False, [], [], None, [], None, [])  # type: ignore[arg-type]
-    urn = f"urn:pulumi:dev::runyard::{CONTAINER}::a"
-    resource = PolicyResource(CONTAINER, {"name": "a", "labels": []}, urn, "a", options, None, None, [], None)  # type: ignore[arg-type]
-    messages: list[str] = []
-    validate = stack_validation([BY_ID["stack-labelled"]], lambda: None)
-    validate(StackValidationArgs([resource]), lambda message, _urn: messages.append(message))
-    assert messages == [
-        "stack-labelled: a: label runyard.dev/stack must be dev, got none (add the label runyard.dev/stack)"
+def test_service_by_hand_is_held_to_the_rules_of_manifests() -> None:
+    evil = example.template(containers=(example.container(image="evil.example/web:1"),), scaling=Scaling(1, 1))
+    subject = stack(shop(WEB, registries=("docker.io",), services=1))
+    assert told(subject, service(web(name="other", template=evil))) == [
+        "quota-kept: tenant shop's quota of services must be at least 2 at minScale, got 1, 1 over: other 1 + web 1",
+        "registry-allowed: shop.other: container hello: image must be from docker.io (tenant shop), "
+        "got evil.example/web:1",
     ]
-    broken = template()
-    broken.properties["labels"].append({"label": names.SPEC, "value": "{"})  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="Expecting"):
-        told("tenant-within-quota", broken, quotas(cpu=1.0))
+
+
+def test_service_by_hand_takes_the_place_of_the_manifests_in_the_sums() -> None:
+    subject = stack(shop(WEB, instances=2))
+    assert told(subject, service(web(template=example.template(scaling=Scaling(1, 1))))) == []
+    (message,) = told(stack(shop(WEB, instances=2)), service(web(template=example.template(scaling=Scaling(1, 3)))))
+    assert message.startswith("quota-kept: tenant shop's quota of instances must be at least 3 at maxScale, got 2")
+
+
+def test_service_by_hand_may_call_one_that_registers_later() -> None:
+    assert told(stack(shop(WEB)), service(web(name="other", uses=("later",)))) == []
+
+
+def large(name: str, memory_bytes: int) -> RevisionPlan:
+    """An earlier revision of WEB, larger than it is now."""
+    own = example.container(memory_bytes=memory_bytes)
+    shaped = example.template(name=name, containers=(own,), scaling=Scaling(1, 2))
+    return web(template=shaped).revision
+
+
+def named(name: str) -> ServicePlan:
+    """WEB with half of its traffic on an earlier revision, as a resource by hand would say it."""
+    latest = web()
+    shares = (TrafficShare(latest.revision.name, 50), TrafficShare(name, 50))
+    return dataclasses.replace(latest, rollout=dataclasses.replace(latest.rollout, traffic=shares))
+
+
+def test_service_by_hand_counts_its_earlier_revisions_at_their_size() -> None:
+    pasts = {"shop/web": (large("web-old", 1024 * MIB),)}
+    both = 2 * (512 + 1024) * MIB
+    assert told(stack(shop(WEB, memory_bytes=both), pasts=pasts), service(named("web-old"))) == []
+    (message,) = told(stack(shop(WEB, memory_bytes=both - 1), pasts=pasts), service(named("web-old")))
+    assert message.startswith("quota-kept: tenant shop's quota of memory must be at least 3Gi at maxScale, got ")
+
+
+def test_service_by_hand_cannot_name_a_revision_that_nobody_keeps() -> None:
+    (message,) = told(stack(shop(WEB)), service(named("web-gone")))
+    assert message == (
+        "policy-error: shop.web: rule quota-kept failed: ContractError: "
+        "traffic must name revisions that are kept, got web-gone"
+    )
+
+
+def test_service_that_cannot_be_read_is_refused() -> None:
+    (message,) = told(stack(shop(WEB)), service(web(), document="{"))
+    assert message.startswith("service-readable: shop.web: document, rollout and route must be readable, got decode ")
+    unsaid = service(web())
+    without = {key: value for key, value in unsaid.properties.items() if key != "route"}
+    (message,) = told(stack(shop(WEB)), dataclasses.replace(unsaid, properties=without))
+    assert message == "service-readable: shop.web: document, rollout and route must be readable, got no input 'route'"
+
+
+def test_second_service_of_one_name_is_told() -> None:
+    other = dataclasses.replace(service(web()), name="again", urn="urn:2")
+    assert "names-apart: again: the service shop/web must not be shared, got shop.web and again" in told(
+        stack(shop(WEB)), service(web()), other
+    )
+
+
+def test_what_is_not_known_before_the_update_is_advice_in_a_preview_and_refuses_an_update() -> None:
+    given = container("batch", memory=Unknown())
+    preview, update = (stack(shop(WEB), dry_run=each).judge(given) for each in (True, False))
+    assert mandatory(preview) == []
+    assert [each.message for each in preview] == [
+        "batch: container-limited cannot be asked before the update, got a value that is not known yet",
+        "batch: quota-kept cannot be asked before the update, got a value that is not known yet",
+    ]
+    assert [each.severity for each in update] == ["mandatory", "mandatory"]
+
+
+def test_document_that_is_not_known_before_the_update_is_advice_in_a_preview() -> None:
+    given = service(web())
+    unknown = dataclasses.replace(given, properties={**given.properties, "document": Unknown()})
+    assert [each.rule for each in stack(shop(WEB), dry_run=True).judge(unknown)] == ["not-known-yet"]
+
+
+def test_rule_that_throws_refuses_and_hides_nothing_of_the_others() -> None:
+    said = told(stack(shop(WEB)), container("batch", memory="much", privileged=True))
+    assert "not-privileged: batch: privileged must not be true, got true" in said
+    assert [each.partition(": rule ")[2] for each in said if each.startswith("policy-error")] == [
+        "quota-kept failed: ValueError: could not convert string to float: 'much'"
+    ]
+
+
+def test_network_named_by_a_secret_is_told_all_the_same() -> None:
+    given = container("batch", networkMode="runyard.dev.tenant.shop")
+    sealed = dataclasses.replace(given, plain={})
+    assert [each.partition(":")[0] for each in told(stack(shop(WEB)), sealed)] == ["tenant-networks-kept"]
+
+
+def test_stack_needs_a_plan() -> None:
+    with pytest.raises(ValueError, match="a stack must have a plan, got none"):
+        Stack(Context(shop(WEB), DAY), (), dict, dry_run=True)
+
+
+def test_input_of_a_service_is_canonical_text_in_any_spelling() -> None:
+    spaced = contracts.encode(web().revision.document).replace(",", ", ")
+    assert told(stack(shop(WEB, services=1)), service(web(), document=spaced)) == []

@@ -5,13 +5,14 @@ import pytest
 from runyard.errors import UsageError
 from runyard.manifest.model import EnvVar, KeyReference
 from runyard.plan import plan
-from runyard.secrets import check_references, digest_secrets, flatten_certificates, flatten_secrets
+from runyard.secrets import check_references, digest_secrets, flatten_certificates, flatten_secrets, values_of
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 
-def planned(optional=False):
+def planned(optional=False, secrets=None):
     token = EnvVar("TOKEN", reference=KeyReference("secret", "api", "latest", optional))
-    return plan(manifests(service(template=template(containers=(container(env=(token,)),)))))
+    given = manifests(service(template=template(containers=(container(env=(token,)),))))
+    return plan(given, secret_digests=digest_secrets(secrets or {}))
 
 
 def test_flat_secrets_answer_cloud_runs_version_keys_and_knatives_own_keys():
@@ -45,6 +46,21 @@ def test_reference_without_a_value_is_refused_with_the_command_that_sets_it():
 def test_reference_with_a_value_or_optional_passes():
     check_references(planned(), {"default": {"api/latest": "x"}})
     check_references(planned(optional=True), {})
+
+
+def test_values_of_a_document_are_by_the_digests_that_it_names():
+    secrets = {"default": {"api/latest": "s3cret", "other/latest": "unused"}}
+    document = planned(secrets=secrets).services[0].revision.document
+    assert values_of(document, secrets["default"]) == {digest_secrets(secrets)["default"]["api/latest"]: "s3cret"}
+    assert "s3cret" not in repr(document)
+    assert values_of(planned(optional=True).services[0].revision.document, {}) == {}
+
+
+def test_value_of_a_document_that_the_stack_lacks_is_named():
+    document = planned().services[0].revision.document
+    with pytest.raises(UsageError) as caught:
+        values_of(document, {})
+    assert str(caught.value) == f"revision {document.name}: secret api has no key latest in this stack"
 
 
 PAIR = {"certificate": "-----BEGIN CERTIFICATE-----\n", "key": "-----BEGIN PRIVATE KEY-----\n"}

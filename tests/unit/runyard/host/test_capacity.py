@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from pathlib import Path
 
@@ -14,13 +13,10 @@ from runyard.plan.quota import Capacity
 from tests.unit.runyard.host.docker_api import DockerApi
 
 
-# The SDK leaves its socket open when the first call fails; collecting it here keeps the warning here.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_capacity_without_an_engine_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     with pytest.raises(HostUnreachable, match=r"^ask the Docker engine what the host has: no Docker engine answers"):
         observe_capacity()
-    gc.collect()
 
 
 def test_capacity_is_what_the_engine_counts(docker_api: DockerApi) -> None:

@@ -5,10 +5,17 @@ import pytest
 from runyard import contracts, names
 from runyard.contracts import (
     CertificateRequest,
+    Holdings,
     OrchestratorStatus,
     RollbackRequest,
+    RolloutAccepted,
+    RolloutOutcome,
+    RolloutOutcomes,
     RolloutRequest,
     RouteRequest,
+    ServiceHolding,
+    ServiceRequest,
+    SignedRevision,
     TrafficShare,
 )
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RolloutError
@@ -81,35 +88,79 @@ def orchestrator(*answers, refusals=()):
     return Orchestrator(engine, "dev", clock, clock.wait), engine, clock
 
 
-def test_route_is_put_through_the_control_socket_as_a_message():
-    subject, engine, _ = orchestrator(answered(200))
-    request = RouteRequest("default", "hello", ("hello.localhost",))
-    subject.apply_route(request)
+def service_request(tenant="default", service="hello"):
+    return ServiceRequest(
+        RouteRequest(tenant, service, (f"{service}.localhost",)),
+        RolloutRequest(tenant, service, (TrafficShare("r", 100),), deadline_s=600),
+        (SignedRevision("{}", "c2ln"),),
+        {"d1": "canary"},
+    )
+
+
+def test_service_is_put_through_the_control_socket_as_a_message():
+    subject, engine, _ = orchestrator(answered(202, contracts.encode(RolloutAccepted("e", 7))))
+    request = service_request()
+    assert subject.put_service(request) == RolloutAccepted("e", 7)
     container, command = engine.commands[0]
     assert container == "runyard.dev.orchestrator"
     assert command[-2:] == ["services.orchestrator.relay", names.ORCHESTRATOR_SOCKET]
-    method, path, body, _ = engine.requests[0]
-    assert (method, path) == ("PUT", "/v1/routes/default/hello")
-    assert contracts.decode(RouteRequest, body) == request
+    # It is accepted at once, whatever time the rollout may take.
+    method, path, body, timeout_s = engine.requests[0]
+    assert (method, path, timeout_s) == ("PUT", "/v1/services/default/hello", 60)
+    assert contracts.decode(ServiceRequest, body) == request
 
 
-def test_rollout_may_take_its_deadline_and_a_margin():
+def test_service_that_is_refused_is_told_without_its_values():
+    problem = {"title": "bad request", "detail": "revisions: must be signed by the stack's key, got hello-1"}
+    subject, _, _ = orchestrator(answered(400, json.dumps(problem)))
+    with pytest.raises(HostError) as caught:
+        subject.put_service(service_request())
+    assert str(caught.value) == (
+        "PUT /v1/services/default/hello: orchestrator answered 400: "
+        "revisions: must be signed by the stack's key, got hello-1"
+    )
+
+
+def test_outcomes_may_take_as_long_as_they_are_waited_for():
+    told = RolloutOutcomes("e", 3, (RolloutOutcome(7, "default", "hello", "failed", "no answer", ("last line",)),))
+    subject, engine, _ = orchestrator(answered(200, contracts.encode(told)))
+    assert subject.outcomes(2, 30) == told
+    assert engine.requests[0] == ("GET", "/v1/rollouts?after=2&wait=30", "", 90)
+    subject.outcomes(0, 0.5)
+    assert engine.requests[1][1] == "/v1/rollouts?after=0&wait=0.5"
+
+
+def test_removal_is_a_delete():
     subject, engine, _ = orchestrator(answered(200))
-    subject.apply_rollout(RolloutRequest("default", "hello", (TrafficShare("r", 100),), deadline_s=600))
-    assert engine.requests[0][3] == 660
+    subject.remove_service("acme", "web")
+    assert engine.requests[0][:3] == ("DELETE", "/v1/services/acme/web", "")
 
 
-@pytest.mark.parametrize(("call", "path"), [("remove_route", "routes"), ("remove_rollout", "rollouts")])
-def test_removal_is_a_delete(call, path):
-    subject, engine, _ = orchestrator(answered(204))
-    getattr(subject, call)("acme", "web")
-    assert engine.requests[0][:3] == ("DELETE", f"/v1/{path}/acme/web", "")
+def test_holdings_are_decoded():
+    held = Holdings((ServiceHolding("acme", "web", {"web-1": "d"}, settled=True),), claim="c", in_step=True)
+    subject, engine, _ = orchestrator(answered(200, contracts.encode(held)))
+    assert subject.holdings() == held
+    assert engine.requests[0][:2] == ("GET", "/v1/holdings")
+
+
+def test_claim_is_kept_as_it_is_put():
+    subject, engine, _ = orchestrator(
+        answered(204), answered(200, '{"stack":"dev"}'), answered(404, '{"title": "none"}')
+    )
+    subject.put_claim('{"stack":"dev"}')
+    assert subject.claim() == '{"stack":"dev"}'
+    assert subject.claim(patience_s=2) is None
+    assert engine.requests == [
+        ("PUT", "/v1/claim", '{"stack":"dev"}', 60),
+        ("GET", "/v1/claim", "", START_TIMEOUT_S + 5),
+        ("GET", "/v1/claim", "", 7),
+    ]
 
 
 def test_calls_share_one_connection():
     subject, engine, _ = orchestrator(answered(204))
-    subject.remove_route("acme", "web")
-    subject.remove_rollout("acme", "web")
+    subject.remove_service("acme", "web")
+    subject.remove_certificate("shop")
     assert len(engine.commands) == 1
     subject.close()
     assert engine.relays[0].closed
@@ -117,9 +168,9 @@ def test_calls_share_one_connection():
 
 def test_call_after_a_failed_one_opens_another_connection():
     subject, engine, _ = orchestrator(HostError("no answer within 60 s"), answered(204))
-    with pytest.raises(HostError, match=r"^DELETE /v1/routes/acme/web: orchestrator: no answer within 60 s$"):
-        subject.remove_route("acme", "web")
-    subject.remove_route("acme", "web")
+    with pytest.raises(HostError, match=r"^DELETE /v1/services/acme/web: orchestrator: no answer within 60 s$"):
+        subject.remove_service("acme", "web")
+    subject.remove_service("acme", "web")
     assert [each.closed for each in engine.relays] == [True, False]
 
 
@@ -133,7 +184,7 @@ def test_failed_rollout_is_told_with_its_last_lines():
     problem = {"title": "rollout failed", "detail": "revision hello-1: exited with code 3", "logs": ["one", "two"]}
     subject, _, _ = orchestrator(answered(409, json.dumps(problem)))
     with pytest.raises(RolloutError) as caught:
-        subject.apply_rollout(RolloutRequest("default", "hello", ()))
+        subject.roll_back(RollbackRequest("default", "hello", "hello-1"))
     assert str(caught.value) == "revision hello-1: exited with code 3\n  | one\n  | two"
 
 
@@ -159,25 +210,35 @@ def test_status_may_have_less_patience_with_an_orchestrator_that_is_not_there():
 def test_other_refusals_say_what_was_asked_and_answered():
     subject, _, _ = orchestrator(answered(504, '{"title": "gateway does not answer"}'))
     with pytest.raises(HostError) as caught:
-        subject.remove_route("default", "hello")
-    assert str(caught.value) == ("DELETE /v1/routes/default/hello: orchestrator answered 504: gateway does not answer")
+        subject.remove_service("default", "hello")
+    assert str(caught.value) == (
+        "DELETE /v1/services/default/hello: orchestrator answered 504: gateway does not answer"
+    )
 
 
-def test_refusal_that_is_not_json_is_shown_as_it_came():
-    subject, _, _ = orchestrator(answered(500, "<oops>"))
-    with pytest.raises(HostError, match="answered 500: <oops>"):
+@pytest.mark.parametrize("answer", ["<oops>", '"oops"'])
+def test_refusal_that_is_no_problem_is_shown_as_it_came(answer):
+    subject, _, _ = orchestrator(answered(500, answer))
+    with pytest.raises(HostError, match=f"answered 500: {answer}"):
         subject.status()
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_orchestrator_runs_when_its_container_does(running):
+    engine = FakeEngine()
+    engine.running = lambda container: running and container == "runyard.dev.orchestrator"
+    assert Orchestrator(engine, "dev").running() is running
 
 
 def test_call_waits_for_a_container_that_is_starting():
     subject, engine, _ = orchestrator(answered(200), refusals=[NotFound("no container"), Conflict("is not running")])
-    subject.remove_route("default", "hello")
+    subject.remove_service("default", "hello")
     assert len(engine.commands) == 3
 
 
 def test_request_that_nobody_answered_is_asked_again_on_another_connection():
     subject, engine, _ = orchestrator(RelayEnded("restarted"), RelayEnded("refused"), answered(200))
-    subject.remove_route("default", "hello")
+    subject.remove_service("default", "hello")
     assert len(engine.requests) == 3
     assert [each.closed for each in engine.relays] == [True, True, False]
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from runyard import names
+from runyard.contracts import ImageIdentity
 from runyard.errors import Conflict, HostError, NotFound
 from runyard.host.engine import Engine, Task, Thing
-from tests.unit.runyard.host.docker_api import DockerApi
-
-# Of sockets that the SDK leaves open.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+from tests.unit.runyard.host.conftest import Place
+from tests.unit.runyard.host.docker_api import ERRORS, OUTPUT, DockerApi, Pieces, frame
 
 MINE = {names.STACK: "dev", names.ROLE: names.ROLE_INSTANCE}
 
@@ -103,6 +102,19 @@ def test_rename_discard_signal_and_restart_ask_for_it(docker_api: DockerApi, eng
     engine.signal("c", "HUP")
     engine.restart("c")
     assert docker_api.asked[-4:] == [*asked, "POST /containers/c/restart"]
+    assert docker_api.targets[-4:-1] == [
+        "POST /containers/c/rename?name=d",
+        "DELETE /containers/c?force=1&v=1",
+        "POST /containers/c/kill?signal=HUP",
+    ]
+
+
+def test_start_of_what_runs_already_is_fine(docker_api: DockerApi, engine: Engine) -> None:
+    docker_api.answers["POST /containers/c/start"] = (304, b"")
+    engine.start("c")
+    docker_api.answers["POST /containers/c/start"] = (500, {"message": "no space left on device"})
+    with pytest.raises(HostError, match=r"^start c: no space left on device$"):
+        engine.start("c")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +131,80 @@ def test_execution_gives_the_exit_code_and_what_was_written(docker_api: DockerAp
     docker_api.output, docker_api.exit_code = b"said \xff", 3
     assert engine.execute("c", ["runyard-gateway", "confirm"]) == (3, "said \ufffd")
     assert docker_api.commands == [["runyard-gateway", "confirm"]]
+    docker_api.answers["POST /containers/c/exec"] = (409, {"message": "container c is not running"})
+    with pytest.raises(Conflict, match=r"^execute runyard-gateway in c: container c is not running$"):
+        engine.execute("c", ["runyard-gateway"])
+
+
+def test_relay_works_over_every_way_to_an_engine_and_ends_with_its_asker(place: Place) -> None:
+    place.api.relayed = [{"a": 1}, "x" * 100_000]
+    with Engine(place.address) as connected:
+        relay = connected.relay("c", ["python3", "-m", "relay"])
+        assert relay.request("PUT", "/v1/a", '{"b":2}', 5) == (200, '{"a": 1}')
+        assert relay.request("GET", "/v1/b", "", 5) == (200, "x" * 100_000)
+        relay.close()
+        assert place.api.left.wait(5)
+    assert place.api.sent == [("PUT /v1/a", {"b": 2}), ("GET /v1/b", None)]
+
+
+def test_relay_into_a_container_that_does_not_run_says_so(docker_api: DockerApi, engine: Engine) -> None:
+    docker_api.answers["POST /containers/c/exec"] = (409, {"message": "container c is not running"})
+    with pytest.raises(Conflict, match=r"^execute python3 in c: container c is not running$"):
+        engine.relay("c", ["python3"])
+
+
+@pytest.mark.parametrize(
+    ("image", "asked"),
+    [
+        ("nginx", "fromImage=docker.io%2Flibrary%2Fnginx&tag=latest"),
+        ("here:5000/a/b:1.2", "fromImage=here%3A5000%2Fa%2Fb&tag=1.2"),
+        ("here:5000/a/b", "fromImage=here%3A5000%2Fa%2Fb&tag=latest"),
+        ("a/b:1@sha256:12", "fromImage=docker.io%2Fa%2Fb&tag=sha256%3A12"),
+    ],
+)
+def test_pull_is_of_one_version_with_the_clients_credentials(
+    docker_api: DockerApi, engine: Engine, image: str, asked: str
+) -> None:
+    docker_api.answers["POST /images/create"] = Pieces([b'{"status":"Pulling"}\r\n{"status":"Down', b'loading"}\r\n'])
+    engine.pull(image)
+    assert docker_api.targets[-1] == f"POST /images/create?{asked}"
+    assert "X-Registry-Auth" not in docker_api.headers["POST /images/create"]
+    engine.pull(image, "e30=")
+    assert docker_api.headers["POST /images/create"]["X-Registry-Auth"] == "e30="
+
+
+def test_pull_that_fails_says_what_the_registry_says(docker_api: DockerApi, engine: Engine) -> None:
+    told = [b'{"status":"Pulling"}\r\n', b'{"errorDetail":{"message":"denied"},"error":"denied"}\r\n']
+    docker_api.answers["POST /images/create"] = Pieces(told)
+    with pytest.raises(HostError, match=r"^pull a/b:1: denied$"):
+        engine.pull("a/b:1")
+    docker_api.answers["POST /images/create"] = (404, {"message": "pull access denied for a/b"})
+    with pytest.raises(NotFound, match=r"^pull a/b:1: pull access denied for a/b$"):
+        engine.pull("a/b:1")
+    docker_api.answers["POST /images/create"] = Pieces([b"<html>\n", *told])
+    with pytest.raises(HostError, match=r"^pull a/b:1: the engine's answer cannot be read: Expecting value"):
+        engine.pull("a/b:1")
+    # What was not read of an answer keeps nobody from asking.
+    assert engine.things() == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "digests", "digest"),
+    [
+        ("nginx:1", ["nginx@sha256:1", "here/nginx@sha256:2"], "nginx@sha256:1"),
+        ("here.local/nginx", ["nginx@sha256:1", "here.local/nginx@sha256:2"], "here.local/nginx@sha256:2"),
+        ("nginx@sha256:2", ["nginx@sha256:1", "nginx@sha256:2"], "nginx@sha256:2"),
+        ("docker.io/library/nginx", ["nginx@sha256:1"], "nginx@sha256:1"),
+        ("runyard/hello:1", None, ""),
+        ("sha256:abc", ["nginx@sha256:1"], ""),
+    ],
+)
+def test_image_identity_is_the_engines_id_and_the_digest_of_its_registry(
+    docker_api: DockerApi, engine: Engine, reference: str, digests: list[str] | None, digest: str
+) -> None:
+    assert engine.image_identity(reference) is None
+    docker_api.answers[f"GET /images/{reference}/json"] = {"Id": "sha256:abc", "RepoDigests": digests}
+    assert engine.image_identity(reference) == ImageIdentity("sha256:abc", digest)
 
 
 @pytest.mark.parametrize("runs", [True, False])
@@ -133,10 +219,28 @@ def test_file_is_looked_for_in_a_container_that_there_is(docker_api: DockerApi, 
         engine.has_file("c", "/a")
     docker_api.answers["GET /containers/c/json"] = {}
     assert not engine.has_file("c", "/a")
+    docker_api.answers["HEAD /containers/c/archive"] = b"much"
+    assert engine.has_file("c", "/a b")
+    assert docker_api.targets[-1] == "HEAD /containers/c/archive?path=%2Fa+b"
 
 
 def test_last_lines_are_none_where_there_is_no_container(docker_api: DockerApi, engine: Engine) -> None:
     assert engine.last_lines("c", 2) == []
+    docker_api.answers["GET /containers/c/logs"] = frame(OUTPUT, b"one\n") + frame(ERRORS, b"two\n") + b"\x01\0"
+    assert engine.last_lines("c", 2) == ["one", "two"]
+    assert docker_api.targets[-1] == "GET /containers/c/logs?stdout=1&stderr=1&tail=2"
+
+
+def test_task_gives_its_exit_code_and_log_and_is_removed(docker_api: DockerApi, engine: Engine) -> None:
+    docker_api.answers |= {
+        "POST /containers/create": (201, {"Id": "c1"}),
+        "POST /containers/try/start": (204, b""),
+        "POST /containers/try/wait": {"StatusCode": 3},
+        "GET /containers/try/logs": frame(OUTPUT, b"said"),
+    }
+    assert engine.run(Task("try", "image:1", ("configure",), {}, {}, {}, ["CHOWN"])) == (3, "said")
+    assert docker_api.bodies["POST /containers/create"]["HostConfig"]["CapAdd"] == ["CHOWN"]
+    assert docker_api.asked[-1] == "DELETE /containers/try"
 
 
 def test_task_is_hardened_and_removed_whatever_became_of_it(docker_api: DockerApi, engine: Engine) -> None:

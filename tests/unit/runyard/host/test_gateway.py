@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from runyard.errors import HostError, NotFound
-from runyard.host.engine import Task
+from runyard.host.engine import Task, Thing
 from runyard.host.gateway import GatewayHost, RefusedConfiguration
 
 IMAGE = "runyard/gateway:abc"
@@ -23,6 +23,7 @@ class FakeHost:
         self.confirm = confirm
         self.running = image
         self.files: set[str] | None = set()
+        self.volumes: list[Thing] = []
         self.down = False
 
     def run(self, task: Task) -> tuple[int, str]:
@@ -49,6 +50,9 @@ class FakeHost:
         if self.files is None:
             raise NotFound(container)
         return path in self.files
+
+    def things(self) -> list[Thing]:
+        return self.volumes
 
     def discard(self, container: str) -> None:
         self.asked.append(f"discard {container}")
@@ -126,5 +130,8 @@ def test_lost_file_is_noticed() -> None:
     assert not gateway.has_configuration(IMAGE)
     host.files = {"/var/lib/runyard/gateway/nginx-abc.conf"}
     assert gateway.has_configuration(IMAGE)
-    host.files = None
+    # Without a gateway nobody can look into its volume.
+    host.files, host.volumes = None, [Thing("volume", "runyard.dev.gateway", "runyard.dev.gateway")]
     assert gateway.has_configuration(IMAGE)
+    host.volumes = []
+    assert not gateway.has_configuration(IMAGE)

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from runyard.errors import HostError
-from runyard.host.relay import Relay, RelayEnded
+from runyard.host.relay import Relay, RelayEnded, unframe
+from runyard.host.transport import Stream
 
 OUTPUT, ERRORS = 1, 2
 
@@ -26,7 +27,7 @@ class Engine:
     def __init__(self, *scripts):
         ours, self.theirs = socket.socketpair()
         self.requests = []
-        self.relay = Relay(ours)
+        self.relay = Relay(Stream(ours, ours.makefile("rb")))
         self._scripts = scripts
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -115,3 +116,8 @@ def test_silence_is_an_error_that_asking_anew_would_not_mend():
         with pytest.raises(HostError, match=r"^no answer within 0.05 s$") as caught:
             engine.relay.request("GET", "/", "", 0.05)
         assert not isinstance(caught.value, RelayEnded)
+
+
+def test_frames_are_joined_whatever_output_they_are_of_and_a_cut_one_counts_as_far_as_it_goes():
+    assert unframe(frame(OUTPUT, b"a\n") + frame(ERRORS, b"b\n") + frame(OUTPUT, b"cut")[:-1]) == b"a\nb\ncu"
+    assert unframe(b"") == b""

@@ -93,8 +93,8 @@ def test_effects_name_every_key_that_a_service_can_show_and_no_other():
             )
         )
     )
-    # Its component adds the revision.
-    assert {path.partition(".")[0] for path in EFFECTS["Service"]} == {"", "revision", *shown}
+    # Its component adds the revision and the network.
+    assert {path.partition(".")[0] for path in EFFECTS["Service"]} == {"", "revision", "network", *shown}
 
 
 def filled(made):

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 
 from runyard import names
-from runyard.contracts import Probe, RevisionSpec, RolloutRequest, TrafficShare
+from runyard.contracts import Probe, RolloutRequest, TrafficShare, Variable
 from runyard.errors import Conflict, HostError
 
-from .world import World, in_world, quiet, template_spec
+from .world import World, container, in_world, quiet
 
 ROLLOUT = RolloutRequest("default", "hello", (TrafficShare("hello-1", 100),), 60)
-BOTH = RevisionSpec("hello", 8080, ("app", "db"), termination_grace_s=3)
 
 
 def add_pair(world: World) -> None:
     """Put an app there that waits for its database."""
-    world.add_template(spec=template_spec(revision=BOTH, depends_on=("db",)))
-    world.add_template(spec=template_spec("db", revision=None, startup_probe=Probe(kind="tcp", port=5432)))
+    database = container("db", startup_probe=Probe(kind="tcp", port=5432))
+    world.add("hello-1", container(depends_on=("db",)), database)
 
 
 def states(world: World) -> dict[str, str]:
@@ -31,7 +30,7 @@ def states(world: World) -> dict[str, str]:
 async def test_app_starts_only_after_its_database_has_started(world: World) -> None:
     add_pair(world)
     world.attempts.default = "tcp :5432: connection refused"
-    rolling = asyncio.create_task(world.orchestrator.roll_out(ROLLOUT))
+    rolling = asyncio.create_task(world.roll_out(ROLLOUT))
     await world.pass_time(2)
     assert states(world) == {"db": "running", "app": "created"}
     world.attempts.default = ""
@@ -43,7 +42,7 @@ async def test_app_starts_only_after_its_database_has_started(world: World) -> N
 @in_world
 async def test_sidecar_that_ends_takes_the_whole_instance_with_it(world: World) -> None:
     add_pair(world)
-    await asyncio.wait_for(world.orchestrator.roll_out(ROLLOUT), 5)
+    await asyncio.wait_for(world.roll_out(ROLLOUT), 5)
     before = world.engine.clones()
     database = next(each for each in before if ".db." in world.engine.containers[each]["Name"])
     world.engine.die(database, 1)
@@ -56,7 +55,7 @@ async def test_sidecar_that_ends_takes_the_whole_instance_with_it(world: World) 
 async def test_container_that_cannot_be_started_later_takes_the_instance_with_it(world: World) -> None:
     add_pair(world)
     world.attempts.default = "tcp :5432: connection refused"
-    rolling = asyncio.create_task(world.orchestrator.roll_out(ROLLOUT))
+    rolling = asyncio.create_task(world.roll_out(ROLLOUT))
     await world.pass_time(2)
     first = world.engine.clones()
     world.attempts.default = ""
@@ -71,9 +70,9 @@ async def test_container_that_cannot_be_started_later_takes_the_instance_with_it
 
 @in_world
 async def test_start_that_failed_waits_its_turn_before_the_next_try(world: World) -> None:
-    world.add_template()
+    world.add()
     world.engine.errors["start"] = HostError("start container x: no space left on device")
-    rolling = asyncio.create_task(world.orchestrator.roll_out(ROLLOUT))
+    rolling = asyncio.create_task(world.roll_out(ROLLOUT))
     await world.pass_time(0.9)
     # At once, at once again, and then not before a second has passed.
     assert [verb for verb, _ in world.engine.calls].count("create") == 2
@@ -84,8 +83,8 @@ async def test_start_that_failed_waits_its_turn_before_the_next_try(world: World
 
 @in_world
 async def test_removal_that_the_engine_refuses_is_tried_again_and_counted_once(world: World) -> None:
-    world.add_template()
-    await asyncio.wait_for(world.orchestrator.roll_out(ROLLOUT), 5)
+    world.add()
+    await asyncio.wait_for(world.roll_out(ROLLOUT), 5)
     dead = world.engine.clones()[0]
     world.engine.errors["remove"] = Conflict("remove container x: device busy")
     world.engine.die(dead, 1)
@@ -101,8 +100,8 @@ async def test_removal_that_the_engine_refuses_is_tried_again_and_counted_once(w
 
 @in_world
 async def test_log_that_cannot_be_read_says_so_in_its_place(world: World) -> None:
-    world.add_template()
-    await asyncio.wait_for(world.orchestrator.roll_out(ROLLOUT), 5)
+    world.add()
+    await asyncio.wait_for(world.roll_out(ROLLOUT), 5)
     world.engine.errors["logs"] = HostError("read logs of container x: driver has none")
     world.engine.die(world.engine.clones()[0], 1)
     await quiet()
@@ -112,8 +111,8 @@ async def test_log_that_cannot_be_read_says_so_in_its_place(world: World) -> Non
 
 @in_world
 async def test_gateway_that_cannot_tell_what_is_in_flight_does_not_stop_a_drain(world: World) -> None:
-    world.add_template()
-    await asyncio.wait_for(world.orchestrator.roll_out(ROLLOUT), 5)
+    world.add()
+    await asyncio.wait_for(world.roll_out(ROLLOUT), 5)
     world.gateway.away = True
     deleting = asyncio.create_task(world.orchestrator.delete_service("default", "hello"))
     await world.pass_time(15)
@@ -124,9 +123,9 @@ async def test_gateway_that_cannot_tell_what_is_in_flight_does_not_stop_a_drain(
 
 @in_world
 async def test_nothing_of_an_environment_is_ever_written_down(world: World) -> None:
-    world.add_template()
+    world.add("hello-1", container(environment=(Variable("TOKEN", "secret"),)))
     world.engine.exits_at_once["hello-1"] = 1
-    rolling = asyncio.create_task(world.orchestrator.roll_out(ROLLOUT))
+    rolling = asyncio.create_task(world.roll_out(ROLLOUT))
     await world.pass_time(10)
     assert world.journal.events() != []
     assert "secret" not in str(world.journal.entries)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runyard.contracts import Probe, RevisionSpec, RolloutRequest, RouteRequest, TrafficShare
-from runyard.errors import Conflict, DeadlineError, HostUnreachable, NotFound, UsageError
+from runyard.contracts import Probe, RollbackRequest, RolloutRequest, RouteRequest, TrafficShare
+from runyard.errors import Conflict, HostUnreachable, UsageError
 from services.orchestrator.engine import Refused
 from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
 
-from .world import STACK, World, in_world, quiet, template_spec
+from .world import STACK, World, container, in_world, quiet
 
 KEY = "default/hello-1"
 PORTLESS = "startup probe tcp :8080: connection refused"
@@ -30,9 +29,9 @@ async def served(world: World, *revisions: str) -> None:
     """Bring revisions to serving."""
     names = revisions or ("hello-1",)
     for name in names:
-        world.add_template(name)
+        world.add(name)
     shares = [(name, 100 if index == 0 else 0) for index, name in enumerate(names)]
-    await asyncio.wait_for(world.orchestrator.roll_out(rollout(*shares)), 5)
+    await asyncio.wait_for(world.roll_out(rollout(*shares)), 5)
 
 
 async def failing(world: World, work: Coroutine[Any, Any, None], seconds: float = 10) -> BaseException:
@@ -87,9 +86,9 @@ async def test_lost_event_is_made_up_for_by_the_next_listing(world: World) -> No
 @in_world
 async def test_traffic_moves_only_when_the_new_revision_is_ready_and_the_old_one_is_drained(world: World) -> None:
     await served(world)
-    world.add_template("hello-2")
+    world.add("hello-2")
     world.attempts.default = PORTLESS
-    task = asyncio.create_task(world.orchestrator.roll_out(rollout(("hello-2", 100))))
+    task = asyncio.create_task(world.roll_out(rollout(("hello-2", 100))))
     await world.pass_time(3)
     assert world.gateway.last.services["default/hello"].traffic[0].revision == "hello-1"
     world.attempts.default = ""
@@ -115,8 +114,9 @@ async def test_drained_instance_is_stopped_only_when_nothing_is_in_flight(world:
 
 
 @in_world
-async def test_request_that_never_ends_holds_a_drain_no_longer_than_the_grace(world: World) -> None:
-    await served(world)
+async def test_request_that_never_ends_holds_a_drain_no_longer_than_it_may_take(world: World) -> None:
+    world.add()
+    await asyncio.wait_for(world.roll_out(rollout(), RouteRequest("default", "hello", (), timeout_s=3)), 5)
     world.gateway.flying["10.130.0.2"] = 1
     await served(world, "hello-2")
     await world.pass_time(2 + 3 + 1)
@@ -131,19 +131,18 @@ async def test_revisions_with_a_tag_and_no_share_are_kept_too(world: World) -> N
 
 @in_world
 async def test_revision_gets_its_least_number_of_instances(world: World) -> None:
-    spec = replace(RevisionSpec("hello", 8080, ("app",)), min_instances=3)
-    world.add_template(spec=template_spec(revision=spec))
-    await asyncio.wait_for(world.orchestrator.roll_out(rollout()), 5)
+    world.add(min_instances=3)
+    await asyncio.wait_for(world.roll_out(rollout()), 5)
     assert len(world.gateway.addresses(KEY)) == 3
 
 
 @in_world
 async def test_crashing_revision_fails_early_with_its_log_and_the_old_one_serves_on(world: World) -> None:
     await served(world)
-    world.add_template("hello-2")
+    world.add("hello-2")
     world.engine.exits_at_once["hello-2"] = 3
     world.engine.output["hello-2"] = ("boom",)
-    error = await failing(world, world.orchestrator.roll_out(rollout(("hello-2", 100))))
+    error = await failing(world, world.roll_out(rollout(("hello-2", 100))))
     assert str(error) == "rollout default/hello: revision hello-2: container app: exited with code 3 (3 times)"
     assert isinstance(error, RolloutFailed)
     assert error.logs == ("boom",)
@@ -155,10 +154,10 @@ async def test_crashing_revision_fails_early_with_its_log_and_the_old_one_serves
 
 @in_world
 async def test_port_that_nobody_listens_on_fails_at_the_deadline_with_the_log(world: World) -> None:
-    world.add_template()
+    world.add()
     world.attempts.default = "tcp :8080: connection refused"
     world.engine.output["hello-1"] = ("\x1b[31mstarting",)
-    error = await failing(world, world.orchestrator.roll_out(rollout(deadline_s=5)))
+    error = await failing(world, world.roll_out(rollout(deadline_s=5)))
     assert str(error) == f"rollout default/hello: revision hello-1: not ready in 5 s: {PORTLESS}"
     assert isinstance(error, RolloutFailed)
     assert error.logs == ("\\x1b[31mstarting",)
@@ -169,31 +168,36 @@ async def test_port_that_nobody_listens_on_fails_at_the_deadline_with_the_log(wo
 @in_world
 async def test_startup_probe_that_gave_up_fails_the_rollout_at_once(world: World) -> None:
     probe = Probe(kind="tcp", period_s=1, failure_threshold=2)
-    world.add_template(spec=template_spec(startup_probe=probe))
+    world.add("hello-1", container(startup_probe=probe))
     world.attempts.default = "tcp :8080: connection refused"
-    error = await failing(world, world.orchestrator.roll_out(rollout(deadline_s=600)), 6)
+    error = await failing(world, world.roll_out(rollout(deadline_s=600)), 6)
     assert str(error) == f"rollout default/hello: revision hello-1: container app: {PORTLESS}, for 2 s"
 
 
-@pytest.mark.parametrize(
-    "cause", [NotFound("create container x: no such image"), Refused("start container x: exec: not found")]
-)
-def test_engine_refusal_that_no_retry_can_heal_fails_at_once(tmp_path: Path, cause: Exception) -> None:
-    async def whole() -> None:
-        async with World(tmp_path) as world:
-            world.add_template()
-            world.engine.errors["create"] = cause  # type: ignore[assignment]
-            error = await failing(world, world.orchestrator.roll_out(rollout(deadline_s=600)), 1)
-            assert str(error) == f"rollout default/hello: revision hello-1: {cause}"
+@in_world
+async def test_engine_refusal_that_no_retry_can_heal_fails_at_once(world: World) -> None:
+    world.add()
+    world.engine.errors["create"] = Refused("create container x: exec: not found")
+    error = await failing(world, world.roll_out(rollout(deadline_s=600)), 1)
+    assert str(error) == "rollout default/hello: revision hello-1: create container x: exec: not found"
 
-    asyncio.run(whole())
+
+@in_world
+async def test_image_that_is_gone_fails_at_once_and_is_named(world: World) -> None:
+    world.add()
+    world.engine.images.clear()
+    error = await failing(world, world.roll_out(rollout(deadline_s=600)), 1)
+    assert str(error) == (
+        "rollout default/hello: revision hello-1: "
+        "image hello:1 (sha256:abc) is not on this host, and no registry's digest of it is known"
+    )
 
 
 @in_world
 async def test_address_taken_by_a_stranger_is_tried_again_with_the_next_one(world: World) -> None:
-    world.add_template()
+    world.add()
     world.engine.errors["start"] = Conflict("start container x: Address already in use")
-    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    task = asyncio.create_task(world.roll_out(rollout()))
     await quiet()
     world.engine.errors.clear()
     await world.pass_time(2)
@@ -203,20 +207,14 @@ async def test_address_taken_by_a_stranger_is_tried_again_with_the_next_one(worl
 
 
 @in_world
-async def test_missing_template_fails_as_soon_as_docker_was_listed(world: World) -> None:
-    error = await failing(world, world.orchestrator.roll_out(rollout()), 1)
-    assert str(error) == "rollout default/hello: revision hello-1: has no template on this host"
-
-
-@in_world
 async def test_newer_rollout_supersedes_the_one_under_way(world: World) -> None:
-    world.add_template("hello-1")
-    world.add_template("hello-2")
+    world.add("hello-1")
+    world.add("hello-2")
     world.attempts.default = PORTLESS
-    first = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    first = asyncio.create_task(world.roll_out(rollout()))
     await quiet()
     world.attempts.default = ""
-    await asyncio.wait_for(world.orchestrator.roll_out(rollout(("hello-2", 100))), 5)
+    await asyncio.wait_for(world.roll_out(rollout(("hello-2", 100))), 5)
     with pytest.raises(RolloutSuperseded) as caught:
         await first
     assert str(caught.value) == "rollout default/hello: superseded by a newer request"
@@ -224,70 +222,27 @@ async def test_newer_rollout_supersedes_the_one_under_way(world: World) -> None:
 
 
 @in_world
-async def test_rollout_whose_client_went_away_leaves_nothing_behind(world: World) -> None:
-    world.add_template()
-    world.attempts.default = PORTLESS
-    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
-    await quiet()
-    assert len(world.engine.clones("running")) == 1
-    task.cancel()
-    await world.pass_time(4)
-    assert world.engine.clones() == []
-    assert world.parts.store.rollouts == {}
-
-
-@in_world
 async def test_revision_may_call_what_it_uses_from_its_start_and_no_rollout_takes_that_away(world: World) -> None:
     def uses() -> tuple[str, ...]:
         return world.gateway.last.services["default/hello"].uses
 
-    world.add_template(callees=("cart",))
+    world.add(callees=("cart",))
     world.attempts.default = PORTLESS
-    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    task = asyncio.create_task(world.roll_out(rollout()))
     await quiet()
     assert uses() == ("cart",)
     world.attempts.default = ""
     await world.pass_time(2)
     await task
-    world.add_template("hello-2", callees=("stock",))
+    world.add("hello-2", callees=("stock",))
     world.attempts.default = PORTLESS
-    failing_task = asyncio.create_task(world.orchestrator.roll_out(rollout(("hello-2", 100), deadline_s=3)))
+    failing_task = asyncio.create_task(world.roll_out(rollout(("hello-2", 100), deadline_s=3)))
     await quiet()
     assert uses() == ("cart", "stock")
     await world.pass_time(10)
     with pytest.raises(RolloutFailed):
         await failing_task
     assert uses() == ("cart",)
-
-
-@in_world
-async def test_delete_takes_traffic_away_and_returns_when_no_instance_is_left(world: World) -> None:
-    await served(world)
-    await asyncio.wait_for(world.orchestrator.delete_service("default", "hello"), 5)
-    assert world.engine.clones() == []
-    assert world.gateway.last.services == {}
-    # Again, as a destroy that was cut short does.
-    await asyncio.wait_for(world.orchestrator.delete_service("default", "hello"), 5)
-
-
-@in_world
-async def test_route_reaches_the_gateway_and_goes_again(world: World) -> None:
-    await world.orchestrator.put_route(RouteRequest("default", "hello", ("hello.localhost",)))
-    assert world.gateway.last.hosts == {"hello.localhost": "default/hello"}
-    await world.orchestrator.delete_route("default", "hello")
-    assert world.gateway.last.hosts == {}
-
-
-@in_world
-async def test_route_goes_though_the_gateway_is_away_and_is_gone_when_it_is_back(world: World) -> None:
-    await world.orchestrator.put_route(RouteRequest("default", "hello", ("hello.localhost",)))
-    world.gateway.away = True
-    task = asyncio.create_task(world.orchestrator.delete_route("default", "hello"))
-    await world.pass_time(6)
-    await asyncio.wait_for(task, 1)
-    world.gateway.away = False
-    await world.pass_time(2)
-    assert world.gateway.last.hosts == {}
 
 
 @in_world
@@ -309,9 +264,9 @@ async def test_engine_that_does_not_answer_changes_nothing(world: World) -> None
 
 @in_world
 async def test_engine_lost_while_making_an_instance_is_not_the_revisions_fault(world: World) -> None:
-    world.add_template()
+    world.add()
     world.engine.errors["create"] = HostUnreachable("create container: no answer in the time allowed")
-    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    task = asyncio.create_task(world.roll_out(rollout()))
     await world.pass_time(2)
     assert world.parts.tools.failures.last() == {}
     world.engine.errors.clear()
@@ -331,8 +286,8 @@ async def test_gateway_that_lost_its_state_gets_it_again(world: World) -> None:
 @in_world
 async def test_gateway_that_is_away_does_not_keep_instances_from_starting(world: World) -> None:
     world.gateway.away = True
-    world.add_template()
-    task = asyncio.create_task(world.orchestrator.roll_out(rollout()))
+    world.add()
+    task = asyncio.create_task(world.roll_out(rollout()))
     await world.pass_time(3)
     assert len(world.engine.clones("running")) == 1
     world.gateway.away = False
@@ -356,12 +311,12 @@ async def test_container_of_another_stack_is_never_touched(world: World) -> None
 async def test_status_shows_why_a_revision_is_not_ready(world: World) -> None:
     await served(world)
     world.engine.output["hello-1"] = ("out of cheese",)
-    world.engine.errors["create"] = NotFound("create container x: no such image")
+    world.engine.errors["create"] = Refused("create container x: no space")
     world.engine.die(world.engine.clones()[0], 1)
     await quiet()
     revision = world.orchestrator.status().revisions[0]
     assert (revision.desired, revision.ready, revision.restarts) == (1, 0, 2)
-    assert revision.reason == "create container x: no such image"
+    assert revision.reason == "create container x: no space"
 
 
 @pytest.mark.parametrize(
@@ -380,16 +335,88 @@ def test_traffic_that_no_gateway_can_keep_to_is_refused(tmp_path: Path, request_
     async def whole() -> None:
         async with World(tmp_path) as world:
             with pytest.raises(UsageError) as caught:
-                await world.orchestrator.roll_out(request_)
+                await world.roll_out(request_)
             assert str(caught.value) == message
 
     asyncio.run(whole())
 
 
+async def pass_until_gone(world: World, seconds: float = 5) -> None:
+    await world.pass_time(seconds)
+    assert world.engine.clones() == []
+
+
 @in_world
-async def test_instances_that_cannot_be_removed_are_named(world: World) -> None:
+async def test_delete_answers_when_traffic_is_withdrawn_and_all_goes_after_it(world: World) -> None:
     await served(world)
-    world.engine.errors["remove"] = Conflict("remove container: device busy")
-    error = await failing(world, world.orchestrator.delete_service("default", "hello"), 60)
-    assert isinstance(error, DeadlineError)
-    assert str(error) == "remove service default/hello: still there after 36 s: 101"
+    world.gateway.flying["10.130.0.2"] = 1
+    await asyncio.wait_for(world.orchestrator.delete_service("default", "hello"), 5)
+    assert world.gateway.last.services == {}
+    assert world.gateway.last.hosts == {}
+    assert len(world.engine.clones("running")) == 1
+    # The documents go with the last instance: until then it is known how to end it.
+    assert list(world.parts.documents.revisions) == [KEY]
+    await pass_until_gone(world)
+    assert world.parts.documents.revisions == {}
+    # Again, as a destroy that was cut short does.
+    await asyncio.wait_for(world.orchestrator.delete_service("default", "hello"), 5)
+
+
+@in_world
+async def test_delete_goes_though_the_gateway_is_away_and_is_gone_when_it_is_back(world: World) -> None:
+    world.add()
+    await world.roll_out(rollout(), RouteRequest("default", "hello", ("hello.localhost",)))
+    world.gateway.away = True
+    task = asyncio.create_task(world.orchestrator.delete_service("default", "hello"))
+    await world.pass_time(6)
+    await asyncio.wait_for(task, 1)
+    world.gateway.away = False
+    await world.pass_time(2)
+    assert world.gateway.last.hosts == {}
+    assert "removal not confirmed" in world.journal.events()
+
+
+@in_world
+async def test_route_and_traffic_are_put_in_force_together_or_not_at_all(world: World) -> None:
+    world.add()
+    await world.roll_out(rollout(), RouteRequest("default", "hello", ("old.localhost",), timeout_s=60))
+    world.add("hello-2")
+    world.engine.exits_at_once["hello-2"] = 3
+    sent = len(world.gateway.sent)
+    new = RouteRequest("default", "hello", ("new.localhost",), timeout_s=90)
+    await failing(world, world.roll_out(rollout(("hello-2", 100)), new))
+    assert {tuple(each.hosts) for each in world.gateway.sent[sent:]} == {("old.localhost",)}
+    assert world.gateway.last.services["default/hello"].timeout_s == 60
+    world.engine.exits_at_once.clear()
+    world.add("hello-3")
+    sent = len(world.gateway.sent)
+    await asyncio.wait_for(world.roll_out(rollout(("hello-3", 100)), new), 5)
+    seen = {
+        (each.services["default/hello"].traffic[0].revision, each.services["default/hello"].timeout_s, *each.hosts)
+        for each in world.gateway.sent[sent:]
+    }
+    assert seen == {("hello-1", 60, "old.localhost"), ("hello-3", 90, "new.localhost")}
+
+
+@in_world
+async def test_traffic_on_a_revision_without_document_is_refused(world: World) -> None:
+    world.add()
+    with pytest.raises(UsageError) as caught:
+        await world.roll_out(rollout(("hello-9", 100)))
+    assert str(caught.value) == "service default/hello: traffic names what has no document: hello-9"
+    assert world.parts.documents.revisions == {}
+
+
+@in_world
+async def test_rollback_whose_asker_went_away_leaves_nothing_behind(world: World) -> None:
+    world.add()
+    world.add("hello-2")
+    await world.roll_out(rollout(("hello-2", 100), history=("hello-2", "hello-1")))
+    world.attempts.default = PORTLESS
+    task = asyncio.create_task(world.orchestrator.roll_back(RollbackRequest("default", "hello", "hello-1")))
+    await quiet()
+    assert len(world.engine.clones("running")) == 2
+    task.cancel()
+    await world.pass_time(4)
+    assert len(world.engine.clones()) == 1
+    assert world.gateway.last.services["default/hello"].traffic[0].revision == "hello-2"

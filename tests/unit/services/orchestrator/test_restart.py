@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
-from runyard.contracts import RevisionSpec
-
 from .test_orchestrator import KEY, rollout, served
-from .world import World, quiet, template_spec
+from .world import World, container, quiet
 
 
 def test_restarted_orchestrator_adopts_what_runs_and_makes_nothing_new(tmp_path: Path) -> None:
@@ -46,11 +43,8 @@ def test_restarted_orchestrator_clears_an_instance_whose_making_was_cut_short(tm
     async def whole() -> None:
         async with World(tmp_path) as world:
             await served(world)
-            spec = template_spec("proxy", revision=None)
-            both = replace(template_spec(), revision=RevisionSpec("hello", 8080, ("app", "proxy")))
-            world.add_template("hello-2", both)
-            world.add_template("hello-2", spec)
-            await asyncio.wait_for(world.orchestrator.roll_out(rollout(("hello-2", 100))), 5)
+            world.add("hello-2", container(), container("proxy"))
+            await asyncio.wait_for(world.roll_out(rollout(("hello-2", 100))), 5)
         lost = next(each for each in world.engine.clones() if ".proxy." in world.engine.containers[each]["Name"])
         del world.engine.containers[lost]
         async with World(tmp_path, world.engine, world.gateway) as again:

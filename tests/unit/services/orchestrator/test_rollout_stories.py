@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runyard import names
-from runyard.contracts import RevisionSpec, RolloutRequest, RouteRequest, ShiftStatus, TrafficShare
+from runyard.contracts import RolloutRequest, RouteRequest, ShiftStatus, TrafficShare
 from runyard.errors import Conflict
 from services.orchestrator.commitment import HOLD_S
 from services.orchestrator.shift import percents
 
 from .test_orchestrator import failing, rollout
-from .world import World, in_world, quiet, template_spec
+from .world import World, in_world, quiet
 
 REFUSED = "tcp :8080: connection refused"
-SPEC = RevisionSpec("hello", 8080, ("app",), termination_grace_s=3)
 
 
 def template(world: World, revision: str, instances: int = 0, **fields: Any) -> None:
-    world.add_template(revision, template_spec(revision=replace(SPEC, min_instances=instances, **fields)))
+    world.add(revision, min_instances=instances, **fields)
 
 
 async def rolled_out(world: World, request: RolloutRequest) -> None:
-    await asyncio.wait_for(world.orchestrator.roll_out(request), 5)
+    await asyncio.wait_for(world.roll_out(request), 5)
 
 
 def running(world: World, revision: str) -> int:
@@ -120,9 +118,8 @@ async def test_service_scaled_to_zero_by_hand_is_stopped_at_the_gateway_and_come
 
 @in_world
 async def test_old_instance_drains_as_long_as_its_requests_may_take_and_is_only_then_stopped(world: World) -> None:
-    await world.orchestrator.put_route(RouteRequest("default", "hello", (), timeout_s=100))
     template(world, "hello-1")
-    await rolled_out(world, rollout())
+    await world.roll_out(rollout(), RouteRequest("default", "hello", (), timeout_s=100))
     old = world.engine.clones()[0]
     world.gateway.flying["10.130.0.2"] = 1
     template(world, "hello-2")
@@ -137,9 +134,8 @@ async def test_old_instance_drains_as_long_as_its_requests_may_take_and_is_only_
 
 @in_world
 async def test_drain_under_way_ends_with_the_grace_when_the_service_is_removed(world: World) -> None:
-    await world.orchestrator.put_route(RouteRequest("default", "hello", (), timeout_s=3600))
     template(world, "hello-1")
-    await rolled_out(world, rollout())
+    await world.roll_out(rollout(), RouteRequest("default", "hello", (), timeout_s=3600))
     world.gateway.flying["10.130.0.2"] = 1
     template(world, "hello-2")
     await rolled_out(world, rollout(("hello-2", 100)))
@@ -240,7 +236,7 @@ async def test_failed_instances_are_gone_when_the_rollout_answers(world: World) 
     await rolled_out(world, rollout())
     template(world, "hello-2")
     world.attempts.default = REFUSED
-    error = await failing(world, world.orchestrator.roll_out(rollout(("hello-2", 100), deadline_s=5)))
+    error = await failing(world, world.roll_out(rollout(("hello-2", 100), deadline_s=5)))
     assert str(error) == f"rollout default/hello: revision hello-2: not ready in 5 s: startup probe {REFUSED}"
     assert (running(world, "hello-1"), len(world.engine.clones())) == (2, 2)
     assert shares(world) == {"hello-1": 100}
@@ -250,7 +246,7 @@ async def test_failed_instances_are_gone_when_the_rollout_answers(world: World) 
 async def test_failed_rollout_whose_instances_do_not_go_names_them(world: World) -> None:
     template(world, "hello-1")
     world.attempts.default = REFUSED
-    task = asyncio.create_task(world.orchestrator.roll_out(rollout(deadline_s=5)))
+    task = asyncio.create_task(world.roll_out(rollout(deadline_s=5)))
     await world.pass_time(4)
     world.engine.errors["remove"] = Conflict("busy")
     error = await failing(world, _result(task), 60)

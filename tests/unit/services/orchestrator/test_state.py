@@ -1,8 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from services.orchestrator.state import Container, Health, Instance, failure_of, is_ready
+from services.orchestrator.state import (
+    Container,
+    Health,
+    Instance,
+    Revision,
+    edit_of,
+    failure_of,
+    is_ready,
+    start_order,
+)
+
+from .world import container, document
 
 READY = Health(started=True, ready=True)
 
@@ -12,7 +25,7 @@ def instance(*states: str, **container: object) -> Instance:
     return Instance("1", "default", "web", "web-1", "10.0.0.2", "n", boxes)
 
 
-@pytest.mark.parametrize("state", ["running", "created", "paused", "restarting"])
+@pytest.mark.parametrize("state", ["running", "created", "restarting"])
 def test_container_in_a_living_state_is_no_failure(state: str) -> None:
     assert failure_of(instance(state), {}) == ""
 
@@ -37,3 +50,27 @@ def test_instance_is_ready_when_each_container_runs_and_is_ready() -> None:
     assert not is_ready(instance("running", "running"), {"c0": READY})
     assert not is_ready(instance("running", "created"), both)
     assert not is_ready(instance(), both)
+
+
+def test_container_that_cannot_serve_is_a_failure_and_one_that_was_edited_is_none() -> None:
+    assert failure_of(instance("paused", fault="was paused"), {}) == "container box0: was paused"
+    edited = replace(instance("running", edited="was renamed to x"), identity="web-1")
+    assert failure_of(edited, {}) == ""
+    assert edit_of(edited, {}) == "container box0: was renamed to x"
+
+
+def test_instance_of_another_document_of_the_name_is_no_longer_what_it_should_be() -> None:
+    revisions = {"shop/hello-1": Revision(document(tenant="shop", identity="hello-1.2"))}
+    old = replace(instance("running"), tenant="shop", revision="hello-1", identity="hello-1.1")
+    assert edit_of(old, revisions) == "is of hello-1.1, and the revision's document is now hello-1.2"
+    assert edit_of(replace(old, identity="hello-1.2"), revisions) == ""
+
+
+def test_start_order_puts_dependencies_first_and_keeps_the_rest() -> None:
+    ordered = start_order([container("app", depends_on=("db",)), container("log"), container("db")])
+    assert [each.name for each in ordered] == ["log", "db", "app"]
+
+
+def test_start_order_of_a_cycle_still_has_everybody_once() -> None:
+    ordered = start_order([container("a", depends_on=("b",)), container("b", depends_on=("a",))])
+    assert [each.name for each in ordered] == ["a", "b"]

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from runyard import names
-from runyard.contracts import GatewaySnapshot, Probe, RevisionSpec, TemplateSpec, encode
+from runyard.contracts import (
+    ContainerDocument,
+    GatewaySnapshot,
+    ImageIdentity,
+    Probe,
+    RevisionDocument,
+    RolloutRequest,
+    RouteRequest,
+    ServiceRequest,
+    SignedRevision,
+    encode,
+)
 from runyard.errors import HostError, HostUnreachable, NotFound, UsageError
 from services.orchestrator.addresses import AddressBook
 from services.orchestrator.authority import create_authority
+from services.orchestrator.base import Base
+from services.orchestrator.book import Book
 from services.orchestrator.certificate import Pair
 from services.orchestrator.certificates import Certificates, Sources, public_hosts
+from services.orchestrator.claim import ClaimStore
+from services.orchestrator.control import ControlApi
 from services.orchestrator.desired import DesiredStore
+from services.orchestrator.documents import DocumentStore
 from services.orchestrator.engine import Event
 from services.orchestrator.failures import FailureLog
-from services.orchestrator.inventory import Inventory
+from services.orchestrator.images import Images
+from services.orchestrator.inventory import Inventory, Records
+from services.orchestrator.launcher import Launcher
 from services.orchestrator.local_issuer import LocalIssuer
 from services.orchestrator.operations import Tools
 from services.orchestrator.orchestrator import Orchestrator
@@ -28,6 +49,9 @@ from services.orchestrator.prober import Prober
 from services.orchestrator.probes import Target
 from services.orchestrator.publisher import Publisher
 from services.orchestrator.reconciler import Parts
+from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
+from services.orchestrator.secret_values import SecretValues
+from services.orchestrator.signature import Verifier
 from services.orchestrator.timing import Timing
 from services.orchestrator.tls import Tls
 from services.orchestrator.vault import Vault
@@ -37,7 +61,11 @@ STACK = "test"
 NOW = 1_795_435_200.0
 NETWORK = "runyard.test.tenant.default"
 SUBNET = "10.130.0.0/24"
+IMAGE = "sha256:abc"
 Json = dict[str, Any]
+# The stack's key, and one of somebody else.
+SIGNING_KEY, FOREIGN_KEY = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
+PUBLIC_KEY = base64.b64encode(SIGNING_KEY.public_key().public_bytes_raw()).decode()
 
 
 class FakeClock:
@@ -136,6 +164,10 @@ class FakeEngine:
         self.exits_at_once: dict[str, int] = {}
         self.exit_code = 0
         self.away = False
+        self.images: dict[str, Json] = {IMAGE: {"Id": IMAGE, "Config": {"Cmd": ["serve"], "Env": ["PATH=/bin"]}}}
+        self.registry: dict[str, Json] = {}
+        # What came on standard input, by container or by command.
+        self.inputs: dict[str, str] = {}
         self._ids = itertools.count(1)
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
 
@@ -170,27 +202,47 @@ class FakeEngine:
         self._enter("inspect_network", network)
         return {"Name": network, "IPAM": {"Config": [{"Subnet": SUBNET}]}, "Containers": {}}
 
+    async def inspect_image(self, reference: str) -> Json:
+        self._enter("inspect_image", reference)
+        if reference not in self.images:
+            raise NotFound(f"inspect image {reference}: no such image")
+        return self.images[reference]
+
+    async def pull(self, reference: str) -> None:
+        self._enter("pull", reference)
+        if reference not in self.registry:
+            raise NotFound(f"pull {reference}: not found")
+        self.images[self.registry[reference]["Id"]] = self.registry[reference]
+
     async def create(self, name: str, config: Json) -> str:
         self._enter("create", name)
+        if config["Image"] not in self.images:
+            raise NotFound(f"create container {name}: no such image: {config['Image']}")
         return self.add(name, config)
 
     def add(self, name: str, config: Json) -> str:
         """Put a container there, created and not started."""
         container = f"{next(self._ids):064x}"
         networks = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
+        host = config.get("HostConfig", {})
         self.containers[container] = {
             "Id": container,
             "Name": f"/{name}",
             "Image": config.get("Image", "sha256:0"),
             "Config": {key: value for key, value in config.items() if key not in ("HostConfig", "NetworkingConfig")},
-            "HostConfig": config.get("HostConfig", {}),
-            "NetworkSettings": {"Networks": networks},
+            "HostConfig": copy.deepcopy(host),
+            "Mounts": [
+                {"Name": each["Source"], "Destination": each["Target"], "RW": not each["ReadOnly"]}
+                for each in host.get("Mounts", ())
+            ],
+            "NetworkSettings": {"Networks": copy.deepcopy(networks)},
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False},
         }
         return container
 
-    async def start(self, container: str) -> None:
+    async def start(self, container: str, standard_input: str = "") -> None:
         self._enter("start", container)
+        self.inputs[container] = standard_input
         revision = self._get(container)["Config"]["Labels"][names.REVISION]
         code = self.exits_at_once.get(revision)
         self._get(container)["State"] = {"Status": "running" if code is None else "exited", "ExitCode": code or 0}
@@ -198,7 +250,7 @@ class FakeEngine:
     def die(self, container: str, exit_code: int, *, oom: bool = False) -> None:
         """End a container as its own process would."""
         self.containers[container]["State"] = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": oom}
-        self._events.put_nowait(Event("die", container))
+        self.tell("die", container)
 
     async def stop(self, container: str, grace_s: int) -> None:
         self._enter("stop", container)
@@ -214,9 +266,14 @@ class FakeEngine:
         revision = self._get(container)["Config"]["Labels"][names.REVISION]
         return self.output.get(revision, ())[-lines:]
 
-    async def run(self, container: str, command: tuple[str, ...]) -> int:
+    async def run(self, container: str, command: tuple[str, ...], standard_input: str = "") -> int:
         self._enter("run", container)
+        self.inputs[" ".join(command)] = standard_input
         return self.exit_code
+
+    def tell(self, event: str, container: str) -> None:
+        """Tell of something that happened to a container."""
+        self._events.put_nowait(Event(event, container))
 
     async def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:
@@ -287,45 +344,77 @@ class FakeAttempts:
         return self.answers.get(target.container, self.default)
 
 
-def template_spec(container: str = "app", **changes: Any) -> TemplateSpec:
-    """Describe the template of an ingress container, or with `revision=None` of a sidecar."""
-    service = changes.pop("service", "hello")
-    fields = {"revision": RevisionSpec(service=service, port=8080, containers=("app",), termination_grace_s=3)}
-    return TemplateSpec(container=container, pids_limit=64, **{**fields, **changes})
+def container(name: str = "app", **fields: Any) -> ContainerDocument:
+    """Describe a container of a document."""
+    return ContainerDocument(name, "hello:1", **{"memory_bytes": 64 * 2**20, "pids_limit": 64, **fields})
 
 
-def template_config(
-    revision: str, spec: TemplateSpec, callees: Sequence[str] = (), *, service: str = "hello", tenant: str = "default"
-) -> Json:
-    """Describe a template to the engine as a component would."""
-    labels = {
-        names.STACK: STACK,
-        names.TENANT: tenant,
-        names.SERVICE: service,
-        names.REVISION: revision,
-        names.ROLE: names.ROLE_TEMPLATE,
-        names.SPEC: encode(spec),
+def document(name: str = "hello-1", *containers: ContainerDocument, **fields: Any) -> RevisionDocument:
+    """Describe a revision as the plan and the provider would; without containers it has one."""
+    held = containers or (container(),)
+    given = {
+        "stack": STACK,
+        "tenant": "default",
+        "service": "hello",
+        "name": name,
+        "identity": name,
+        "digest": names.digest(name),
+        "network": NETWORK,
+        "gateway_address": "10.130.1.1",
+        "containers": held,
+        "termination_grace_s": 3,
+        "images": {each.name: ImageIdentity(IMAGE) for each in held},
+        **fields,
     }
-    config = {"Labels": labels, "Env": ["TOKEN=secret"], "Image": "sha256:abc"}
-    host_config = {"Memory": 64, "ExtraHosts": [f"{names.internal_host(each)}:10.130.1.1" for each in callees]}
-    return {**config, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": {NETWORK: {}}}}
+    return RevisionDocument(**given)
+
+
+def sign(document: RevisionDocument, key: Ed25519PrivateKey = SIGNING_KEY) -> SignedRevision:
+    """Sign a document as the provider does."""
+    text = encode(document)
+    return SignedRevision(text, base64.b64encode(key.sign(text.encode())).decode())
+
+
+def service_request(
+    request: RolloutRequest, documents: list[RevisionDocument], route: RouteRequest | None = None, **fields: Any
+) -> ServiceRequest:
+    """Ask for a service as an update does; documents are given oldest first."""
+    route = route or RouteRequest(request.tenant, request.service, ())
+    return ServiceRequest(route, request, tuple(sign(each) for each in reversed(documents)), **fields)
 
 
 class World:
     """An orchestrator with everything around it faked, driven pass by pass."""
 
-    def __init__(self, directory: Path, engine: FakeEngine | None = None, gateway: FakeGateway | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        engine: FakeEngine | None = None,
+        gateway: FakeGateway | None = None,
+        *,
+        boot_ms: int = 0x100,
+    ) -> None:
         self.engine = engine or FakeEngine()
         self.gateway = gateway or FakeGateway()
         self.clock = FakeClock()
         self.journal = ListJournal()
         self.attempts = FakeAttempts()
+        self.documents: list[RevisionDocument] = []
+        self.values: dict[str, str] = {}
         wake = asyncio.Event()
         timing = Timing(self.clock, self.clock.sleep, wall=self.clock)
+        held = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
+        book, images = Book(directory, self.journal), Images(self.engine)
+        values = SecretValues(directory, self.journal)
+        launcher = Launcher(values, directory / "launcher", directory / "program")
+        launcher.install(self.journal)
         tools = Tools(
             stack=STACK,
             engine=self.engine,
-            inventory=Inventory(self.engine, STACK, self.journal),
+            book=book,
+            images=images,
+            launcher=launcher,
+            inventory=Inventory(self.engine, STACK, Records(book, held, images), self.journal),
             addresses=AddressBook(directory / "addresses.json", self.clock),
             gateway=self.gateway,
             failures=FailureLog(),
@@ -335,13 +424,15 @@ class World:
         self.parts = Parts(
             tools=tools,
             store=DesiredStore(directory, self.journal),
+            documents=held,
+            values=values,
+            base=Base(directory, directory / "gateway.json", self.journal, fresh=book.lost),
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),
             timing=timing,
             wake=wake,
-            boot_ms=0x100,
+            boot_ms=boot_ms,
         )
-        self.orchestrator = Orchestrator(self.parts)
         self.issuer = LocalIssuer(create_authority("localhost", STACK, NOW), lambda: NOW)
         self.admin = FakeAdmin()
         self.certificates = Certificates(
@@ -351,6 +442,8 @@ class World:
             self.journal,
         )
         self.tls = Tls(self.certificates, self.issuer)
+        self.orchestrator = Orchestrator(self.parts, self.certificates.cover)
+        self.api = ControlApi(self.orchestrator, self.journal, self.tls, ClaimStore(directory, STACK, self.journal))
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> World:
@@ -364,13 +457,32 @@ class World:
         await asyncio.gather(self._task, return_exceptions=True)
         await self.orchestrator.close()
 
-    def add_template(
-        self, revision: str = "hello-1", spec: TemplateSpec | None = None, callees: Sequence[str] = (), **identity: str
-    ) -> str:
-        """Put a template there, as `pulumi up` does before it asks for the rollout."""
-        spec = spec or template_spec()
-        config = template_config(revision, spec, callees, **identity)
-        return self.engine.add(f"{revision}.{spec.container}.template", config)
+    def add(self, revision: str = "hello-1", *containers: ContainerDocument, **fields: Any) -> RevisionDocument:
+        """Have a document for the next request, as an update has it from its plan."""
+        made = document(revision, *containers, **fields)
+        self.documents = [*(each for each in self.documents if each.identity != made.identity), made]
+        return made
+
+    def request(self, rollout: RolloutRequest, route: RouteRequest | None = None) -> ServiceRequest:
+        """Ask for a service with all of its documents that were added."""
+        mine = [each for each in self.documents if (each.tenant, each.service) == (rollout.tenant, rollout.service)]
+        kept = self.parts.store.routes.get(names.service_key(rollout.tenant, rollout.service))
+        return service_request(rollout, mine, route or kept, values=self.values)
+
+    async def roll_out(self, rollout: RolloutRequest, route: RouteRequest | None = None) -> None:
+        """Put a service and wait for its outcome, as an update does; RolloutError if it is not ready."""
+        accepted = self.orchestrator.put_service(self.request(rollout, route))
+        last = 0
+        while True:
+            told = await self.orchestrator.outcomes(last, 30)
+            last = told.last
+            for each in told.outcomes:
+                if (each.rollout, each.outcome) == (accepted.rollout, "ready"):
+                    return
+                if (each.rollout, each.outcome) == (accepted.rollout, "superseded"):
+                    raise RolloutSuperseded(each.detail)
+                if each.rollout == accepted.rollout:
+                    raise RolloutFailed(each.detail, each.logs)
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass."""

@@ -1,0 +1,1 @@
+"""Pulumi provider of Runyard: services, the gateway's configuration, certificates and claims as resources."""

@@ -1,0 +1,82 @@
+"""Preparation of the host: a killed update's leavings go, parts that stand still are started, and room is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pulumi
+
+from runyard import names
+from runyard.errors import HostError, HostUnreachable
+from runyard.host import Deployment, Engine, Orchestrator, admit, recover
+from runyard.host.claims import Desk, observe_claims, reserve
+from runyard.host.engine import Kind, Thing
+from runyard.host.recovery import PARTS
+from runyard.images import image_reference
+from stacks.admission import Admitted
+from stacks.outlook import tell_moved_traffic
+
+
+def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
+    """Refuse a plan whose names a stranger holds, or for which other stacks leave no room.
+
+    An update also clears away what a killed one left half made, starts parts that stand still, and claims its room
+    before anything is registered; what has gone that Pulumi would not see, it refuses. A preview changes nothing, and
+    works without an engine: it says so and goes on.
+    """
+    try:
+        engine = Engine()
+    except HostUnreachable as error:
+        if not dry_run:
+            raise
+        pulumi.log.info(f"preview without the host: {error}")
+        return
+    stack, deployment = admitted.plan.stack, admitted.deployment
+    with engine:
+        if not dry_run:
+            for thing in recover(engine, stack, deployment):
+                pulumi.log.info(f"removed {thing.kind} {thing.name}, left half made by an update that was killed")
+        things = engine.things()
+        admit(admitted.plan, things, deployment)
+        check_present(deployment, things, dry_run=dry_run)
+        if not dry_run:
+            start_parts(engine, stack, deployment)
+        tell_moved_traffic(engine, stack, deployment)
+        _claim(engine, admitted, dry_run=dry_run)
+
+
+def find_missing(deployment: Deployment, things: Iterable[Thing]) -> list[tuple[Kind, str]]:
+    """Name by kind what the state owns and the host does not have, or has another of under the same name."""
+    there = {((each.kind, each.name), each.id) for each in things}
+    return sorted(thing for thing, id_ in deployment.owned.items() if (thing, id_) not in there)
+
+
+def check_present(deployment: Deployment, things: Iterable[Thing], *, dry_run: bool) -> None:
+    """Refuse an update that would go on with what is gone: Pulumi looks for it only when it refreshes."""
+    missing = find_missing(deployment, things)
+    if not missing:
+        return
+    said = ", ".join(f"{kind} {name}" for kind, name in missing)
+    if not dry_run:
+        raise HostError(f"gone from the host, and Pulumi does not see it without a refresh: {said} (make up refreshes)")
+    pulumi.log.info(f"gone from the host, an update makes it anew: {said}")
+
+
+def start_parts(engine: Engine, stack: str, deployment: Deployment) -> None:
+    """Start the platform's own containers that stand still: nothing else would, and services wait for them."""
+    for part in PARTS:
+        name = names.platform_container(stack, part)
+        if ("container", name) in deployment.owned and not engine.running(name):
+            engine.start(name)
+            pulumi.log.info(f"started {name}, which stood still")
+
+
+def _claim(engine: Engine, admitted: Admitted, *, dry_run: bool) -> None:
+    def keeper(stack: str) -> Orchestrator:
+        return Orchestrator(engine, stack)
+
+    if dry_run:
+        admitted.check_shared(observe_claims(engine, keeper).elsewhere(admitted.plan.stack))
+        return
+    # Any image would do, as it never runs: the orchestrator's is there, or this update fails anyway.
+    reserve(Desk(engine, keeper, image_reference("orchestrator")), admitted.claim, admitted.check_shared)

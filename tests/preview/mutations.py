@@ -407,6 +407,27 @@ def _container() -> list[Mutation]:
         *_row(HELLO, "C:args", REVISION, ["unused"], ["--unused", "a b", "$(x); `y`"]),
         *_row(HELLO, "C:workingDir", REVISION, "/tmp"),
         *_row(HELLO, "C:imagePullPolicy", FACTS, "IfNotPresent"),
+        *_row(HELLO, "C:ports", REVISION, [{"containerPort": 9000}], [{"containerPort": 8081, "protocol": "TCP"}]),
+        *_row(HELLO, "C:ports", NOTHING, [{"containerPort": 8080}], [{"name": "http1", "containerPort": 8080}]),
+        *_row(WEB, "C:ports.0.containerPort", REVISION, 8081),
+        # The sample speaks both on one port; probes go on over HTTP/1.
+        *_row(WEB, "C:ports.0.name", REVISION, "h2c"),
+        *_row(WEB, "C:ports.0.name", NOTHING, "http1"),
+        *_row(WEB, "C:ports.0.protocol", NOTHING, "TCP"),
+        *_row(HELLO, "C:resources.limits", REVISION, {"cpu": "2", "memory": "128Mi"}, {"cpu": "2", "memory": "256Mi"}),
+        *_row(HELLO, "C:resources.limits.cpu", NOTHING, "1000m", 1),
+        *_row(HELLO, "C:resources.limits.cpu", REVISION, "2"),
+        *_row(HELLO, "C:resources.limits.memory", REVISION, "129Mi", "256Mi", "200M", "1Gi"),
+        *_row(HELLO, "C:resources.limits.memory", NOTHING, "131072Ki"),
+        *_row(HELLO, "C:resources.requests", NOTHING, {"cpu": "500m", "memory": "64Mi"}),
+        *_row(HELLO, "C:securityContext.runAsUser", REVISION, 10001, 65532),
+        *_row(HELLO, "C:securityContext.readOnlyRootFilesystem", NOTHING, True),
+        *_row(HELLO, "C:terminationMessagePath", NOTHING, "/dev/termination-log"),
+    ]
+
+
+def _environment() -> list[Mutation]:
+    return [
         *_row(
             HELLO,
             "C:env",
@@ -443,22 +464,6 @@ def _container() -> list[Mutation]:
         ),
         _one(CART, "env in another order", "C:env", NOTHING, lambda manifest: _container_of(manifest)["env"].reverse()),
         _one(CART, "env goes", "C:env", REVISION, _drop("C:env")),
-        *_row(HELLO, "C:ports", REVISION, [{"containerPort": 9000}], [{"containerPort": 8081, "protocol": "TCP"}]),
-        *_row(HELLO, "C:ports", NOTHING, [{"containerPort": 8080}], [{"name": "http1", "containerPort": 8080}]),
-        *_row(WEB, "C:ports.0.containerPort", REVISION, 8081),
-        # The sample speaks both on one port; probes go on over HTTP/1.
-        *_row(WEB, "C:ports.0.name", REVISION, "h2c"),
-        *_row(WEB, "C:ports.0.name", NOTHING, "http1"),
-        *_row(WEB, "C:ports.0.protocol", NOTHING, "TCP"),
-        *_row(HELLO, "C:resources.limits", REVISION, {"cpu": "2", "memory": "128Mi"}, {"cpu": "2", "memory": "256Mi"}),
-        *_row(HELLO, "C:resources.limits.cpu", NOTHING, "1000m", 1),
-        *_row(HELLO, "C:resources.limits.cpu", REVISION, "2"),
-        *_row(HELLO, "C:resources.limits.memory", REVISION, "129Mi", "256Mi", "200M", "1Gi"),
-        *_row(HELLO, "C:resources.limits.memory", NOTHING, "131072Ki"),
-        *_row(HELLO, "C:resources.requests", NOTHING, {"cpu": "500m", "memory": "64Mi"}),
-        *_row(HELLO, "C:securityContext.runAsUser", REVISION, 10001, 65532),
-        *_row(HELLO, "C:securityContext.readOnlyRootFilesystem", NOTHING, True),
-        *_row(HELLO, "C:terminationMessagePath", NOTHING, "/dev/termination-log"),
     ]
 
 
@@ -527,6 +532,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_init_containers(),
     *_persistent_volumes(),
     *_container(),
+    *_environment(),
     *_probes(),
     *_examples(),
 )

@@ -111,7 +111,7 @@ local function rest()
 end
 
 local function is_due()
-    return shared:get("looked") ~= snapshot.generation()
+    return (shared:get("looked") or 0) ~= snapshot.generation()
 end
 
 local function breathe()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -227,6 +228,23 @@ def test_kept_file_is_the_snapshot_that_was_pushed(gateway: Gateway, instance: I
     gateway.keep()
     assert decode(GatewaySnapshot, gateway.state.read_text()) == gateway.snapshot
     assert sorted(each.name for each in gateway.state.parent.iterdir()) == ["affinity.key", "snapshot.json"]
+
+
+def test_nothing_waits_for_the_disk(start_gateway: MakeGateway, instance: Instance) -> None:
+    # One worker, so that it is the one that keeps. Opening a pipe to write waits for somebody who reads.
+    gateway = start_gateway(workers=1)
+    pipe = gateway.state.with_name("snapshot.json.new")
+    os.mkfifo(pipe)
+    for _ in range(20):
+        gateway.serve(instance.port)
+        assert gateway.request().status == 200
+        assert gateway.kept() == 0
+    with pipe.open("rb") as reading:
+        assert decode(GatewaySnapshot, reading.read()).generation == 1
+    pipe.unlink()
+    gateway.push()
+    gateway.keep()
+    assert decode(GatewaySnapshot, gateway.state.read_text()) == gateway.snapshot
 
 
 def test_one_worker_and_many_agree_on_the_snapshot(start_gateway: MakeGateway, instance: Instance) -> None:

@@ -48,7 +48,7 @@ FAILING: list[tuple[str, tuple[Resource, ...], str]] = [
     ),
     (
         "names-apart",
-        (container("a"), container("b", name="a")),
+        (container("a"), container("b", name="/a")),
         "the container name a must not be shared, got a and b",
     ),
     (

@@ -44,7 +44,7 @@ class Recipe:
     inputs: tuple[str, ...]
     arguments: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
-    prepare: Preparation | None = None
+    prepare: tuple[Preparation, ...] = ()
 
 
 def load_catalog(root: Path = ROOT) -> dict[str, Recipe]:
@@ -103,8 +103,11 @@ def _digest(recipe: Recipe, root: Path) -> str:
         # The length ends the name and announces the content, so no two sets of files read the same.
         hasher.update(f"{file.as_posix()} {executable} {len(content)}\n".encode())
         hasher.update(content)
-    prepare = vars(recipe.prepare) if recipe.prepare else None
-    facts = {"arguments": dict(recipe.arguments), "dockerfile": recipe.dockerfile, "prepare": prepare}
+    facts = {
+        "arguments": dict(recipe.arguments),
+        "dockerfile": recipe.dockerfile,
+        "prepare": [vars(each) for each in recipe.prepare],
+    }
     hasher.update(json.dumps(facts, sort_keys=True).encode())
     return hasher.hexdigest()
 
@@ -124,15 +127,26 @@ def _recipe(name: str, entry: Any) -> Recipe:
         inputs=tuple(map(str, entry["inputs"])),
         arguments={str(key): str(value) for key, value in entry.get("arguments", {}).items()},
         tags=tuple(map(str, entry.get("tags", ()))),
-        prepare=_preparation(where, entry["prepare"]) if "prepare" in entry else None,
+        prepare=_preparations(where, entry.get("prepare", [])),
     )
+
+
+def _preparations(where: str, entries: Any) -> tuple[Preparation, ...]:
+    if not isinstance(entries, list):
+        raise UsageError(f"{where}: prepare: must be a list, got {entries!r}")
+    found = tuple(_preparation(f"{where}: prepare[{index}]", entry) for index, entry in enumerate(entries))
+    places = [each.into for each in found]
+    for place in places:
+        if places.count(place) > 1:
+            raise UsageError(f"{where}: prepare: into: must differ, got {place!r} twice")
+    return found
 
 
 def _preparation(where: str, entry: Any) -> Preparation:
     kind = entry.get("kind") if isinstance(entry, dict) else entry
     if kind not in PREPARE_KINDS:
-        raise UsageError(f"{where}: prepare.kind: must be one of {', '.join(PREPARE_KINDS)}, got {kind!r}")
+        raise UsageError(f"{where}.kind: must be one of {', '.join(PREPARE_KINDS)}, got {kind!r}")
     for key in ("source", "into") + (("python",) if kind == "python-wheels" else ()):
         if not entry.get(key):
-            raise UsageError(f"{where}: prepare.{key}: must be given")
+            raise UsageError(f"{where}.{key}: must be given")
     return Preparation(kind, str(entry["source"]), str(entry["into"]), str(entry.get("python", "")))

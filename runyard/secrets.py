@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from runyard import names
+from runyard.contracts import RevisionDocument, SecretValue
 from runyard.errors import UsageError
-from runyard.plan import Plan
+from runyard.manifest.model import Manifests
+from runyard.plan.secret import describe_missing
 
 # For each tenant, `name/key` of a secret to its value, or to the digest of its value.
 TenantSecrets = Mapping[str, Mapping[str, str]]
@@ -57,23 +59,34 @@ def digest_secrets(secrets: TenantSecrets) -> dict[str, dict[str, str]]:
     }
 
 
-def check_references(plan: Plan, secrets: TenantSecrets) -> None:
-    """Require a value for every reference that is not optional; UsageError lists those without, in plan order."""
-    missing = []
-    for service in plan.services:
-        known = secrets.get(service.tenant, {})
-        for template in service.revision.templates:
-            for variable in template.environment:
-                reference = variable.reference
-                if reference is None or reference.optional or f"{reference.name}/{reference.key}" in known:
-                    continue
-                missing.append(
-                    f"{service.location}: env {variable.name}: {reference.source} {reference.name} has no key "
-                    f"{reference.key} in this stack (pulumi config set --secret --path "
-                    f"'runyard:secrets.{service.tenant}.{reference.name}' VALUE)"
-                )
+def check_references(manifests: Manifests, secrets: TenantSecrets) -> None:
+    """Require a value for whatever is not optional; UsageError lists what has none, in the order of the manifests.
+
+    What is optional and has no value is in no plan.
+    """
+    missing = [
+        problem for each in manifests.services for problem in describe_missing(each, secrets.get(each.tenant, {}))
+    ]
     if missing:
         raise UsageError("\n".join(missing))
+
+
+def values_of(document: RevisionDocument, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Map the digest of each secret value of a document to the value, out of its tenant's `name/key` to value.
+
+    The document is of a plan that was made with the digests of these secrets: an earlier one may have had other values.
+    UsageError names a value that is not among them.
+    """
+    found = {}
+    for secret in document.secrets:
+        if _key(secret) not in secrets:
+            raise UsageError(f"revision {document.name}: secret {secret.name} has no key {secret.key} in this stack")
+        found[secret.digest] = secrets[_key(secret)]
+    return found
+
+
+def _key(secret: SecretValue) -> str:
+    return f"{secret.name}/{secret.key}"
 
 
 def _digest(salt: str, value: str) -> str:

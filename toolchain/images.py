@@ -58,8 +58,8 @@ class ImageBuilder:
                 copy = context / file
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.checkout / file, copy)
-            if recipe.prepare:
-                self._prepare(subject, recipe.prepare, context)
+            for each in recipe.prepare:
+                self._prepare(subject, each, context)
             self.steps.run(
                 subject,
                 ["docker", "build", "--tag", reference, "--file", context / recipe.dockerfile, *arguments, context],

@@ -9,7 +9,7 @@ from runyard import contracts
 from runyard.cli.checkouts import Side
 from runyard.cli.stack import StackSource, write_private
 from runyard.errors import PolicyError, UsageError
-from runyard.host.deployment import parse_deployment
+from runyard.host.deployment import check_form, parse_deployment
 from runyard.plan import keep_revisions, plan
 from runyard.review import Review
 from runyard.review.binding import bind, parents_of
@@ -23,6 +23,8 @@ def ask_stack(source: StackSource, found: Review, side: Side, save: str | None) 
         raise UsageError(f"review: {found.after} must hold manifests to preview, got none")
     # Before the preview: what moves meanwhile is then found by the update.
     export = source.export()
+    deployment = parse_deployment(export)
+    check_form(source.name, deployment)
     try:
         text = source.preview(side.paths)
     except PolicyError as error:
@@ -30,7 +32,7 @@ def ask_stack(source: StackSource, found: Review, side: Side, save: str | None) 
     found = replace(found, preview=parse_preview(source.name, text, parents_of(export)))
     if save is not None:
         planned = plan(side.manifests, source.name, digest_secrets(source.secrets()))
-        planned = keep_revisions(planned, side.manifests, parse_deployment(export).pasts)
+        planned = keep_revisions(planned, side.manifests, deployment.pasts)
         binding = bind((found.before, found.after), side.manifests, planned, export)
         write_private(Path(save), contracts.encode(binding) + "\n")
     return found, None

@@ -13,11 +13,13 @@ from runyard.host.claims import release as give_back
 @click.command()
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack whose claims go.")
 def release(stack: str) -> None:
-    """Give back what a stack has claimed of its host: after a `down`, or an `up` that was killed and is given up.
+    """Give back what a stack has claimed of its host by an `up` that was killed and is given up.
 
-    Refuses while a container of the stack stands, for then the claim is what it uses.
+    What its orchestrator keeps went with that. Refuses while a container of the stack stands, for then the claim is
+    what it uses.
     """
     with Engine() as engine:
+        # One that only says that it is a claim is not given back, so it does not stand in the way either.
         standing = [
             each.name for each in engine.owned(stack) if each.kind == "container" and each.role != names.ROLE_CLAIM
         ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -13,9 +15,9 @@ from runyard import contracts
 from runyard.contracts import CertificateStatus, OrchestratorStatus, RevisionStatus, ShiftStatus
 from runyard.host import Engine, Orchestrator
 from runyard.host.claims import Claims, observe_claims
-from runyard.plan.claim import newest
+from runyard.plan.claim import uses_of
 from runyard.plan.outlook import render_shares
-from runyard.plan.quota import CASES, RESOURCES, render_amount
+from runyard.plan.quota import CASES, RESOURCES, Use, render_amount
 
 # Of all resources, those that a host runs out of.
 SHOWN = {resource: RESOURCES[resource] for resource in ("services", "instances", "cpu", "memory")}
@@ -30,42 +32,57 @@ def status(stack: str, output: str) -> None:
     Also what every stack of the host has claimed of it, this one or another.
     """
     with Engine() as engine:
-        claims = observe_claims(engine)
+        claims = observe_claims(engine, lambda each: Orchestrator(engine, each))
         if output == "text":
             # Before the orchestrator is asked: an update that was killed early leaves a claim and none of the rest.
             click.echo(render_claims(claims))
         with closing(Orchestrator(engine, stack)) as orchestrator:
             found = orchestrator.status()
+            strangers = orchestrator.holdings().strangers
     if output == "json":
-        told = json.loads(contracts.encode(found)) | {"claims": [asdict(claim) for claim in newest(claims.made)]}
+        told = json.loads(contracts.encode(found)) | {"strangers": strangers, "claims": describe_claims(claims)}
         click.echo(json.dumps(told, sort_keys=True, separators=(",", ":")))
     else:
-        click.echo(render_status(found))
+        click.echo(render_status(found, strangers))
+
+
+def describe_claims(claims: Claims) -> list[dict[str, Any]]:
+    """Describe the claim of each stack as plain data, with how it is known."""
+    told = [(claim, "kept") for claim in claims.kept] + [(claim, "pending") for claim in claims.pending]
+    return [
+        asdict(claim) | {"state": state} for claim, state in sorted(told, key=lambda each: (each[0].stack, each[1]))
+    ]
 
 
 def render_claims(claims: Claims) -> str:
-    """Render a line for each stack that has claimed room, and one for the update whose turn it is."""
-    lines = []
-    for claim in newest(claims.made):
-        parts = []
-        for resource, unit in SHOWN.items():
-            best, worst = (
-                render_amount(_sum([getattr(use, case).get(resource, 0) for use in claim.services]), unit)
-                for case in CASES
-            )
-            parts.append(f"{resource} {best} to {worst}")
-        lines.append(f"claim {claim.generation} of stack {claim.stack}: {', '.join(parts)}")
-    if claims.turn is not None:
-        lines.append(f"stack {claims.turn.stack} is about to claim")
+    """Render a line for each claim, for each stack that tells none, and for what is not believed."""
+    lines = [f"claim of stack {claim.stack}: {_amounts(claim.services)}" for claim in claims.kept]
+    lines += [f"claim of stack {each.stack}, about to be made: {_amounts(each.services)}" for each in claims.pending]
+    for stack, why in sorted(claims.silent.items()):
+        uses = uses_of((), (each for each in claims.standing if each.stack == stack))
+        lines.append(f"stack {stack} counts by its containers, {_amounts(uses)}: {why}")
+    if claims.turn:
+        lines.append(f"stack {claims.turn} is about to claim")
+    lines += [f"not believed, by its name: container {name}" for name in claims.strangers]
     return "\n".join(lines) or "no stack has claimed anything of this host"
+
+
+def _amounts(uses: Sequence[Use]) -> str:
+    parts = []
+    for resource, unit in SHOWN.items():
+        best, worst = (
+            render_amount(_sum([getattr(use, case).get(resource, 0) for use in uses]), unit) for case in CASES
+        )
+        parts.append(f"{resource} {best} to {worst}")
+    return ", ".join(parts)
 
 
 def _sum(amounts: list[int | None]) -> int | None:
     return None if None in amounts else sum(amount for amount in amounts if amount is not None)
 
 
-def render_status(found: OrchestratorStatus) -> str:
-    """Render a line for each service, and under it one for each of its revisions."""
+def render_status(found: OrchestratorStatus, strangers: Sequence[str] = ()) -> str:
+    """Render a line for each service, under it one for each of its revisions, and what is not as it should be."""
     lines = []
     for service in found.services:
         shares = render_shares(service.traffic)
@@ -80,6 +97,8 @@ def render_status(found: OrchestratorStatus) -> str:
         idle = [each for each in service.history if each not in {revision.revision for revision in revisions}]
         lines += [f"  kept: {', '.join(idle)}"] if idle else []
     lines += [_certificate_line(each) for each in found.certificates]
+    lines += [f"problem: {each}" for each in found.problems]
+    lines += [f"stranger: {each} has the stack's labels, is not served and is left alone" for each in strangers]
     step = "in step" if found.in_step else "not in step"
     lines.append(f"{len(found.services)} services, {step} with the gateway at generation {found.generation}")
     return "\n".join(lines)

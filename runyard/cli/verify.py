@@ -9,7 +9,7 @@ import pytest
 
 from runyard.cli.stack import StackSource
 from runyard.errors import VerifyError
-from runyard.host.deployment import parse_deployment
+from runyard.host.deployment import check_form, parse_deployment
 from runyard.host.export import Export
 from runyard.manifest import load
 from runyard.plan import keep_revisions, plan
@@ -29,11 +29,13 @@ def verify(manifests: tuple[str, ...], stack: str, config_file: str | None, juni
         loaded = load(manifests).manifests
         planned = plan(loaded, stack, digest_secrets(StackSource(stack, config_file).secrets()))
         # Earlier revisions stay because the state has them; no manifest tells of them.
-        planned = keep_revisions(planned, loaded, parse_deployment(export.read()).pasts)
+        deployment = parse_deployment(export.read())
+        check_form(stack, deployment)
+        planned = keep_revisions(planned, loaded, deployment.pasts)
     checks = Path(__file__).resolve().parent.parent / "verify"
     arguments = ["--rootdir", str(checks), "-c", "/dev/null", "-p", "no:cacheprovider", "--tb=short"]
     arguments += ["-o", "python_files=checks_*.py", "-q" if quiet else "-v"]
     arguments += [f"--junitxml={junit}"] if junit else []
-    outcome = pytest.main([*arguments, str(checks)], plugins=[VerifyPlugin(planned)])
+    outcome = pytest.main([*arguments, str(checks)], plugins=[VerifyPlugin(planned, deployment.pasts)])
     if outcome is not pytest.ExitCode.OK and outcome != 0:
         raise VerifyError(f"verify stack {stack}: it is not what the manifests ask for, see the failed checks above")

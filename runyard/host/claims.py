@@ -1,62 +1,44 @@
-"""Claims on a host: reserve, then apply. They are never-started containers, so every stack's update sees them.
+"""Claims on a host: reserve, then apply. Each stack's orchestrator keeps its stack's claim, and any update may ask it.
 
 Only one update of a host decides at a time: the engine lets only one container have the name of the turn. The container
-that takes the turn is the claim itself; renaming it both claims and gives up the turn, in one step of the engine's. An
+that takes the turn holds the claim; renaming it both claims and gives up the turn, in one step of the engine's. An
 update that was killed in its turn loses it after a while, and one that only slept finds its container gone and the
-renaming refused, so two can never pass together (docs/adr/0009).
+renaming refused, so two can never pass together. The renamed container stands until the orchestrator keeps the claim,
+which on a first update is not there yet (docs/adr/0009, 0016).
 """
 
 from __future__ import annotations
 
 import contextlib
-import datetime
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from runyard import contracts, names
-from runyard.errors import Conflict, ContractError, HostError, NotFound
+from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
 from runyard.host.engine import Found
-from runyard.plan.claim import Claim, Standing, newest, uses_of
+from runyard.host.observation import (
+    WITHOUT_CLAIM,
+    ClaimEngine,
+    Claims,
+    Keeper,
+    Keepers,
+    claimed,
+    observe_claims,
+    stack_of,
+)
+from runyard.plan.claim import Claim, covers, join, parse_claim
 from runyard.plan.quota import Use
 
-# A turn is one listing and a few inspections: under a second, ten on a machine that is busy with other things.
+__all__ = ["Claims", "Keepers", "Pace", "hand_over", "observe_claims", "release", "reserve"]
+
+# A turn is one listing and a question to each stack: under a second, ten on a machine that is busy with other things.
 TURN_LIMIT_S = 60
 # An update gives up its own turn long before another may take it for dead.
 _OWN_LIMIT_S = TURN_LIMIT_S / 2
 # Several updates before this one, each in its turn.
 _PATIENCE_S = 3 * TURN_LIMIT_S
 _LOOK_AGAIN_S = 0.1
-
-
-class ClaimEngine(Protocol):
-    """What claims need of an engine; `runyard.host.Engine` has it."""
-
-    def labelled(self, label: str) -> list[Found]:
-        """List the containers with a label, running or not."""
-        ...
-
-    def limits(self, container: str) -> tuple[int, int]:
-        """Give a container's CPU limit in thousandths and its memory limit in bytes."""
-        ...
-
-    def create(self, name: str, image: str, labels: Mapping[str, str]) -> str:
-        """Create a container that is never started, and give its id; Conflict if the name is taken."""
-        ...
-
-    def rename(self, container: str, name: str) -> None:
-        """Rename a container; NotFound if it is gone, Conflict if the name is taken."""
-        ...
-
-    def discard(self, container: str) -> None:
-        """Remove a container by name or id; one that is gone already is fine."""
-        ...
-
-    def now(self) -> datetime.datetime:
-        """Tell the engine's time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,127 +50,125 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """What a host's containers say of claims: those made, one whose turn it is, and the templates that stand."""
+class Desk:
+    """Where a host's claims are made: its engine, a way to each stack's orchestrator, and an image that the engine has.
 
-    made: tuple[Claim, ...] = ()
-    turn: Claim | None = None
-    standing: tuple[Standing, ...] = ()
+    The image is never started.
+    """
 
-    def elsewhere(self, stack: str) -> tuple[Use, ...]:
-        """Give what every other stack uses."""
-        return uses_of(
-            (claim for claim in self.made if claim.stack != stack),
-            (each for each in self.standing if each.stack != stack),
-        )
-
-    def generation(self, stack: str) -> int:
-        """Give the number of a stack's newest claim, 0 without any."""
-        return max((claim.generation for claim in self.made if claim.stack == stack), default=0)
+    engine: ClaimEngine
+    keepers: Keepers
+    image: str
+    pace: Pace = Pace()
 
 
-def observe_claims(engine: ClaimEngine) -> Claims:
-    """Look at all claims and templates of a host; HostError names a claim that cannot be read (fail closed)."""
-    claims = {found.name: _read_claim(found) for found in _claimed(engine)}
-    turn = claims.pop(names.CLAIM_TURN, None)
-    covered = {template for claim in newest(claims.values()) for template in claim.templates}
-    templates = [each for each in engine.labelled(names.SPEC) if each.labels.get(names.ROLE) == names.ROLE_TEMPLATE]
-    standing = (_read_template(engine, found) for found in templates if found.name not in covered)
-    return Claims(
-        tuple(sorted(claims.values(), key=lambda each: (each.stack, each.generation))),
-        turn,
-        tuple(each for each in standing if each is not None),
-    )
-
-
-def reserve(
-    engine: ClaimEngine, claim: Claim, image: str, decide: Callable[[tuple[Use, ...]], None], pace: Pace = Pace()
-) -> None:
+def reserve(desk: Desk, claim: Claim, decide: Callable[[tuple[Use, ...]], None]) -> None:
     """Claim what a stack uses, once `decide` has seen what the others have; what `decide` raises withdraws it.
 
-    `image` is one that the engine has; the container is never started. HostError if the turn never comes.
+    What the stack had claimed before stays claimed, for it still runs, until `hand_over` says what is left. HostError
+    if the turn never comes.
     """
+    seen = observe_claims(desk.engine, desk.keepers)
+    kept, pending = seen.of(claim.stack)
+    if kept is not None and pending is None and covers(kept, claim):
+        # All others count this much already: nothing is claimed, so nobody's turn is needed.
+        decide(seen.elsewhere(claim.stack))
+        return
+    whole = claim if pending is None else join(pending, claim)
+    seen = _claim_in_turn(desk, whole, decide)
+    kept, _ = seen.of(claim.stack)
+    if kept is not None or seen.silent.get(claim.stack) == WITHOUT_CLAIM:
+        handed = whole if kept is None else join(kept, whole)
+        try:
+            with contextlib.closing(desk.keepers(claim.stack)) as keeper:
+                hand_over(desk.engine, keeper, claim.stack, contracts.encode(handed))
+        except HostUnreachable:
+            raise
+        except HostError:
+            # The container stands for the claim, until the update hands it over or says why it cannot.
+            return
+
+
+def _claim_in_turn(desk: Desk, claim: Claim, decide: Callable[[tuple[Use, ...]], None]) -> Claims:
+    engine, pace = desk.engine, desk.pace
     give_up = pace.clock() + _PATIENCE_S
+    # Who made a turn too long is not asked in the next: the limits of its containers count then.
+    unasked: frozenset[str] = frozenset()
     while True:
-        turn = _take_turn(engine, claim, image, pace, give_up)
+        turn = _take_turn(desk, claim, give_up)
         began = pace.clock()
         try:
-            seen = observe_claims(engine)
+            seen = observe_claims(engine, desk.keepers, unasked)
             decide(seen.elsewhere(claim.stack))
-            if pace.clock() - began < _OWN_LIMIT_S and _commit(engine, turn, claim):
-                break
+            if pace.clock() - began < _OWN_LIMIT_S and _commit(engine, turn, claim.stack):
+                return seen
         except BaseException:
             engine.discard(turn)
             raise
         engine.discard(turn)
-    for older in seen.made:
-        if older.stack == claim.stack:
-            engine.discard(names.claim_container(older.stack, older.generation))
+        unasked = seen.slow
+
+
+def hand_over(engine: ClaimEngine, keeper: Keeper, stack: str, text: str) -> None:
+    """Let a stack's orchestrator keep its claim from now on, in the place of all that the stack had claimed.
+
+    ContractError for a claim that is none, HostError if the orchestrator does not take it.
+    """
+    parse_claim(text, stack)
+    keeper.put_claim(text)
+    _discard_pending(engine, stack)
 
 
 def release(engine: ClaimEngine, stack: str) -> int:
-    """Give back everything that a stack has claimed, and say how many claims that were."""
-    found = [each for each in _claimed(engine) if each.labels.get(names.STACK) == stack]
+    """Give back what a stack has claimed and not handed over, its turn too, and say how many claims that were."""
+    mine = (names.CLAIM_TURN, names.claim_container(stack))
+    found = [each for each in _claimed(engine) if stack_of(each) == stack and each.name in mine]
     for each in found:
         engine.discard(each.id)
     return len(found)
 
 
-def _take_turn(engine: ClaimEngine, claim: Claim, image: str, pace: Pace, give_up: float) -> str:
+def _take_turn(desk: Desk, claim: Claim, give_up: float) -> str:
+    engine, pace = desk.engine, desk.pace
     labels = {names.STACK: claim.stack, names.ROLE: names.ROLE_CLAIM, names.CLAIM: contracts.encode(claim)}
     while True:
         with contextlib.suppress(Conflict):
-            return engine.create(names.CLAIM_TURN, image, labels)
+            return engine.create(names.CLAIM_TURN, desk.image, labels)
         holder = next((each for each in _claimed(engine) if each.name == names.CLAIM_TURN), None)
         if holder is not None and (engine.now() - holder.created).total_seconds() > TURN_LIMIT_S:
             # By name: what its holder has renamed meanwhile is a claim, and stays.
             engine.discard(names.CLAIM_TURN)
             continue
         if pace.clock() >= give_up:
-            stack = holder.labels.get(names.STACK, "") if holder else ""
-            who = f"stack {stack}" if stack else f"a container named {names.CLAIM_TURN} that is not Runyard's"
+            who = (
+                f"stack {stack_of(holder)}" if holder else f"a container named {names.CLAIM_TURN} that is not Runyard's"
+            )
             raise HostError(f"claim room on the host for stack {claim.stack}: {who} has had the turn for too long")
         pace.wait(_LOOK_AGAIN_S)
 
 
-def _commit(engine: ClaimEngine, turn: str, claim: Claim) -> bool:
+def _commit(engine: ClaimEngine, turn: str, stack: str) -> bool:
     """Turn the container of the turn into the claim; False if the turn was lost."""
+    name = names.claim_container(stack)
     try:
-        engine.rename(turn, names.claim_container(claim.stack, claim.generation))
+        try:
+            engine.rename(turn, name)
+        except Conflict:
+            # That of an update which was killed: this one has all of it in its own.
+            if not _discard_pending(engine, stack):
+                raise
+            engine.rename(turn, name)
     except NotFound:
         return False
     return True
 
 
+def _discard_pending(engine: ClaimEngine, stack: str) -> int:
+    found = [each for each in _claimed(engine) if each.name == names.claim_container(stack)]
+    for each in found:
+        engine.discard(each.id)
+    return len(found)
+
+
 def _claimed(engine: ClaimEngine) -> list[Found]:
-    """List the claims: a label alone is none, as tenants name labels of their own and Docker adds their images'."""
-    return [each for each in engine.labelled(names.CLAIM) if each.labels.get(names.ROLE) == names.ROLE_CLAIM]
-
-
-def _read_claim(found: Found) -> Claim:
-    try:
-        return contracts.decode(Claim, found.labels[names.CLAIM])
-    except ContractError as error:
-        raise HostError(f"read the claim {found.name} of stack {found.labels.get(names.STACK, '')}: {error}") from None
-
-
-def _read_template(engine: ClaimEngine, found: Found) -> Standing | None:
-    """Read what a template uses; None for one that was removed since it was listed.
-
-    Of its label only these fields are looked at: another stack's Runyard may be newer and write more.
-    """
-    labels = found.labels
-    try:
-        spec = json.loads(labels[names.SPEC])
-        revision = spec.get("revision")
-        scale = (int(revision["min_instances"]), int(revision["max_instances"])) if revision else None
-        cpu_millis, memory_bytes = engine.limits(found.id)
-        memory_bytes = int(spec.get("memory_bytes") or memory_bytes)
-    except NotFound:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HostError(f"read the template {found.name}: {error!r}") from None
-    stack, tenant, service, revision = (
-        labels.get(key, "") for key in (names.STACK, names.TENANT, names.SERVICE, names.REVISION)
-    )
-    return Standing(found.name, stack, tenant, service, revision, cpu_millis, memory_bytes, scale)
+    return claimed(engine.labelled(names.CLAIM))

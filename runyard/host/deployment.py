@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from runyard import contracts, names
-from runyard.contracts import TemplateSpec, TrafficShare
-from runyard.errors import ContractError
+from runyard.contracts import RevisionDocument, RolloutRequest, SignedRevision, TrafficShare
+from runyard.errors import ContractError, UsageError
 from runyard.host.engine import Kind
-from runyard.plan import KeptRevision
+from runyard.plan import RevisionPlan
 from runyard.plan.effect import Document
 from runyard.plan.outlook import Facts
 
-_CONTAINER = "docker:index/container:Container"
 _KINDS: Mapping[str, Kind] = {
-    _CONTAINER: "container",
+    "docker:index/container:Container": "container",
     "docker:index/network:Network": "network",
     "docker:index/volume:Volume": "volume",
 }
-_ROLLOUT = "pulumi-python:dynamic/runyard:Rollout"
-# Components whose inputs are the facts that previews show.
+_SERVICE = "runyard:index:Service"
+# Components whose inputs are the facts that previews show; a service has them as text among its inputs.
 _FACTS: Mapping[str, Document] = {
     "runyard:gateway:Gateway": "Gateway",
     "runyard:network:Network": "Network",
     "runyard:orchestrator:Orchestrator": "Orchestrator",
-    "runyard:service:Service": "Service",
+    _SERVICE: "Service",
 }
+# What only a stack of the old form has: revisions that were never-started containers, and Pulumi's dynamic provider.
+_OUTDATED = ("runyard:revision:Revision", "pulumi-python:dynamic/runyard:")
 
 Resource = Mapping[str, Any]
 
@@ -37,19 +38,24 @@ Resource = Mapping[str, Any]
 class Deployment:
     """A state: what it owns by kind and name, with ids, and which creations it left pending.
 
-    `pasts` maps `tenant/service` to its revisions with all their templates, newest first, `traffic` to the
-    traffic that was applied last. `facts` maps a kind of component and its name to what was declared of it.
+    `pasts` maps `tenant/service` to the revisions that it keeps, newest first, `traffic` to the traffic that was
+    applied last. `facts` maps a kind of component and its name to what was declared of it. `outdated` says that the
+    stack is of the form before revisions were documents: no update can carry it on, and nothing of it is a past here.
     """
 
     owned: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
     pending: frozenset[tuple[Kind, str]] = frozenset()
-    pasts: Mapping[str, tuple[KeptRevision, ...]] = field(default_factory=dict)
+    pasts: Mapping[str, tuple[RevisionPlan, ...]] = field(default_factory=dict)
     traffic: Mapping[str, tuple[TrafficShare, ...]] = field(default_factory=dict)
     facts: Facts = field(default_factory=dict)
+    outdated: bool = False
 
 
 def parse_deployment(export: str) -> Deployment:
-    """Parse what `pulumi stack export` printed; ContractError when it is not of that shape."""
+    """Parse what `pulumi stack export` printed; ContractError when it is not of that shape.
+
+    Secrets are ciphers in it, which are never looked at.
+    """
     try:
         deployment: dict[str, Any] = json.loads(export).get("deployment") or {}
         # What waits for its deletion has been replaced: it is there, and no longer what the stack is.
@@ -61,80 +67,62 @@ def parse_deployment(export: str) -> Deployment:
             for operation in deployment.get("pending_operations") or []
             if operation["type"] == "creating" and (thing := _docker_thing(operation["resource"]))
         }
-        rollouts = [each["outputs"] for each in resources if each["type"] == _ROLLOUT]
-        templates = list(_templates(resources))
+        services = {_key(each): each for each in resources if each["type"] == _SERVICE}
         return Deployment(
             owned=owned,
             pending=frozenset(begun - owned.keys()),
-            pasts={_key(each): tuple(_past(each, templates)) for each in rollouts},
-            traffic={_key(each): tuple(_share(share) for share in each.get("traffic") or ()) for each in rollouts},
+            pasts={key: tuple(_past(key, each)) for key, each in services.items()},
+            # Of a service whose last rollout failed, the inputs say what was asked for and not what came of it.
+            traffic={key: _traffic(each) for key, each in services.items() if not each.get("initErrors")},
             facts={
-                (kind, str(each["urn"]).rpartition("::")[2]): each.get("inputs") or {}
+                (kind, str(each["urn"]).rpartition("::")[2]): _facts(each)
                 for each in resources
                 if (kind := _FACTS.get(each["type"]))
             },
+            outdated=any(str(each["type"]).startswith(_OUTDATED) for each in every),
         )
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ContractError(f"read the stack's exported state: {error!r}") from None
 
 
-class _Template(NamedTuple):
-    """A template in the state: whose container it is, and all containers of its revision where it says so."""
-
-    service: str
-    revision: str
-    identity: str
-    digest: str
-    container: str
-    image: str
-    siblings: tuple[str, ...]
-
-
-def _templates(resources: Iterable[Resource]) -> Iterator[_Template]:
-    digests = {each["urn"]: (each.get("inputs") or {}).get("digest") for each in resources}
-    for each in resources:
-        inputs = each.get("inputs") or {}
-        labels = {label["label"]: label["value"] for label in inputs.get("labels") or () if each["type"] == _CONTAINER}
-        digest = digests.get(each.get("parent"))
-        if labels.get(names.ROLE) != names.ROLE_TEMPLATE or not digest:
-            continue
-        try:
-            spec = contracts.decode(TemplateSpec, labels[names.SPEC])
-        except ContractError:
-            # Made by another version of us: the orchestrator cannot start it either.
-            continue
-        yield _Template(
-            service=names.service_key(labels[names.TENANT], labels[names.SERVICE]),
-            revision=labels[names.REVISION],
-            identity=str(each["parent"]).rpartition("::")[2].partition(".")[2],
-            digest=digest,
-            container=labels[names.CONTAINER],
-            image=inputs["image"],
-            siblings=spec.revision.containers if spec.revision else (),
+def check_form(stack: str, deployment: Deployment) -> None:
+    """Refuse a stack of the form before revisions were documents; UsageError says how to take it down."""
+    if deployment.outdated:
+        raise UsageError(
+            f"stack {stack}: must be of this version of Runyard, got one whose revisions are containers "
+            f"(take it down in a checkout of the version that made it: make down STACK={stack})"
         )
 
 
-def _past(rollout: Resource, templates: Iterable[_Template]) -> Iterator[KeptRevision]:
-    """List a service's revisions as its last rollout that succeeded knew them, newest first.
+def _past(key: str, service: Resource) -> Iterator[RevisionPlan]:
+    """List the revisions that a service keeps, newest first; one whose rollout failed is not among them.
 
-    One whose rollout failed is not among them, and one that has lost a template can be started no more.
+    One that cannot be read refuses, as an update without it would remove it.
     """
-    mine = [each for each in templates if each.service == _key(rollout)]
-    latest = [each.identity for each in mine if each.digest == rollout["digest"]][:1]
-    for identity in rollout.get("history") or latest:
-        group = [each for each in mine if each.identity == identity]
-        images = {each.container: each.image for each in group}
-        needed = next((each.siblings for each in group if each.siblings), None)
-        if needed is not None and images.keys() >= set(needed):
-            yield KeptRevision(group[0].revision, identity, group[0].digest, images)
+    outputs = service.get("outputs") or {}
+    for index, each in enumerate(json.loads(outputs.get("documents") or "[]")):
+        try:
+            signed = SignedRevision(**each)
+            document = contracts.decode(RevisionDocument, signed.document)
+        except (ContractError, TypeError) as error:
+            raise ContractError(f"read the stack's exported state: revision {index} of {key}: {error}") from None
+        # What a failed update put first was never served: the output still names what was.
+        failed = service.get("initErrors") and index == 0 and document.name != outputs.get("revision")
+        if not failed:
+            yield RevisionPlan(document)
 
 
-def _share(share: Resource) -> TrafficShare:
-    return TrafficShare(share["revision"], int(share["percent"]), share["tag"])
+def _traffic(service: Resource) -> tuple[TrafficShare, ...]:
+    return contracts.decode(RolloutRequest, service["inputs"]["rollout"]).traffic
 
 
-def _key(rollout: Resource) -> str:
-    return names.service_key(rollout["tenant"], rollout["service"])
+def _facts(resource: Resource) -> dict[str, Any]:
+    inputs: dict[str, Any] = resource.get("inputs") or {}
+    return json.loads(inputs["facts"]) if resource["type"] == _SERVICE else inputs
+
+
+def _key(service: Resource) -> str:
+    return names.service_key(service["inputs"]["tenant"], service["inputs"]["service"])
 
 
 def _docker_thing(resource: Resource) -> tuple[Kind, str] | None:

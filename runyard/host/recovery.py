@@ -1,9 +1,10 @@
 """Recovery of a stack whose last update was killed, and admission of a plan to a host.
 
-A creation that was cut off may have left a container, network or volume that Pulumi's state does not know; its
-name would fail the next update. Two rules say what may be removed, and both need our stack label on it: what a
-pending creation of this state names; and, where this state owns the stack's platform network by its id, every
-container and network that the state does not know. A host where another state rules is never touched.
+A creation that was cut off may have left a network, a volume or a part's container that Pulumi's state does not know;
+its name would fail the next update. What may be removed needs our stack label on it, and is what a pending creation of
+this state names; or, where this state owns the stack's platform network by its id, the container in which a
+configuration was tried, or a copy that has taken the name of what the state owns. Whatever else has our labels is a
+stranger: it is reported, never served, and left alone. A host where another state rules is never touched.
 """
 
 from __future__ import annotations
@@ -16,18 +17,28 @@ from runyard.host.deployment import Deployment
 from runyard.host.engine import Engine, Kind, Thing
 from runyard.plan import Plan
 
+PARTS = ("gateway", "orchestrator")
+
 
 def recover(engine: Engine, stack: str, deployment: Deployment) -> list[Thing]:
     """Remove what creations that were cut off left behind, and say what that was."""
-    things = engine.owned(stack)
-    left = [thing for thing in things if (thing.kind, thing.name) in deployment.pending]
-    if _rules(stack, things, deployment):
-        left += [thing for thing in things if _orphaned(thing, deployment) and thing not in left]
-    # Containers go first: a network or volume with users cannot be removed.
-    left.sort(key=lambda each: (each.kind != "container", each.name))
+    left = find_left(stack, engine.owned(stack), deployment)
     for thing in left:
         engine.remove(thing)
     return left
+
+
+def find_left(stack: str, things: Iterable[Thing], deployment: Deployment) -> list[Thing]:
+    """Find what an update would remove of a stack's things, in the order of removal; pure."""
+    own = [thing for thing in things if thing.stack == stack]
+    rules = _rules(stack, own, deployment)
+    left = [
+        thing
+        for thing in own
+        if (thing.kind, thing.name) in deployment.pending or (rules and _in_the_way(stack, thing, deployment))
+    ]
+    # Containers go first: a network or volume with users cannot be removed.
+    return sorted(left, key=lambda each: (each.kind != "container", each.name))
 
 
 def _rules(stack: str, things: Iterable[Thing], deployment: Deployment) -> bool:
@@ -36,35 +47,33 @@ def _rules(stack: str, things: Iterable[Thing], deployment: Deployment) -> bool:
     return any((each.kind, each.name) == network and deployment.owned.get(network) == each.id for each in things)
 
 
-def _orphaned(thing: Thing, deployment: Deployment) -> bool:
-    # Instances are the orchestrator's, claims outlive an update on purpose, and a volume may hold what somebody wants.
-    if thing.kind == "volume" or thing.role in (names.ROLE_INSTANCE, names.ROLE_CLAIM):
-        return False
-    return deployment.owned.get((thing.kind, thing.name)) != thing.id
+def _in_the_way(stack: str, thing: Thing, deployment: Deployment) -> bool:
+    if (thing.kind, thing.role) == ("container", names.ROLE_GATEWAY_TEST):
+        return thing.name == names.platform_container(stack, "gateway.test")
+    # Made by hand under a name that is taken already. A volume's id is its name, so what it holds never goes.
+    return deployment.owned.get((thing.kind, thing.name), thing.id) != thing.id
 
 
 def admit(plan: Plan, things: Iterable[Thing], deployment: Deployment) -> None:
     """Refuse a plan whose names are taken on the host by what this stack's state does not own.
 
-    Raises Conflict that names each of them; nothing is touched.
+    Raises Conflict that names each of them; nothing is touched. What an update would remove is in nobody's way.
     """
-    wanted = planned_names(plan) - deployment.owned.keys() - deployment.pending
-    taken = [thing for thing in sorted(things) if (thing.kind, thing.name) in wanted]
+    found = sorted(things)
+    ours = set(find_left(plan.stack, found, deployment))
+    wanted = planned_names(plan)
+    taken = [thing for thing in found if (thing.kind, thing.name) in wanted and thing not in ours]
+    taken = [thing for thing in taken if deployment.owned.get((thing.kind, thing.name)) != thing.id]
     if taken:
         lines = [f"{each.kind} {each.name} ({each.id[:12]}): {_owner(each, plan.stack)}" for each in taken]
         raise Conflict("take names on the host: already in use, left alone:\n  " + "\n  ".join(lines))
 
 
 def planned_names(plan: Plan) -> set[tuple[Kind, str]]:
-    """List the names that a plan takes on its host, by kind."""
+    """List the names that Pulumi takes on its host for a plan, by kind; instances are the orchestrator's to name."""
     wanted: set[tuple[Kind, str]] = {("network", network.name) for network in plan.networks}
-    for part in ("gateway", "orchestrator"):
-        wanted.add(("container", names.platform_container(plan.stack, part)))
-        wanted.add(("volume", names.platform_volume(plan.stack, part)))
-    for service in plan.services:
-        wanted |= {("container", template.name) for template in service.revision.templates}
-        wanted |= {("container", name) for name in service.kept_names(plan.stack)}
-    return wanted
+    wanted |= {("container", names.platform_container(plan.stack, part)) for part in PARTS}
+    return wanted | {("volume", names.platform_volume(plan.stack, each)) for each in (*PARTS, "launcher")}
 
 
 def _owner(thing: Thing, stack: str) -> str:

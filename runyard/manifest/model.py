@@ -22,6 +22,11 @@ from runyard.manifest.accounts import Budget, Member, Quotas
 from runyard.manifest.location import Location as Location
 from runyard.manifest.prices import PriceBook
 from runyard.manifest.tls import Tls
+from runyard.manifest.volumes import FileSource as FileSource
+from runyard.manifest.volumes import PersistentVolume as PersistentVolume
+from runyard.manifest.volumes import Volume as Volume
+from runyard.manifest.volumes import VolumeItem as VolumeItem
+from runyard.manifest.volumes import VolumeMount as VolumeMount
 
 Egress = Literal["all", "none"]
 # With less, Cloud Run takes one request at a time and bills by request.
@@ -49,7 +54,10 @@ class EnvVar:
 
 @dataclass(frozen=True, slots=True)
 class EnvFrom:
-    """Every key of a secret or config map as environment variables, each with `prefix` before its name."""
+    """Every key of a secret or config map as environment variables, each with `prefix` before its name.
+
+    What `env` says of a name counts more; of several sources the last does.
+    """
 
     source: Literal["secret", "configMap"]
     name: str
@@ -63,16 +71,6 @@ class ContainerPort:
 
     number: int = 8080
     protocol: Literal["http1", "h2c"] = "http1"
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeMount:
-    """A volume at an absolute path of one container."""
-
-    name: str
-    path: str
-    read_only: bool = True
-    sub_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +96,6 @@ class Container:
     run_as_group: int | None = None
     run_as_non_root: bool = False
     volume_mounts: tuple[VolumeMount, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeItem:
-    """One key of a secret or config map as a file of a volume; `mode` is None for the volume's default."""
-
-    key: str
-    path: str
-    mode: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """A volume of a revision; which fields count depends on `kind`."""
-
-    name: str
-    kind: Literal["emptyDir", "secret", "configMap", "projected", "nfs"]
-    source: str = ""
-    items: tuple[VolumeItem, ...] = ()
-    default_mode: int = 0o444
-    optional: bool = False
-    size_limit_bytes: int | None = None
-    server: str = ""
-    path: str = ""
-    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +136,8 @@ class RevisionTemplate:
     image_pull_secrets: tuple[str, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
+    # They run one after another before the containers start, and have no port and no probes.
+    init_containers: tuple[Container, ...] = ()
     scaling: Scaling = field(default_factory=Scaling)
     progress_deadline_s: int = 600
     cpu_throttling: bool = True
@@ -171,9 +146,21 @@ class RevisionTemplate:
     container_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def all_containers(self) -> tuple[Container, ...]:
+        """Every container of an instance, in the order in which they may start."""
+        return (*self.init_containers, *self.containers)
+
+    @property
+    def cpu_millis(self) -> int:
+        """The CPU limits of an instance's containers together, or the largest of those that run alone before them."""
+        return max([sum(each.cpu_millis for each in self.containers), *(i.cpu_millis for i in self.init_containers)])
+
+    @property
     def memory_bytes(self) -> int:
-        """The memory limits of an instance's containers together."""
-        return sum(container.memory_bytes for container in self.containers)
+        """The memory limits of an instance's containers together, or the largest of those that run alone before."""
+        return max(
+            [sum(each.memory_bytes for each in self.containers), *(i.memory_bytes for i in self.init_containers)]
+        )
 
     @property
     def storage_bytes(self) -> int:
@@ -219,7 +206,7 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A Knative Service; `uses` and `egress` come from `runyard.dev/` annotations."""
+    """A Knative Service; `uses`, `egress` and `persistent_volumes` come from `runyard.dev/` annotations."""
 
     name: str
     tenant: str
@@ -237,6 +224,7 @@ class Service:
     rollout_duration_s: int = 0
     uses: tuple[str, ...] = ()
     egress: Egress = "all"
+    persistent_volumes: tuple[PersistentVolume, ...] = ()
     # Whether the gateway keeps responses that allow it.
     cache: bool = False
     max_requests_per_second: int | None = None
@@ -246,6 +234,11 @@ class Service:
     request_buffering: bool = True
     request_limits: RequestLimits = field(default_factory=RequestLimits)
     fallback: Fallback = field(default_factory=Fallback)
+
+    @property
+    def persistent_bytes(self) -> int:
+        """The size of its persistent volumes, which stay whether or not instances run."""
+        return sum(volume.size_bytes for volume in self.persistent_volumes)
 
     @property
     def scale(self) -> tuple[int, int | None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 Raw = dict[str, Any]
 CONTAINERS = ("spec", "template", "spec", "containers")
+INIT_CONTAINERS = ("spec", "template", "spec", "initContainers")
 VOLUMES = ("spec", "template", "spec", "volumes")
 SERVICE_ANNOTATIONS = ("metadata", "annotations")
 TEMPLATE_ANNOTATIONS = ("spec", "template", "metadata", "annotations")
@@ -35,6 +36,13 @@ def mappings_at(data: Any, *keys: str) -> Iterator[tuple[int, Raw]]:
         for index, item in enumerate(found):
             if type(item) is dict:
                 yield index, item
+
+
+def all_containers(service: Any) -> Iterator[tuple[tuple[str | int, ...], Raw]]:
+    """Give every container, those that run before the others first, each with its path."""
+    for base in (INIT_CONTAINERS, CONTAINERS):
+        for index, container in mappings_at(service, *base):
+            yield (*base, index), container
 
 
 def text_at(data: Any, *keys: str) -> str:

@@ -59,8 +59,11 @@ def _fields(node: dict[str, Any]) -> dict[str, Any]:
 
 def _resolve(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     """Follow a reference into the schema's own definitions."""
-    name = node.get("$ref", "").removeprefix("#/$defs/")
-    target: dict[str, Any] = root["$defs"][name] if name else node
+    target: dict[str, Any] = node
+    if "$ref" in node:
+        target = root
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
     return target
 
 

@@ -9,6 +9,7 @@ from runyard.manifest.rules_containers import check_containers
 from runyard.manifest.rules_dependencies import check_dependencies
 from runyard.manifest.rules_handling import check_handling
 from runyard.manifest.rules_limits import check_limits
+from runyard.manifest.rules_persistence import check_persistence
 from runyard.manifest.rules_probes import check_probes
 from runyard.manifest.rules_resources import check_resources
 from runyard.manifest.rules_routes import check_routes
@@ -31,6 +32,7 @@ def check_service(service: Raw, findings: Findings) -> None:
     check_resources(service, findings)
     check_probes(service, findings)
     check_volumes(service, findings)
+    check_persistence(service, findings)
     check_traffic(service, findings)
     check_annotations(service, findings)
     check_dependencies(service, findings)

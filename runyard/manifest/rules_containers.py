@@ -5,10 +5,22 @@ from __future__ import annotations
 import re
 
 from runyard.manifest.problems import Findings, Path, render_value
-from runyard.manifest.raw import CONTAINERS, Raw, mapping_at, mappings_at, number_at, text_at, value_at
+from runyard.manifest.raw import (
+    CONTAINERS,
+    INIT_CONTAINERS,
+    Raw,
+    all_containers,
+    mapping_at,
+    mappings_at,
+    number_at,
+    text_at,
+    value_at,
+)
 
 # Knative's own container in a pod, and the ports that it listens on.
 RESERVED_CONTAINER = "queue-proxy"
+# What Knative calls the one that has no name.
+DEFAULT_CONTAINER = "user-container"
 _RESERVED_PORTS = frozenset({8012, 8013, 8022, 9090, 9091})
 _RESERVED_ENV = frozenset({"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
 # What the platform's template of Cloud Run files has in place of an image: ${IMAGE}, $(IMAGE), PROJECT_ID, <image>.
@@ -18,32 +30,35 @@ _PLACEHOLDER = re.compile(r"[$%{}()]|[A-Z]")
 def check_containers(service: Raw, findings: Findings) -> None:
     """Check names, ports and environment of all containers."""
     containers = list(mappings_at(service, *CONTAINERS))
-    _check_names(containers, findings)
+    _check_names(service, alone=len(containers) == 1, findings=findings)
     _check_ports(service, containers, findings)
     several = len(containers) > 1
-    for index, container in containers:
-        sidecar = several and "ports" not in container
-        _check_env(container, (*CONTAINERS, index), findings, sidecar=sidecar)
-        _check_env_from(container, (*CONTAINERS, index), findings)
-        _check_image(container, (*CONTAINERS, index), findings)
-        _check_user(container, (*CONTAINERS, index), findings)
+    for path, container in all_containers(service):
+        sidecar = "ports" not in container and (several or path[:-1] == INIT_CONTAINERS)
+        _check_env(container, path, findings, sidecar=sidecar)
+        _check_env_from(container, path, findings)
+        _check_image(container, path, findings)
+        _check_user(container, path, findings)
 
 
-def _check_names(containers: list[tuple[int, Raw]], findings: Findings) -> None:
-    seen: dict[str, int] = {}
-    for index, container in containers:
-        path = (*CONTAINERS, index, "name")
+def _check_names(service: Raw, findings: Findings, *, alone: bool) -> None:
+    # Names of the containers are told before those of what runs before them, which must differ from them.
+    seen: dict[str, str] = {}
+    for base, container in sorted(all_containers(service), key=lambda each: each[0][:-1] == INIT_CONTAINERS):
+        path = (*base, "name")
         name = text_at(container, "name")
         if not name:
-            if len(containers) > 1 and "name" not in container:
+            if "name" in container or base[:-1] == INIT_CONTAINERS:
+                continue  # the schema has told
+            if not alone:
                 findings.error(path, "containers.name", "must be given when there are several containers")
-            continue
+                continue
+            name = DEFAULT_CONTAINER
         if name == RESERVED_CONTAINER:
             findings.error(path, "containers.reserved", f"must not be {RESERVED_CONTAINER}, which is reserved")
         if name in seen:
-            message = f"must be unique, got {render_value(name)} as in containers[{seen[name]}]"
-            findings.error(path, "containers.unique", message)
-        seen.setdefault(name, index)
+            findings.error(path, "containers.unique", f"must be unique, got {render_value(name)} as in {seen[name]}")
+        seen.setdefault(name, f"{base[-2]}[{base[-1]}]")
 
 
 def _check_ports(service: Raw, containers: list[tuple[int, Raw]], findings: Findings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runyard.manifest.problems import Findings, Path, render_value
-from runyard.manifest.raw import CONTAINERS, Raw, mapping_at, mappings_at, number_at
+from runyard.manifest.raw import CONTAINERS, Raw, all_containers, mapping_at, mappings_at, number_at
 from runyard.units import parse_bytes, parse_cpu_millis
 
 MEBIBYTE = 1024**2
@@ -28,10 +28,9 @@ _CONCURRENCY = ("spec", "template", "spec", "containerConcurrency")
 
 def check_resources(service: Raw, findings: Findings) -> None:
     """Check CPU steps, memory by CPU, requests by limits, and concurrency by CPU."""
-    containers = list(mappings_at(service, *CONTAINERS))
-    for index, container in containers:
-        _check_container(container, (*CONTAINERS, index, "resources"), findings)
-    _check_concurrency(service, [container for _, container in containers], findings)
+    for path, container in all_containers(service):
+        _check_container(container, (*path, "resources"), findings)
+    _check_concurrency(service, [container for _, container in mappings_at(service, *CONTAINERS)], findings)
 
 
 def parse_limit(container: Raw, name: str) -> int | None:

@@ -11,6 +11,7 @@ from runyard.manifest.prices import DEFAULT_CURRENCY, PriceBook
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
 from runyard.manifest.rules_handling import check_sizes
+from runyard.manifest.rules_persistence import check_writers
 from runyard.manifest.rules_routes import check_default_backend, check_hosts
 from runyard.manifest.schema import closest
 from runyard.names import DEFAULT_TENANT
@@ -79,6 +80,7 @@ def check_set(found: ServiceSet) -> list[Problem]:
         *_check_fallbacks(found),
         *check_hosts(found.services, found.platform or Platform()),
         *check_sizes(found.services, found.platform or Platform()),
+        *check_writers(found.services),
         *check_default_backend(found.services, found.platform or Platform(), found.platform_document),
         *_check_subnets(found),
         *_check_currencies(found),

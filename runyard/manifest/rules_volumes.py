@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
 
+from runyard.manifest.persistence import ANNOTATION
 from runyard.manifest.problems import Findings, Path, render_value
-from runyard.manifest.raw import CONTAINERS, VOLUMES, Raw, mapping_at, mappings_at, text_at
-from runyard.manifest.rules_resources import parse_limit, render_size
+from runyard.manifest.raw import (
+    CONTAINERS,
+    SERVICE_ANNOTATIONS,
+    VOLUMES,
+    Raw,
+    all_containers,
+    mapping_at,
+    mappings_at,
+    text_at,
+)
+from runyard.manifest.rules_persistence import find_persistent_volumes
+from runyard.manifest.rules_resources import ingress_container, parse_limit, render_size
 from runyard.manifest.schema import closest
 from runyard.units import parse_quantity
 
@@ -16,6 +28,8 @@ _REFUSED_SOURCES = ("csi", "persistentVolumeClaim", "hostPath", "downwardAPI", "
 # Docker separates mount options by colons and commas; control characters belong to no path that somebody meant.
 _PATH_GRAMMAR = re.compile(r"[^\x00-\x1f\x7f:,\"'`$;{}\\]+")
 _SYSTEM_PATHS = ("/dev", "/proc", "/sys")
+# Volumes whose files are written before a container starts, each for itself.
+_OF_FILES = ("secret", "configMap", "projected")
 # The schema allows no more, but a manifest that breaks it is still told of its mounts.
 _HINTED_VOLUMES = 50
 
@@ -31,10 +45,13 @@ def check_volumes(service: Raw, findings: Findings) -> None:
             findings.error((*path, "name"), "volumes.unique", f"must be unique, got {render_value(name)} twice")
         by_name.setdefault(name, volume)
         _check_source(volume, path, findings)
-    containers = list(mappings_at(service, *CONTAINERS))
-    for index, container in containers:
-        _check_mounts(container, (*CONTAINERS, index), by_name, findings)
-    _check_sizes(volumes, [container for _, container in containers], findings)
+    by_name |= {volume.name: {} for volume in find_persistent_volumes(service)}
+    containers = [container for _, container in mappings_at(service, *CONTAINERS)]
+    ingress = ingress_container(containers)
+    taken = _check_persistent_paths(service, findings)
+    for place, container in all_containers(service):
+        _check_mounts(container, place, by_name, dict(taken) if container is ingress else {}, findings)
+    _check_sizes(volumes, containers, findings)
 
 
 def _check_source(volume: Raw, path: Path, findings: Findings) -> None:
@@ -43,21 +60,60 @@ def _check_source(volume: Raw, path: Path, findings: Findings) -> None:
     if len(given) > 1 or not (given or refused):
         message = f"must have one of {', '.join(SOURCES)}, got {' and '.join(given) or 'none'}"
         findings.error(path, "volumes.source", message)
-    for source in ("secret", "configMap"):
-        seen: set[str] = set()
-        for index, item in mappings_at(volume, source, "items"):
-            target = text_at(item, "path")
-            place = (*path, source, "items", index, "path")
-            if target.startswith("/") or ".." in target.split("/"):
-                message = f"must be relative and without .., got {render_value(target)}"
-                findings.error(place, "volumes.item-path", message)
-            elif target in seen:
-                findings.error(place, "volumes.item-path", f"must be unique, got {render_value(target)} twice")
-            seen.add(target)
+    for index, source in mappings_at(volume, "projected", "sources"):
+        if len(source.keys() & {"secret", "configMap"}) != 1 and not source.keys() - {"secret", "configMap"}:
+            message = f"must have one of secret and configMap, got {'both' if source else 'neither'}"
+            findings.error((*path, "projected", "sources", index), "volumes.source", message)
+    _check_items(volume, path, findings)
 
 
-def _check_mounts(container: Raw, base: Path, volumes: dict[str, Raw], findings: Findings) -> None:
-    seen: dict[str, int] = {}
+def _items(volume: Raw) -> Iterator[tuple[Path, str]]:
+    """Give the path of each file that a volume names, with its place in the volume."""
+    sources: list[tuple[Path, Raw]] = [((), volume)]
+    for index, source in mappings_at(volume, "projected", "sources"):
+        sources.append((("projected", "sources", index), source))
+    for place, source in sources:
+        for kind in ("secret", "configMap"):
+            for index, item in mappings_at(source, kind, "items"):
+                yield (*place, kind, "items", index, "path"), text_at(item, "path")
+
+
+def _check_items(volume: Raw, path: Path, findings: Findings) -> None:
+    items = list(_items(volume))
+    directories = {target[:end] for _, target in items for end, letter in enumerate(target) if letter == "/"}
+    seen: set[str] = set()
+    for place, target in items:
+        if not target:
+            continue  # the schema has told
+        if not _is_below(target):
+            message = f"must be relative and without .., got {render_value(target)}"
+            findings.error((*path, *place), "volumes.item-path", message)
+        elif target in seen:
+            message = f"must be unique, got {render_value(target)} twice"
+            findings.error((*path, *place), "volumes.item-path", message)
+        elif target in directories:
+            message = f"must not be the directory of another item, got {render_value(target)}"
+            findings.error((*path, *place), "volumes.item-path", message)
+        seen.add(target)
+
+
+def _is_below(target: str) -> bool:
+    """Tell whether a path leads below where it starts, without a detour."""
+    return bool(_PATH_GRAMMAR.fullmatch(target)) and not {"", ".", ".."} & set(target.split("/"))
+
+
+def _check_persistent_paths(service: Raw, findings: Findings) -> dict[str, str]:
+    """Check where the persistent volumes are mounted, and give these paths with what has them."""
+    taken: dict[str, str] = {}
+    for volume in find_persistent_volumes(service):
+        _check_mount_path(volume.path, (*SERVICE_ANNOTATIONS, ANNOTATION), taken, findings)
+        taken.setdefault(posixpath.normpath(volume.path), ANNOTATION)
+    return taken
+
+
+def _check_mounts(
+    container: Raw, base: Path, volumes: dict[str, Raw], taken: dict[str, str], findings: Findings
+) -> None:
     for index, mount in mappings_at(container, "volumeMounts"):
         path = (*base, "volumeMounts", index)
         name, target = text_at(mount, "name"), text_at(mount, "mountPath")
@@ -65,20 +121,30 @@ def _check_mounts(container: Raw, base: Path, volumes: dict[str, Raw], findings:
         if name and volume is None:
             message = f"must name a volume of this revision, got {render_value(name)}"
             findings.error((*path, "name"), "mounts.volume", message, closest(name, list(volumes)[:_HINTED_VOLUMES]))
-        if volume is not None and mount.get("readOnly") is False and ("secret" in volume or "configMap" in volume):
-            findings.error(
-                (*path, "readOnly"), "mounts.read-only", "must be true for secrets and config maps, got false"
-            )
+        if volume is not None and mount.get("readOnly") is False and any(kind in volume for kind in _OF_FILES):
+            message = "must be true for secrets, config maps and projections, got false"
+            findings.error((*path, "readOnly"), "mounts.read-only", message)
         if target.startswith("/"):
-            _check_mount_path(target, (*path, "mountPath"), seen, findings)
-            seen.setdefault(posixpath.normpath(target), index)
-        sub_path = text_at(mount, "subPath")
-        if sub_path.startswith("/") or ".." in sub_path.split("/"):
-            message = f"must be relative and without .., got {render_value(sub_path)}"
-            findings.error((*path, "subPath"), "mounts.sub-path", message)
+            _check_mount_path(target, (*path, "mountPath"), taken, findings)
+            taken.setdefault(posixpath.normpath(target), f"volumeMounts[{index}]")
+        _check_sub_path(text_at(mount, "subPath"), volume or {}, (*path, "subPath"), findings)
 
 
-def _check_mount_path(target: str, path: Path, seen: dict[str, int], findings: Findings) -> None:
+def _check_sub_path(sub_path: str, volume: Raw, path: Path, findings: Findings) -> None:
+    if not sub_path:
+        return
+    if not _is_below(sub_path):
+        message = f"must be relative and without .., got {render_value(sub_path)}"
+        findings.error(path, "mounts.sub-path", message)
+        return
+    # A single file would have to be laid over the image's own, which nobody may write.
+    is_directory = any(target.startswith(sub_path + "/") for _, target in _items(volume))
+    if any(kind in volume for kind in _OF_FILES) and not is_directory:
+        message = f"must be a directory of the volume's items, got {render_value(sub_path)}"
+        findings.error(path, "mounts.sub-path", message, "mount the volume and let the program read the file there")
+
+
+def _check_mount_path(target: str, path: Path, taken: dict[str, str], findings: Findings) -> None:
     shown = render_value(target)
     normal = posixpath.normpath(target)
     if not _PATH_GRAMMAR.fullmatch(target) or ".." in target.split("/"):
@@ -88,9 +154,8 @@ def _check_mount_path(target: str, path: Path, seen: dict[str, int], findings: F
         findings.error(path, "mounts.path", f"must not be the root directory, got {shown}")
     elif any(normal == system or normal.startswith(system + "/") for system in _SYSTEM_PATHS):
         findings.error(path, "mounts.path", f"must not be below {', '.join(_SYSTEM_PATHS)}, got {shown}")
-    elif normal in seen:
-        message = f"must be unique in the container, got {shown} as in volumeMounts[{seen[normal]}]"
-        findings.error(path, "mounts.unique", message)
+    elif normal in taken:
+        findings.error(path, "mounts.unique", f"must be unique in the container, got {shown} as in {taken[normal]}")
 
 
 def _check_sizes(volumes: list[tuple[int, Raw]], containers: list[Raw], findings: Findings) -> None:

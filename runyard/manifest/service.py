@@ -12,8 +12,10 @@ from runyard.manifest.model import (
     EnvFrom,
     EnvVar,
     Fallback,
+    FileSource,
     KeyReference,
     Location,
+    PersistentVolume,
     Probe,
     ProbeKind,
     RequestLimits,
@@ -25,10 +27,13 @@ from runyard.manifest.model import (
     VolumeItem,
     VolumeMount,
 )
+from runyard.manifest.persistence import ANNOTATION as PERSISTENT_VOLUMES
+from runyard.manifest.persistence import parse_persistent_volumes
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw, mapping_at
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.rules import DEFAULT_TIMEOUT_S
 from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, KNATIVE, RUNYARD, parse_fraction
+from runyard.manifest.rules_containers import DEFAULT_CONTAINER
 from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
 from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, MAX_RESPONSE_SIZE, REQUEST_BUFFERING
 from runyard.manifest.rules_limits import SERVICE_PREFIX
@@ -37,7 +42,6 @@ from runyard.manifest.rules_routes import ANNOTATION as ROUTES
 from runyard.names import DEFAULT_TENANT
 from runyard.units import parse_bytes, parse_duration_s
 
-DEFAULT_CONTAINER = "user-container"
 DEFAULT_CONCURRENCY = 80
 DEFAULT_MAX_SCALE = 100
 # Knative's own way to say `ingress: internal`, in its present and its former spelling.
@@ -70,6 +74,7 @@ def build_service(service: Raw, location: Location) -> Service:
         rollout_duration_s=parse_duration_s(annotations.get(KNATIVE + "rollout-duration", "0s")),
         uses=tuple(dict.fromkeys(name.strip() for name in uses.split(",") if name.strip())),
         egress=annotations.get(RUNYARD + "egress", "all"),
+        persistent_volumes=_persistent_volumes(annotations),
         cache=annotations.get(RUNYARD + "cache") == "true",
         routes=parse_routes(annotations[ROUTES]) if ROUTES in annotations else (),
         max_request_bytes=_bytes(annotations, MAX_REQUEST_SIZE),
@@ -86,6 +91,10 @@ def build_service(service: Raw, location: Location) -> Service:
             queue_timeout_s=parse_duration_s(queue_timeout) if queue_timeout else None,
         ),
     )
+
+
+def _persistent_volumes(annotations: Raw) -> tuple[PersistentVolume, ...]:
+    return parse_persistent_volumes(annotations[PERSISTENT_VOLUMES]) if PERSISTENT_VOLUMES in annotations else ()
 
 
 def _bytes(annotations: Raw, name: str) -> int | None:
@@ -121,6 +130,7 @@ def _traffic(shares: list[Raw] | None) -> tuple[TrafficTarget, ...]:
 def _template(service: Raw) -> RevisionTemplate:
     template = service["spec"]["template"]
     pod, annotations = template["spec"], mapping_at(service, *TEMPLATE_ANNOTATIONS)
+    persistent = PERSISTENT_VOLUMES in mapping_at(service, *SERVICE_ANNOTATIONS)
     dependencies = annotations.get(ANNOTATION)
     metadata = template.get("metadata", {})
     return RevisionTemplate(
@@ -136,7 +146,9 @@ def _template(service: Raw) -> RevisionTemplate:
         image_pull_secrets=tuple(secret["name"] for secret in pod.get("imagePullSecrets", ())),
         node_selector=pod.get("nodeSelector", {}),
         volumes=tuple(_volume(each) for each in pod.get("volumes", ())),
-        scaling=_scaling(annotations),
+        init_containers=tuple(_container(each, pod, initial=True) for each in pod.get("initContainers", ())),
+        # A volume with one writer: what is not said is one instance.
+        scaling=_scaling(annotations, default_max=1 if persistent else DEFAULT_MAX_SCALE),
         progress_deadline_s=parse_duration_s(annotations.get(KNATIVE + "progress-deadline", "600s")),
         cpu_throttling=annotations.get(CLOUD_RUN + "cpu-throttling", "true") == "true",
         startup_cpu_boost=annotations.get(CLOUD_RUN + "startup-cpu-boost") == "true",
@@ -154,12 +166,12 @@ def _concurrency(pod: Raw) -> int:
     return 1 if cpu is not None and cpu < ONE_CPU_MILLIS else DEFAULT_CONCURRENCY
 
 
-def _scaling(annotations: Raw) -> Scaling:
+def _scaling(annotations: Raw, default_max: int) -> Scaling:
     own = {key.partition("/")[2]: value for key, value in annotations.items() if key.startswith(AUTOSCALING)}
     defaults = Scaling()
     least = int(own.get("minScale", own.get("min-scale", 0)))
     # The default is no reason to refuse a larger minimum.
-    most = int(own.get("maxScale", own.get("max-scale", max(DEFAULT_MAX_SCALE, least))))
+    most = int(own.get("maxScale", own.get("max-scale", max(default_max, least))))
     return Scaling(
         min_scale=least,
         max_scale=most,
@@ -182,10 +194,11 @@ def _scaling(annotations: Raw) -> Scaling:
     )
 
 
-def _container(container: Raw, pod: Raw) -> Container:
+def _container(container: Raw, pod: Raw, *, initial: bool = False) -> Container:
     security = container.get("securityContext", {})
-    kinds = {volume["name"]: volume for volume in pod.get("volumes", ())}
-    port = _port(container, alone=len(pod["containers"]) == 1)
+    # Containers may write to an emptyDir and to a persistent volume, which is none of the pod's.
+    fixed = {volume["name"] for volume in pod.get("volumes", ()) if "emptyDir" not in volume}
+    port = None if initial else _port(container, alone=len(pod["containers"]) == 1)
     return Container(
         name=container.get("name", DEFAULT_CONTAINER),
         image=container["image"],
@@ -205,7 +218,7 @@ def _container(container: Raw, pod: Raw) -> Container:
         run_as_user=security.get("runAsUser"),
         run_as_group=security.get("runAsGroup"),
         run_as_non_root=security.get("runAsNonRoot", False),
-        volume_mounts=tuple(_mount(mount, kinds) for mount in container.get("volumeMounts", ())),
+        volume_mounts=tuple(_mount(mount, fixed) for mount in container.get("volumeMounts", ())),
     )
 
 
@@ -267,9 +280,8 @@ def _http_path(path: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
-def _mount(mount: Raw, volumes: dict[str, Raw]) -> VolumeMount:
-    volume = volumes[mount["name"]]
-    read_only = mount.get("readOnly", "emptyDir" not in volume)
+def _mount(mount: Raw, fixed: set[str]) -> VolumeMount:
+    read_only = mount.get("readOnly", mount["name"] in fixed)
     return VolumeMount(mount["name"], mount["mountPath"], read_only, mount.get("subPath", ""))
 
 
@@ -283,12 +295,21 @@ def _volume(volume: Raw) -> Volume:
         return Volume(name, "nfs", server=nfs["server"], path=nfs["path"], read_only=nfs.get("readOnly", False))
     kind: Any = next(kind for kind in ("secret", "configMap", "projected") if kind in volume)
     source = volume[kind]
-    items = (VolumeItem(item["key"], item["path"], item.get("mode")) for item in source.get("items", ()))
+    sources = source["sources"] if kind == "projected" else [{kind: source}]
     return Volume(
         name,
         kind,
-        source=source.get("secretName") or source.get("name", ""),
-        items=tuple(items),
+        sources=tuple(_file_source(each) for each in sources),
         default_mode=int(source.get("defaultMode", 0o444)),
-        optional=source.get("optional", False),
+    )
+
+
+def _file_source(source: Raw) -> FileSource:
+    kind: Any = "secret" if "secret" in source else "configMap"
+    named = source[kind]
+    return FileSource(
+        kind,
+        named.get("secretName") or named["name"],
+        items=tuple(VolumeItem(item["key"], item["path"], item.get("mode")) for item in named.get("items", ())),
+        optional=named.get("optional", False),
     )

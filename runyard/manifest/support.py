@@ -19,17 +19,28 @@ _SERVICE = "metadata.annotations"
 _TEMPLATE = "spec.template.metadata.annotations"
 _POD = "spec.template.spec"
 _CONTAINER = _POD + ".containers[]"
+_CONTAINERS = (_CONTAINER, _POD + ".initContainers[]")
+_OF_THE_STACK = "the value is that of the stack's secret of the same name"
 
 # Carried out in part, or always as if it were set; the note says which.
 LIMITED: dict[str, str] = {
-    f"{_CONTAINER}.securityContext.runAsNonRoot": "only with runAsUser; the image's own user is not checked",
-    f"{_CONTAINER}.securityContext.runAsGroup": "only with runAsUser",
-    f"{_CONTAINER}.securityContext.capabilities": "all capabilities are always dropped",
-    f"{_CONTAINER}.securityContext.seccompProfile": "the engine's default filter is always on",
-    f"{_CONTAINER}.env[].valueFrom.configMapKeyRef": "the value is that of the stack's secret of the same name",
-    f"{_CONTAINER}.resources.requests": "checked against the limits; nothing is placed by it",
-    f"{_CONTAINER}.volumeMounts[].readOnly": "an emptyDir can always be written",
-    f"{_POD}.volumes[].emptyDir": "always memory (tmpfs), and each mount has its own",
+    **{
+        f"{container}.{field}": note
+        for container in _CONTAINERS
+        for field, note in {
+            "securityContext.runAsNonRoot": "only with runAsUser; the image's own user is not checked",
+            "securityContext.runAsGroup": "only with runAsUser",
+            "securityContext.capabilities": "all capabilities are always dropped",
+            "securityContext.seccompProfile": "the engine's default filter is always on",
+            "env[].valueFrom.configMapKeyRef": _OF_THE_STACK,
+            "envFrom[].configMapRef": _OF_THE_STACK,
+            "resources.requests": "checked against the limits; nothing is placed by it",
+            "volumeMounts[].readOnly": "files of secrets and config maps are the container's own copy, in memory",
+        }.items()
+    },
+    f"{_POD}.volumes[].configMap": _OF_THE_STACK,
+    f"{_POD}.volumes[].emptyDir": "always memory (tmpfs)",
+    f"{_POD}.volumes[].projected.sources[].configMap": _OF_THE_STACK,
     f"{_SERVICE}|run.googleapis.com/ingress": "internal-and-cloud-load-balancing is all: the gateway is the balancer",
     f"{_SERVICE}|run.googleapis.com/scalingMode": "manual is carried out; nothing scales automatically yet",
 }
@@ -62,14 +73,9 @@ LATER: tuple[str, ...] = (
     f"{_POD}.serviceAccountName",
     f"{_POD}.imagePullSecrets",
     f"{_POD}.nodeSelector",
-    f"{_POD}.volumes[].secret",
-    f"{_POD}.volumes[].configMap",
-    f"{_POD}.volumes[].projected",
     f"{_POD}.volumes[].nfs",
-    f"{_CONTAINER}.imagePullPolicy",
-    f"{_CONTAINER}.envFrom",
-    f"{_CONTAINER}.resources.limits|nvidia.com/gpu",
-    f"{_CONTAINER}.volumeMounts[].subPath",
+    *(f"{container}.imagePullPolicy" for container in _CONTAINERS),
+    *(f"{container}.resources.limits|nvidia.com/gpu" for container in _CONTAINERS),
 )
 # Known, kept as they are, without any effect here: one warning each.
 KEPT: tuple[str, ...] = (
@@ -79,10 +85,10 @@ KEPT: tuple[str, ...] = (
     "spec.template.metadata.creationTimestamp",
     f"{_POD}.enableServiceLinks",
     f"{_POD}.automountServiceAccountToken",
-    f"{_CONTAINER}.terminationMessagePath",
-    f"{_CONTAINER}.terminationMessagePolicy",
-    f"{_CONTAINER}.resources.limits.ephemeral-storage",
-    f"{_CONTAINER}.resources.requests.ephemeral-storage",
+    *(f"{container}.terminationMessagePath" for container in _CONTAINERS),
+    *(f"{container}.terminationMessagePolicy" for container in _CONTAINERS),
+    *(f"{container}.resources.limits.ephemeral-storage" for container in _CONTAINERS),
+    *(f"{container}.resources.requests.ephemeral-storage" for container in _CONTAINERS),
     *(
         f"{_SERVICE}|{name}"
         for name in (

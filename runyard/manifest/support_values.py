@@ -8,11 +8,10 @@ from runyard.manifest.problems import Findings
 from runyard.manifest.raw import (
     CONTAINERS,
     SERVICE_ANNOTATIONS,
-    VOLUMES,
     Raw,
+    all_containers,
     mapping_at,
     mappings_at,
-    text_at,
 )
 from runyard.manifest.rules_handling import MAX_REQUEST_SIZE
 
@@ -21,13 +20,8 @@ _RULE = "support.limited"
 
 def check_values(service: Any, findings: Findings) -> None:
     """Warn of values of a Service that are carried out in part, or not as they read."""
-    own_memory = {text_at(volume, "name") for _, volume in mappings_at(service, *VOLUMES) if "emptyDir" in volume}
-    mounted: set[str] = set()
-    for index, container in mappings_at(service, *CONTAINERS):
-        path = (*CONTAINERS, index)
+    for path, container in all_containers(service):
         _check_user(mapping_at(container, "securityContext"), (*path, "securityContext"), findings)
-        for number, mount in mappings_at(container, "volumeMounts"):
-            _check_mount(mount, (*path, "volumeMounts", number), (own_memory, mounted), findings)
     _check_request_size(service, findings)
 
 
@@ -47,19 +41,3 @@ def _check_user(security: Raw, path: tuple[str | int, ...], findings: Findings) 
         findings.warning((*path, "runAsNonRoot"), _RULE, message)
     if "runAsGroup" in security:
         findings.warning((*path, "runAsGroup"), _RULE, "has no effect without runAsUser")
-
-
-def _check_mount(
-    mount: Raw, path: tuple[str | int, ...], volumes: tuple[set[str], set[str]], findings: Findings
-) -> None:
-    own_memory, mounted = volumes
-    name = text_at(mount, "name")
-    if name not in own_memory:
-        return
-    if name in mounted:
-        findings.warning(
-            (*path, "name"), _RULE, f"each mount of the emptyDir {name} has its own memory, nothing is shared"
-        )
-    mounted.add(name)
-    if mount.get("readOnly") is True:
-        findings.warning((*path, "readOnly"), _RULE, "an emptyDir can always be written")

@@ -17,11 +17,12 @@ from runyard.plan.outlook import decide_effects, describe_differences
 
 StepOperation = Literal["create", "delete", "replace", "update"]
 Kind = Literal["Gateway", "Network", "Orchestrator", "Service", "Other"]
+_SERVICE = "runyard:index:Service"
 _COMPONENTS: Mapping[str, Kind] = {
     "runyard:gateway:Gateway": "Gateway",
     "runyard:network:Network": "Network",
     "runyard:orchestrator:Orchestrator": "Orchestrator",
-    "runyard:service:Service": "Service",
+    _SERVICE: "Service",
 }
 _STACK = "pulumi:pulumi:Stack"
 # Pulumi tells a replacement in three steps; they are one to a reader. What it only reads or keeps is no change.
@@ -107,25 +108,36 @@ def _effects(kind: Kind, steps: Mapping[str, Mapping[str, Any]]) -> Iterator[Eff
         yield effect_of(document, "", "add" if op == "create" else "remove")
         return
     # A state from before components had inputs tells nothing of what they were.
-    if own and _inputs(own, "oldState"):
-        yield from decide_effects(document, _inputs(own, "oldState"), _inputs(own, "newState")).values()
-    # A new image of the gateway, or a new value of a secret, changes nothing that the component itself says.
+    if own and _shown(own, "oldState"):
+        yield from decide_effects(document, _shown(own, "oldState"), _shown(own, "newState")).values()
+    # A new image of the gateway changes nothing that the component itself says.
     others = [step for urn, step in steps.items() if _type(urn) not in _COMPONENTS]
-    if any(_OPERATIONS[step["op"]] in ("replace", "delete") for step in others) or (others and kind == "Service"):
+    if any(_OPERATIONS[step["op"]] in ("replace", "delete") for step in others):
         yield effect_of(document, "")
+    if kind == "Service" and own:
+        # Whatever else is put again, such as traffic that was moved by hand: shares move as in every rollout.
+        yield effect_of(document, "traffic")
 
 
 def _paths(step: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the paths of an update or replacement, from Pulumi's own words or else from the inputs."""
+    """Give the paths of an update or replacement, from Pulumi's own words or else from the inputs.
+
+    What Pulumi says of a service is whole documents: what it shows of itself has the manifest's paths.
+    """
     if _OPERATIONS[step["op"]] not in ("update", "replace"):
         return ()
-    compared = describe_differences(_inputs(step, "oldState"), _inputs(step, "newState"))
-    return tuple(sorted(step.get("detailedDiff") or {})) or tuple(compared)
+    compared = describe_differences(_shown(step, "oldState"), _shown(step, "newState"))
+    told = () if _type(step["urn"]) == _SERVICE and compared else tuple(sorted(step.get("detailedDiff") or {}))
+    return told or tuple(compared)
 
 
-def _inputs(step: Mapping[str, Any], state: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (step.get(state) or {}).get("inputs") or {}
-    return found
+def _shown(step: Mapping[str, Any], state: str) -> Mapping[str, Any]:
+    """Give what a resource shows of itself: a service has it as text among its inputs."""
+    inputs: Mapping[str, Any] = (step.get(state) or {}).get("inputs") or {}
+    if _type(step["urn"]) != _SERVICE:
+        return inputs
+    facts: Mapping[str, Any] = json.loads(inputs.get("facts") or "{}")
+    return facts
 
 
 def _owner(urn: str, parents: Mapping[str, str]) -> tuple[Kind, str]:

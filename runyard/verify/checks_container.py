@@ -1,79 +1,119 @@
-"""Checks of containers: templates were never started, instances are what their templates say, all hardened."""
+"""Checks of containers: instances are what their signed documents say and hardened, and nobody else's is among them."""
 
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from collections.abc import Iterator
 
 from runyard import names
+from runyard.contracts import ContainerDocument, part_of
 from runyard.host.recovery import planned_names
-from runyard.plan import ServicePlan, TemplatePlan
-from runyard.verify.plugin import Subject
+from runyard.plan import RevisionPlan, ServicePlan
+from runyard.verify.plugin import Inspection, Subject
 
-_NEVER_STARTED = "0001-01-01T00:00:00Z"
-
-
-def test_template_exists_and_was_never_started(subject: Subject, template: TemplatePlan) -> None:
-    state = subject.inspect(template.name)["State"]
-    assert (state["Status"], state["StartedAt"]) == ("created", _NEVER_STARTED)
-
-
-def test_template_carries_the_planned_shape(subject: Subject, template: TemplatePlan) -> None:
-    found = subject.inspect(template.name)
-    assert found["Config"]["Image"] == template.image
-    assert _planned_environment(template) - set(found["Config"]["Env"]) == set()
-    assert {key: found["Config"]["Labels"].get(key) for key in template.labels} == dict(template.labels)
-    assert found["HostConfig"]["Tmpfs"] == dict(template.tmpfs)
-    assert sorted(found["HostConfig"]["ExtraHosts"] or []) == sorted(f"{k}:{v}" for k, v in template.hosts.items())
+# Where the launcher stands in instances that have secrets.
+_LAUNCHER = "/.runyard"
 
 
 def test_service_has_its_instances(subject: Subject, service: ServicePlan) -> None:
-    spec = service.revision.templates[0].spec.revision
-    assert spec is not None
-    # A revision without share and tag is idle: its templates wait, and nothing of it runs.
-    active = service.revision.name in {share.revision for share in service.rollout.traffic}
-    least, asked = max(1, spec.min_instances) if active else 0, service.rollout.manual_instances
-    # After a rollout the capacity that was taken over is kept for a while, so there may be more.
-    expected = least if asked is None else min(least, asked)
-    running = [each for each in _instances(subject, service) if each["State"]["Running"]]
-    assert len(running) >= expected * len(service.revision.templates)
+    rollout = service.rollout
+    # A revision without share and tag is idle: its document is kept, and nothing of it runs.
+    for revision in service.active:
+        document = revision.document
+        share = sum(each.percent for each in rollout.traffic if each.revision == revision.name)
+        least = max(1, document.min_instances, part_of(rollout.min_instances, share))
+        if rollout.manual_instances is not None:
+            least = max(1, part_of(rollout.manual_instances, share)) if rollout.manual_instances else 0
+        # After a rollout the capacity that was taken over is kept for a while, so there may be more.
+        running = [each for each in _running_parts(subject, revision) if each["State"]["Running"]]
+        assert len(running) >= least * len(document.containers)
 
 
-def test_service_instances_are_limited_as_planned(subject: Subject, service: ServicePlan) -> None:
-    templates = {template.spec.container: template for template in service.revision.templates}
-    for instance in _instances(subject, service):
-        template = templates[instance["Config"]["Labels"][names.CONTAINER]]
+def test_service_instances_are_of_the_images_that_were_signed(subject: Subject, service: ServicePlan) -> None:
+    for revision, container, instance in _contained(subject, service):
+        signed = subject.signed(revision)
+        assert signed is not None, f"the stack's state has no document of {revision.identity}"
+        assert instance["Image"] == signed.images[container.name].id
+
+
+def test_service_instances_have_the_documents_environment_and_no_secret(subject: Subject, service: ServicePlan) -> None:
+    for revision, container, instance in _contained(subject, service):
+        plain = {f"{each.name}={each.value}" for each in container.environment if each.secret is None}
+        found = set(instance["Config"]["Env"])
+        assert plain | {f"K_REVISION={revision.name}"} <= found
+        # The launcher brings secrets, and the engine is told none; an image may have a default of its own.
+        secret = {each.name for each in container.environment if each.secret is not None}
+        told = {each for each in found if each.partition("=")[0] in secret}
+        assert told <= set(subject.image_environment(instance["Image"]))
+
+
+def test_service_instances_run_as_the_document_says(subject: Subject, service: ServicePlan) -> None:
+    for revision, container, instance in _contained(subject, service):
+        found = instance["Config"]
+        if container.user:
+            assert found["User"] == container.user
+        if container.working_dir:
+            assert found["WorkingDir"] == container.working_dir
+        assert revision.document.labels.items() <= found["Labels"].items()
+
+
+def test_service_instances_are_limited_as_documented(subject: Subject, service: ServicePlan) -> None:
+    for _, container, instance in _contained(subject, service):
         limits = instance["HostConfig"]
-        assert limits["Memory"] == template.memory_bytes
-        assert limits["MemorySwap"] == template.memory_bytes
-        assert limits["CpuQuota"] * 1000 == template.cpu_millis * limits["CpuPeriod"]
-        assert limits["PidsLimit"] == template.spec.pids_limit
+        assert limits["Memory"] == container.memory_bytes
+        assert limits["MemorySwap"] == container.memory_bytes
+        assert _cpu_millis(instance) == container.cpu_millis
+        assert limits["PidsLimit"] == container.pids_limit
 
 
 def test_service_instances_are_hardened(subject: Subject, service: ServicePlan) -> None:
-    for instance in _instances(subject, service):
+    for _, container, instance in _contained(subject, service):
         limits = instance["HostConfig"]
         assert limits["CapDrop"] == ["ALL"]
         assert not limits["CapAdd"]
         assert limits["Privileged"] is False
         assert limits["ReadonlyRootfs"] is True
         assert "no-new-privileges" in limits["SecurityOpt"]
-        assert not limits["Binds"]
         assert limits["PidMode"] == ""
         assert limits["UTSMode"] == ""
         assert limits["IpcMode"] in ("", "private", "shareable")
+        tmpfs = limits["Tmpfs"] or {}
+        for mount in container.memory_mounts:
+            assert f"size={mount.size_bytes}" in tmpfs[mount.path].split(",")
+
+
+def test_service_instances_mount_nothing_of_the_host(subject: Subject, service: ServicePlan) -> None:
+    for _, container, instance in _contained(subject, service):
+        assert [each for each in instance["Mounts"] if each["Type"] == "bind"] == []
+        written = {each.path for each in container.volume_mounts if not each.read_only}
+        named = {each["Destination"]: each for each in instance["Mounts"] if each["Type"] == "volume"}
+        launcher = named.pop(_LAUNCHER, None)
+        if launcher is not None:
+            assert (launcher["Name"], launcher["RW"]) == (names.platform_volume(subject.plan.stack, "launcher"), False)
+        assert {path for path, each in named.items() if each["RW"]} <= written
 
 
 def test_service_instances_have_addresses_of_their_tenant(subject: Subject, service: ServicePlan) -> None:
     subnets = {network.name: ipaddress.ip_network(network.subnet) for network in subject.plan.networks}
-    network = service.revision.templates[0].network
-    addresses = [
-        each["NetworkSettings"]["Networks"][network]["IPAddress"]
-        for each in _instances(subject, service)
-        if not each["HostConfig"]["NetworkMode"].startswith("container:")
-    ]
+    addresses = []
+    for revision in service.active:
+        network = revision.document.network
+        for instance in _running_parts(subject, revision):
+            # The others of an instance are in the network namespace of its first container.
+            if not instance["HostConfig"]["NetworkMode"].startswith("container:"):
+                assert list(instance["NetworkSettings"]["Networks"]) == [network]
+                addresses.append(instance["NetworkSettings"]["Networks"][network]["IPAddress"])
+                assert ipaddress.ip_address(addresses[-1]) in subnets[network]
     assert len(set(addresses)) == len(addresses)
-    assert all(ipaddress.ip_address(address) in subnets[network] for address in addresses)
+
+
+def test_service_instances_resolve_only_the_callees_that_are_declared(subject: Subject, service: ServicePlan) -> None:
+    for revision in service.active:
+        document = revision.document
+        hosts = sorted(f"{names.internal_host(each)}:{document.gateway_address}" for each in document.callees)
+        for instance in _running_parts(subject, revision):
+            if not instance["HostConfig"]["NetworkMode"].startswith("container:"):
+                assert sorted(instance["HostConfig"]["ExtraHosts"] or []) == hosts
 
 
 def test_platform_part_runs_hardened(subject: Subject, part: str) -> None:
@@ -87,28 +127,62 @@ def test_platform_part_runs_hardened(subject: Subject, part: str) -> None:
 
 def test_stack_has_no_container_that_nothing_planned(subject: Subject) -> None:
     planned = {name for kind, name in planned_names(subject.plan) if kind == "container"}
-    found = {each["Name"].lstrip("/"): each["Config"]["Labels"] for each in subject.containers()}
-    revisions = {
-        (service.tenant, share.revision) for service in subject.plan.services for share in service.rollout.traffic
+    planned |= {names.claim_container(subject.plan.stack), names.CLAIM_TURN}
+    active = [revision for service in subject.plan.services for revision in service.active]
+    planned |= {_name(each) for revision in active for each in _instances(subject, revision)}
+    assert sorted({_name(each) for each in subject.containers()} - planned) == []
+
+
+def test_stack_serves_no_stranger(subject: Subject) -> None:
+    strangers = subject.holdings().strangers
+    served = {each.partition(":")[0] for revision in subject.status().revisions for each in revision.addresses}
+    theirs = {
+        network["IPAddress"]
+        for each in subject.containers()
+        if _name(each) in strangers
+        for network in each["NetworkSettings"]["Networks"].values()
     }
-    strangers = [
-        name
-        for name, labels in found.items()
-        if name not in planned
-        and labels.get(names.ROLE) != names.ROLE_CLAIM
-        and (labels.get(names.TENANT), labels.get(names.REVISION)) not in revisions
-    ]
-    assert strangers == []
+    assert served & theirs == set()
 
 
-def _instances(subject: Subject, service: ServicePlan) -> list[dict[str, Any]]:
-    wanted = (service.tenant, service.revision.name)
-    return [
-        each
-        for each in subject.containers(names.ROLE_INSTANCE)
-        if (each["Config"]["Labels"][names.TENANT], each["Config"]["Labels"][names.REVISION]) == wanted
-    ]
+def _contained(subject: Subject, service: ServicePlan) -> Iterator[tuple[RevisionPlan, ContainerDocument, Inspection]]:
+    """Give each container of the service's instances with its revision and its part of the document."""
+    for revision in service.active:
+        containers = _parts(revision)
+        for instance in _instances(subject, revision):
+            yield revision, containers[instance["Config"]["Labels"][names.CONTAINER]], instance
 
 
-def _planned_environment(template: TemplatePlan) -> set[str]:
-    return {f"{each.name}={each.value}" for each in template.environment if each.reference is None}
+def _instances(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
+    """Give the containers of a revision's instances; labels alone make nobody one of them, so their names count too."""
+    document, parts = revision.document, _parts(revision)
+    found = []
+    for each in subject.containers(names.ROLE_INSTANCE):
+        labels = each["Config"]["Labels"]
+        container, instance = labels.get(names.CONTAINER, ""), labels.get(names.INSTANCE, "")
+        name = names.instance_container(document.stack, document.tenant, document.name, container, instance)
+        if container in parts and _name(each) == name:
+            found.append(each)
+    return found
+
+
+def _running_parts(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
+    """Leave out the containers that run to their end before the others start."""
+    initial = {each.name for each in revision.document.init_containers}
+    return [each for each in _instances(subject, revision) if each["Config"]["Labels"][names.CONTAINER] not in initial]
+
+
+def _parts(revision: RevisionPlan) -> dict[str, ContainerDocument]:
+    return {each.name: each for each in (*revision.document.init_containers, *revision.document.containers)}
+
+
+def _name(inspection: Inspection) -> str:
+    name: str = inspection["Name"]
+    return name.lstrip("/")
+
+
+def _cpu_millis(instance: Inspection) -> int:
+    """Give the CPU limit in thousandths of a core, however it was asked for."""
+    limits = instance["HostConfig"]
+    nano = int(limits.get("NanoCpus") or 0)
+    return nano // 1_000_000 or int(limits["CpuQuota"]) * 1000 // int(limits["CpuPeriod"])

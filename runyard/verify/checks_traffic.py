@@ -7,7 +7,6 @@ import socket
 import ssl
 
 from runyard.manifest.model import Gateway
-from runyard.names import callees
 from runyard.plan import ServicePlan
 from runyard.verify.plugin import Subject
 
@@ -32,7 +31,7 @@ def test_service_has_the_planned_hosts_and_callees(subject: Subject, service: Se
     ]
     assert [each.hosts for each in found] == [service.route.hosts]
     # Not equal: earlier revisions that still have instances may call what they could.
-    assert all(set(each.uses) >= set(callees(service.revision.templates[0].hosts)) for each in found)
+    assert all(set(each.uses) >= set(service.revision.document.callees) for each in found)
 
 
 def test_service_answers_through_the_gateway(subject: Subject, service: ServicePlan) -> None:

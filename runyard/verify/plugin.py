@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import Any
 
@@ -10,9 +11,11 @@ import testinfra
 import testinfra.host
 
 from runyard import names
-from runyard.contracts import OrchestratorStatus
+from runyard.contracts import Holdings, OrchestratorStatus, RevisionDocument
 from runyard.host import Engine, Orchestrator
-from runyard.plan import Plan
+from runyard.host.recovery import PARTS
+from runyard.plan import Plan, RevisionPlan
+from runyard.plan.history import Pasts
 
 Inspection = dict[str, Any]
 
@@ -20,9 +23,16 @@ Inspection = dict[str, Any]
 class Subject:
     """What the checks look at: the plan, testinfra's host, and the inspected containers of the stack by role."""
 
-    def __init__(self, plan: Plan) -> None:
-        """Look at the local machine, or at the one that DOCKER_HOST names over SSH."""
+    def __init__(self, plan: Plan, pasts: Pasts) -> None:
+        """Look at the local machine, or at the one that DOCKER_HOST names over SSH.
+
+        `pasts` are the documents in the stack's state, by `tenant/service`.
+        """
         self.plan = plan
+        self._signed = {
+            (each.document.tenant, each.identity): each.document for documents in pasts.values() for each in documents
+        }
+        self._inspected: list[Inspection] | None = None
         self.host = testinfra.get_host("local://")
 
     def inspect(self, name: str) -> Inspection:
@@ -30,24 +40,40 @@ class Subject:
         found: Inspection = self.host.docker(name).inspect()
         return found
 
+    def signed(self, revision: RevisionPlan) -> RevisionDocument | None:
+        """Give the document of a revision as it was signed, with its images; None if the state has none."""
+        return self._signed.get((revision.document.tenant, revision.identity))
+
     def containers(self, role: str | None = None) -> list[Inspection]:
-        """Inspect every container of the stack, or those of one role, running or not."""
-        filters = [f"{names.STACK}={self.plan.stack}"] + ([f"{names.ROLE}={role}"] if role else [])
-        found = self.host.docker.get_containers(label=filters)
-        return [container.inspect() for container in found]
+        """Give every container of the stack, or those of one role, running or not, as they were at the first look."""
+        if self._inspected is None:
+            found = self.host.docker.get_containers(label=f"{names.STACK}={self.plan.stack}")
+            self._inspected = [container.inspect() for container in found]
+        return [each for each in self._inspected if role in (None, each["Config"]["Labels"].get(names.ROLE))]
+
+    def image_environment(self, image: str) -> list[str]:
+        """Give the variables that an image sets itself."""
+        return (
+            json.loads(self.host.check_output("docker image inspect --format '{{json .Config.Env}}' %s", image)) or []
+        )
 
     def status(self) -> OrchestratorStatus:
         """Ask the orchestrator what it sees."""
         with Engine() as engine, closing(Orchestrator(engine, self.plan.stack)) as orchestrator:
             return orchestrator.status()
 
+    def holdings(self) -> Holdings:
+        """Ask the orchestrator what it has."""
+        with Engine() as engine, closing(Orchestrator(engine, self.plan.stack)) as orchestrator:
+            return orchestrator.holdings()
+
 
 class VerifyPlugin:
     """A pytest plugin that gives the checks their subject and one test for each planned thing."""
 
-    def __init__(self, plan: Plan) -> None:
-        """Verify against this plan."""
-        self._subject = Subject(plan)
+    def __init__(self, plan: Plan, pasts: Pasts) -> None:
+        """Verify against this plan, and against the documents that the stack's state has signed."""
+        self._subject = Subject(plan, pasts)
 
     @pytest.fixture(scope="session")
     def subject(self) -> Subject:
@@ -55,13 +81,12 @@ class VerifyPlugin:
         return self._subject
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Make a test for each network, template, revision or service of the plan, named after it."""
+        """Make a test for each network, part or service of the plan, named after it."""
         plan = self._subject.plan
         things: dict[str, dict[str, Any]] = {
             "network": {network.name: network for network in plan.networks},
-            "template": {each.name: each for service in plan.services for each in service.revision.templates},
             "service": {f"{service.tenant}/{service.name}": service for service in plan.services},
-            "part": {part: names.platform_container(plan.stack, part) for part in ("gateway", "orchestrator")},
+            "part": {part: names.platform_container(plan.stack, part) for part in PARTS},
         }
         for argument, planned in things.items():
             if argument in metafunc.fixturenames:

@@ -19,7 +19,9 @@ web:
 tool:
   dockerfile: tool/Dockerfile
   inputs: [tool]
-  prepare: {kind: go-binary, source: tool, into: program}
+  prepare:
+    - {kind: go-binary, source: tool, into: program}
+    - {kind: python-wheels, source: tool/requirements.txt, into: libraries, python: "3.11"}
 """
 
 
@@ -79,9 +81,12 @@ def test_reference_does_not_change_with_what_is_no_part_of_the_image(checkout: P
     assert images.image_reference("web", checkout) == before
 
 
-def test_reference_changes_with_how_a_part_is_prepared(checkout: Path) -> None:
+@pytest.mark.parametrize(
+    "change", [("into: program", "into: other"), ("into: libraries", "into: lib"), ("3.11", "3.12")]
+)
+def test_reference_changes_with_how_any_part_is_prepared(checkout: Path, change: tuple[str, str]) -> None:
     before = images.image_reference("tool", checkout)
-    (checkout / "images/catalog.yaml").write_text(CATALOG.replace("into: program", "into: other"))
+    (checkout / "images/catalog.yaml").write_text(CATALOG.replace(*change))
     assert images.image_reference("tool", checkout) != before
 
 
@@ -131,16 +136,29 @@ def test_missing_input_is_named(checkout: Path) -> None:
             "image web: input: must be one of arguments, dockerfile, inputs, prepare, tags",
         ),
         (
-            "web: {dockerfile: a, inputs: [a], prepare: {kind: npm}}",
-            "image web: prepare.kind: must be one of go-binary, python-wheels, got 'npm'",
+            "web: {dockerfile: a, inputs: [a], prepare: [{kind: npm}]}",
+            "image web: prepare[0].kind: must be one of go-binary, python-wheels, got 'npm'",
         ),
         (
-            "web: {dockerfile: a, inputs: [a], prepare: wheels}",
-            "image web: prepare.kind: must be one of go-binary, python-wheels, got 'wheels'",
+            "web: {dockerfile: a, inputs: [a], prepare: [wheels]}",
+            "image web: prepare[0].kind: must be one of go-binary, python-wheels, got 'wheels'",
         ),
         (
-            "web: {dockerfile: a, inputs: [a], prepare: {kind: python-wheels, source: a, into: b}}",
-            "image web: prepare.python: must be given",
+            "web: {dockerfile: a, inputs: [a], prepare: [{kind: python-wheels, source: a, into: b}]}",
+            "image web: prepare[0].python: must be given",
+        ),
+        (
+            "web: {dockerfile: a, inputs: [a], prepare: {kind: go-binary}}",
+            "image web: prepare: must be a list, got {'kind': 'go-binary'}",
+        ),
+        (
+            "web: {dockerfile: a, inputs: [a], prepare: [{kind: go-binary, source: a, into: b}, {kind: go-binary}]}",
+            "image web: prepare[1].source: must be given",
+        ),
+        (
+            "web: {dockerfile: a, inputs: [a], prepare: [{kind: go-binary, source: a, into: b}, "
+            "{kind: go-binary, source: c, into: b}]}",
+            "image web: prepare: into: must differ, got 'b' twice",
         ),
     ],
 )

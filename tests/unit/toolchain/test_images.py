@@ -25,11 +25,13 @@ plain:
 program:
   dockerfile: program/Dockerfile
   inputs: [program]
-  prepare: {kind: go-binary, source: program, into: workload}
+  prepare: [{kind: go-binary, source: program, into: workload}]
 library:
   dockerfile: library/Dockerfile
   inputs: [library]
-  prepare: {kind: python-wheels, source: library/requirements.txt, into: site-packages, python: "3.11"}
+  prepare:
+    - {kind: python-wheels, source: library/requirements.txt, into: site-packages, python: "3.11"}
+    - {kind: go-binary, source: program, into: launch}
 """
 # An engine that keeps the names of its images and, for each build, a copy of the context.
 DOCKER = """case "$1" in
@@ -108,6 +110,7 @@ def test_images_are_built_from_their_inputs_and_nothing_else(
     assert context("library") == {
         "library/Dockerfile": "FROM scratch\n",
         "library/requirements.txt": "aiohttp==1 --hash=sha256:0\n",
+        "launch": "program\n",
         "site-packages/wheel.py": "wheel\n",
     }
 

@@ -10,7 +10,7 @@ import pytest
 
 from runyard import contracts, names
 from runyard.cli.main import main
-from runyard.contracts import OrchestratorStatus, ServiceStatus, TrafficShare
+from runyard.contracts import Holdings, OrchestratorStatus, ServiceStatus, TrafficShare
 from runyard.plan.claim import Claim
 from tests.unit.runyard.host.docker_api import DockerApi
 
@@ -37,8 +37,8 @@ def container(name: str, **labels: str) -> dict[str, object]:
 
 
 def claim(stack: str) -> dict[str, object]:
-    made = Claim(stack, 1, ())
-    return container(names.claim_container(stack, 1), stack=stack, role=names.ROLE_CLAIM, claim=contracts.encode(made))
+    made = Claim(stack)
+    return container(names.claim_container(stack), stack=stack, role=names.ROLE_CLAIM, claim=contracts.encode(made))
 
 
 def test_release_gives_back_the_claims_of_the_stack_alone(
@@ -72,14 +72,19 @@ def test_purge_asks_inside_the_gateway_and_says_what_is_gone(
 
 def test_status_shows_claims_and_services(docker_api: DockerApi, capsys: pytest.CaptureFixture[str]) -> None:
     docker_api.answers["GET /containers/json"] = [claim("dev")]
-    docker_api.relayed = [status(NEW)]
+    holdings = json.loads(contracts.encode(Holdings(strangers=("forged",))))
+    docker_api.relayed = [status(NEW), holdings, status(NEW), holdings]
     assert main(["status"]) == 0
-    first, second, *_ = capsys.readouterr().out.splitlines()
-    assert first == "claim 1 of stack dev: services 0 to 0, instances 0 to 0, cpu 0 to 0, memory 0 to 0"
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert first == (
+        "claim of stack dev, about to be made: services 0 to 0, instances 0 to 0, cpu 0 to 0, memory 0 to 0"
+    )
     assert second == "shop/web  web.shop.localhost  100% web-2"
+    assert "stranger: forged has the stack's labels, is not served and is left alone" in rest
     assert main(["status", "--output", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["services"], told["claims"][0]["stack"]) == (status(NEW)["services"], "dev")
+    assert told["strangers"] == ["forged"]
 
 
 def test_rollback_moves_to_the_revision_before_and_says_how_to_keep_it(

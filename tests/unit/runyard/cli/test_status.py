@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runyard.cli.status import render_claims, render_status
+from runyard.cli.status import describe_claims, render_claims, render_status
 from runyard.contracts import (
     CertificateStatus,
     OrchestratorStatus,
@@ -12,29 +12,56 @@ from runyard.contracts import (
     TrafficShare,
 )
 from runyard.host.claims import Claims
-from runyard.plan.claim import Claim
+from runyard.plan.claim import Claim, Standing
 from runyard.plan.quota import Use
 
 GIB = 1024**3
 
 
-def claim(stack: str, generation: int, most: int | None) -> Claim:
+def claim(stack: str, most: int | None) -> Claim:
     best: dict[str, int | None] = {"services": 1, "instances": 1, "cpu": 500, "memory": GIB}
     worst = {"services": 1, "instances": most, "cpu": most and most * 500, "memory": most and most * GIB}
-    return Claim(stack, generation, (Use(stack, "shop", "web", best, worst), Use(stack, "shop", "api", best, worst)))
+    return Claim(stack, (Use(stack, "shop", "web", best, worst), Use(stack, "shop", "api", best, worst)))
 
 
-def test_newest_claim_of_each_stack_is_a_line_with_its_sums() -> None:
-    assert render_claims(Claims((claim("dev", 1, 9), claim("dev", 2, 3), claim("prod", 7, None)))).splitlines() == [
-        "claim 2 of stack dev: services 2 to 2, instances 2 to 6, cpu 1 to 3, memory 2Gi to 6Gi",
-        "claim 7 of stack prod: services 2 to 2, instances 2 to without limit, cpu 1 to without limit, "
-        "memory 2Gi to without limit",
+def test_claim_of_each_stack_is_a_line_with_its_sums() -> None:
+    assert render_claims(Claims((claim("dev", 3),), (claim("prod", None),))).splitlines() == [
+        "claim of stack dev: services 2 to 2, instances 2 to 6, cpu 1 to 3, memory 2Gi to 6Gi",
+        "claim of stack prod, about to be made: services 2 to 2, instances 2 to without limit, "
+        "cpu 1 to without limit, memory 2Gi to without limit",
+    ]
+
+
+def test_claims_as_data_say_how_they_are_known() -> None:
+    told = describe_claims(Claims((claim("prod", 1), claim("dev", 1)), (claim("prod", 2),)))
+    assert [(each["stack"], each["state"]) for each in told] == [
+        ("dev", "kept"),
+        ("prod", "kept"),
+        ("prod", "pending"),
+    ]
+
+
+def test_stack_that_tells_no_claim_is_a_line_with_what_counts_and_why() -> None:
+    standing = Standing("b", "shop", "web", "a1", 500, GIB)
+    claims = Claims(silent={"b": "its orchestrator does not run"}, standing=(standing,), strangers=("forged",))
+    assert render_claims(claims).splitlines() == [
+        "stack b counts by its containers, services 1 to 1, instances 1 to 1, cpu 500m to 500m, memory 1Gi to 1Gi: "
+        "its orchestrator does not run",
+        "not believed, by its name: container forged",
     ]
 
 
 def test_update_that_has_the_turn_is_told_and_an_empty_host_too() -> None:
-    assert render_claims(Claims(turn=claim("dev", 1, 1))) == "stack dev is about to claim"
+    assert render_claims(Claims(turn="dev")) == "stack dev is about to claim"
     assert render_claims(Claims()) == "no stack has claimed anything of this host"
+
+
+def test_status_tells_problems_and_strangers() -> None:
+    found = OrchestratorStatus(3, True, problems=("read the document of web-1: it was changed",))
+    assert render_status(found, ["runyard.dev.forged"]).splitlines()[:2] == [
+        "problem: read the document of web-1: it was changed",
+        "stranger: runyard.dev.forged has the stack's labels, is not served and is left alone",
+    ]
 
 
 def moving(*, stalled: bool) -> OrchestratorStatus:

@@ -2,249 +2,241 @@
 
 from __future__ import annotations
 
-import datetime
-import io
 import multiprocessing
 import multiprocessing.synchronize
-import tarfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import subprocess
+from collections.abc import Iterator
 
-import docker
 import pytest
 
 from runyard import contracts, names
-from runyard.errors import Conflict, HostError, NotFound, PolicyError
+from runyard.errors import Conflict, ContractError, HostError, HostUnreachable, NotFound, PolicyError
 from runyard.host import Engine
-from runyard.host.claims import TURN_LIMIT_S, Pace, observe_claims, release, reserve
-from runyard.host.engine import Found
-from runyard.plan.claim import Claim
+from runyard.host.claims import TURN_LIMIT_S, Desk, hand_over, observe_claims, release, reserve
+from runyard.plan.claim import Claim, join
 from runyard.plan.quota import Use
-
-START = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
-
-
-@dataclass
-class FakeEngine:
-    """An engine in memory, whose clock moves when somebody waits."""
-
-    containers: dict[str, Found] = field(default_factory=dict)
-    seconds: float = 0.0
-    count: int = 0
-    waits: int = 0
-    # What happens while somebody waits, and just before a renaming.
-    meanwhile: Callable[[], None] = lambda: None
-    before_rename: Callable[[], None] = lambda: None
-
-    def labelled(self, label: str) -> list[Found]:
-        return [each for _, each in sorted(self.containers.items()) if label in each.labels]
-
-    def limits(self, container: str) -> tuple[int, int]:
-        self._named(container)
-        return 1000, 128
-
-    def create(self, name: str, image: str, labels: Mapping[str, str]) -> str:
-        if name in self.containers:
-            raise Conflict(f"create {name}: in use")
-        self.count += 1
-        self.containers[name] = Found(name, f"id-{self.count}", self.now(), dict(labels))
-        return f"id-{self.count}"
-
-    def rename(self, container: str, name: str) -> None:
-        self.before_rename()
-        old = self._named(container)
-        if name in self.containers:
-            raise Conflict(f"rename to {name}: in use")
-        found = self.containers.pop(old)
-        self.containers[name] = Found(name, found.id, found.created, found.labels)
-
-    def discard(self, container: str) -> None:
-        try:
-            del self.containers[self._named(container)]
-        except NotFound:
-            return
-
-    def now(self) -> datetime.datetime:
-        return START + datetime.timedelta(seconds=self.seconds)
-
-    def wait(self, seconds: float) -> None:
-        self.waits += 1
-        self.seconds += seconds
-        self.meanwhile()
-
-    @property
-    def pace(self) -> Pace:
-        return Pace(lambda: self.seconds, self.wait)
-
-    def _named(self, container: str) -> str:
-        for name, found in self.containers.items():
-            if container in (name, found.id):
-                return name
-        raise NotFound(f"no container {container}")
+from tests.unit.runyard.host.claim_world import SILENCE, World, claim, labels, within
 
 
-def claim(stack: str, cpu: int = 600, generation: int = 1) -> Claim:
-    amounts: dict[str, int | None] = {"cpu": cpu}
-    return Claim(stack, generation, (Use(stack, "shop", "web", amounts, amounts),))
+def kept(world: World, stack: str) -> Claim | None:
+    return observe_claims(world, world.keepers).of(stack)[0]
 
 
-def within(limit: int, own: int) -> Callable[[tuple[Use, ...]], None]:
-    def decide(elsewhere: tuple[Use, ...]) -> None:
-        if own + sum(use.worst["cpu"] or 0 for use in elsewhere) > limit:
-            raise PolicyError("too much")
-
-    return decide
-
-
-def labels(made: Claim) -> dict[str, str]:
-    return {names.STACK: made.stack, names.ROLE: names.ROLE_CLAIM, names.CLAIM: contracts.encode(made)}
+def test_first_claim_that_fits_stands_until_there_is_an_orchestrator_and_the_turn_is_free() -> None:
+    world = World()
+    reserve(world.desk, claim("a"), within(1000, 600))
+    assert world.claims() == ["runyard.a.claim"]
+    assert observe_claims(world, world.keepers).pending == (claim("a"),)
 
 
-def test_claim_that_fits_stands_and_the_turn_is_free() -> None:
-    engine = FakeEngine()
-    reserve(engine, claim("a"), "image", within(1000, 600), engine.pace)
-    assert list(engine.containers) == ["runyard.a.claim.1"]
-    assert observe_claims(engine).made == (claim("a"),)
+def test_claim_is_handed_to_an_orchestrator_and_no_container_of_it_is_left() -> None:
+    world = World()
+    reserve(world.desk, claim("a"), within(1000, 600))
+    hand_over(world, world.start("a"), "a", contracts.encode(claim("a")))
+    assert (world.claims(), kept(world, "a")) == ([], claim("a"))
+
+
+def test_claim_that_is_none_or_speaks_for_another_is_not_handed_over() -> None:
+    world = World()
+    reserve(world.desk, claim("a"), within(1000, 600))
+    for text in ("{}", contracts.encode(claim("b"))):
+        with pytest.raises(ContractError):
+            hand_over(world, world.start("x"), "a", text)
+        world.discard("runyard.x.orchestrator")
+    assert world.claims() == ["runyard.a.claim"]
+
+
+def test_claim_that_the_orchestrator_does_not_take_still_stands() -> None:
+    world = World()
+    reserve(world.desk, claim("a"), within(1000, 600))
+    orchestrator = world.start("a")
+    orchestrator.fails = SILENCE
+    with pytest.raises(HostError):
+        hand_over(world, orchestrator, "a", contracts.encode(claim("a")))
+    assert world.claims() == ["runyard.a.claim"]
 
 
 def test_second_stack_is_refused_and_leaves_nothing() -> None:
-    engine = FakeEngine()
-    reserve(engine, claim("a"), "image", within(1000, 600), engine.pace)
+    world = World()
+    reserve(world.desk, claim("a"), within(1000, 600))
     with pytest.raises(PolicyError):
-        reserve(engine, claim("b"), "image", within(1000, 600), engine.pace)
-    assert list(engine.containers) == ["runyard.a.claim.1"]
+        reserve(world.desk, claim("b"), within(1000, 600))
+    assert world.claims() == ["runyard.a.claim"]
 
 
-def test_next_claim_of_a_stack_replaces_its_last_and_is_not_counted_twice() -> None:
-    engine = FakeEngine()
-    reserve(engine, claim("a"), "image", within(1000, 600), engine.pace)
-    assert observe_claims(engine).generation("a") == 1
-    reserve(engine, claim("a", 900, 2), "image", within(1000, 900), engine.pace)
-    assert list(engine.containers) == ["runyard.a.claim.2"]
+def test_larger_claim_is_kept_at_once_beside_what_still_runs() -> None:
+    world = World()
+    old = claim("a", 300)
+    world.start("a", old)
+    service = Use("a", "shop", "new", {"cpu": 5}, {"cpu": 5})
+    reserve(world.desk, Claim("a", (service,)), within(1000, 305))
+    assert world.claims() == []
+    assert kept(world, "a") == join(old, Claim("a", (service,)))
+
+
+@pytest.mark.parametrize("cpu", [600, 500], ids=["equal", "smaller"])
+def test_claim_that_takes_no_more_is_decided_without_a_turn(cpu: int) -> None:
+    world = World()
+    world.start("a", claim("a", 600))
+    world.create(names.CLAIM_TURN, "image", {})
+    reserve(world.desk, claim("a", cpu), within(1000, cpu))
+    assert (world.waits, kept(world, "a")) == (0, claim("a", 600))
+    # Another stack may have come, or the quota gone down.
+    with pytest.raises(PolicyError):
+        reserve(world.desk, claim("a", cpu), within(0, cpu))
+
+
+def test_orchestrator_that_keeps_none_yet_gets_the_claim() -> None:
+    world = World()
+    world.start("a")
+    reserve(world.desk, claim("a"), within(1000, 600))
+    assert (world.claims(), kept(world, "a")) == ([], claim("a"))
+
+
+def test_orchestrator_that_does_not_answer_leaves_the_container_to_stand_for_the_claim() -> None:
+    world = World()
+    orchestrator = world.start("a", claim("a", 300))
+    orchestrator.fails = SILENCE
+    reserve(world.desk, claim("a"), within(1000, 600))
+    assert world.claims() == ["runyard.a.claim"]
+    orchestrator.fails = HostUnreachable("connect: no engine")
+    with pytest.raises(HostUnreachable):
+        reserve(world.desk, claim("a"), within(1000, 600))
+
+
+def test_orchestrator_that_ends_before_it_has_the_claim_leaves_the_container_to_stand_for_it() -> None:
+    world = World()
+    orchestrator = world.start("a", claim("a", 300))
+    orchestrator.refuses = SILENCE
+    reserve(world.desk, claim("a"), within(1000, 600))
+    assert observe_claims(world, world.keepers).of("a") == (claim("a", 300), claim("a", 600))
+    orchestrator.refuses = HostUnreachable("connect: no engine")
+    with pytest.raises(HostUnreachable):
+        reserve(world.desk, claim("a", 700), within(1000, 700))
+
+
+def test_claim_of_an_update_that_was_killed_is_in_the_next_one() -> None:
+    world = World()
+    other = Claim("a", (Use("a", "shop", "api", {"cpu": 7}, {"cpu": 7}),))
+    reserve(world.desk, other, within(1000, 7))
+    reserve(world.desk, claim("a", 900), within(1000, 900))
+    assert world.claims() == ["runyard.a.claim"]
+    assert observe_claims(world, world.keepers).pending == (join(other, claim("a", 900)),)
 
 
 def test_turn_of_another_is_waited_for() -> None:
-    engine = FakeEngine()
-    engine.create(names.CLAIM_TURN, "image", labels(claim("a")))
-    engine.meanwhile = lambda: engine.discard(names.CLAIM_TURN)
-    reserve(engine, claim("b"), "image", within(1000, 600), engine.pace)
-    assert engine.waits == 1
+    world = World()
+    world.create(names.CLAIM_TURN, "image", labels("a", claim=claim("a")))
+    world.meanwhile = lambda: world.discard(names.CLAIM_TURN)
+    reserve(world.desk, claim("b"), within(1000, 600))
+    assert world.waits == 1
 
 
 def test_turn_of_a_killed_update_is_taken_over_after_its_limit() -> None:
-    engine = FakeEngine()
-    engine.create(names.CLAIM_TURN, "image", labels(claim("a")))
-    reserve(engine, claim("b"), "image", within(1000, 600), engine.pace)
-    assert TURN_LIMIT_S < engine.seconds < TURN_LIMIT_S + 1
-    assert list(engine.containers) == ["runyard.b.claim.1"]
+    world = World()
+    world.create(names.CLAIM_TURN, "image", labels("a", claim=claim("a")))
+    reserve(world.desk, claim("b"), within(1000, 600))
+    assert TURN_LIMIT_S < world.seconds < TURN_LIMIT_S + 1
+    assert world.claims() == ["runyard.b.claim"]
 
 
 def test_update_that_slept_through_its_turn_asks_anew_and_sees_who_passed() -> None:
-    engine = FakeEngine()
+    world = World()
     taken: list[str] = []
 
     def other_takes_over() -> None:
         if not taken:
             taken.append("b")
-            engine.seconds += TURN_LIMIT_S + 1
-            reserve(engine, claim("b"), "image", within(1000, 600), engine.pace)
+            world.seconds += TURN_LIMIT_S + 1
+            reserve(world.desk, claim("b"), within(1000, 600))
 
-    engine.before_rename = other_takes_over
+    world.before_rename = other_takes_over
     with pytest.raises(PolicyError):
-        reserve(engine, claim("a"), "image", within(1000, 600), engine.pace)
-    assert list(engine.containers) == ["runyard.b.claim.1"]
+        reserve(world.desk, claim("a"), within(1000, 600))
+    assert world.claims() == ["runyard.b.claim"]
 
 
 def test_update_that_was_slow_to_decide_gives_its_turn_up_itself() -> None:
-    engine = FakeEngine()
+    world = World()
     asked: list[int] = []
 
     def decide(elsewhere: tuple[Use, ...]) -> None:
         asked.append(len(elsewhere))
         if len(asked) == 1:
-            engine.seconds += TURN_LIMIT_S / 2
+            world.seconds += TURN_LIMIT_S / 2
 
-    reserve(engine, claim("a"), "image", decide, engine.pace)
+    reserve(world.desk, claim("a"), decide)
     assert asked == [0, 0]
-    assert list(engine.containers) == ["runyard.a.claim.1"]
+    assert world.claims() == ["runyard.a.claim"]
 
 
-def test_strangers_container_in_the_way_is_named_and_left_alone() -> None:
-    engine = FakeEngine()
-    engine.create(names.CLAIM_TURN, "image", {})
+def test_orchestrator_that_made_a_turn_too_long_is_not_asked_in_the_next() -> None:
+    world = World()
+    slow = world.start("b", claim("b"))
+    slow.fails = SILENCE
+
+    def sleep() -> None:
+        world.seconds += TURN_LIMIT_S / 2
+
+    slow.before = sleep
+    world.instance("b")
+    reserve(world.desk, claim("a"), within(1600, 600))
+    # Before the turn, and in the turn that was lost for it.
+    assert slow.asked == 2
+    assert world.claims() == ["runyard.a.claim"]
+
+
+@pytest.mark.parametrize("forged", [{}, {names.ROLE: names.ROLE_CLAIM}], ids=["plain", "labelled"])
+def test_strangers_container_in_the_place_of_the_turn_is_named_and_left_alone(forged: dict[str, str]) -> None:
+    world = World()
+    world.create(names.CLAIM_TURN, "image", forged)
     with pytest.raises(
         HostError, match=r"claim room on the host for stack a: a container named runyard\.claim that is"
     ):
-        reserve(engine, claim("a"), "image", within(1000, 600), engine.pace)
-    assert list(engine.containers) == [names.CLAIM_TURN]
+        reserve(world.desk, claim("a"), within(1000, 600))
+    assert list(world.containers) == [names.CLAIM_TURN]
 
 
-def test_claim_that_cannot_be_read_refuses_everybody_else() -> None:
-    engine = FakeEngine()
-    engine.create("runyard.a.claim.1", "image", {**labels(claim("a")), names.CLAIM: '{"stack": "a"}'})
-    with pytest.raises(HostError, match=r"^read the claim runyard\.a\.claim\.1 of stack a: decode Claim: field"):
-        reserve(engine, claim("b"), "image", within(1000, 600), engine.pace)
-    assert list(engine.containers) == ["runyard.a.claim.1"]
-
-
-def test_label_that_a_tenant_or_its_image_brings_is_no_claim() -> None:
-    engine = FakeEngine()
-    reserve(engine, claim("a"), "image", within(1000, 600), engine.pace)
-    forged = labels(claim("a", cpu=0, generation=999))
-    engine.create("forged", "image", forged | {names.ROLE: names.ROLE_TEMPLATE})
-    engine.create("broken", "image", {names.CLAIM: "x", names.STACK: "a"})
-    with pytest.raises(PolicyError):
-        reserve(engine, claim("b"), "image", within(1000, 600), engine.pace)
-    assert release(engine, "a") == 1
-    assert list(engine.containers) == ["forged", "broken"]
-
-
-def test_templates_of_a_stack_without_a_claim_count_and_one_that_cannot_be_read_refuses() -> None:
-    engine = FakeEngine()
-    whose = {names.STACK: "old", names.TENANT: "shop", names.SERVICE: "web", names.REVISION: "web-1"}
-    role = whose | {names.ROLE: names.ROLE_TEMPLATE}
-    spec = '{"memory_bytes": 64, "newer": 1, "revision": {"min_instances": 1, "max_instances": 3}}'
-    engine.create("t", "image", role | {names.SPEC: spec})
-    engine.create("instance", "image", whose | {names.ROLE: names.ROLE_INSTANCE, names.SPEC: spec})
-    (use,) = observe_claims(engine).elsewhere("a")
-    assert (use.stack, use.best["cpu"], use.worst["cpu"], use.worst["memory"]) == ("old", 1000, 3000, 192)
-    engine.create("u", "image", role | {names.SPEC: '{"revision": {}, "memory_bytes": "x"}'})
-    with pytest.raises(HostError, match=r"^read the template u: "):
-        observe_claims(engine)
+def test_strangers_container_in_the_place_of_the_claim_refuses_and_is_left_alone() -> None:
+    world = World()
+    world.create("runyard.a.claim", "image", {})
+    with pytest.raises(Conflict):
+        reserve(world.desk, claim("a"), within(1000, 600))
+    assert list(world.containers) == ["runyard.a.claim"]
 
 
 def test_release_gives_back_all_of_a_stack_and_nothing_else() -> None:
-    engine = FakeEngine()
-    for each in (claim("a"), claim("a", generation=2), claim("b")):
-        engine.create(names.claim_container(each.stack, each.generation), "image", labels(each))
-    assert release(engine, "a") == 2
-    assert list(engine.containers) == ["runyard.b.claim.1"]
-    assert release(engine, "a") == 0
+    world = World()
+    for stack in ("a", "b"):
+        world.create(names.claim_container(stack), "image", labels(stack, claim=claim(stack)))
+    world.create(names.CLAIM_TURN, "image", labels("a", claim=claim("a")))
+    world.create("forged", "image", labels("a", claim=claim("a")))
+    assert release(world, "a") == 2
+    assert list(world.containers) == ["runyard.b.claim", "forged"]
+    assert release(world, "a") == 0
 
 
 @pytest.fixture
 def image() -> Iterator[str]:
     """An image with nothing in it, which is all that a container needs that never starts."""
-    client = docker.from_env()
-    empty = io.BytesIO()
-    tarfile.open(fileobj=empty, mode="w").close()
-    client.api.import_image_from_data(empty.getvalue(), repository="runyard/claim-test", tag="1")
-    yield "runyard/claim-test:1"
-    client.api.remove_image("runyard/claim-test:1", force=True)
-    client.close()
+    name = "runyard/claim-test:1"
+    # Two blocks of zeros are an archive without files.
+    subprocess.run(["docker", "import", "-", name], input=bytes(1024), check=True, stdout=subprocess.DEVNULL)
+    yield name
+    subprocess.run(["docker", "image", "rm", "--force", name], check=True, stdout=subprocess.DEVNULL)
 
 
 def try_to_reserve(
     stack: str, image: str, barrier: multiprocessing.synchronize.Barrier, told: multiprocessing.Queue[str]
 ) -> None:
     with Engine() as engine:
-        # Others use this engine too: only these two stacks count.
+        # Others use this engine too: only these two stacks count, and nobody's orchestrator is asked.
         def decide(elsewhere: tuple[Use, ...]) -> None:
             within(1000, 600)(tuple(use for use in elsewhere if use.stack.startswith("race")))
 
         barrier.wait()
         try:
-            reserve(engine, claim(stack), image, decide)
+            reserve(Desk(engine, World().nobody, image), claim(stack), decide)
         except PolicyError:
             told.put(f"{stack} refused")
         else:

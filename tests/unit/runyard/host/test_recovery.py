@@ -4,11 +4,12 @@ from runyard.errors import Conflict
 from runyard.host.deployment import Deployment
 from runyard.host.engine import Thing
 from runyard.host.recovery import admit, planned_names, recover
-from runyard.plan import KeptRevision, keep_revisions, plan
+from runyard.plan import plan
 from tests.unit.runyard.plan.example import manifests, service
 
-TEMPLATE = "runyard.dev.default.hello-1.hello.template"
+GATEWAY = "runyard.dev.gateway"
 PLATFORM = Thing("network", "runyard.dev.platform", "net-1", "dev", "network")
+RULING = {("network", PLATFORM.name): PLATFORM.id}
 
 
 class FakeEngine:
@@ -25,74 +26,70 @@ class FakeEngine:
         self.removed.append(thing.name)
 
 
-def template(identifier="c-1", stack="dev"):
-    return Thing("container", TEMPLATE, identifier, stack, "template")
+def gateway(identifier="c-1", stack="dev"):
+    return Thing("container", GATEWAY, identifier, stack, "gateway")
 
 
 def test_recovery_removes_what_a_pending_creation_left():
-    engine = FakeEngine(template())
-    left = recover(engine, "dev", Deployment({}, frozenset({("container", TEMPLATE)})))
-    assert [each.name for each in left] == engine.removed == [TEMPLATE]
+    engine = FakeEngine(gateway())
+    left = recover(engine, "dev", Deployment({}, frozenset({("container", GATEWAY)})))
+    assert [each.name for each in left] == engine.removed == [GATEWAY]
 
 
-def test_recovery_removes_unknown_containers_where_the_state_rules():
-    engine = FakeEngine(PLATFORM, template())
-    recover(engine, "dev", Deployment({("network", PLATFORM.name): PLATFORM.id}, frozenset()))
-    assert engine.removed == [TEMPLATE]
+def test_recovery_removes_a_part_made_anew_by_hand_under_its_name_where_the_state_rules():
+    engine = FakeEngine(PLATFORM, gateway(identifier="by-hand"))
+    recover(engine, "dev", Deployment({**RULING, ("container", GATEWAY): "c-1"}))
+    assert engine.removed == [GATEWAY]
 
 
-def test_recovery_removes_a_container_made_anew_by_hand_under_a_known_name():
-    engine = FakeEngine(PLATFORM, template(identifier="by-hand"))
-    owned = {("network", PLATFORM.name): PLATFORM.id, ("container", TEMPLATE): "c-1"}
-    recover(engine, "dev", Deployment(owned, frozenset()))
-    assert engine.removed == [TEMPLATE]
+def test_recovery_removes_the_container_of_a_test_that_was_cut_off():
+    test = Thing("container", "runyard.dev.gateway.test", "t", "dev", "gateway-test")
+    copy = Thing("container", "forged", "f", "dev", "gateway-test")
+    engine = FakeEngine(PLATFORM, test, copy)
+    recover(engine, "dev", Deployment(RULING))
+    assert engine.removed == [test.name]
 
 
 @pytest.mark.parametrize("owned", [{}, {("network", PLATFORM.name): "another-id"}])
 def test_recovery_touches_nothing_where_another_state_rules(owned):
-    engine = FakeEngine(PLATFORM, template())
-    assert recover(engine, "dev", Deployment(owned, frozenset())) == []
+    engine = FakeEngine(PLATFORM, gateway())
+    assert recover(engine, "dev", Deployment({**owned, ("container", GATEWAY): "c-2"})) == []
     assert engine.removed == []
 
 
-def test_recovery_leaves_instances_claims_volumes_and_strangers():
-    engine = FakeEngine(
-        PLATFORM,
-        Thing("container", "runyard.dev.claim.1", "c-4", "dev", "claim"),
+@pytest.mark.parametrize(
+    "stranger",
+    [
         Thing("container", "runyard.dev.default.hello-1.hello.a1", "c-2", "dev", "instance"),
+        Thing("container", "runyard.dev.claim", "c-4", "dev", "claim"),
+        Thing("container", "by-hand", "c-5", "dev", "gateway"),
+        Thing("container", "by-hand", "c-6", "dev", ""),
+        Thing("network", "runyard.dev.tenant.forged", "n-2", "dev", "network"),
         Thing("volume", "runyard.dev.gateway", "v-1", "dev", "volume"),
         Thing("container", "runyard.other.gateway", "c-3", "other", "gateway"),
-    )
-    recover(engine, "dev", Deployment({("network", PLATFORM.name): PLATFORM.id}, frozenset()))
-    assert engine.removed == []
+    ],
+)
+def test_recovery_leaves_strangers_whatever_their_labels(stranger):
+    engine = FakeEngine(PLATFORM, stranger)
+    assert recover(engine, "dev", Deployment(RULING)) == []
 
 
 def test_recovery_removes_containers_before_their_networks():
     network = Thing("network", "runyard.dev.tenant.a", "net-2", "dev", "network")
-    engine = FakeEngine(PLATFORM, network, template())
-    recover(engine, "dev", Deployment({("network", PLATFORM.name): PLATFORM.id}, frozenset()))
-    assert engine.removed == [TEMPLATE, network.name]
+    engine = FakeEngine(PLATFORM, network, gateway())
+    recover(engine, "dev", Deployment({}, frozenset({("network", network.name), ("container", GATEWAY)})))
+    assert engine.removed == [GATEWAY, network.name]
 
 
-def test_planned_names_cover_platform_networks_volumes_and_templates():
-    planned = plan(manifests(service()))
-    assert planned_names(planned) == {
+def test_planned_names_cover_networks_volumes_and_parts():
+    assert planned_names(plan(manifests(service()))) == {
         ("network", "runyard.dev.platform"),
         ("network", "runyard.dev.tenant.default"),
         ("container", "runyard.dev.gateway"),
         ("container", "runyard.dev.orchestrator"),
         ("volume", "runyard.dev.gateway"),
         ("volume", "runyard.dev.orchestrator"),
-        ("container", planned.services[0].revision.templates[0].name),
-    }
-
-
-def test_planned_names_cover_the_templates_of_kept_revisions():
-    given = manifests(service())
-    past = {"default/hello": [KeptRevision("hello-1", "hello-1", "d", {"hello": "i", "logger": "j"})]}
-    assert planned_names(keep_revisions(plan(given), given, past)) - planned_names(plan(given)) == {
-        ("container", TEMPLATE),
-        ("container", "runyard.dev.default.hello-1.logger.template"),
+        ("volume", "runyard.dev.launcher"),
     }
 
 
@@ -120,9 +117,13 @@ def test_admission_says_whose_a_taken_name_is(stack, owner):
     assert str(caught.value).endswith(owner)
 
 
-def test_admission_lets_a_plan_have_what_the_state_owns_or_began():
-    deployment = Deployment(
-        {("network", "runyard.dev.platform"): "n"}, frozenset({("container", "runyard.dev.gateway")})
-    )
-    things = [Thing("network", "runyard.dev.platform", "n"), Thing("container", "runyard.dev.gateway", "c")]
+def test_admission_refuses_a_strangers_container_under_a_name_that_the_state_has():
+    deployment = Deployment({("container", GATEWAY): "c-1"})
+    with pytest.raises(Conflict, match=r"is not Runyard's$"):
+        admit(plan(manifests()), [gateway("by-hand", "")], deployment)
+
+
+def test_admission_lets_a_plan_have_what_the_state_owns_or_an_update_removes():
+    deployment = Deployment({**RULING, ("container", GATEWAY): "c-1"}, frozenset({("volume", "runyard.dev.gateway")}))
+    things = [PLATFORM, gateway("by-hand"), Thing("volume", "runyard.dev.gateway", "v", "dev", "volume")]
     admit(plan(manifests()), things, deployment)

@@ -15,9 +15,11 @@ from runyard.manifest.model import (
     EnvFrom,
     EnvVar,
     Fallback,
+    FileSource,
     KeyReference,
     Location,
     Manifests,
+    PersistentVolume,
     Probe,
     RequestLimits,
     RevisionTemplate,
@@ -131,29 +133,74 @@ def test_probe_asks_the_containers_own_port_by_default(build: Any, given: Any, e
 
 
 def test_volumes_of_every_kind(build: Any) -> None:
+    items = {"items": [{"key": "k", "path": "k"}], "optional": True}
     volumes = [
         {"name": "a", "emptyDir": {"sizeLimit": "64Mi"}},
         {
             "name": "b",
-            "secret": {"secretName": "s", "items": [{"key": "1", "path": "p", "mode": 256}], "optional": True},
+            "secret": {"secretName": "s", "items": [{"key": "1", "path": "x/p", "mode": 256}], "optional": True},
         },
         {"name": "c", "configMap": {"name": "m", "defaultMode": 256}},
         {"name": "d", "nfs": {"server": "nfs", "path": "/p", "readOnly": True}},
-        {"name": "e", "projected": {"sources": []}},
+        {"name": "e", "projected": {"sources": [{"secret": {"name": "s"}}, {"configMap": {"name": "m", **items}}]}},
     ]
     mounts = [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/b", "subPath": "x"}]
     template = build(container={"volumeMounts": mounts}, pod={"volumes": volumes}).template
     assert template.volumes == (
         Volume("a", "emptyDir", size_limit_bytes=64 * 1024**2),
-        Volume("b", "secret", source="s", items=(VolumeItem("1", "p", 256),), optional=True),
-        Volume("c", "configMap", source="m", default_mode=256),
+        Volume("b", "secret", (FileSource("secret", "s", (VolumeItem("1", "x/p", 256),), optional=True),)),
+        Volume("c", "configMap", (FileSource("configMap", "m"),), default_mode=256),
         Volume("d", "nfs", server="nfs", path="/p", read_only=True),
-        Volume("e", "projected"),
+        Volume(
+            "e",
+            "projected",
+            (FileSource("secret", "s"), FileSource("configMap", "m", (VolumeItem("k", "k"),), optional=True)),
+        ),
     )
     assert template.containers[0].volume_mounts == (
         VolumeMount("a", "/a", read_only=False),
         VolumeMount("b", "/b", read_only=True, sub_path="x"),
     )
+
+
+def test_init_containers_have_no_port_and_count_by_the_largest(build: Any) -> None:
+    first = {"name": "first", "image": "a:1", "command": ["/migrate"], "resources": {"limits": {"memory": "1Gi"}}}
+    second = {"name": "second", "image": "b:1", "resources": {"limits": {"cpu": "2"}}}
+    template = build(pod={"initContainers": [first, second]}).template
+    assert template.init_containers == (
+        Container("first", "a:1", command=("/migrate",), memory_bytes=1024**3),
+        Container("second", "b:1", cpu_millis=2000),
+    )
+    assert template.all_containers == (*template.init_containers, *template.containers)
+    assert (template.cpu_millis, template.memory_bytes) == (2000, 1024**3)
+
+
+def test_containers_together_count_where_they_are_more_than_each_before_them(build: Any) -> None:
+    before = {"name": "before", "image": "a:1"}
+    sidecars = [{"name": "db", "image": "db:1"}]
+    template = build(container={"name": "web", "ports": [{}]}, sidecars=sidecars, pod={"initContainers": [before]})
+    assert (template.template.cpu_millis, template.template.memory_bytes) == (2000, 1024**3)
+
+
+def test_persistent_volumes_stand_beside_the_pods_and_allow_one_instance(build: Any) -> None:
+    annotations = {"runyard.dev/volumes": "data=1Gi:/var/lib/data, logs=64Mi:/logs"}
+    mounts = [{"name": "data", "mountPath": "/old", "subPath": "old"}, {"name": "s", "mountPath": "/s"}]
+    service = build(
+        metadata={"annotations": annotations},
+        container={"volumeMounts": mounts},
+        pod={"volumes": [{"name": "s", "secret": {"secretName": "s"}}]},
+    )
+    assert service.persistent_volumes == (
+        PersistentVolume("data", 1024**3, "/var/lib/data"),
+        PersistentVolume("logs", 64 * 1024**2, "/logs"),
+    )
+    assert service.persistent_bytes == 1024**3 + 64 * 1024**2
+    assert service.template.containers[0].volume_mounts == (
+        VolumeMount("data", "/old", read_only=False, sub_path="old"),
+        VolumeMount("s", "/s", read_only=True),
+    )
+    assert service.template.scaling.max_scale == 1
+    assert service.scale == (1, 1)
 
 
 def test_sidecars_have_no_port_and_start_in_order(build: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from runyard.contracts import ContainerDocument, RevisionDocument
 from runyard.manifest.model import (
     Container,
     ContainerPort,
@@ -15,6 +16,7 @@ from runyard.manifest.model import (
     Service,
     Tenant,
 )
+from runyard.plan import RevisionPlan
 
 LOCATION = Location("manifests/hello.yaml", 1, 1)
 
@@ -34,3 +36,19 @@ def service(**changes: Any) -> Service:
 def manifests(*services: Service, **changes: Any) -> Manifests:
     tenants = tuple(Tenant(name) for name in sorted({"default", *(each.tenant for each in services)}))
     return dataclasses.replace(Manifests(Platform(), tenants, services), **changes)
+
+
+def earlier(name: str, digest: str = "d" * 64, cpu_millis: int = 1000, **changes: Any) -> RevisionPlan:
+    """Make a revision as a state has it, with one container of this size."""
+    document = RevisionDocument(
+        stack="dev",
+        tenant="default",
+        service="hello",
+        name=name,
+        identity=name,
+        digest=digest,
+        network="runyard.dev.tenant.default",
+        gateway_address="",
+        containers=(ContainerDocument("hello", "runyard/hello:1", cpu_millis=cpu_millis),),
+    )
+    return RevisionPlan(dataclasses.replace(document, **changes))

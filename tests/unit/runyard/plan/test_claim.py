@@ -1,13 +1,18 @@
-"""Claims: the newest of a stack counts, and with it what still stands outside of it."""
+"""Claims: of all that tells of a service the largest amounts count, and nobody speaks for another."""
 
 from __future__ import annotations
 
-from runyard import contracts, names
+import json
+
+import pytest
+
+from runyard import contracts
+from runyard.errors import ContractError
 from runyard.manifest.model import Scaling, TrafficTarget
-from runyard.plan import KeptRevision, keep_revisions, plan
-from runyard.plan.claim import Claim, Standing, make_claim, newest, uses_of
-from runyard.plan.quota import Use
-from tests.unit.runyard.plan.example import container, manifests, service, template
+from runyard.plan import keep_revisions, plan
+from runyard.plan.claim import Claim, Standing, covers, join, make_claim, parse_claim, uses_of
+from runyard.plan.quota import RESOURCES, Use
+from tests.unit.runyard.plan.example import container, earlier, manifests, service, template
 
 MIB = 1024**2
 
@@ -17,77 +22,100 @@ def use(stack: str = "dev", service: str = "web", cpu: int | None = 500, instanc
     return Use(stack, "shop", service, amounts, amounts)
 
 
-def standing(name: str = "old", cpu: int = 1000, scale: tuple[int, int] | None = (1, 2), **changes: str) -> Standing:
-    given = {"stack": "dev", "tenant": "shop", "service": "web", "revision": "web-1"} | changes
-    return Standing(name, *given.values(), cpu, 64 * MIB, scale)  # type: ignore[arg-type]
+def standing(instance: str = "a1", cpu: int = 1000, service: str = "web") -> Standing:
+    return Standing("dev", "shop", service, instance, cpu, 64 * MIB)
 
 
-def test_claim_names_what_each_service_uses_and_which_templates_that_covers() -> None:
+def test_claim_names_what_each_service_uses_by_tenant_and_name() -> None:
     shape = template(containers=(container(cpu_millis=500, memory_bytes=MIB),), scaling=Scaling(1, 3))
-    subject = manifests(service(name="web", tenant="shop", template=shape))
-    planned = plan(subject, "dev")
-    claim = make_claim(subject, planned, 4)
-    (only,) = claim.services
-    assert (claim.stack, claim.generation, only.stack, only.tenant, only.service) == ("dev", 4, "dev", "shop", "web")
-    assert (only.best["cpu"], only.worst["cpu"], only.worst["instances"]) == (500, 1500, 3)
-    assert claim.templates == (planned.services[0].revision.templates[0].name,)
+    subject = manifests(service(name="web", tenant="shop", template=shape), service(name="api", tenant="shop"))
+    claim = make_claim(subject, plan(subject, "dev"))
+    api, web = claim.services
+    assert (claim.stack, web.stack, web.tenant, web.service, api.service) == ("dev", "dev", "shop", "web", "api")
+    assert (web.best["cpu"], web.worst["cpu"], web.worst["instances"]) == (500, 1500, 3)
+    assert web.best.keys() == RESOURCES.keys()
 
 
-def test_earlier_revision_with_traffic_counts_by_itself() -> None:
-    shares = (TrafficTarget(100, "web-1"), TrafficTarget(0, "web-2", "old"))
-    subject = manifests(service(name="web", tenant="shop", traffic=shares))
-    past = [KeptRevision(name, name, "0" * 64, {"app": "i", "proxy": "i"}) for name in ("web-1", "web-2", "web-3")]
-    planned = keep_revisions(plan(subject, "dev"), subject, {"shop/web": past})
-    latest = planned.services[0].revision.templates[0].name
-    idle = [names.template_container("dev", "shop", "web-3", each) for each in ("app", "proxy")]
-    assert make_claim(subject, planned, 1).templates == tuple(sorted([latest, *idle]))
+def test_equal_plans_make_equal_claims() -> None:
+    first, second = service(name="a"), service(name="b")
+    one, other = manifests(first, second), manifests(second, first)
+    assert contracts.encode(make_claim(one, plan(one))) == contracts.encode(make_claim(other, plan(other)))
 
 
-def test_claim_is_the_same_after_it_was_a_label() -> None:
-    claim = Claim("dev", 2, (use(cpu=None),), ("a",))
-    assert contracts.decode(Claim, contracts.encode(claim)) == claim
+def test_earlier_revision_with_traffic_is_claimed_at_its_own_size_and_an_idle_one_not_at_all() -> None:
+    shape = template(containers=(container(cpu_millis=500),), scaling=Scaling(1, 1))
+    past = [earlier("hello-1", cpu_millis=4000), earlier("hello-0", cpu_millis=9000)]
+    subject = manifests(service(template=shape, traffic=(TrafficTarget(100, "hello-1"),)))
+    planned = keep_revisions(plan(subject, "dev"), subject, {"default/hello": past})
+    (only,) = make_claim(subject, planned).services
+    assert only.worst["cpu"] == 100 * 4000
 
 
-def test_newest_claim_of_each_stack_counts() -> None:
-    claims = [Claim("b", 1), Claim("a", 10), Claim("a", 9)]
-    assert newest(claims) == (Claim("a", 10), Claim("b", 1))
-    older, newer = Claim("a", 1, (use("a", cpu=900),)), Claim("a", 2, (use("a", cpu=100),))
-    (only,) = uses_of([newer, older], [])
-    assert only.best["cpu"] == 100
+def test_claim_is_the_same_after_it_was_told() -> None:
+    claim = Claim("dev", (use(cpu=None),))
+    assert parse_claim(contracts.encode(claim), "dev") == claim
 
 
-def test_template_that_the_claim_covers_counts_once() -> None:
-    (only,) = uses_of([Claim("dev", 1, (use(),), ("old",))], [standing()])
-    assert only.best["cpu"] == 500
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        (Claim("other", ()), "decode Claim: stack: must be dev, got other"),
+        (Claim("dev", (use("other"),)), "decode Claim: stack: must be dev, got other"),
+        (Claim("dev", (use(cpu=-1),)), "decode Claim: cpu of shop/web: must be at least 0, got -1"),
+    ],
+    ids=["of another", "for another", "below nothing"],
+)
+def test_claim_that_speaks_for_others_or_gives_itself_room_is_refused(claim: Claim, told: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        parse_claim(contracts.encode(claim), "dev")
+    assert str(caught.value) == told
 
 
-def test_revision_that_is_about_to_go_counts_while_it_stands_and_is_larger() -> None:
-    claim = Claim("dev", 1, (use(cpu=1500),), ("new",))
-    (only,) = uses_of([claim], [standing(cpu=1000, scale=(1, 2))])
-    assert (only.best["cpu"], only.worst["cpu"], only.worst["instances"]) == (1500, 2000, 2)
+@pytest.mark.parametrize("text", ["", "[]", '{"stack": "dev", "templates": []}', json.dumps({"stack": 1})])
+def test_text_that_is_no_claim_is_refused(text: str) -> None:
+    with pytest.raises(ContractError, match=r"^decode Claim"):
+        parse_claim(text, "dev")
 
 
-def test_containers_of_a_revision_are_added_and_multiplied_by_its_scale() -> None:
-    pair = [standing("a", cpu=300, scale=(2, 5)), standing("b", cpu=100, scale=None)]
-    (only,) = uses_of([], pair)
-    assert (only.best["cpu"], only.worst["cpu"], only.worst["instances"]) == (800, 2000, 5)
+def test_largest_of_all_claims_of_a_service_counts() -> None:
+    first, second = Claim("dev", (use(cpu=900), use(service="api"))), Claim("dev", (use(cpu=100, instances=3),))
+    api, web = uses_of([first, second])
+    assert (api.service, web.service, web.best["cpu"], web.best["instances"]) == ("api", "web", 900, 3)
 
 
-def test_revision_that_asks_for_none_counts_with_the_instance_that_it_keeps() -> None:
-    (only,) = uses_of([], [standing(scale=(0, 2))])
-    assert (only.best["instances"], only.best["memory"], only.best["cpu"]) == (1, 64 * MIB, 0)
+def test_claims_of_two_stacks_are_kept_apart() -> None:
+    assert [each.stack for each in uses_of([Claim("b", (use("b"),)), Claim("a", (use("a"),))])] == ["a", "b"]
 
 
-def test_two_revisions_of_a_service_do_not_add_up() -> None:
-    (only,) = uses_of([], [standing("a", cpu=300), standing("b", cpu=200, revision="web-2")])
-    assert only.best["cpu"] == 300
+def test_joined_claims_cover_both_whatever_the_order() -> None:
+    small, large = Claim("dev", (use(cpu=100, instances=3),)), Claim("dev", (use(service="api"), use(cpu=900)))
+    both = join(small, large)
+    assert both == join(large, small) == join(both, small)
+    assert covers(both, small)
+    assert covers(both, large)
+    assert not covers(small, large)
+    assert not covers(large, small)
+    assert not covers(Claim("dev"), small)
+    assert covers(small, Claim("dev"))
 
 
-def test_stack_without_a_claim_counts_by_what_stands() -> None:
-    (only,) = uses_of([], [standing("a", scale=None)])
-    assert (only.service, only.best["instances"], only.best["cpu"]) == ("web", 1, 1000)
+def test_claim_without_bound_covers_any_and_is_covered_by_no_number() -> None:
+    bounded, endless = Claim("dev", (use(cpu=100),)), Claim("dev", (use(cpu=None),))
+    assert covers(endless, bounded)
+    assert not covers(bounded, endless)
+
+
+def test_what_stands_of_a_service_is_added_up_by_its_containers_and_counted_by_its_instances() -> None:
+    (only,) = uses_of([], [standing("a"), standing("a", cpu=100), standing("b")])
+    assert (only.best["cpu"], only.worst["cpu"], only.best["memory"]) == (2100, 2100, 3 * 64 * MIB)
+    assert (only.best["instances"], only.best["services"], only.best["hosts"]) == (2, 1, 1)
+
+
+def test_claim_and_what_stands_of_one_service_do_not_add_up() -> None:
+    (only,) = uses_of([Claim("dev", (use(cpu=1500),))], [standing(cpu=1000)])
+    assert (only.best["cpu"], only.best["memory"]) == (1500, 256 * MIB)
 
 
 def test_amount_without_bound_stays_without_bound() -> None:
-    (only,) = uses_of([Claim("dev", 1, (use(cpu=None),))], [standing()])
+    (only,) = uses_of([Claim("dev", (use(cpu=None),))], [standing()])
     assert only.worst["cpu"] is None

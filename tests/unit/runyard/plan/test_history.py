@@ -2,14 +2,10 @@ import pytest
 
 from runyard.errors import ManifestError
 from runyard.manifest.model import Location, Platform, Revisions, TrafficTarget
-from runyard.plan import KeptRevision, keep_revisions, plan
-from tests.unit.runyard.plan.example import manifests, service, template
+from runyard.plan import keep_revisions, plan
+from tests.unit.runyard.plan.example import earlier, manifests, service, template
 
 LATEST = TrafficTarget(100)
-
-
-def earlier(name, digest="d" * 64):
-    return KeptRevision(name, name, digest, {"hello": "runyard/hello:1"})
 
 
 def kept(past, *targets, limit=5, made="web-9"):
@@ -54,9 +50,7 @@ def test_made_revision_that_was_in_the_history_is_its_first_and_not_kept_twice()
 
 def test_equal_history_gives_an_equal_plan_again():
     once = kept([earlier("web-2"), earlier("web-1")], limit=1)
-    # The manifest chose the name, so the identity has a hash behind it.
-    made = KeptRevision("web-9", once.revision.identity, once.revision.digest, {"hello": "runyard/hello:1"})
-    assert kept([made, *once.kept], limit=1) == once
+    assert kept([once.revision, *once.kept], limit=1) == once
 
 
 def test_traffic_on_made_and_kept_revisions_is_accepted():
@@ -92,8 +86,14 @@ def test_named_revision_without_share_or_tag_needs_none_and_is_left_out_of_the_r
 
 def test_revision_name_with_other_content_than_before_is_refused():
     with pytest.raises(ManifestError) as raised:
-        kept([KeptRevision("web-9", "web-9.00000000", "0" * 64, {})])
+        kept([earlier("web-9", identity="web-9.00000000")])
     assert str(raised.value) == (
         "manifests/hello.yaml:1:1: spec.template.metadata.name: must be new or stand for the same content as before, "
         "got web-9 with other content (give the revision a new name, or none)"
     )
+
+
+def test_active_revisions_are_those_that_the_traffic_names():
+    planned = kept([earlier("web-2"), earlier("web-1")], TrafficTarget(100), TrafficTarget(0, "web-1", "old"))
+    assert [each.name for each in planned.active] == ["web-9", "web-1"]
+    assert [each.name for each in kept([earlier("web-1")], TrafficTarget(100, "web-1")).active] == ["web-1"]

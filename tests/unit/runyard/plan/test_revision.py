@@ -1,21 +1,64 @@
 import dataclasses
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from runyard import contracts
-from runyard.contracts import TemplateSpec
-from runyard.manifest.model import (
-    Container,
-    EnvVar,
-    KeyReference,
-    Probe,
-    Scaling,
-    Volume,
+from runyard.contracts import (
+    ContainerDocument,
+    FilesMount,
+    ImageIdentity,
+    MemoryMount,
+    RevisionDocument,
+    SecretFile,
+    SecretValue,
+    Variable,
+    VolumeDocument,
     VolumeMount,
 )
+from runyard.contracts import Probe as DocumentProbe
+from runyard.manifest.model import Container, EnvVar, KeyReference, Probe, Scaling, Volume
+from runyard.manifest.model import VolumeMount as ManifestMount
 from runyard.plan import plan
 from tests.unit.runyard.plan.example import container, manifests, service, template
+
+SECRET = SecretValue("api", "latest", "0" * 64)
+PROBE = DocumentProbe("grpc", 8080, headers=(("a", "b"),), command=("true",))
+WHOLE = ContainerDocument(
+    "web",
+    "web:1",
+    entrypoint=("/web",),
+    command=("-v",),
+    environment=(Variable("A", "b"), Variable("TOKEN", secret=SECRET)),
+    working_dir="/srv",
+    user="1000",
+    memory_mounts=(MemoryMount("/tmp", 64),),
+    file_mounts=(FilesMount("/secrets", (SecretFile("token", SECRET),)),),
+    volume_mounts=(VolumeMount("data", "/data"),),
+    startup_probe=PROBE,
+    liveness_probe=PROBE,
+    readiness_probe=PROBE,
+    depends_on=("logger",),
+)
+# Every field of a document has something in it, so that every kind of its parts is there to be changed.
+DOCUMENT = RevisionDocument(
+    "dev",
+    "shop",
+    "web",
+    "web-1",
+    "web-1",
+    "d" * 64,
+    "runyard.dev.tenant.shop",
+    "10.0.0.1",
+    containers=(WHOLE,),
+    init_containers=(WHOLE,),
+    volumes=(VolumeDocument("data", "persistent", 1024),),
+    labels={"team": "a"},
+    callees=("cart",),
+    images={"web": ImageIdentity("sha256:1")},
+)
 
 
 def revision(subject=None, **digests):
@@ -26,9 +69,33 @@ def with_container(**changes):
     return service(template=template(containers=(container(**changes),)))
 
 
-def only_template(subject):
-    (found,) = revision(subject).templates
+def only_container(subject=None, **digests):
+    (found,) = revision(subject, **digests).document.containers
     return found
+
+
+def token(*, optional=False):
+    return EnvVar("TOKEN", reference=KeyReference("secret", "api", "latest", optional))
+
+
+def changes(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Give copies of a message, each with another value in one field of it or of a part of it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for each in dataclasses.fields(value):
+            for where, changed in changes(getattr(value, each.name), f"{path}.{each.name}"):
+                yield where, dataclasses.replace(value, **{each.name: changed})
+    elif isinstance(value, tuple) and value:
+        yield path, ()
+        for index, item in enumerate(value):
+            for where, changed in changes(item, f"{path}[{index}]"):
+                yield where, (*value[:index], changed, *value[index + 1 :])
+    elif isinstance(value, dict):
+        yield path, {**value, "another": next(iter(value.values()))}
+    else:
+        yield path, {bool: lambda: not value, int: lambda: value + 1}.get(type(value), lambda: f"{value}2")()
+
+
+CHANGES = dict(changes(DOCUMENT, "document"))
 
 
 def test_revision_name_is_the_service_and_a_hash_of_its_shape():
@@ -66,86 +133,111 @@ def test_revision_name_stays_for_what_does_not_shape_it(same):
     assert revision(same).name == revision().name
 
 
+@pytest.mark.parametrize("where", CHANGES)
+def test_document_that_differs_anywhere_is_hashed_otherwise(where):
+    assert contracts.encode_differing(CHANGES[where]) != contracts.encode_differing(DOCUMENT)
+
+
+def test_document_with_fields_at_their_defaults_is_hashed_without_them():
+    bare = RevisionDocument("dev", "shop", "web", "", "", "", "net", "", (ContainerDocument("web", "web:1"),))
+    assert contracts.encode_differing(bare) == (
+        '{"containers":[{"image":"web:1","name":"web"}],"digest":"","gateway_address":"","identity":"","name":"",'
+        '"network":"net","service":"web","stack":"dev","tenant":"shop"}'
+    )
+
+
+def test_document_is_the_same_after_it_was_text():
+    assert contracts.decode(RevisionDocument, contracts.encode(DOCUMENT)) == DOCUMENT
+    planned = revision(with_container(env=(token(),), readiness_probe=Probe("exec", command=("true",)))).document
+    assert contracts.decode(RevisionDocument, contracts.encode(planned)) == planned
+
+
+def test_document_of_equal_manifests_is_the_same_text():
+    first, second = (
+        revision(with_container(env=(EnvVar("B"), EnvVar("A")))),
+        revision(with_container(env=(EnvVar("A"), EnvVar("B")))),
+    )
+    assert contracts.encode(first.document) == contracts.encode(second.document)
+
+
 def test_revision_name_changes_with_a_secrets_value_and_holds_none_of_it():
-    token = EnvVar("TOKEN", reference=KeyReference("secret", "api", "latest"))
-    first, second = (revision(with_container(env=(token,)), **{"api/latest": digest}) for digest in ("one", "two"))
+    first, second = (revision(with_container(env=(token(),)), **{"api/latest": digest}) for digest in ("one", "two"))
     assert first.name != second.name
     assert revision(**{"api/latest": "one"}).name == revision(**{"api/latest": "two"}).name
 
 
-def test_revision_with_a_chosen_name_keeps_it_and_marks_its_content_in_its_templates():
+def test_revision_with_a_chosen_name_keeps_it_and_marks_its_content_in_its_identity():
     planned = revision(service(template=template(name="hello-blue")))
     assert planned.name == "hello-blue"
     assert planned.identity == f"hello-blue.{planned.digest[:8]}"
-    assert planned.templates[0].name == f"runyard.dev.default.{planned.identity}.hello.template"
 
 
-def test_template_of_the_ingress_container_comes_first():
+def test_container_that_takes_requests_comes_first():
     sidecar = Container("logger", "runyard/hello:1")
     planned = revision(service(template=template(containers=(sidecar, container()))))
-    assert [each.spec.container for each in planned.templates] == ["hello", "logger"]
-    assert planned.templates[0].spec.revision.containers == ("hello", "logger")
-    assert planned.templates[1].spec.revision is None
+    assert [each.name for each in planned.document.containers] == ["hello", "logger"]
 
 
-def test_template_label_carries_the_spec_that_docker_cannot():
-    found = only_template(with_container(liveness_probe=Probe("grpc", port=8080)))
-    spec = contracts.decode(TemplateSpec, found.labels["runyard.dev/spec"])
-    assert spec == found.spec
-    assert (spec.pids_limit, spec.memory_bytes, spec.liveness_probe.kind) == (256, 512 * 1024**2, "grpc")
+def test_document_says_whose_it_is_and_where_it_runs():
+    found = revision().document
+    assert (found.stack, found.tenant, found.service, found.network) == (
+        "dev",
+        "default",
+        "hello",
+        "runyard.dev.tenant.default",
+    )
+    assert (found.port, found.concurrency, found.images) == (8080, 80, {})
 
 
-def test_template_labels_name_stack_tenant_service_revision_and_role():
-    planned = revision()
-    labels = {key.removeprefix("runyard.dev/"): value for key, value in planned.templates[0].labels.items()}
-    del labels["spec"]
-    assert labels == {
-        "stack": "dev",
-        "tenant": "default",
-        "service": "hello",
-        "revision": planned.name,
-        "role": "template",
-        "container": "hello",
-    }
-
-
-def test_template_environment_has_knatives_variables_and_the_last_of_a_name():
-    found = only_template(with_container(env=(EnvVar("A", "1"), EnvVar("A", "2"))))
+def test_environment_has_knatives_variables_and_the_last_of_a_name_and_not_the_name_that_is_its_hash():
+    found = only_container(with_container(env=(EnvVar("A", "1"), EnvVar("A", "2"))))
     assert {each.name: each.value for each in found.environment} == {
         "A": "2",
         "PORT": "8080",
         "K_SERVICE": "hello",
         "K_CONFIGURATION": "hello",
-        "K_REVISION": revision(with_container(env=(EnvVar("A", "1"), EnvVar("A", "2")))).name,
     }
+
+
+def test_variable_of_a_secret_names_it_with_the_digest_of_its_value():
+    found = only_container(with_container(env=(token(),)), **{"api/latest": "one"})
+    assert found.environment[-1] == Variable("TOKEN", secret=SecretValue("api", "latest", "one"))
+
+
+def test_variable_of_an_optional_secret_that_the_stack_lacks_is_not_there_and_another_of_its_name_stays():
+    subject = with_container(env=(EnvVar("TOKEN", "plain"), token(optional=True)))
+    assert Variable("TOKEN", "plain") in only_container(subject).environment
+    assert "TOKEN" not in {
+        each.name for each in only_container(with_container(env=(token(optional=True),))).environment
+    }
+    # With a value it is as any other.
+    given = {"api/latest": "one"}
+    assert revision(subject, **given) == revision(with_container(env=(token(),)), **given)
 
 
 @pytest.mark.parametrize(
     ("user", "group", "expected"), [(None, None, ""), (1000, None, "1000"), (1000, 2000, "1000:2000"), (0, None, "0")]
 )
-def test_template_user_is_what_the_security_context_says(user, group, expected):
-    assert only_template(with_container(run_as_user=user, run_as_group=group)).user == expected
+def test_user_is_what_the_security_context_says(user, group, expected):
+    assert only_container(with_container(run_as_user=user, run_as_group=group)).user == expected
 
 
-def test_template_has_a_writable_tmp_and_its_empty_directories():
+def test_container_has_a_writable_tmp_and_its_empty_directories():
     volumes = (Volume("cache", "emptyDir", size_limit_bytes=1024), Volume("big", "emptyDir"))
-    mounts = (VolumeMount("cache", "/cache"), VolumeMount("big", "/big"))
+    mounts = (ManifestMount("cache", "/cache", read_only=False), ManifestMount("big", "/big", read_only=False))
     holder = container(volume_mounts=mounts, memory_bytes=2048)
-    found = only_template(service(template=template(containers=(holder,), volumes=volumes)))
-    assert found.tmpfs == {
-        "/tmp": "rw,nosuid,nodev,mode=1777,size=67108864",
-        "/cache": "rw,nosuid,nodev,mode=1777,size=1024",
-        "/big": "rw,nosuid,nodev,mode=1777,size=2048",
-    }
+    assert only_container(service(template=template(containers=(holder,), volumes=volumes))).memory_mounts == (
+        MemoryMount("/big", 2048),
+        MemoryMount("/cache", 1024),
+        MemoryMount("/tmp", 67108864),
+    )
 
 
-def test_template_resolves_only_the_callees_that_the_manifest_names():
+def test_document_names_only_the_callees_that_the_manifest_names_and_where_they_are_called():
     planned = plan(manifests(service(uses=("stock", "cart"))))
-    assert planned.services[0].revision.templates[0].hosts == {
-        "cart.internal": planned.platform_network.host_address,
-        "stock.internal": planned.platform_network.host_address,
-    }
-    assert only_template(service()).hosts == {}
+    found = planned.services[0].revision.document
+    assert (found.callees, found.gateway_address) == (("cart", "stock"), planned.platform_network.host_address)
+    assert (revision().document.callees, revision().document.gateway_address) == ((), "")
 
 
 @pytest.mark.parametrize(
@@ -158,9 +250,15 @@ def test_template_resolves_only_the_callees_that_the_manifest_names():
     ],
 )
 def test_revision_minimum_is_its_templates_whatever_the_service_wants(changes, expected):
-    assert only_template(service(**changes)).spec.revision.min_instances == expected
+    assert revision(service(**changes)).document.min_instances == expected
 
 
 def test_plan_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        revision().name = "other"
+        revision().document.name = "other"
+
+
+def test_revision_of_another_stack_has_another_name_because_its_network_has():
+    subject = manifests(service())
+    first, second = (plan(subject, stack).services[0].revision for stack in ("dev", "prod"))
+    assert first.name != second.name

@@ -12,10 +12,7 @@ from runyard.plan.effect import effect_of
 from runyard.review.preview import Group, Step, parse_preview
 
 TYPES = {
-    "service": "runyard:service:Service",
-    "revision": "runyard:service:Service$runyard:revision:Revision",
-    "container": "runyard:service:Service$runyard:revision:Revision$docker:index/container:Container",
-    "route": "runyard:service:Service$pulumi-python:dynamic/runyard:Route",
+    "service": "runyard:index:Service",
     "gateway": "runyard:gateway:Gateway",
     "gateway.container": "runyard:gateway:Gateway$docker:index/container:Container",
     "bridge": "runyard:network:Network$docker:index/network:Network",
@@ -32,6 +29,8 @@ def urn(kind: str, name: str) -> str:
 
 def step(op: str, kind: str, name: str, parent: str = ROOT, **given: Any) -> dict[str, Any]:
     old, new = given.pop("old", None), given.pop("new", None)
+    if kind == "service":
+        old, new = ({"facts": json.dumps(each or {}), "document": str(each)} for each in (old, new))
     made: dict[str, Any] = {"op": op, "urn": urn(kind, name), "detailedDiff": given.pop("diff", None)}
     if op != "create":
         made["oldState"] = {"parent": parent, "inputs": old or {}}
@@ -44,29 +43,21 @@ def parse(*steps: dict[str, Any], parents: dict[str, str] | None = None) -> tupl
     return parse_preview("dev", json.dumps({"steps": steps}), parents).groups
 
 
-WEB = urn("service", "shop.web")
-
-
-def test_steps_of_a_changed_service_are_one_group_with_its_effect() -> None:
+def test_step_of_a_changed_service_has_its_effect_and_the_manifests_paths() -> None:
     (group,) = parse(
-        step("update", "service", "shop.web", old={"image": "a", "timeoutSeconds": 1}, new={"image": "b"}),
-        step("create", "revision", "shop.web-2", WEB),
-        step("create", "container", "shop.web-2.web", urn("revision", "shop.web-2")),
-        step("delete", "container", "shop.web-1.web", urn("revision", "shop.web-1")),
-        step("delete", "revision", "shop.web-1", WEB),
-        step("same", "route", "shop.web.route", WEB),
+        step(
+            "update",
+            "service",
+            "shop.web",
+            old={"image": "a", "timeoutSeconds": 1},
+            new={"image": "b"},
+            diff={"document": {}, "facts": {}},
+        ),
         step("update", "stack", "runyard-dev", ""),
     )
     assert (group.kind, group.name) == ("Service", "shop/web")
     assert group.effect == effect_of("Service", "image")
-    assert [(each.op, each.type, each.name) for each in group.steps] == [
-        ("delete", "Container", "shop.web-1.web"),
-        ("create", "Container", "shop.web-2.web"),
-        ("delete", "Revision", "shop.web-1"),
-        ("create", "Revision", "shop.web-2"),
-        ("update", "Service", "shop.web"),
-    ]
-    assert group.steps[-1].paths == ("image", "timeoutSeconds")
+    assert group.steps == (Step("update", "Service", "shop.web", ("image", "timeoutSeconds")),)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +87,10 @@ def test_effect_is_that_of_the_services_own_change(op: str, before: Any, after: 
     assert group.effect == effect
 
 
-def test_effect_of_a_new_secret_is_that_of_a_new_revision() -> None:
-    parents = {urn("revision", "shop.web-2"): WEB}
-    (group,) = parse(step("create", "container", "shop.web-2.web", urn("revision", "shop.web-2")), parents=parents)
-    assert (group.kind, group.name, group.effect) == ("Service", "shop/web", effect_of("Service", ""))
+def test_service_that_only_the_orchestrator_has_lost_is_put_again_with_shares_that_move_as_ever() -> None:
+    (group,) = parse(step("update", "service", "shop.web", old={"a": 1}, new={"a": 1}, diff={"rollout": {}}))
+    assert group.effect == effect_of("Service", "traffic")
+    assert group.steps == (Step("update", "Service", "shop.web", ("rollout",)),)
 
 
 def test_replacement_is_one_step_and_its_effect_that_of_the_part() -> None:
@@ -132,7 +123,7 @@ def test_nothing_to_do_is_no_group() -> None:
 def test_values_are_never_taken() -> None:
     groups = parse(
         step("update", "service", "shop.web", old={"env": "canary-1"}, new={"env": "canary-2"}),
-        step("create", "container", "c", WEB, new={"envs": ["TOKEN=canary-3"]}, diff={"envs[0]": {"kind": "add"}}),
+        step("create", "hand", "c", ROOT, new={"envs": ["TOKEN=canary-3"]}, diff={"envs[0]": {"kind": "add"}}),
     )
     assert "canary" not in repr(groups)
 

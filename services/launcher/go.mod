@@ -1,0 +1,3 @@
+module runyard.dev/launcher
+
+go 1.24

@@ -1,0 +1,55 @@
+// Launch gives a container its secrets and then becomes the image's own command: `launch -- command arguments…`.
+//
+// The secrets come as JSON on standard input (see Delivery), so that no inspection of the container shows them. The
+// command is executed in this process's place: process id, user, working directory and limits stay as the engine made
+// them, signals and the exit code are the command's, and its standard input is empty.
+//
+// Executing drops all memory of this program, so no copy of a secret stays behind. What the command gets as variables
+// stands in its /proc/<pid>/environ, as every variable does: its own user can read it there, and nobody else in the
+// container. What must not be seen there comes as a file.
+package main
+
+import (
+	"errors"
+	"os"
+)
+
+// The codes of Docker and of shells: an error of this program itself, a command that cannot be executed, and none.
+const (
+	exitOwnError      = 125
+	exitNotExecutable = 126
+	exitNotFound      = 127
+)
+
+func main() {
+	err := launch(os.Args[1:])
+	// launch comes back only when it failed. One line, in one write, so that lines of others do not run into it.
+	os.Stderr.WriteString("launch: " + err.Error() + "\n")
+	code := exitOwnError
+	if refused, ok := err.(*commandError); ok {
+		code = refused.code
+	}
+	os.Exit(code)
+}
+
+// launch takes the delivery and executes the command; it returns only with an error, which names no value.
+func launch(arguments []string) error {
+	if len(arguments) < 2 || arguments[0] != "--" {
+		return errors.New("must be called as: launch -- command arguments…")
+	}
+	delivery, err := readDelivery(standardInput)
+	if err != nil {
+		return err
+	}
+	if err := writeFiles(delivery.Files); err != nil {
+		return err
+	}
+	environment, err := mergeEnvironment(os.Environ(), delivery.Environment)
+	if err != nil {
+		return err
+	}
+	if err := emptyInput(); err != nil {
+		return err
+	}
+	return execute(arguments[1:], environment)
+}

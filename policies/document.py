@@ -31,7 +31,8 @@ def check_network(document: RevisionDocument) -> Iterator[str]:
 def check_names(document: RevisionDocument) -> Iterator[str]:
     """Find names of which others are made, of containers and files, that could stand for something else there."""
     containers = (each.name for each in _containers(document))
-    for name in (document.tenant, document.service, document.name, *containers):
+    volumes = (each.name for each in document.volumes)
+    for name in (document.tenant, document.service, document.name, *containers, *volumes):
         if not names.DNS_LABEL.fullmatch(name):
             yield f"names must be DNS labels, got {name!r}"
     chosen = names.revision_identity(document.name, document.digest, chosen=True)

@@ -65,6 +65,9 @@ def names_of(resource: Resource) -> Iterator[Want]:
         yield Want(f"the {_NAMED[resource.type]} name {str(name).lstrip('/')}", resource.urn)
     elif (service := resource.service) is not None:
         yield Want(f"the service {names.service_key(service.tenant, service.name)}", resource.urn)
+        for volume in service.revision.document.volumes:
+            if volume.kind == "persistent":
+                yield Want(f"the volume {names.service_key(service.tenant, volume.name)}", resource.urn)
 
 
 def ports_of(resource: Resource) -> Iterator[Want]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from policies import exclusive
+from policies import document, exclusive
 from policies.part import labels_of, part_of
 from policies.property import UnknownValue
 from policies.resource import CONTAINER, SERVICE, Resource
@@ -70,6 +70,9 @@ class Stack:
                 # No other rule could be asked about it.
                 return unread
             resource = replace(resource, service=services[0])
+            for one in document.RULES:
+                said = one.check(services[0].revision.document)
+                findings += self._ask(one.id, "mandatory", one.fix, resource, said)
         for each in exclusive.RULES:
             findings += self._ask(each.id, "mandatory", each.fix, resource, self._holders.take(each, resource))
         try:

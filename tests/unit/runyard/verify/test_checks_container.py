@@ -213,6 +213,23 @@ def test_container_that_shares_an_instances_network_has_no_address_of_its_own() 
     assert failing(subject) == set()
 
 
+def test_container_that_ran_before_the_others_is_held_to_its_limits_and_counts_as_no_instance() -> None:
+    subject = FakeSubject()
+    document = subject.service.revision.document
+    initial = replace(document.containers[0], name="init")
+    subject.service = replace(subject.service, revision=RevisionPlan(replace(document, init_containers=(initial,))))
+    subject.images["init"] = subject.images["hello"]
+    subject.plan = replace(subject.plan, services=(subject.service,))
+    ran = copy.deepcopy(subject.found[0])
+    ran["Name"] = ran["Name"].replace(".hello.a1", ".init.a1")
+    ran["Config"]["Labels"][names.CONTAINER] = "init"
+    ran["State"] = {"Running": False}
+    subject.found.append(ran)
+    assert failing(subject) == set()
+    ran["HostConfig"]["Memory"] = 1
+    assert failing(subject) == {"are_limited_as_documented"}
+
+
 def test_secret_that_the_engine_was_told_is_found() -> None:
     subject = FakeSubject()
     subject.found[0]["Config"]["Env"].append("TOKEN=s3cret")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-import pulumi_docker as docker
 
+from components.docker import DockerResource
 from components.network import Network
 from components.part import PartArgs, describe_part, part_container, part_volume
 from components.resource import GatewayConfiguration, render_json
@@ -31,8 +31,8 @@ class Gateway(pulumi.ComponentResource):
 
     container_name: pulumi.Output[str]
     facts: dict[str, Any]
-    volume: docker.Volume
-    container: docker.Container
+    volume: DockerResource
+    container: DockerResource
 
     def __init__(self, stack: str, platform: Platform, inner: Network, inner_address: str) -> None:
         """Declare the gateway; `inner_address` is the host's address on `inner`, the platform's bridge."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pulumi
-import pulumi_docker as docker
 
+from components.docker import DockerResource
 from components.gateway import Gateway
 from components.part import PartArgs, describe_part, part_container, part_volume
 from components.resource import SigningKey, Sweep
@@ -25,7 +25,7 @@ class Orchestrator(pulumi.ComponentResource):
     container_name: pulumi.Output[str]
     facts: dict[str, Any]
     key: SigningKey
-    container: docker.Container
+    container: DockerResource
 
     def __init__(
         self, stack: str, platform: Platform, gateway: Gateway, opts: pulumi.ResourceOptions | None = None

@@ -9,7 +9,8 @@ from typing import Any
 from runyard import names
 from runyard.contracts import RevisionDocument, SecretValue
 from runyard.errors import UsageError
-from runyard.plan import Plan
+from runyard.manifest.model import Manifests
+from runyard.plan.secret import describe_missing
 
 # For each tenant, `name/key` of a secret to its value, or to the digest of its value.
 TenantSecrets = Mapping[str, Mapping[str, str]]
@@ -58,23 +59,14 @@ def digest_secrets(secrets: TenantSecrets) -> dict[str, dict[str, str]]:
     }
 
 
-def check_references(plan: Plan, secrets: TenantSecrets) -> None:
-    """Require a value for every reference; UsageError lists those without, in plan order.
+def check_references(manifests: Manifests, secrets: TenantSecrets) -> None:
+    """Require a value for whatever is not optional; UsageError lists what has none, in the order of the manifests.
 
-    An optional one that has no value is not in a plan at all.
+    What is optional and has no value is in no plan.
     """
-    missing = []
-    for service in plan.services:
-        known = secrets.get(service.tenant, {})
-        for container in service.revision.document.containers:
-            for variable in container.environment:
-                secret = variable.secret
-                if secret is None or _key(secret) in known:
-                    continue
-                missing.append(
-                    f"{service.location}: env {variable.name}: secret {secret.name} has no key {secret.key} in this "
-                    f"stack (pulumi config set --secret --path 'runyard:secrets.{service.tenant}.{secret.name}' VALUE)"
-                )
+    missing = [
+        problem for each in manifests.services for problem in describe_missing(each, secrets.get(each.tenant, {}))
+    ]
     if missing:
         raise UsageError("\n".join(missing))
 

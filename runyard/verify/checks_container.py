@@ -25,7 +25,7 @@ def test_service_has_its_instances(subject: Subject, service: ServicePlan) -> No
         if rollout.manual_instances is not None:
             least = max(1, part_of(rollout.manual_instances, share)) if rollout.manual_instances else 0
         # After a rollout the capacity that was taken over is kept for a while, so there may be more.
-        running = [each for each in _instances(subject, revision) if each["State"]["Running"]]
+        running = [each for each in _running_parts(subject, revision) if each["State"]["Running"]]
         assert len(running) >= least * len(document.containers)
 
 
@@ -98,7 +98,7 @@ def test_service_instances_have_addresses_of_their_tenant(subject: Subject, serv
     addresses = []
     for revision in service.active:
         network = revision.document.network
-        for instance in _instances(subject, revision):
+        for instance in _running_parts(subject, revision):
             # The others of an instance are in the network namespace of its first container.
             if not instance["HostConfig"]["NetworkMode"].startswith("container:"):
                 assert list(instance["NetworkSettings"]["Networks"]) == [network]
@@ -111,7 +111,7 @@ def test_service_instances_resolve_only_the_callees_that_are_declared(subject: S
     for revision in service.active:
         document = revision.document
         hosts = sorted(f"{names.internal_host(each)}:{document.gateway_address}" for each in document.callees)
-        for instance in _instances(subject, revision):
+        for instance in _running_parts(subject, revision):
             if not instance["HostConfig"]["NetworkMode"].startswith("container:"):
                 assert sorted(instance["HostConfig"]["ExtraHosts"] or []) == hosts
 
@@ -148,15 +148,14 @@ def test_stack_serves_no_stranger(subject: Subject) -> None:
 def _contained(subject: Subject, service: ServicePlan) -> Iterator[tuple[RevisionPlan, ContainerDocument, Inspection]]:
     """Give each container of the service's instances with its revision and its part of the document."""
     for revision in service.active:
-        containers = {each.name: each for each in revision.document.containers}
+        containers = _parts(revision)
         for instance in _instances(subject, revision):
             yield revision, containers[instance["Config"]["Labels"][names.CONTAINER]], instance
 
 
 def _instances(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
     """Give the containers of a revision's instances; labels alone make nobody one of them, so their names count too."""
-    document = revision.document
-    parts = {each.name for each in document.containers}
+    document, parts = revision.document, _parts(revision)
     found = []
     for each in subject.containers(names.ROLE_INSTANCE):
         labels = each["Config"]["Labels"]
@@ -165,6 +164,16 @@ def _instances(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
         if container in parts and _name(each) == name:
             found.append(each)
     return found
+
+
+def _running_parts(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
+    """Leave out the containers that run to their end before the others start."""
+    initial = {each.name for each in revision.document.init_containers}
+    return [each for each in _instances(subject, revision) if each["Config"]["Labels"][names.CONTAINER] not in initial]
+
+
+def _parts(revision: RevisionPlan) -> dict[str, ContainerDocument]:
+    return {each.name: each for each in (*revision.document.init_containers, *revision.document.containers)}
 
 
 def _name(inspection: Inspection) -> str:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.e2e.stack import Stack, docker, stable_json
-from tests.preview.mutations import MANIFESTS, MUTATIONS, Mutation
+from tests.preview.mutations import MANIFESTS, MUTATIONS, SECRETS, Mutation
 
 # As many as share a stack: one update applies them all, each to a service of its own.
 BATCH = 30
@@ -41,6 +41,10 @@ def test_update_does_what_its_preview_predicts_and_nothing_else(
 ) -> None:
     tell(capsys, f"seed {SEED} (RUNYARD_FIDELITY_SEED)")
     pairs = {f"m{number:02}": mutation.make(f"m{number:02}") for number, mutation in enumerate(batch)}
+    for secret, value in SECRETS.items():
+        keys = {f".{key}": each for key, each in value.items()} if isinstance(value, dict) else {"": value}
+        for key, each in keys.items():
+            stack.set_secret(f"runyard:secrets.default.{secret}{key}", each)
     # What the shop's services call.
     for name in ("tenant", "cart", "stock"):
         stack.write(name, yaml.safe_load((MANIFESTS / "shop" / f"{name}.yaml").read_text()))

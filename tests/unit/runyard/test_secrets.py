@@ -9,10 +9,14 @@ from runyard.secrets import check_references, digest_secrets, flatten_certificat
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 
-def planned(optional=False, secrets=None):
+def subject(optional=False, **changes):
     token = EnvVar("TOKEN", reference=KeyReference("secret", "api", "latest", optional))
-    given = manifests(service(template=template(containers=(container(env=(token,)),))))
-    return plan(given, secret_digests=digest_secrets(secrets or {}))
+    return manifests(service(template=template(containers=(container(env=(token,)),)), **changes))
+
+
+def document(optional=False, secrets=None):
+    planned = plan(subject(optional), secret_digests=digest_secrets(secrets or {}))
+    return planned.services[0].revision.document
 
 
 def test_flat_secrets_answer_cloud_runs_version_keys_and_knatives_own_keys():
@@ -36,31 +40,38 @@ def test_digests_differ_by_value_and_by_name_and_hold_no_value():
 
 def test_reference_without_a_value_is_refused_with_the_command_that_sets_it():
     with pytest.raises(UsageError) as caught:
-        check_references(planned(), {})
+        check_references(subject(), {"other": {"api/latest": "x"}})
     assert str(caught.value) == (
         "manifests/hello.yaml:1:1: env TOKEN: secret api has no key latest in this stack "
         "(pulumi config set --secret --path 'runyard:secrets.default.api' VALUE)"
     )
 
 
+def test_references_of_every_service_are_told_at_once():
+    both = manifests(*subject().services, *subject(name="other").services)
+    with pytest.raises(UsageError) as caught:
+        check_references(both, {})
+    assert len(str(caught.value).splitlines()) == 2
+
+
 def test_reference_with_a_value_or_optional_passes():
-    check_references(planned(), {"default": {"api/latest": "x"}})
-    check_references(planned(optional=True), {})
+    check_references(subject(), {"default": {"api/latest": "x"}})
+    check_references(subject(optional=True), {})
 
 
 def test_values_of_a_document_are_by_the_digests_that_it_names():
     secrets = {"default": {"api/latest": "s3cret", "other/latest": "unused"}}
-    document = planned(secrets=secrets).services[0].revision.document
-    assert values_of(document, secrets["default"]) == {digest_secrets(secrets)["default"]["api/latest"]: "s3cret"}
-    assert "s3cret" not in repr(document)
-    assert values_of(planned(optional=True).services[0].revision.document, {}) == {}
+    found = document(secrets=secrets)
+    assert values_of(found, secrets["default"]) == {digest_secrets(secrets)["default"]["api/latest"]: "s3cret"}
+    assert "s3cret" not in repr(found)
+    assert values_of(document(optional=True), {}) == {}
 
 
 def test_value_of_a_document_that_the_stack_lacks_is_named():
-    document = planned().services[0].revision.document
+    found = document()
     with pytest.raises(UsageError) as caught:
-        values_of(document, {})
-    assert str(caught.value) == f"revision {document.name}: secret api has no key latest in this stack"
+        values_of(found, {})
+    assert str(caught.value) == f"revision {found.name}: secret api has no key latest in this stack"
 
 
 PAIR = {"certificate": "-----BEGIN CERTIFICATE-----\n", "key": "-----BEGIN PRIVATE KEY-----\n"}

@@ -224,7 +224,7 @@ def test_user_is_what_the_security_context_says(user, group, expected):
 
 def test_container_has_a_writable_tmp_and_its_empty_directories():
     volumes = (Volume("cache", "emptyDir", size_limit_bytes=1024), Volume("big", "emptyDir"))
-    mounts = (ManifestMount("cache", "/cache"), ManifestMount("big", "/big"))
+    mounts = (ManifestMount("cache", "/cache", read_only=False), ManifestMount("big", "/big", read_only=False))
     holder = container(volume_mounts=mounts, memory_bytes=2048)
     assert only_container(service(template=template(containers=(holder,), volumes=volumes))).memory_mounts == (
         MemoryMount("/big", 2048),

@@ -15,6 +15,8 @@ from runyard import names
 _SHOWN_LENGTH = 40
 # What a hand-written container may say of itself; by the others the orchestrator tells instances, and recovery parts.
 _OPEN_LABELS = frozenset({names.STACK, names.TENANT})
+# Any other shows a container to the network that the host is in, past the gateway.
+_DRIVERS = ("", "bridge")
 # The engine finds a network by its id too, and by the beginning of it.
 _NETWORK_ID = re.compile("[0-9a-f]+")
 
@@ -30,7 +32,8 @@ def check_platform_names(properties: Properties, stack: str) -> Iterator[str]:
     """Find what would pass for a part of the platform, or for an instance: by its name, or by its labels."""
     if part_of(properties, stack):
         return
-    name = str(properties.get("name") or "")
+    # The engine takes a name with a slash before it for the name itself.
+    name = str(properties.get("name") or "").lstrip("/")
     if names.is_runyards(name):
         yield f"name must not be one of the platform's, got {name}"
     for label in sorted(labels_of(properties).keys() - _OPEN_LABELS):
@@ -47,6 +50,12 @@ def check_networks(properties: Properties, stack: str) -> Iterator[str]:
         yield f"only instances must be on a network of the platform's, got {network}"
     for network in sorted({each for each in joined if _NETWORK_ID.fullmatch(each)}):
         yield f"a network must be joined by its name, got {network[:_SHOWN_LENGTH]}"
+
+
+def check_network(properties: Properties, stack: str) -> Iterator[str]:
+    """Find networks that reach past the host."""
+    if (driver := properties.get("driver") or "") not in _DRIVERS:
+        yield f"driver must be bridge, got {driver}"
 
 
 def check_part(properties: Properties, stack: str) -> Iterator[str]:
@@ -66,6 +75,7 @@ def check_plugin(properties: Properties, stack: str) -> Iterator[str]:
 
 
 RULES = (
+    ResourceRule("plain-networks", "A network is a bridge of the host's.", "remove driver", check_network, (NETWORK,)),
     ResourceRule(
         "stack-labelled",
         "Every container, network and volume has the label of its stack.",

@@ -62,7 +62,7 @@ def check_engine(properties: Properties, stack: str) -> Iterator[str]:
 
 def check_limits(properties: Properties, stack: str) -> Iterator[str]:
     """Find containers without a memory limit, and of those that carry revisions without a CPU limit."""
-    if not properties.get("memory"):
+    if not float(properties.get("memory") or 0) > 0:
         yield "memory must be limited"
     if float(properties.get("memorySwap") or 0) < 0:
         yield "memorySwap must be limited, got no limit"

@@ -89,10 +89,10 @@ def judge_declared(
 
 
 def _plan(manifests: Manifests, settings: Settings, state: Callable[[], State]) -> Plan:
-    if not any(target.revision for service in manifests.services for target in service.traffic):
-        # Secrets' digests, which take long, are a part of revisions' names, and nobody asks for names.
-        return plan(manifests, settings.stack)
     secrets = flatten_secrets(json.loads(settings.get("secrets") or "{}"))
+    if not any(target.revision for service in manifests.services for target in service.traffic):
+        # Which secrets there are shapes documents; their digests, which take long, shape names that nobody asks for.
+        return plan(manifests, settings.stack, {tenant: dict.fromkeys(named, "") for tenant, named in secrets.items()})
     planned = plan(manifests, settings.stack, digest_secrets(secrets))
     return keep_revisions(planned, manifests, state().pasts)
 

@@ -61,9 +61,13 @@ def parts_of(resource: Resource) -> Iterator[Want]:
 def names_of(resource: Resource) -> Iterator[Want]:
     """Give the name that a resource asks the engine, or the orchestrator, for."""
     if resource.type in _NAMED and (name := resource.properties.get("name")):
-        yield Want(f"the {_NAMED[resource.type]} name {name}", resource.urn)
+        # The engine takes a name with a slash before it for the name itself.
+        yield Want(f"the {_NAMED[resource.type]} name {str(name).lstrip('/')}", resource.urn)
     elif (service := resource.service) is not None:
         yield Want(f"the service {names.service_key(service.tenant, service.name)}", resource.urn)
+        for volume in service.revision.document.volumes:
+            if volume.kind == "persistent":
+                yield Want(f"the volume {names.service_key(service.tenant, volume.name)}", resource.urn)
 
 
 def ports_of(resource: Resource) -> Iterator[Want]:

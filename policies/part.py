@@ -16,7 +16,18 @@ from runyard import names
 from runyard.images import image_reference
 
 # What a program can change of an image without changing its name.
-_REPLACEMENTS = ("command", "entrypoints", "user", "workingDir", "uploads", "hosts", "dns", "mounts", "groupAdds")
+_REPLACEMENTS = (
+    "command",
+    "entrypoints",
+    "user",
+    "workingDir",
+    "healthcheck",
+    "uploads",
+    "hosts",
+    "dns",
+    "mounts",
+    "groupAdds",
+)
 # The parts' own settings; anything else, such as LD_PRELOAD or PYTHONPATH, can make another program of the image.
 _OWN_VARIABLES = "RUNYARD_"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from policies import exclusive
+from policies import document, exclusive
 from policies.resource_rules import RESOURCE_RULES
 from policies.rules import RULES
 from policies.stack import READABLE_FIX, READABLE_RULE, UNKNOWN_FIX, UNKNOWN_RULE
@@ -85,7 +85,7 @@ def render_reference() -> str:
     parts.append(_RESOURCES)
     for each in RESOURCE_RULES:
         parts.append(f"\n### {each.id}\n\n{each.sentence} ({each.severity})\n\nFix: {each.fix}.\n")
-    for one in exclusive.RULES:
+    for one in (*exclusive.RULES, *document.RULES):
         parts.append(f"\n### {one.id}\n\n{one.sentence} (mandatory)\n\nFix: {one.fix}.\n")
     for rule_, sentence, fix in _OTHERS:
         parts.append(f"\n### {rule_}\n\n{sentence}\n\nFix: {fix}.\n")

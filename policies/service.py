@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from policies.property import Properties
@@ -21,6 +20,7 @@ from runyard.manifest.model import (
     EnvVar,
     KeyReference,
     Location,
+    PersistentVolume,
     RequestLimits,
     RevisionTemplate,
     Scaling,
@@ -80,13 +80,9 @@ def service_of(plan: ServicePlan) -> Service:
         tenant=plan.tenant,
         location=plan.location,
         template=RevisionTemplate(
-            containers=(
-                _container(first, port),
-                *(_container(each) for each in others),
-                # These run before the others, in the room that those will have.
-                *(_container(replace(each, cpu_millis=1, memory_bytes=1)) for each in document.init_containers),
-            ),
-            volumes=tuple(_volumes(document)),
+            containers=(_container(first, port), *(_container(each) for each in others)),
+            init_containers=tuple(_container(each) for each in document.init_containers),
+            volumes=tuple(_temporary(document)),
             labels=document.labels,
             # As somebody says how far a revision may grow who makes its document.
             annotations={"autoscaling.knative.dev/maxScale": str(document.max_instances)},
@@ -104,6 +100,9 @@ def service_of(plan: ServicePlan) -> Service:
         manual_instance_count=rollout.manual_instances,
         ingress=route.ingress,
         uses=document.callees,
+        persistent_volumes=tuple(
+            PersistentVolume(each.name, each.size_bytes, "") for each in document.volumes if each.kind == "persistent"
+        ),
         max_requests_per_second=route.limits.requests_per_second or None,
         # Hosts that are the service's alone are parts too: of the root and all below it.
         routes=(*(PathRoute(host, "/") for host in route.hosts), *route.paths),
@@ -145,14 +144,15 @@ def _container(document: ContainerDocument, port: ContainerPort | None = None) -
     )
 
 
-def _volumes(document: RevisionDocument) -> Iterator[Volume]:
-    """List what of an instance takes storage."""
+def _temporary(document: RevisionDocument) -> Iterator[Volume]:
+    """List the memory that an instance has as files."""
     for container in document.containers:
         for mount in container.memory_mounts:
             if mount.path != _TMP:
                 yield Volume(mount.path, "emptyDir", size_limit_bytes=mount.size_bytes)
     for volume in document.volumes:
-        yield Volume(volume.name, "emptyDir", size_limit_bytes=volume.size_bytes)
+        if volume.kind == "shared":
+            yield Volume(volume.name, "emptyDir", size_limit_bytes=volume.size_bytes)
 
 
 def _variable(variable: Variable) -> EnvVar:

@@ -58,7 +58,7 @@ def check_registry(context: Context) -> Iterator[Violation]:
 
 def _containers(context: Context) -> Iterator[tuple[Service, Container]]:
     for service in context.manifests.services:
-        for container in service.template.containers:
+        for container in service.template.all_containers:
             yield service, container
 
 

@@ -13,7 +13,7 @@ _SERVICE_MAX_SCALE = "run.googleapis.com/maxScale"
 def check_limits(context: Context) -> Iterator[Violation]:
     """Find containers without a CPU or memory limit."""
     for service in context.manifests.services:
-        for container in service.template.containers:
+        for container in service.template.all_containers:
             for name, value in (("CPU", container.cpu_millis), ("memory", container.memory_bytes)):
                 if value <= 0:
                     yield of_service(service, f"container {container.name}: must have a {name} limit, got {value}")
@@ -30,7 +30,7 @@ def check_max_scale(context: Context) -> Iterator[Violation]:
 def check_user(context: Context) -> Iterator[Violation]:
     """Find containers that are told to run as root."""
     for service in context.manifests.services:
-        for container in service.template.containers:
+        for container in service.template.all_containers:
             if container.run_as_user == 0:
                 yield of_service(service, f"container {container.name}: runAsUser must not be 0 (root), got 0")
 

@@ -47,7 +47,7 @@ def check_urls(context: Context) -> Iterator[Violation]:
 def check_arguments(context: Context) -> Iterator[Violation]:
     """Find secrets in commands, which every user of the host can list."""
     for service in context.manifests.services:
-        for container in service.template.containers:
+        for container in service.template.all_containers:
             if holds_secret(" ".join((*container.command, *container.args))):
                 yield of_service(service, f"container {container.name}: command must hold no secret, got {SECRET}")
 
@@ -55,7 +55,7 @@ def check_arguments(context: Context) -> Iterator[Violation]:
 def check_probes(context: Context) -> Iterator[Violation]:
     """Find secrets in what probes send or run."""
     for service in context.manifests.services:
-        for container in service.template.containers:
+        for container in service.template.all_containers:
             for probe in (container.startup_probe, container.liveness_probe, container.readiness_probe):
                 sent = (*(f"{name}: {value}" for name, value in probe.headers), probe.path) if probe else ()
                 if probe and any(holds_secret(each) for each in (*sent, " ".join(probe.command))):
@@ -64,7 +64,7 @@ def check_probes(context: Context) -> Iterator[Violation]:
 
 def _plain(context: Context) -> Iterator[tuple[Service, Container, str, str]]:
     for service in context.manifests.services:
-        for container in service.template.containers:
+        for container in service.template.all_containers:
             for variable in container.env:
                 if variable.reference is None:
                     yield service, container, variable.name, variable.value

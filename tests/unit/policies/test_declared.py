@@ -11,10 +11,12 @@ import pytest
 
 from policies.declared import Settings, State, judge_declared, observe_state
 from policies.rule import Context
+from policies.service import is_same
 from policies.verdict import Verdict
 from runyard.errors import ManifestError, UsageError
 from runyard.manifest import load
 from runyard.plan import RevisionPlan, plan
+from runyard.secrets import digest_secrets, flatten_secrets
 
 DAY = "2026-11-23"
 TENANT = """\
@@ -124,6 +126,18 @@ def test_latest_revision_may_be_named_though_secrets_shape_its_name(tmp_path: Pa
     assert verdict.refusals == ()
     assert context.plan is not None
     assert context.plan.services[0].revision.name == latest
+
+
+def test_secrets_shape_documents_as_they_do_in_the_program(tmp_path: Path) -> None:
+    file = Path(write(tmp_path, "128Mi"))
+    keys = 'image: "shop/web:1", envFrom: [{secretRef: {name: db}}]'
+    file.write_text(file.read_text().replace('image: "shop/web:1"', keys))
+    secrets = {"shop": {"db": {"USER": "web", "WORD": "hunter2"}}}
+    context, _ = judged(settings(manifests=str(file), secrets=json.dumps(secrets)))
+    assert context.plan is not None
+    (made,) = plan(context.manifests, "dev", digest_secrets(flatten_secrets(secrets))).services
+    assert {"USER", "WORD"} <= {each.name for each in made.revision.document.containers[0].environment}
+    assert is_same(made, context.plan.services[0])
 
 
 def test_usage_file_may_name_services_that_are_gone(tmp_path: Path) -> None:

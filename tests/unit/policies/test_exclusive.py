@@ -10,6 +10,7 @@ import pytest
 from policies import exclusive
 from policies.resource import NETWORK, VOLUME, Resource
 from runyard.contracts import PathRoute
+from runyard.manifest.model import PersistentVolume
 from runyard.plan import ServicePlan
 from tests.unit.policies.resources import container, labels, part, planned, resource, service
 from tests.unit.runyard.plan import example
@@ -25,6 +26,12 @@ def told(rule: str, *resources: Resource) -> list[str]:
 def answering(tenant: str, name: str, *hosts: str, paths: tuple[PathRoute, ...] = ()) -> Resource:
     (plan,) = planned(example.manifests(example.service(tenant=tenant, name=name))).services
     return read(replace(plan, route=replace(plan.route, hosts=hosts, paths=paths)))
+
+
+def storing(name: str, volume: str) -> Resource:
+    kept = (PersistentVolume(volume, 1024**2, "/data"),)
+    (plan,) = planned(example.manifests(example.service(tenant="shop", name=name, persistent_volumes=kept))).services
+    return read(replace(plan, route=replace(plan.route, hosts=())))
 
 
 def read(plan: ServicePlan) -> Resource:
@@ -48,13 +55,18 @@ FAILING: list[tuple[str, tuple[Resource, ...], str]] = [
     ),
     (
         "names-apart",
-        (container("a"), container("b", name="a")),
+        (container("a"), container("b", name="/a")),
         "the container name a must not be shared, got a and b",
     ),
     (
         "names-apart",
         (answering("shop", "web", "a.x"), again(answering("shop", "web", "b.x"))),
         "the service shop/web must not be shared, got shop.web and another",
+    ),
+    (
+        "names-apart",
+        (storing("web", "data"), storing("api", "data")),
+        "the volume shop/data must not be shared, got shop.web and shop.api",
     ),
     (
         "ports-apart",

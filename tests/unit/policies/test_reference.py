@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from policies import exclusive
+from policies import document, exclusive
 from policies.reference import render_reference
 from policies.resource_rules import RESOURCE_RULES
 from policies.rules import RULES
@@ -20,5 +20,10 @@ def test_page_is_what_the_rules_make() -> None:
 
 def test_page_has_a_heading_for_every_link() -> None:
     headings = {line.removeprefix("### ") for line in render_reference().splitlines() if line.startswith("### ")}
-    others = {READABLE_RULE, UNKNOWN_RULE, ERROR_RULE, *(rule.id for rule in (*RESOURCE_RULES, *exclusive.RULES))}
+    others = {
+        READABLE_RULE,
+        UNKNOWN_RULE,
+        ERROR_RULE,
+        *(rule.id for rule in (*RESOURCE_RULES, *exclusive.RULES, *document.RULES)),
+    }
     assert {rule.page.partition("#")[2] for rule in RULES} | others == headings

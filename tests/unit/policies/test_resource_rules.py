@@ -79,6 +79,7 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
         "no device of the host must be given, got deviceCgroupRules",
     ),
     ("container-limited", {"memory": None}, "memory must be limited"),
+    ("container-limited", {"memory": -64.0}, "memory must be limited"),
     ("container-limited", {"memorySwap": -1.0}, "memorySwap must be limited, got no limit"),
     ("container-limited", {"cpuQuota": 0}, "cpuQuota must be set"),
     ("container-limited", {"cpuQuota": -1.0}, "cpuQuota must be set"),
@@ -142,6 +143,7 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("no-swarm-services", {"taskSpec": {}}, "a Swarm service must not be declared beside the manifests"),
     ("no-engine-plugins", {}, "a plugin of the engine must not be declared"),
+    ("plain-networks", {"driver": "macvlan"}, "driver must be bridge, got macvlan"),
     ("stack-labelled", {"labels": []}, "label runyard.dev/stack must be dev, got none"),
     (
         "stack-labelled",
@@ -150,7 +152,7 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "platform-names-kept",
-        {"name": "runyard.dev.default.hello-1.hello.x"},
+        {"name": "/runyard.dev.default.hello-1.hello.x"},
         "name must not be one of the platform's, got runyard.dev.default.hello-1.hello.x",
     ),
     (
@@ -179,6 +181,7 @@ CHANGED: list[tuple[dict[str, Any], str]] = [
     ({"command": ["sh"]}, "command"),
     ({"entrypoints": ["sh"]}, "entrypoints"),
     ({"user": "root"}, "user"),
+    ({"healthcheck": {"tests": ["CMD", "sh"]}}, "healthcheck"),
     ({"uploads": [{"file": "/app/main.py", "content": ""}]}, "uploads"),
     ({"mounts": [{"type": "tmpfs", "target": "/app"}]}, "mounts"),
     ({"envs": ["RUNYARD_STACK=dev", "LD_PRELOAD=/x"]}, "envs LD_PRELOAD"),

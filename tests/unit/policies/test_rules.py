@@ -497,3 +497,13 @@ def test_rules_that_no_manifest_can_break_say_so(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(written % ", annotations: {runyard.dev/uses: absent}")
     with pytest.raises(ManifestError, match="absent"):
         load([tmp_path])
+
+
+def test_init_containers_are_held_to_the_rules_of_containers() -> None:
+    early = container(name="early", port=None, image="shop/early", run_as_user=0, env=(EnvVar("DB_PASSWORD", "a"),))
+    found = judge(shaped(init_containers=(early,))).findings
+    assert [(each.rule, each.message) for each in found] == [
+        ("secret-by-name", "container early: env DB_PASSWORD must be a secretKeyRef, got a plain value"),
+        ("image-tagged", "container early: image must name a tag or digest, got shop/early"),
+        ("non-root-user", "container early: runAsUser must not be 0 (root), got 0"),
+    ]

@@ -119,5 +119,7 @@ def test_init_container_is_judged_and_takes_no_room_of_its_own() -> None:
     document = found.revision.document
     early = replace(document.containers[0], name="early", image="evil/early")
     with_early = replace(found, revision=replace(found.revision, document=replace(document, init_containers=(early,))))
-    (*_, last) = service_of(with_early).template.containers
-    assert (last.name, last.image, last.cpu_millis, last.memory_bytes) == ("early", "evil/early", 1, 1)
+    (last,) = service_of(with_early).template.init_containers
+    assert (last.name, last.image) == ("early", "evil/early")
+    before, after = (use_of("dev", service_of(each), "localhost") for each in (found, with_early))
+    assert before == after

@@ -183,7 +183,8 @@ def test_rule_that_throws_refuses_and_hides_nothing_of_the_others() -> None:
     said = told(stack(shop(WEB)), container("batch", memory="much", privileged=True))
     assert "not-privileged: batch: privileged must not be true, got true" in said
     assert [each.partition(": rule ")[2] for each in said if each.startswith("policy-error")] == [
-        "quota-kept failed: ValueError: could not convert string to float: 'much'"
+        f"{rule} failed: ValueError: could not convert string to float: 'much'"
+        for rule in ("container-limited", "quota-kept")
     ]
 
 

@@ -304,3 +304,19 @@ def test_route_on_a_host_that_the_service_has_already_counts_no_further() -> Non
     assert check_quotas(shop(web(routes=routes), hosts=2)) == ()
     elsewhere_named = dataclasses.replace(shop(web(routes=routes), hosts=2), platform=Platform(domain="example.com"))
     assert [finding.asked for finding in check_quotas(elsewhere_named)] == [4]
+
+
+def test_what_is_known_beside_the_manifests_counts_where_it_is_more() -> None:
+    subject = shop(web(), instances=3, memory_bytes=100 * GIB)
+    known = {"shop/web": Use("dev", "shop", "web", {"instances": 1, "memory": 0}, {"instances": 5})}
+    assert check_quotas(subject) == ()
+    (finding,) = check_quotas(subject, uses=known)
+    assert (finding.case, finding.asked) == ("worst", 5)
+    assert check_quotas(subject, uses={"other/web": known["shop/web"]}) == ()
+    endless = {"shop/web": Use("dev", "shop", "web", {}, {"instances": None})}
+    (finding,) = check_quotas(subject, uses=endless)
+    assert finding.asked is None
+    large = {"shop/web": Use("dev", "shop", "web", {"memory": 9 * GIB}, {})}
+    assert check_capacity(subject, Capacity(8000, 8 * GIB)) == ()
+    (finding,) = check_capacity(subject, Capacity(8000, 8 * GIB), uses=large)
+    assert finding.asked == 9 * GIB

@@ -412,6 +412,7 @@ class World:
         held = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
         book, images = Book(directory, self.journal), Images(self.engine)
         values = SecretValues(directory, self.journal)
+        (directory / "program").write_bytes(b"program")
         launcher = Launcher(values, directory / "launcher", directory / "program")
         launcher.install(self.journal)
         tools = Tools(

@@ -111,6 +111,9 @@ class DocumentStore:
             raise UsageError(f"revision document: identity must be its name and a hash, got {spec.identity!r}")
         if not spec.containers:
             raise UsageError(f"revision document {spec.identity}: must have a container")
+        # Carried out in part it would be another service than the one that was signed.
+        if spec.init_containers or spec.volumes:
+            raise UsageError(f"revision document {spec.identity}: init containers and volumes cannot be made here")
         return Revision(spec)
 
     def put(self, signed: Iterable[SignedRevision]) -> None:

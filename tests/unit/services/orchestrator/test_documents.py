@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runyard import names
-from runyard.contracts import RevisionDocument, SecretValue, SignedRevision, Variable, encode
+from runyard.contracts import RevisionDocument, SecretValue, SignedRevision, Variable, VolumeDocument, encode
 from runyard.errors import ContractError, UsageError
 from services.orchestrator.documents import DocumentStore, HeldDocument
 from services.orchestrator.signature import Verifier
@@ -76,6 +76,9 @@ def test_what_is_signed_and_no_document_is_refused(tmp_path: Path) -> None:
         store(tmp_path).put([signed])
     with pytest.raises(UsageError, match="must have a container"):
         put(store(tmp_path), replace(ONE, containers=()))
+    for more in ({"init_containers": (container("init"),)}, {"volumes": (VolumeDocument("data", "persistent", 1),)}):
+        with pytest.raises(UsageError, match="init containers and volumes cannot be made here"):
+            put(store(tmp_path), replace(ONE, **more))
     with pytest.raises(UsageError, match="must be signed"):
         store(tmp_path).put([SignedRevision(encode(ONE), "")])
 

@@ -41,7 +41,7 @@ class Gateway(pulumi.ComponentResource):
         args = _container_args(stack, image)
         self.facts = describe_part(args) | _describe_platform(platform) | {"configuration": _describe(config)}
         super().__init__("runyard:gateway:Gateway", "gateway", self.facts)
-        self.volume = part_volume(stack, "gateway", self)
+        self.volume = part_volume("gateway.volume", stack, "gateway", self)
         # After the bridge, whose address the test binds, and before the container, which starts with what was
         # tested with its image.
         configuration = GatewayConfiguration(

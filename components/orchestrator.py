@@ -51,7 +51,8 @@ class Orchestrator(pulumi.ComponentResource):
         self.facts = describe_part(args)
         super().__init__("runyard:orchestrator:Orchestrator", "orchestrator", self.facts, opts)
         self.key = SigningKey("key", stack, pulumi.ResourceOptions(parent=self))
-        volume, launcher = (part_volume(stack, each, self) for each in ("orchestrator", "launcher"))
+        volume = part_volume("orchestrator.volume", stack, "orchestrator", self)
+        launcher = part_volume("orchestrator.launcher", stack, "launcher", self)
         # Instances have the launcher's volume too, so it goes after the last of them.
         sweep = Sweep("orchestrator.sweep", stack, pulumi.ResourceOptions(parent=self, depends_on=[launcher]))
         options = pulumi.ResourceOptions(parent=self, depends_on=[sweep, volume, gateway.volume])

@@ -44,10 +44,10 @@ def describe_part(args: PartArgs) -> dict[str, Any]:
     return {key: value for key, value in sorted(facts.items()) if value and key not in ("part", "role")}
 
 
-def part_volume(stack: str, part: str, parent: pulumi.Resource) -> DockerResource:
+def part_volume(name: str, stack: str, part: str, parent: pulumi.Resource) -> DockerResource:
     """Declare the volume in which a part keeps what must outlive its container."""
     props = {"name": names.platform_volume(stack, part), "labels": platform_labels(stack, names.ROLE_VOLUME)}
-    return DockerResource("volume", f"{part}.volume", props, pulumi.ResourceOptions(parent=parent))
+    return DockerResource("volume", name, props, pulumi.ResourceOptions(parent=parent))
 
 
 def part_container(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-import pulumi_docker as docker
 
+from components.docker import DockerResource
 from components.network import Network
 from components.part import PartArgs, describe_part, part_container, part_volume
 from components.resource import GatewayConfiguration, render_json
@@ -31,8 +31,8 @@ class Gateway(pulumi.ComponentResource):
 
     container_name: pulumi.Output[str]
     facts: dict[str, Any]
-    volume: docker.Volume
-    container: docker.Container
+    volume: DockerResource
+    container: DockerResource
 
     def __init__(self, stack: str, platform: Platform, inner: Network, inner_address: str) -> None:
         """Declare the gateway; `inner_address` is the host's address on `inner`, the platform's bridge."""
@@ -41,7 +41,7 @@ class Gateway(pulumi.ComponentResource):
         args = _container_args(stack, image)
         self.facts = describe_part(args) | _describe_platform(platform) | {"configuration": _describe(config)}
         super().__init__("runyard:gateway:Gateway", "gateway", self.facts)
-        self.volume = part_volume(stack, "gateway", self)
+        self.volume = part_volume("gateway.volume", stack, "gateway", self)
         # After the bridge, whose address the test binds, and before the container, which starts with what was
         # tested with its image.
         configuration = GatewayConfiguration(

@@ -1,13 +1,14 @@
-"""Labels of what the platform makes, as pairs in a stable order."""
+"""Labels of what the platform makes."""
 
 from __future__ import annotations
 
+from components.docker import docker_labels
 from runyard import names
 
 
-def container_labels(stack: str, role: str, *, tenant: str | None = None) -> list[tuple[str, str]]:
-    """List the labels that say whose a container, network or volume is and what for."""
+def platform_labels(stack: str, role: str, *, tenant: str | None = None) -> list[dict[str, str]]:
+    """Write the labels that say whose a container, network or volume is and what for."""
     labels = {names.STACK: stack, names.ROLE: role}
     if tenant is not None:
         labels[names.TENANT] = tenant
-    return sorted(labels.items())
+    return docker_labels(labels)

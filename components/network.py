@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-import pulumi_docker as docker
 
-from components.labels import container_labels
+from components.docker import DockerResource
+from components.labels import platform_labels
 from runyard import names
 from runyard.plan import NetworkPlan
 
@@ -35,18 +35,18 @@ class Network(pulumi.ComponentResource):
             **quotas,
         }
         super().__init__("runyard:network:Network", self.short, self.facts, opts)
-        bridge = docker.Network(
+        bridge = DockerResource(
+            "network",
             f"{self.short}.bridge",
-            name=plan.name,
-            driver="bridge",
-            internal=plan.internal,
-            options={"com.docker.network.bridge.enable_icc": "false" if plan.isolated else "true"},
-            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=plan.subnet, gateway=plan.host_address)],
-            labels=[
-                docker.NetworkLabelArgs(label=label, value=value)
-                for label, value in container_labels(stack, names.ROLE_NETWORK, tenant=plan.tenant)
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
+            {
+                "name": plan.name,
+                "driver": "bridge",
+                "internal": plan.internal,
+                "options": {"com.docker.network.bridge.enable_icc": "false" if plan.isolated else "true"},
+                "ipamConfigs": [{"subnet": plan.subnet, "gateway": plan.host_address}],
+                "labels": platform_labels(stack, names.ROLE_NETWORK, tenant=plan.tenant),
+            },
+            pulumi.ResourceOptions(parent=self),
         )
         self.network_name = bridge.name
         self.host_address = pulumi.Output.from_input(plan.host_address)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pulumi
-import pulumi_docker as docker
 
+from components.docker import DockerResource
 from components.gateway import Gateway
 from components.part import PartArgs, describe_part, part_container, part_volume
 from components.resource import SigningKey, Sweep
@@ -25,7 +25,7 @@ class Orchestrator(pulumi.ComponentResource):
     container_name: pulumi.Output[str]
     facts: dict[str, Any]
     key: SigningKey
-    container: docker.Container
+    container: DockerResource
 
     def __init__(
         self, stack: str, platform: Platform, gateway: Gateway, opts: pulumi.ResourceOptions | None = None
@@ -51,7 +51,8 @@ class Orchestrator(pulumi.ComponentResource):
         self.facts = describe_part(args)
         super().__init__("runyard:orchestrator:Orchestrator", "orchestrator", self.facts, opts)
         self.key = SigningKey("key", stack, pulumi.ResourceOptions(parent=self))
-        volume, launcher = (part_volume(stack, each, self) for each in ("orchestrator", "launcher"))
+        volume = part_volume("orchestrator.volume", stack, "orchestrator", self)
+        launcher = part_volume("orchestrator.launcher", stack, "launcher", self)
         # Instances have the launcher's volume too, so it goes after the last of them.
         sweep = Sweep("orchestrator.sweep", stack, pulumi.ResourceOptions(parent=self, depends_on=[launcher]))
         options = pulumi.ResourceOptions(parent=self, depends_on=[sweep, volume, gateway.volume])

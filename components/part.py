@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pulumi
-import pulumi_docker as docker
 
-from components.labels import container_labels
+from components.docker import DockerResource
+from components.labels import platform_labels
 from runyard import names
 from runyard.images import image_reference
 
@@ -44,17 +44,10 @@ def describe_part(args: PartArgs) -> dict[str, Any]:
     return {key: value for key, value in sorted(facts.items()) if value and key not in ("part", "role")}
 
 
-def part_volume(stack: str, part: str, parent: pulumi.Resource) -> docker.Volume:
+def part_volume(name: str, stack: str, part: str, parent: pulumi.Resource) -> DockerResource:
     """Declare the volume in which a part keeps what must outlive its container."""
-    return docker.Volume(
-        f"{part}.volume",
-        name=names.platform_volume(stack, part),
-        labels=[
-            docker.VolumeLabelArgs(label=label, value=value)
-            for label, value in container_labels(stack, names.ROLE_VOLUME)
-        ],
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
+    props = {"name": names.platform_volume(stack, part), "labels": platform_labels(stack, names.ROLE_VOLUME)}
+    return DockerResource("volume", name, props, pulumi.ResourceOptions(parent=parent))
 
 
 def part_container(
@@ -62,43 +55,36 @@ def part_container(
     args: PartArgs,
     opts: pulumi.ResourceOptions,
     made: Mapping[str, pulumi.Output[str]] | None = None,
-) -> docker.Container:
+) -> DockerResource:
     """Declare a part's container on the host's network, where it reaches every bridge without joining any.
 
     `made` is what its environment has of other resources beside `args`: no manifest can change that.
     """
     environment: dict[str, pulumi.Input[str]] = {**args.environment, **(made or {})}
-    return docker.Container(
-        f"{args.part}.container",
-        name=names.platform_container(stack, args.part),
-        image=image_reference(args.part),
-        network_mode="host",
+    memory = {
+        "/tmp": _TMPFS.format(args.tmp_mib),  # noqa: S108 - inside the container
+        "/run": "rw,nosuid,nodev,size=4m",
+        **{path: _TMPFS.format(size) for path, size in args.memory_mounts.items()},
+    }
+    volumes = [{"volumeName": volume, "containerPath": path} for volume, path in sorted(args.volumes.items())]
+    binds = [{"hostPath": source, "containerPath": path} for source, path in sorted(args.binds.items())]
+    props = {
+        "name": names.platform_container(stack, args.part),
+        "image": image_reference(args.part),
+        "networkMode": "host",
         # The engine restarts a part that dies and after a reboot; a part that was stopped by hand stays stopped.
-        restart="unless-stopped",
-        must_run=True,
-        memory=args.memory_mib,
-        memory_swap=args.memory_mib,
-        read_only=True,
-        tmpfs={
-            "/tmp": _TMPFS.format(args.tmp_mib),  # noqa: S108 - inside the container
-            "/run": "rw,nosuid,nodev,size=4m",
-            **{path: _TMPFS.format(size) for path, size in args.memory_mounts.items()},
-        },
-        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(args.capabilities) or None),
-        security_opts=["no-new-privileges"],
-        envs=[pulumi.Output.concat(key, "=", value) for key, value in sorted(environment.items())],
-        volumes=[
-            docker.ContainerVolumeArgs(volume_name=volume, container_path=path)
-            for volume, path in sorted(args.volumes.items())
-        ]
-        + [
-            docker.ContainerVolumeArgs(host_path=source, container_path=path)
-            for source, path in sorted(args.binds.items())
-        ],
-        log_driver="json-file",
-        log_opts={"max-size": "10m", "max-file": "3"},
-        labels=[
-            docker.ContainerLabelArgs(label=label, value=value) for label, value in container_labels(stack, args.role)
-        ],
-        opts=opts,
-    )
+        "restart": "unless-stopped",
+        "mustRun": True,
+        "memory": args.memory_mib,
+        "memorySwap": args.memory_mib,
+        "readOnly": True,
+        "tmpfs": memory,
+        "capabilities": {"drops": ["ALL"], **({"adds": list(args.capabilities)} if args.capabilities else {})},
+        "securityOpts": ["no-new-privileges"],
+        "envs": [pulumi.Output.concat(key, "=", value) for key, value in sorted(environment.items())],
+        "volumes": volumes + binds,
+        "logDriver": "json-file",
+        "logOpts": {"max-size": "10m", "max-file": "3"},
+        "labels": platform_labels(stack, args.role),
+    }
+    return DockerResource("container", f"{args.part}.container", props, opts)

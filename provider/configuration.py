@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from provider.kind import Kind, Outputs, State, Values, differing
-from provider.refusal import explain
 from provider.wire import UNKNOWN
 from runyard import contracts
 from runyard.errors import HostError, UsageError
-from runyard.gateway import GatewayConfig, render
 from runyard.host.gateway import RefusedConfiguration
+
+if TYPE_CHECKING:
+    # What renders takes its template library along, which most updates have no use for.
+    from runyard.gateway import GatewayConfig
 
 # Where each value was said: lines that move are no change.
 _PLACES = "places"
@@ -51,6 +53,8 @@ class GatewayConfiguration(Kind):
 
     def check(self, inputs: Values) -> Sequence[str]:
         """Refuse what the grammars refuse before anything is touched."""
+        from runyard.gateway import render
+
         if inputs["configuration"] is UNKNOWN:
             return ()
         try:
@@ -80,6 +84,9 @@ class GatewayConfiguration(Kind):
         self._host(state.inputs["stack"]).discard_test()
 
     def _apply(self, inputs: Values, *, rebinds_: bool) -> Outputs:
+        from provider.refusal import explain
+        from runyard.gateway import render
+
         config = _config(inputs)
         try:
             self._host(inputs["stack"]).configure(inputs["image"], render(config), inputs["digest"], rebinds=rebinds_)
@@ -104,4 +111,6 @@ def _addresses_by_port(config: GatewayConfig) -> dict[str, set[str]]:
 
 
 def _config(inputs: Values) -> GatewayConfig:
+    from runyard.gateway import GatewayConfig
+
     return contracts.decode(GatewayConfig, inputs["configuration"])

@@ -1,9 +1,9 @@
-"""Documents of a service: which are signed already, which is to be signed, and which secrets' values they take; pure."""
+"""Documents of a service: those signed, those to be signed, and which secrets' values they take; pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from runyard import contracts
@@ -16,7 +16,7 @@ Documents = Mapping[str, SignedRevision]
 def parse_documents(text: str) -> dict[str, SignedRevision]:
     """Read a resource's `documents`: what was signed, by identity, in the order of the history."""
     signed = [SignedRevision(**each) for each in json.loads(text or "[]")]
-    return {read(each).identity: each for each in signed}
+    return {_field(each, "identity"): each for each in signed}
 
 
 def render_documents(documents: Iterable[SignedRevision]) -> str:
@@ -27,6 +27,11 @@ def render_documents(documents: Iterable[SignedRevision]) -> str:
 def read(signed: SignedRevision) -> RevisionDocument:
     """Give the document that was signed."""
     return contracts.decode(RevisionDocument, signed.document)
+
+
+def read_named(documents: Iterable[SignedRevision], revisions: Collection[str]) -> list[RevisionDocument]:
+    """Give the documents of revisions with these names."""
+    return [read(each) for each in documents if _field(each, "name") in revisions]
 
 
 def carry_over(history: Sequence[str], known: Documents) -> list[SignedRevision]:
@@ -48,3 +53,8 @@ def values_for(documents: Iterable[SignedRevision], values: Mapping[str, str]) -
             if secret.digest:
                 found[secret.digest] = values[secret.digest]
     return dict(sorted(found.items()))
+
+
+def _field(signed: SignedRevision, name: str) -> str:
+    # Not the whole document as a message: a preview of a hundred services has five hundred of them.
+    return str(json.loads(signed.document)[name])

@@ -19,7 +19,6 @@ from provider.service import Around, Service
 from provider.sweep import Sweep
 from runyard import host
 from runyard.contracts import ServiceRequest
-from runyard.host.claims import hand_over, release
 from runyard.host.gateway import GatewayHost
 
 
@@ -47,7 +46,7 @@ class Host:
             "GatewayConfiguration": GatewayConfiguration(lambda stack: GatewayHost(engine(), stack)),
             "Service": Service(around),
             "SigningKey": SigningKey(),
-            "Sweep": Sweep(engine, lambda stack: release(engine(), stack)),
+            "Sweep": Sweep(engine, self._release),
         }
 
     def cancel(self) -> None:
@@ -71,8 +70,16 @@ class Host:
         rollouts.carry_out(request)
 
     def _claim(self, stack: str, text: str) -> None:
+        # Here, as claims know plans and manifests, which take longer to import than most updates need.
+        from runyard.host.claims import hand_over
+
         with self._connections.lend(stack) as orchestrator:
             hand_over(self._engine(), orchestrator, stack, text)
+
+    def _release(self, stack: str) -> None:
+        from runyard.host.claims import release
+
+        release(self._engine(), stack)
 
     @contextmanager
     def _connect(self, stack: str) -> Iterator[Orchestrator]:

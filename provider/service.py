@@ -11,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from provider.connection import Orchestrator
-from provider.document import carry_over, parse_documents, read, render_documents, values_for
+from provider.document import carry_over, parse_documents, read_named, render_documents, values_for
 from provider.kind import Kind, Outputs, State, Unfinished, Values
 from provider.wire import UNKNOWN
 from runyard import contracts, names
@@ -31,6 +31,9 @@ from runyard.contracts import (
     SignedRevision,
 )
 from runyard.errors import HostUnreachable, RunyardError
+
+# As many digits of an image's id as Docker shows.
+_SHOWN = 12
 
 
 class Images(Protocol):
@@ -79,7 +82,9 @@ class Service(Kind):
         # Moved traffic is told of by the program, which knows what it will be.
         if said := [each for each in lost if each != "rollout"]:
             service = names.service_key(state.inputs["tenant"], state.inputs["service"])
-            self._tell(f"{service}: the orchestrator has lost its {' and '.join(said)}: an update puts it again")
+            self._tell(
+                service, f"{service}: the orchestrator has lost its {' and '.join(said)}: an update puts it again"
+            )
         if "documents" not in lost and self._images_lack(state):
             lost.append("documents")
         return lost
@@ -137,16 +142,17 @@ class Service(Kind):
 
     def _restore(self, documents: Sequence[SignedRevision], rollout: RolloutRequest) -> None:
         """Bring back the images of the revisions with traffic, as far as they are gone."""
-        for document in _active(documents, rollout):
+        for document in read_named(documents, _active(rollout)):
             for container in (*document.init_containers, *document.containers):
                 self._around.images.restore(container.image, document.images[container.name])
 
     def _images_lack(self, state: State) -> bool:
         """Say whether an image of a revision with traffic is gone, and tell so; tell of moved tags too."""
         documents = parse_documents(state.outputs.get("documents", ""))
+        rollout = contracts.decode(RolloutRequest, state.inputs["rollout"])
         lacks = False
         try:
-            for document in _active(documents.values(), contracts.decode(RolloutRequest, state.inputs["rollout"])):
+            for document in read_named(documents.values(), _active(rollout)):
                 for container in (*document.init_containers, *document.containers):
                     lacks = self._lacks(document, container.name, container.image) or lacks
         except HostUnreachable:
@@ -158,21 +164,26 @@ class Service(Kind):
         identity = document.images[container]
         service = names.service_key(document.tenant, document.service)
         if self._around.images.find(identity.id) is None:
-            self._tell(f"image {image} of {service} is gone from the engine: an update brings it back")
+            self._tell(
+                f"gone {identity.id}",
+                f"image {image} ({_short(identity)}) is gone from the engine; {service} and perhaps others are "
+                "made of it: an update brings it back",
+            )
             return True
         named = self._around.images.find(image)
         if named is not None and named.id != identity.id:
             self._tell(
-                f"image {image} is another by now ({named.id[7:19]}) than revision {document.name} of {service} was "
-                f"made of ({identity.id[7:19]}): revisions never change, so only a new one takes it"
+                f"moved {image}",
+                f"image {image} is another by now ({_short(named)}) than revision {document.name} of {service} and "
+                f"perhaps others were made of ({_short(identity)}): revisions never change, so only a new one takes it",
             )
         return False
 
-    def _tell(self, text: str) -> None:
-        """Tell each thing once, however often it is asked for."""
+    def _tell(self, what: str, text: str) -> None:
+        """Tell each thing once, however many services it is found at."""
         with self._turn:
-            new = text not in self._told
-            self._told.add(text)
+            new = what not in self._told
+            self._told.add(what)
         if new:
             self._around.tell(text)
 
@@ -196,9 +207,12 @@ def lacking(holdings: Holdings, state: State) -> list[str]:
     return found
 
 
-def _active(documents: Iterable[SignedRevision], rollout: RolloutRequest) -> list[RevisionDocument]:
-    named = {share.revision for share in rollout.traffic}
-    return [document for document in map(read, documents) if document.name in named]
+def _short(image: ImageIdentity) -> str:
+    return image.id.removeprefix("sha256:")[:_SHOWN]
+
+
+def _active(rollout: RolloutRequest) -> set[str]:
+    return {share.revision for share in rollout.traffic}
 
 
 def _signed(key: str, document: str) -> SignedRevision:

@@ -13,11 +13,12 @@ from runyard.host.export import Export
 from runyard.secrets import flatten_certificates, flatten_secrets
 from stacks import admission, binding, preparation
 from stacks.outlook import tell_effects
-from stacks.traces import short_stack_traces
+from stacks.traces import drop_debug_lines, short_stack_traces
 
 stack = pulumi.get_stack()
 config = pulumi.Config("runyard")
 dry_run = pulumi.runtime.is_dry_run()
+drop_debug_lines()
 try:
     with Export(stack) as export:
         secrets = flatten_secrets(config.get_object("secrets") or {})

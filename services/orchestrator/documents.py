@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from runyard.errors import ContractError, UsageError
 from services.orchestrator.journal import Journal
 from services.orchestrator.signature import Verifier
 from services.orchestrator.state import Revision
+
+# What follows the name where the manifest chose it.
+_IDENTITY = re.compile(r"\.[0-9a-z]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,16 @@ class DocumentStore:
         spec = decode(RevisionDocument, signed.document)
         if spec.stack != self._stack:
             raise UsageError(f"revision document {spec.identity}: must be of stack {self._stack}, got {spec.stack}")
-        parts = (spec.tenant, spec.service, spec.name, *spec.identity.split("."))
-        for part in parts:
-            # A hash may begin with a digit, which no label does.
-            if not names.DNS_LABEL.fullmatch(part) and not part.isalnum():
+        for part in (spec.tenant, spec.service, spec.name, *(each.name for each in spec.containers)):
+            if not names.DNS_LABEL.fullmatch(part):
                 raise UsageError(f"revision document: names must be DNS labels, got {part!r}")
+        if spec.identity != spec.name and not _IDENTITY.fullmatch(spec.identity.removeprefix(spec.name)):
+            raise UsageError(f"revision document: identity must be its name and a hash, got {spec.identity!r}")
         if not spec.containers:
             raise UsageError(f"revision document {spec.identity}: must have a container")
+        # Carried out in part it would be another service than the one that was signed.
+        if spec.init_containers or spec.volumes:
+            raise UsageError(f"revision document {spec.identity}: init containers and volumes cannot be made here")
         return Revision(spec)
 
     def put(self, signed: Iterable[SignedRevision]) -> None:

@@ -29,6 +29,7 @@ class Launcher:
 
     def install(self, journal: Journal) -> None:
         """Put the program where instances find it; without it, those that have secrets cannot start."""
+        self._installed = False
         try:
             program = self._source.read_bytes()
             self._target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,9 +52,7 @@ class Launcher:
         if not self._installed:
             raise Refused(f"container {container.name}: has secrets, and the orchestrator's image has no launcher")
         environment = {
-            each.name: self._value(container, each.secret)
-            for each in container.environment
-            if each.secret is not None and each.secret.digest
+            each.name: self._value(container, each.secret) for each in container.environment if each.secret is not None
         }
         written = [
             {
@@ -63,7 +62,7 @@ class Launcher:
             }
             for mount in container.file_mounts
             for each in mount.files
-            if files_too and each.secret.digest
+            if files_too
         ]
         return json.dumps({"environment": environment, "files": written})
 

@@ -36,10 +36,7 @@ class Placement:
 
 def has_secrets(container: ContainerDocument) -> bool:
     """Tell whether a container gets values that only the launcher may bring."""
-    values = [each.secret for each in container.environment]
-    values += [file.secret for mount in container.file_mounts for file in mount.files]
-    # One without a digest is optional and has no value.
-    return any(each is not None and each.digest for each in values)
+    return any(each.secret for each in container.environment) or any(each.files for each in container.file_mounts)
 
 
 def container_name(revision: Revision, container: str, instance: str) -> str:

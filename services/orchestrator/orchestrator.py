@@ -66,7 +66,7 @@ class Orchestrator:
             if (each.tenant, each.service) != (request.rollout.tenant, request.rollout.service):
                 raise UsageError(f"{where}: revision document {each.spec.identity} is of {each.service_key}")
             for secret in each.spec.secrets:
-                if secret.digest and secret.digest not in request.values:
+                if secret.digest not in request.values:
                     raise UsageError(f"{where}: {each.name}: secret {secret.name} has no value of key {secret.key}")
         missing = {each.revision for each in request.rollout.traffic} - {each.name for each in revisions}
         if missing:

@@ -199,8 +199,10 @@ class PendingRollouts:
 
     def judge_all(self) -> None:
         """Judge every rollout under way on what the last pass saw."""
+        # Once for all: hundreds may be under way, each with a few of the instances.
+        problems = self._problems() if self._pending else {}
         for pending in self._pending.values():
-            verdict = judge(pending.proposal.rollout, self._progress(pending))
+            verdict = judge(pending.proposal.rollout, self._progress(pending, problems))
             if verdict is not None and not pending.verdict.done():
                 pending.verdict.set_result(verdict)
         # Those who wait for instances to go look again; a task, because a pass does not wait for them.
@@ -219,17 +221,20 @@ class PendingRollouts:
             if any(now - each.began >= each.proposal.rollout.deadline_s for each in self._pending.values()):
                 self.judge_all()
 
-    def _progress(self, pending: _Pending) -> Progress:
-        reconciler, health = self._reconciler, self._parts.prober.health()
-        view, request = reconciler.view(), pending.proposal.rollout
+    def _problems(self) -> dict[str, str]:
+        """Describe what probes last saw of each revision that has a problem."""
+        health, withdrawn = self._parts.prober.health(), self._reconciler.operations.withdrawn
         problems: dict[str, str] = {}
-        for instance in reconciler.instances:
-            if instance.id in reconciler.operations.withdrawn:
-                continue
-            seen = [health.get(each.id, UNKNOWN) for each in instance.containers]
+        for instance in self._reconciler.instances:
+            seen = [health.get(each.id, UNKNOWN) for each in instance.containers if instance.id not in withdrawn]
             problem = next((each.failed or each.problem for each in seen if each.failed or each.problem), "")
             if problem:
                 problems[instance.key] = problem
+        return problems
+
+    def _progress(self, pending: _Pending, problems: Mapping[str, str]) -> Progress:
+        reconciler = self._reconciler
+        view, request = reconciler.view(), pending.proposal.rollout
         return Progress(
             revisions=reconciler.revisions,
             needed=needed(request, self._parts.store.rollouts.get(pending.proposal.key), view),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Protocol
 
 from runyard.contracts import ContainerDocument, Probe
@@ -45,8 +46,8 @@ class Prober:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def health(self) -> Mapping[str, Health]:
-        """Give the health of every watched container."""
-        return dict(self._health)
+        """Give the health of every watched container; it changes when that does."""
+        return MappingProxyType(self._health)
 
     def watch(self, instances: Iterable[Instance], revisions: Mapping[str, Revision], *, adopted: bool = False) -> None:
         """Watch exactly the running containers of these instances; `adopted` ones get no initial delay."""

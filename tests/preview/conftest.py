@@ -11,7 +11,7 @@ import pytest
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.stack import run_pulumi_func
 
-from components.platform import build
+from components.platform import Given, build
 from runyard.plan import Plan
 
 
@@ -35,10 +35,11 @@ class Registered:
 
 
 class Echo(mocks.Mocks):
-    """Gives each resource an id and its own inputs back."""
+    """Gives each resource an id and its own inputs back, and the signing key a pair."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        return f"{args.name}-id", dict(args.inputs)
+        made = {"public": "PUBLIC", "private": "PRIVATE"} if args.typ == "runyard:index:SigningKey" else {}
+        return f"{args.name}-id", {**args.inputs, **made}
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         return {}
@@ -74,12 +75,13 @@ class Preview:
     """What a plan registers, by kind and by name."""
 
     def __init__(self, plan: Plan, secrets: dict[str, dict[str, str]] | None = None, **more: Any) -> None:
+        given = Given(claim='{"stack":"dev"}', secrets=secrets or {}, **more)
         monitor = RecordingMonitor()
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         mocks.set_mocks(monitor.mocks, project="runyard", stack=plan.stack, preview=False, monitor=monitor)
         try:
-            loop.run_until_complete(run_pulumi_func(lambda: build(plan, secrets or {}, **more)))
+            loop.run_until_complete(run_pulumi_func(lambda: build(plan, given)))
         finally:
             loop.close()
         self.all = [each for each in monitor.registered.values() if each.type != "pulumi:pulumi:Stack"]

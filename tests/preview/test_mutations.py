@@ -85,7 +85,7 @@ def planned(directory: Path, manifest: object) -> ServicePlan:
 
 
 def changes(before: ServicePlan, after: ServicePlan) -> frozenset[str]:
-    """Name the resources of a service that differ, as components/service.py declares them."""
+    """Name what differs of a service, in the inputs that components/service.py declares."""
     pairs = {
         "service": (before.facts, after.facts),
         "revision": (before.revision, after.revision),

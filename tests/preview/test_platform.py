@@ -1,111 +1,122 @@
 import json
 
+import pulumi_docker
 import pytest
 
-from components import request
-from runyard.contracts import PathRoute, RouteRequest, TlsSettings, decode
-from runyard.manifest.model import Container, EnvVar, Gateway, KeyReference, Platform
+from runyard import contracts
+from runyard.contracts import (
+    PathRoute,
+    RevisionDocument,
+    RolloutRequest,
+    RouteRequest,
+    TlsSettings,
+    decode,
+)
+from runyard.gateway import GatewayConfig
+from runyard.manifest.model import EnvVar, Gateway, KeyReference, Platform
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.tls import Acme, Tls
 from runyard.plan import plan
-from runyard.plan.revision import TEMPLATE_FORMAT
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 CONTAINER = "docker:index/container:Container"
-DYNAMIC = "pulumi-python:dynamic/runyard:"
+OURS = "runyard:index:"
 
 
 def planned(*services, **changes):
-    return plan(manifests(*services, **changes))
+    digests = changes.pop("digests", None)
+    return plan(manifests(*services, **changes), secret_digests=digests)
+
+
+def configuration(shown):
+    return decode(GatewayConfig, shown.named("gateway.configuration").inputs["configuration"])
 
 
 def test_components_are_parented_and_named_from_their_component(preview):
     shown = preview(planned(service()))
-    revision = shown.of("runyard:revision:Revision")[0]
-    assert shown.named("default.hello.route").parent == "default.hello"
-    assert shown.named("default.hello.rollout").parent == "default.hello"
-    assert revision.parent == "default.hello"
-    assert shown.named(f"{revision.name}.hello").parent == revision.name
     assert shown.named("gateway.container").parent == "gateway"
+    assert shown.named("gateway.configuration").parent == "gateway"
     assert shown.named("orchestrator.sweep").parent == "orchestrator"
     for child in shown.all:
         if child.parent and not child.parent.startswith("runyard-"):
-            assert child.name.startswith(child.parent) or child.type == "runyard:revision:Revision", child
+            assert child.name.startswith(child.parent) or child.type == OURS + "SigningKey", child
 
 
 def test_components_register_their_outputs(preview):
     shown = preview(planned(service()))
-    outputs = {each.type: each.outputs for each in shown.all if each.type.startswith("runyard:")}
+    outputs = {each.type: each.outputs for each in shown.all if each.type.startswith("runyard:") and each.outputs}
     assert outputs == {
         "runyard:network:Network": {"network_name", "host_address"},
         "runyard:gateway:Gateway": {"container_name"},
         "runyard:orchestrator:Orchestrator": {"container_name"},
-        "runyard:revision:Revision": {"revision_name"},
-        "runyard:service:Service": {"url", "revision_name"},
     }
 
 
-def test_template_is_created_and_never_started(preview):
-    (template_,) = [each for each in preview(planned(service())).of(CONTAINER) if each.name.endswith(".hello")]
-    assert (template_.inputs["start"], template_.inputs["mustRun"]) == (False, False)
+def test_service_is_one_resource_with_its_revision_its_route_and_its_rollout(preview):
+    subject = planned(service(uses=("cart",)), service(name="cart"))
+    shown = preview(subject)
+    assert {each.name for each in shown.of(OURS + "Service")} == {"default.cart", "default.hello"}
+    inputs = shown.named("default.hello").inputs
+    (made,) = [each for each in subject.services if each.name == "hello"]
+    assert (inputs["stack"], inputs["tenant"], inputs["service"]) == ("dev", "default", "hello")
+    assert decode(RevisionDocument, inputs["document"]) == made.revision.document
+    assert decode(RouteRequest, inputs["route"]) == made.route
+    assert decode(RolloutRequest, inputs["rollout"]) == made.rollout
+    assert json.loads(inputs["history"]) == [made.revision.identity]
+    assert "values" not in inputs
 
 
-def test_template_is_hardened(preview):
-    (template_,) = [each for each in preview(planned(service())).of(CONTAINER) if each.name.endswith(".hello")]
-    inputs = template_.inputs
-    assert inputs["capabilities"] == {"drops": ["ALL"]}
-    assert inputs["securityOpts"] == ["no-new-privileges"]
-    assert inputs["readOnly"] is True
-    assert inputs["memory"] == inputs["memorySwap"] == 512
-    assert (inputs["cpuPeriod"], inputs["cpuQuota"]) == (100_000, 100_000)
-    assert "ports" not in inputs
-    assert "volumes" not in inputs
-    assert "privileged" not in inputs
+def test_texts_of_a_service_say_nothing_that_is_as_by_default(preview):
+    # Or a newer default of ours would change every service.
+    inputs = preview(planned(service())).named("default.hello").inputs
+    made = planned(service()).services[0].revision.document
+    assert inputs["document"] == contracts.encode_differing(made)
+    assert "pids_limit" not in inputs["document"]
 
 
-@pytest.mark.parametrize(("millis", "quota"), [(80, 8000), (250, 25_000), (1000, 100_000), (8000, 800_000)])
-def test_template_cpu_is_a_share_of_the_kernels_period(preview, millis, quota):
-    subject = service(template=template(containers=(container(cpu_millis=millis),)))
-    (template_,) = [each for each in preview(planned(subject)).of(CONTAINER) if each.name.endswith(".hello")]
-    assert template_.inputs["cpuQuota"] == quota
+def test_service_shows_the_manifests_facts_and_its_network(preview):
+    subject = service(template=template(containers=(container(env=(EnvVar("LOG_LEVEL", "info"),)),)))
+    facts = json.loads(preview(planned(subject)).named("default.hello").inputs["facts"])
+    assert facts["containers"]["hello"]["env"] == {"LOG_LEVEL": "info"}
+    assert facts["timeoutSeconds"] == 300
+    assert facts["network"] == "runyard.dev.tenant.default"
 
 
-def test_template_memory_is_rounded_up_to_what_the_provider_can_say(preview):
-    subject = service(template=template(containers=(container(memory_bytes=128 * 1024**2 + 1),)))
-    (template_,) = [each for each in preview(planned(subject)).of(CONTAINER) if each.name.endswith(".hello")]
-    assert template_.inputs["memory"] == 129
+def test_revisions_are_signed_with_the_stacks_key_which_is_secret_and_known_to_the_orchestrator(preview):
+    shown = preview(planned(service()))
+    assert shown.named("key").type == OURS + "SigningKey"
+    inputs = shown.named("default.hello")
+    assert inputs.inputs["key"] == "PRIVATE"
+    assert "RUNYARD_PUBLIC_KEY=PUBLIC" in shown.named("orchestrator.container").inputs["envs"]
+    # No manifest can change it, and no preview should show it as if one could.
+    assert "RUNYARD_PUBLIC_KEY" not in shown.named("orchestrator").inputs["environment"]
 
 
-def test_sidecars_have_templates_of_their_own(preview):
-    subject = service(template=template(containers=(container(), Container("logger", "runyard/hello:1"))))
-    names = {each.name.rsplit(".", 1)[1] for each in preview(planned(subject)).of(CONTAINER)}
-    assert names == {"hello", "logger", "container"}
-
-
-def test_environment_with_a_secret_is_secret_and_one_without_is_not(preview):
+def test_secrets_values_are_secret_and_by_their_digests(preview):
     token = EnvVar("TOKEN", reference=KeyReference("secret", "api", "latest"))
     subject = service(template=template(containers=(container(env=(EnvVar("A", "b"), token)),)))
-    shown = preview(planned(subject), {"default": {"api/latest": "s3cret"}})
-    (template_,) = [each for each in shown.of(CONTAINER) if each.name.endswith(".hello")]
-    assert "TOKEN=s3cret" in template_.inputs["envs"]
-    assert "envs" in template_.secret
-    elsewhere = [each.inputs for each in shown.all if each is not template_]
+    given = planned(subject, digests={"default": {"api/latest": "f" * 64}})
+    shown = preview(given, {"default": {"api/latest": "s3cret", "other/latest": "unused"}})
+    made = shown.named("default.hello")
+    assert json.loads(made.inputs["values"]) == {"f" * 64: "s3cret"}
+    assert "values" in made.secret
+    elsewhere = [{key: value for key, value in each.inputs.items() if key != "values"} for each in shown.all]
     assert "s3cret" not in json.dumps(elsewhere, default=str)
-    plain = preview(planned(service()))
-    assert all("envs" not in each.secret for each in plain.of(CONTAINER))
 
 
-def test_rollout_waits_for_templates_and_the_platform_and_the_route_for_it(preview):
-    shown = preview(planned(service()))
-    rollout = shown.named("default.hello.rollout")
-    assert {"gateway.container", "orchestrator.container"} <= set(rollout.depends_on)
-    assert any(each.endswith(".hello") for each in rollout.depends_on)
-    assert shown.named("default.hello.route").depends_on == ["default.hello.rollout"]
+def test_service_waits_for_the_parts_and_the_claim_for_every_service(preview):
+    shown = preview(planned(service(), service(name="cart")))
+    assert {"gateway.container", "orchestrator.container"} <= set(shown.named("default.hello").depends_on)
+    claim = shown.named("claim")
+    assert (claim.type, claim.inputs["claim"]) == (OURS + "Claim", '{"stack":"dev"}')
+    assert {"default.hello", "default.cart", "orchestrator.container"} <= set(claim.depends_on)
 
 
 def test_sweep_outlives_the_orchestrator_and_goes_before_the_networks(preview):
     shown = preview(planned(service()))
     assert "orchestrator.sweep" in shown.named("orchestrator.container").depends_on
+    # Instances have the launcher's volume, so it must stand longer than the last of them.
+    assert "orchestrator.launcher" in shown.named("orchestrator.sweep").depends_on
 
 
 def test_networks_are_bridges_without_traffic_between_containers(preview):
@@ -128,9 +139,9 @@ def test_only_the_orchestrator_has_the_engine_socket(preview):
 def test_gateway_listens_where_the_platform_says(preview):
     platform = Platform(gateway=Gateway(address="0.0.0.0", port=8088))
     shown = preview(planned(platform=platform))
-    listeners = shown.named("gateway.configuration").inputs["listeners"]
-    assert (listeners[0]["kind"], listeners[0]["address"]) == ("edge", "0.0.0.0:8088")
-    assert {each["kind"] for each in listeners[1:]} == {"internal"}
+    listeners = configuration(shown).listeners
+    assert (listeners[0].kind, listeners[0].address) == ("edge", "0.0.0.0:8088")
+    assert {each.kind for each in listeners[1:]} == {"internal"}
 
 
 def test_gateway_starts_with_a_configuration_that_was_tested_where_it_listens(preview):
@@ -143,81 +154,60 @@ def test_timeout_of_the_gateway_is_no_matter_of_its_container(preview):
     before, after = (preview(planned(platform=Platform(gateway=Gateway(hold_timeout_s=each)))) for each in (1, 2))
     assert before.named("gateway.container").inputs == after.named("gateway.container").inputs
     changed = before.named("gateway.configuration").inputs.items() ^ after.named("gateway.configuration").inputs.items()
-    assert {key for key, _ in changed} == {"hold_timeout_ms", "digest"}
+    assert {key for key, _ in changed} == {"configuration", "digest"}
 
 
 def test_gateway_takes_http2_from_instances_and_where_the_platform_says(preview):
     asked = Platform(gateway=Gateway(h2c_port=3080))
-    shown = [preview(each).named("gateway.configuration").inputs for each in (planned(), planned(platform=asked))]
-    ports = [[each["address"].rpartition(":")[2] for each in one["listeners"] if each["http2"]] for one in shown]
+    shown = [configuration(preview(each)) for each in (planned(), planned(platform=asked))]
+    ports = [[each.address.rpartition(":")[2] for each in one.listeners if each.http2] for one in shown]
     assert ports == [["81"], ["3080", "81"]]
 
 
-def test_route_shows_paths_and_survives_the_way_through_pulumi(preview):
+def test_route_shows_its_paths(preview):
     routes = parse_routes("shop.example.com/api -> /, shop.example.com")
-    inputs = preview(planned(service(routes=routes))).named("default.hello.route").inputs
-    assert request.message(RouteRequest, inputs).paths == (PathRoute("shop.example.com", "/api", "/"),)
+    inputs = preview(planned(service(routes=routes))).named("default.hello").inputs
+    assert decode(RouteRequest, inputs["route"]).paths == (PathRoute("shop.example.com", "/api", "/"),)
 
 
-def test_route_and_rollout_show_the_requests_field_by_field(preview):
-    shown = preview(planned(service(uses=("cart",)), service(name="cart")))
-    assert {each.inputs["service"] for each in shown.of(f"{DYNAMIC}Route")} == {"cart", "hello"}
-    assert shown.named("default.hello.route").inputs["hosts"] == ["hello.localhost"]
-    (share,) = shown.named("default.hello.rollout").inputs["traffic"]
-    assert (share["percent"], share["tag"]) == (100, "")
+@pytest.mark.parametrize(
+    ("kind", "typed"),
+    [
+        ("container", pulumi_docker.Container),
+        ("network", pulumi_docker.Network),
+        ("volume", pulumi_docker.Volume),
+    ],
+)
+def test_docker_resources_are_said_in_the_words_of_the_providers_own_library(preview, kind, typed):
+    known = {name for name, each in vars(typed).items() if isinstance(each, property)}
+    # Its getter has the provider's spelling of a name that is of several words.
+    known |= {getattr(each.fget, "_pulumi_name", "") for each in vars(typed).values() if isinstance(each, property)}
+    shown = preview(planned(service())).of(f"docker:index/{kind}:{kind.title()}")
+    assert shown
+    assert {key for each in shown for key in each.inputs} <= known
 
 
-def test_service_shows_the_manifests_facts(preview):
-    subject = service(template=template(containers=(container(env=(EnvVar("LOG_LEVEL", "info"),)),)))
-    facts = preview(planned(subject)).named("default.hello").inputs
-    assert facts["containers"]["hello"]["env"] == {"LOG_LEVEL": "info"}
-    assert facts["timeoutSeconds"] == 300
-
-
-# What components.revision gives every template alike, by template format: change one, and the format must go up.
-FIXED = {
-    1: {
-        "capabilities": {"drops": ["ALL"]},
-        "cpuPeriod": 100_000,
-        "logDriver": "json-file",
-        "logOpts": {"max-size": "10m", "max-file": "3"},
-        "mustRun": False,
-        "readOnly": True,
-        "restart": "no",
-        "securityOpts": ["no-new-privileges"],
-        "start": False,
-        "ulimits": [{"name": "nofile", "soft": 10_000, "hard": 10_000}],
-    }
-}
-PLANNED = {"name", "image", "envs", "memory", "memorySwap", "cpuQuota", "tmpfs", "hosts", "networksAdvanced", "labels"}
-
-
-def test_template_format_stands_for_what_every_template_has_alike(preview):
-    (template_,) = [each for each in preview(planned(service())).of(CONTAINER) if each.name.endswith(".hello")]
-    assert {key: value for key, value in template_.inputs.items() if key not in PLANNED} == FIXED[TEMPLATE_FORMAT]
-
-
-PAIR = {"shop": {"chain": "CHAIN", "key": "KEY"}}
+PAIR = {"shop": {"chain": "CHAIN", "key": "OWN KEY"}}
 
 
 def test_certificates_of_the_configuration_are_secret_resources_after_the_parts(preview):
     platform = Platform(gateway=Gateway(tls=Tls("files")))
     shown = preview(planned(service(), platform=platform), certificates=PAIR)
     certificate = shown.named("certificate.shop")
-    assert certificate.type == DYNAMIC + "Certificate"
+    assert certificate.type == OURS + "Certificate"
     assert (certificate.inputs["name"], certificate.inputs["chain"], certificate.inputs["key"]) == (
         "shop",
         "CHAIN",
-        "KEY",
+        "OWN KEY",
     )
     assert {"chain", "key"} <= certificate.secret
     assert {"gateway.container", "orchestrator.container"} <= set(certificate.depends_on)
     for part in ("gateway.container", "orchestrator.container"):
-        assert "KEY" not in json.dumps(shown.named(part).inputs)
+        assert "OWN KEY" not in json.dumps(shown.named(part).inputs)
 
 
 def test_without_tls_certificates_are_not_declared(preview):
-    assert preview(planned(service()), certificates=PAIR).of(DYNAMIC + "Certificate") == []
+    assert preview(planned(service()), certificates=PAIR).of(OURS + "Certificate") == []
 
 
 def test_orchestrator_is_told_where_certificates_come_from(preview):

@@ -274,8 +274,8 @@ def test_moved_tag_is_told_once_and_moves_nothing() -> None:
     assert world.service.find_lost(made) == []
     assert world.service.find_lost(made) == []
     assert world.told == [
-        "image runyard/hello:1 is another by now (bbbbbbbbbbbb) than revision hello-1 of default/hello was made of "
-        "(aaaaaaaaaaaa): revisions never change, so only a new one takes it"
+        "image runyard/hello:1 is another by now (bbbbbbbbbbbb) than revision hello-1 of default/hello and perhaps "
+        "others were made of (aaaaaaaaaaaa): revisions never change, so only a new one takes it"
     ]
 
 
@@ -285,7 +285,10 @@ def test_image_that_is_gone_is_told_and_brought_back_by_an_update() -> None:
     made = state(given, world.service.create(given))
     world.images.gone = {BUILT.id}
     assert world.service.find_lost(made) == ["documents"]
-    assert world.told == ["image runyard/hello:1 of default/hello is gone from the engine: an update brings it back"]
+    assert world.told == [
+        "image runyard/hello:1 (aaaaaaaaaaaa) is gone from the engine; default/hello and perhaps others are "
+        "made of it: an update brings it back"
+    ]
     world.service.update(made, given)
     assert world.images.restored == [f"{IMAGE} {BUILT.id}"] * 2
 

@@ -255,3 +255,18 @@ def test_task_is_hardened_and_removed_whatever_became_of_it(docker_api: DockerAp
     host = docker_api.bodies["POST /containers/create"]["HostConfig"]
     assert (host["ReadonlyRootfs"], host["CapDrop"], host["SecurityOpt"]) == (True, ["ALL"], ["no-new-privileges"])
     assert host["Binds"] == ["data:/data"]
+
+
+@pytest.mark.engine
+def test_real_engine_answers_as_the_one_written_by_hand() -> None:
+    with Engine() as connected:
+        assert ("network", "bridge") in {(each.kind, each.name) for each in connected.things()}
+        assert connected.now().tzinfo is not None
+        assert connected.labelled("runyard.dev/nobodys") == []
+        assert connected.image_identity("runyard.invalid/none:1") is None
+        assert (connected.image("runyard.none"), connected.last_lines("runyard.none", 1)) == (None, [])
+        for refused in (connected.start, connected.restart, lambda each: connected.relay(each, ["true"])):
+            with pytest.raises(NotFound, match=r"runyard\.none: No such container: runyard\.none$"):
+                refused("runyard.none")
+        with pytest.raises(HostError, match=r"^pull runyard\.invalid/none:1: .*runyard\.invalid"):
+            connected.pull("runyard.invalid/none:1")

@@ -167,7 +167,7 @@ def foreign(signed: SignedRevision) -> str:
         ("hello", foreign(sign(document(stack="other"))), "must be of stack test, got other"),
         ("hello", foreign(sign(document(tenant="acme"))), "revision document hello-1 is of acme/hello"),
         ("hello", foreign(sign(document(service="web"))), "revision document hello-1 is of default/web"),
-        ("hello", foreign(sign(document(identity="../x"))), "names must be DNS labels, got ''"),
+        ("hello", foreign(sign(document(identity="../x"))), "identity must be its name and a hash, got '../x'"),
         ("hello", body(rollout=replace(ROLLOUT, traffic=(TrafficShare("hello-1", 9),))), "must add up to 100"),
         ("hello", body(revisions=()), "traffic names what has no document: hello-1"),
         ("hello", body(values={"d": 1234}), "decode ServiceRequest.values: must map digests to texts"),

@@ -407,11 +407,28 @@ class World:
         self.directory = directory
         self.documents: list[RevisionDocument] = []
         self.values: dict[str, str] = {}
-        wake = asyncio.Event()
         timing = Timing(self.clock, self.clock.sleep, wall=self.clock)
+        self.parts = self._join(directory, timing, boot_ms)
+        self.issuer = LocalIssuer(create_authority("localhost", STACK, NOW), lambda: NOW)
+        self.admin = FakeAdmin()
+        self.certificates = Certificates(
+            Sources(Vault(directory / "tls"), self.issuer, self.admin, lambda: NOW),
+            lambda: public_hosts(self.parts.store.routes, self.parts.store.rollouts),
+            timing,
+            self.journal,
+        )
+        self.tls = Tls(self.certificates, self.issuer)
+        self.orchestrator = Orchestrator(self.parts, self.certificates.cover)
+        self.claim = ClaimStore(directory, STACK, self.journal)
+        self.api = ControlApi(self.orchestrator, self.journal, self.tls, self.claim)
+        self._task: asyncio.Task[None] | None = None
+
+    def _join(self, directory: Path, timing: Timing, boot_ms: int) -> Parts:
+        wake = asyncio.Event()
         held = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
         book, images = Book(directory, self.journal), Images(self.engine)
         values = SecretValues(directory, self.journal)
+        (directory / "program").write_bytes(b"program")
         launcher = Launcher(values, directory / "launcher", directory / "program")
         launcher.install(self.journal)
         tools = Tools(
@@ -427,7 +444,7 @@ class World:
             journal=self.journal,
             sleep=self.clock.sleep,
         )
-        self.parts = Parts(
+        return Parts(
             tools=tools,
             store=DesiredStore(directory, self.journal),
             documents=held,
@@ -439,19 +456,6 @@ class World:
             wake=wake,
             boot_ms=boot_ms,
         )
-        self.issuer = LocalIssuer(create_authority("localhost", STACK, NOW), lambda: NOW)
-        self.admin = FakeAdmin()
-        self.certificates = Certificates(
-            Sources(Vault(directory / "tls"), self.issuer, self.admin, lambda: NOW),
-            lambda: public_hosts(self.parts.store.routes, self.parts.store.rollouts),
-            timing,
-            self.journal,
-        )
-        self.tls = Tls(self.certificates, self.issuer)
-        self.orchestrator = Orchestrator(self.parts, self.certificates.cover)
-        self.claim = ClaimStore(directory, STACK, self.journal)
-        self.api = ControlApi(self.orchestrator, self.journal, self.tls, self.claim)
-        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> World:
         self._task = asyncio.create_task(self.orchestrator.run())

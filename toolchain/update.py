@@ -87,7 +87,9 @@ class Update:
         if not gone:
             return []
         more = f" and {len(gone) - SHOWN_MISSING} more" if len(gone) > SHOWN_MISSING else ""
-        self.steps.say("update", f"gone from the host: {', '.join(gone[:SHOWN_MISSING])}{more}: the state is refreshed first")
+        self.steps.say(
+            "update", f"gone from the host: {', '.join(gone[:SHOWN_MISSING])}{more}: the state is refreshed first"
+        )
         return ["--refresh"]
 
     def _listing(self) -> Listing:

@@ -22,7 +22,9 @@ class Expectation(NamedTuple):
 
 def expect(deployed: Deployed) -> Expectation:
     """Say what a state expects of its host; ContractError when a service in it cannot be read."""
-    services, images, needed = {}, set(), {}
+    services: dict[str, ServiceHolding] = {}
+    images: set[str] = set()
+    needed: dict[str, str] = {}
     try:
         for resource in deployed.services:
             inputs = resource["inputs"]
@@ -32,7 +34,9 @@ def expect(deployed: Deployed) -> Expectation:
             services[names.service_key(inputs["tenant"], inputs["service"])] = ServiceHolding(
                 tenant=inputs["tenant"],
                 service=inputs["service"],
-                documents={document["identity"]: names.digest(text) for document, text in zip(documents, signed, strict=True)},
+                documents={
+                    document["identity"]: names.digest(text) for document, text in zip(documents, signed, strict=True)
+                },
                 route=names.digest(contracts.encode(contracts.decode(RouteRequest, inputs["route"]))),
                 rollout=names.digest(contracts.encode(rollout)),
                 goal=rollout.traffic,

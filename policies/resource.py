@@ -54,6 +54,5 @@ class ResourceRule:
     plain: bool = False
 
     def broken_by(self, resource: Resource, stack: str) -> Iterator[str]:
-        """Give a message for each breach; nothing for a resource of another type."""
-        if resource.type in self.types:
-            yield from self.check(resource.plain if self.plain else resource.properties, stack)
+        """Give a message for each breach by a resource of one of its types."""
+        return self.check(resource.plain if self.plain else resource.properties, stack)

@@ -61,12 +61,15 @@ class Stack:
         """Say what a resource breaks, as it registers."""
         stack, findings = self._plan.stack, []
         for rule in RESOURCE_RULES:
-            findings += self._ask(rule.id, rule.severity, rule.fix, resource, rule.broken_by(resource, stack))
-        unread = self._ask(READABLE_RULE, "mandatory", READABLE_FIX, resource, _unreadable(resource, stack))
-        if unread:
-            return [*findings, *unread]
+            if resource.type in rule.types:
+                findings += self._ask(rule.id, rule.severity, rule.fix, resource, rule.broken_by(resource, stack))
         if resource.type == SERVICE:
-            resource = replace(resource, service=parse_service(resource.properties, stack))
+            services: list[ServicePlan] = []
+            unread = self._ask(READABLE_RULE, "mandatory", READABLE_FIX, resource, _read(resource, stack, services))
+            if unread:
+                # No other rule could be asked about it.
+                return unread
+            resource = replace(resource, service=services[0])
         for each in exclusive.RULES:
             findings += self._ask(each.id, "mandatory", each.fix, resource, self._holders.take(each, resource))
         try:
@@ -142,15 +145,14 @@ class Stack:
         return found
 
 
-def _unreadable(resource: Resource, stack: str) -> Iterator[str]:
-    """Find a service that cannot be read, so that no rule could be asked about it."""
-    if resource.type == SERVICE:
-        try:
-            parse_service(resource.properties, stack)
-        except ContractError as error:
-            yield f"document, rollout and route must be readable, got {error}"
-        except KeyError as error:
-            yield f"document, rollout and route must be readable, got no input {error}"
+def _read(resource: Resource, stack: str, into: list[ServicePlan]) -> Iterator[str]:
+    """Read a service; a message where it cannot be read."""
+    try:
+        into.append(parse_service(resource.properties, stack))
+    except ContractError as error:
+        yield f"document, rollout and route must be readable, got {error}"
+    except KeyError as error:
+        yield f"document, rollout and route must be readable, got no input {error}"
 
 
 def _failed(resource: Resource, rule: str, error: Exception) -> Finding:

@@ -78,7 +78,8 @@ class Service(Kind):
         lost = [] if holdings is None else lacking(holdings, state)
         # Moved traffic is told of by the program, which knows what it will be.
         if said := [each for each in lost if each != "rollout"]:
-            self._tell(f"{state.id}: the orchestrator has lost its {' and '.join(said)}: an update puts it again")
+            service = names.service_key(state.inputs["tenant"], state.inputs["service"])
+            self._tell(f"{service}: the orchestrator has lost its {' and '.join(said)}: an update puts it again")
         if "documents" not in lost and self._images_lack(state):
             lost.append("documents")
         return lost

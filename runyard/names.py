@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 
 LABEL_PREFIX = "runyard.dev/"
 STACK = LABEL_PREFIX + "stack"
@@ -51,6 +50,10 @@ GATEWAY_CACHE = "cache"
 # refresh would make every preview show a change.
 GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
+# What the gateway's workers keep for its next start, and in it the GatewaySnapshot that it last had in force: it is
+# written soon after each change and never half, and is what an orchestrator without a memory begins with.
+GATEWAY_STATE_DIRECTORY = GATEWAY_DIRECTORY + "/state"
+GATEWAY_SNAPSHOT = GATEWAY_STATE_DIRECTORY + "/snapshot.json"
 ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
 ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
@@ -63,13 +66,8 @@ SERVICE_NAME_LIMIT = 49
 HASH_LENGTH = 8
 
 
-def template_container(stack: str, tenant: str, revision: str, container: str) -> str:
-    """Name the never-started container that carries one container of a revision."""
-    return f"runyard.{stack}.{tenant}.{revision}.{container}.template"
-
-
 def instance_container(stack: str, tenant: str, revision: str, container: str, instance: str) -> str:
-    """Name a running clone of a template; `instance` is the orchestrator's short id for it."""
+    """Name a container of an instance of a revision; `instance` is the orchestrator's short id for it."""
     return f"runyard.{stack}.{tenant}.{revision}.{container}.{instance}"
 
 
@@ -127,12 +125,6 @@ def tagged_host(tag: str, host: str) -> str:
 def internal_host(service: str) -> str:
     """Name a service as other services of its tenant call it."""
     return f"{service}.{INTERNAL_DOMAIN}"
-
-
-def callees(hosts: Iterable[str]) -> tuple[str, ...]:
-    """Name the services whose internal hosts are among `hosts`, sorted."""
-    parted = (host.partition(".") for host in hosts)
-    return tuple(sorted({service for service, _, domain in parted if domain == INTERNAL_DOMAIN}))
 
 
 def revision_name(service: str, explicit: str | None, digest: str) -> str:

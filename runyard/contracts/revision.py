@@ -1,4 +1,4 @@
-"""Revision document: everything that shapes the instances of a revision, as the plan makes it and the provider signs it.
+"""Revision document: everything that shapes the instances of a revision; the plan makes it and the provider signs it.
 
 What is not in it cannot be asked for: capabilities, namespaces, devices, a writable root and binds of the host's files
 have no field, so no document, however it came about, makes an instance that is less confined than ours.
@@ -41,7 +41,8 @@ class Probe:
 class SecretValue:
     """A value that no document holds: a key of one of the tenant's secrets, and the slow digest of what it must be.
 
-    The digest is that of `runyard.secrets`; it is empty where the value is optional and the stack has none.
+    The digest is that of `runyard.secrets`; it is empty only in a plan that was made without the stack's secrets. What
+    is optional and has no value is in no document.
     """
 
     name: str
@@ -68,7 +69,7 @@ class MemoryMount:
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """A secret's value as a file below its mount; `mode` is its permission bits."""
+    """A secret's value as a file; `path` is relative to its mount, `mode` its permission bits."""
 
     path: str
     secret: SecretValue
@@ -97,7 +98,8 @@ class VolumeMount:
 class VolumeDocument:
     """A volume: `shared` is memory that the containers of one instance share, `persistent` outlives all of them.
 
-    A persistent one is the tenant's, by its name; its revision has one instance at a time (one writer).
+    A persistent one is the tenant's, by its name, and has one writer: all revisions of its service together have one
+    instance at a time.
     """
 
     name: str
@@ -144,9 +146,11 @@ class ImageIdentity:
 class RevisionDocument:
     """A revision of a service: its containers, the one that takes requests first, and how they are run and reached.
 
+    `init_containers` run before them, one after another, each to its end with exit code 0.
+
     `name` is the revision's, `identity` the name, followed by the hash where the manifest chose the name, and `digest`
-    the hash of what shapes it. `callees` are the services of its tenant that it may call, at `gateway_address`. `images`
-    maps containers to what the provider found their images to be; it is no part of the digest, as plans have no engine.
+    the hash of what shapes it. `callees` are the services of its tenant that it may call, at `gateway_address`.
+    `images` maps containers to what the provider found their images to be; it is no part of the digest, as plans have no engine.
     """
 
     stack: str
@@ -174,13 +178,15 @@ class RevisionDocument:
 
     @property
     def cpu_millis(self) -> int:
-        """The CPU limits of an instance's containers together."""
-        return sum(each.cpu_millis for each in self.containers)
+        """The CPU limits of an instance's containers together, or the largest of those that run alone before them."""
+        return max([sum(each.cpu_millis for each in self.containers), *(i.cpu_millis for i in self.init_containers)])
 
     @property
     def memory_bytes(self) -> int:
-        """The memory limits of an instance's containers together."""
-        return sum(each.memory_bytes for each in self.containers)
+        """The memory limits of an instance's containers together, or the largest of those that run alone before."""
+        return max(
+            [sum(each.memory_bytes for each in self.containers), *(i.memory_bytes for i in self.init_containers)]
+        )
 
     @property
     def secrets(self) -> tuple[SecretValue, ...]:

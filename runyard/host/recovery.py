@@ -72,10 +72,8 @@ def admit(plan: Plan, things: Iterable[Thing], deployment: Deployment) -> None:
 def planned_names(plan: Plan) -> set[tuple[Kind, str]]:
     """List the names that Pulumi takes on its host for a plan, by kind; instances are the orchestrator's to name."""
     wanted: set[tuple[Kind, str]] = {("network", network.name) for network in plan.networks}
-    for part in PARTS:
-        wanted.add(("container", names.platform_container(plan.stack, part)))
-        wanted.add(("volume", names.platform_volume(plan.stack, part)))
-    return wanted
+    wanted |= {("container", names.platform_container(plan.stack, part)) for part in PARTS}
+    return wanted | {("volume", names.platform_volume(plan.stack, each)) for each in (*PARTS, "launcher")}
 
 
 def _owner(thing: Thing, stack: str) -> str:

@@ -37,6 +37,10 @@ class Row(NamedTuple):
 
 
 _REVISION = Effect("none", "a new revision is ready before it gets traffic, and the old one drains")
+_STOP_FIRST = Effect(
+    "gap",
+    "its volume has one writer: the old instance ends before the new one starts; requests wait, and in vain get 503",
+)
 _DATA = Effect("none", "data in the gateway, changed between two requests without a reload")
 _NOT_RUNNING = Effect("none", "nothing that runs depends on it")
 _NEW = Effect("none", "nothing ran there before")
@@ -93,7 +97,8 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
     "Service": {
         "": Row(_REVISION, add=_NEW, remove=_REMOVED),
         **dict.fromkeys(("containerConcurrency", "containerDependencies", "containers", "egress", "name"), _REVISION),
-        **dict.fromkeys(("network", "progressDeadlineSeconds", "revision", "templateLabels", "volumes"), _REVISION),
+        **dict.fromkeys(("initContainers", "initOrder", "network", "persistentVolumes"), _REVISION),
+        **dict.fromkeys(("progressDeadlineSeconds", "revision", "templateLabels", "volumes"), _REVISION),
         **dict.fromkeys(("scaling.maxScale", "scaling.minScale"), _REVISION),
         # Of these, nothing is carried out yet.
         **dict.fromkeys(("cpuThrottling", "customAudiences", "imagePullSecrets", "nodeSelector"), _NOT_RUNNING),
@@ -132,6 +137,11 @@ def effect_of(document: Document, path: str, op: Operation = "change", after: An
     # A field that only a state of another version knows changes its document; that it goes does not remove that.
     judged = op if key or not path else "change"
     return (row.add if judged == "add" else row.remove if judged == "remove" else None) or row.change
+
+
+def with_one_writer(effect: Effect) -> Effect:
+    """Give what a change does to a service whose old and new instance have one persistent volume."""
+    return _STOP_FIRST if effect in (_REVISION, _SHARES) else effect
 
 
 def worst(effects: Iterable[Effect]) -> Effect | None:

@@ -14,6 +14,7 @@ from runyard.manifest.model import Container, EnvVar, Service, VolumeMount
 from runyard.manifest.routes import render_place
 
 _LATEST = "latest"
+_PERSISTENT = "persistent"
 _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
 
 
@@ -21,12 +22,18 @@ def describe_service(service: Service) -> dict[str, Any]:
     """Describe what a Service says, without its metadata and location; empty values are left out."""
     template = service.template
     apart = {"name", "tenant", "location", "template", "traffic", "routes", "uses", "labels", "annotations"}
+    apart |= {"persistent_volumes"}
     facts = _plain(service, leave_out=apart)
-    facts |= _plain(template, leave_out={"containers", "volumes", "labels", "annotations"})
+    facts |= _plain(template, leave_out={"containers", "init_containers", "volumes", "labels", "annotations"})
     # Of the two kinds of labels these are the ones that reach the instances.
     facts["templateLabels"] = dict(template.labels)
-    kinds = {volume.name: volume.kind for volume in template.volumes}
+    kinds: dict[str, str] = {volume.name: volume.kind for volume in template.volumes}
+    kinds |= {volume.name: _PERSISTENT for volume in service.persistent_volumes}
     facts["containers"] = {each.name: _describe_container(each, kinds) for each in template.containers}
+    facts["initContainers"] = {each.name: _describe_container(each, kinds) for each in template.init_containers}
+    # The map above has no order, and these run one after another.
+    facts["initOrder"] = " -> ".join(facts["initContainers"]) if len(template.init_containers) > 1 else ""
+    facts["persistentVolumes"] = {each.name: _plain(each, leave_out={"name"}) for each in service.persistent_volumes}
     facts["volumes"] = {volume.name: _plain(volume, leave_out={"name"}) for volume in template.volumes}
     facts["traffic"] = _describe_shares(service)
     facts["tags"] = {target.tag: target.revision or _LATEST for target in service.traffic if target.tag}
@@ -50,8 +57,8 @@ def _describe_variable(variable: EnvVar) -> str:
 
 
 def _describe_mount(mount: VolumeMount, kinds: Mapping[str, str]) -> str:
-    # Only an emptyDir can be written unless its mount says otherwise; what is the default goes without saying.
-    usual = kinds[mount.name] != "emptyDir"
+    # Only these can be written unless the mount says otherwise; what is the default goes without saying.
+    usual = kinds[mount.name] not in ("emptyDir", _PERSISTENT)
     below = f", subPath {mount.sub_path}" if mount.sub_path else ""
     return mount.name + below + ("" if mount.read_only == usual else f", readOnly {str(mount.read_only).lower()}")
 

@@ -10,7 +10,7 @@ from typing import Any
 from runyard.contracts import ServiceStatus, TrafficShare
 from runyard.manifest.problems import render_path
 from runyard.names import service_key
-from runyard.plan.effect import Document, Effect, Operation, effect_of, worst
+from runyard.plan.effect import Document, Effect, Operation, effect_of, with_one_writer, worst
 
 # What components were declared with, by kind and name.
 Facts = Mapping[tuple[Document, str], Mapping[str, Any]]
@@ -69,7 +69,11 @@ def describe_differences(before: Mapping[str, Any], after: Mapping[str, Any]) ->
 def decide_effects(document: Document, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Effect]:
     """Map the path of each field that differs to its effect, in the order of the paths."""
     differing = describe_differences(before, after)
-    return {path: effect_of(document, path, op, value) for path, (op, value) in differing.items()}
+    effects = {path: effect_of(document, path, op, value) for path, (op, value) in differing.items()}
+    held, wanted = ((facts.get("persistentVolumes") or {}).keys() for facts in (before, after))
+    if held & wanted:
+        return {path: with_one_writer(effect) for path, effect in effects.items()}
+    return effects
 
 
 def _judge(key: tuple[Document, str], before: Facts, after: Facts) -> tuple[Effect | None, list[str]]:

@@ -241,11 +241,11 @@ def _parts(service: Service, domain: str, case: Case, uses: Uses | None = None) 
     use = (uses or {}).get(service_key(service.tenant, service.name))
     known = {} if use is None else use.best if case == "best" else use.worst
     said: dict[str, int | None] = {
-        "cpu": _times(working, sum(container.cpu_millis for container in service.template.containers)),
+        "cpu": _times(working, service.template.cpu_millis),
         "memory": _times(running, service.template.memory_bytes),
         "instances": running,
         "services": 1,
-        "storage": _times(running, service.template.storage_bytes),
+        "storage": _storage(service, running),
         "hosts": len(_hosts(service, domain)),
         "requestsPerSecond": service.max_requests_per_second,
     }
@@ -257,6 +257,12 @@ def _hosts(service: Service, domain: str) -> set[str]:
     own = service_host(service.name, service.tenant, domain)
     tagged = {tagged_host(target.tag, own) for target in service.traffic if target.tag}
     return {own, *tagged, *(route.host for route in service.routes)}
+
+
+def _storage(service: Service, instances: int | None) -> int | None:
+    """Give the memory that instances have as files, and the volumes that stay whatever runs."""
+    temporary = _times(instances, service.template.storage_bytes)
+    return None if temporary is None else temporary + service.persistent_bytes
 
 
 def _times(instances: int | None, size: int) -> int | None:
@@ -297,7 +303,7 @@ def _finding(tenant: str, what: str, demand: Demand, limit: int, location: Locat
 
 def _check_largest(services: Sequence[Service], capacity: Capacity) -> Iterator[QuotaFinding]:
     for service in services:
-        for container in service.template.containers:
+        for container in service.template.all_containers:
             # Docker refuses to create a container with more CPUs than the host has.
             if container.cpu_millis > capacity.cpu_millis:
                 message = (

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runyard import contracts, names
-from runyard.contracts import ContainerDocument, MemoryMount, RevisionDocument, SecretValue, Variable
-from runyard.manifest.model import Container, EnvVar, KeyReference, Service
+from runyard.contracts import ContainerDocument, RevisionDocument, Variable
+from runyard.manifest.model import Container, Service
 from runyard.plan.model import NetworkPlan, RevisionPlan
+from runyard.plan.secret import has_value, secret_value, variables_of
+from runyard.plan.volumes import plan_mounts, plan_volumes
 
 # Raised when documents are carried out in another way than before, which no field of theirs tells: a revision made
 # before would be something else under the same name.
 DOCUMENT_FORMAT = 1
-# Writable space that every instance has at /tmp although its root is read-only (Knative runtime contract).
-TMP_SIZE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ def _shape(service: Service, context: RevisionContext) -> RevisionDocument:
         # Only who calls others is shaped by where they are called.
         gateway_address=context.gateway_address if service.uses else "",
         containers=tuple(_container(service, each, context) for each in _ordered(service)),
+        init_containers=tuple(_container(service, each, context) for each in template.init_containers),
+        volumes=plan_volumes(service),
         labels=dict(sorted(template.labels.items())),
         callees=tuple(sorted(service.uses)),
         port=port.number,
@@ -75,6 +77,7 @@ def _ordered(service: Service) -> list[Container]:
 
 
 def _container(service: Service, container: Container, context: RevisionContext) -> ContainerDocument:
+    mounts = plan_mounts(service, container, context.secret_digests)
     return ContainerDocument(
         name=container.name,
         image=container.image,
@@ -86,7 +89,9 @@ def _container(service: Service, container: Container, context: RevisionContext)
         user=_user(container),
         cpu_millis=container.cpu_millis,
         memory_bytes=container.memory_bytes,
-        memory_mounts=_memory_mounts(service, container),
+        memory_mounts=mounts.memory,
+        file_mounts=mounts.files,
+        volume_mounts=mounts.volumes,
         startup_probe=container.startup_probe,
         liveness_probe=container.liveness_probe,
         readiness_probe=container.readiness_probe,
@@ -97,13 +102,20 @@ def _container(service: Service, container: Container, context: RevisionContext)
 def _environment(service: Service, container: Container, context: RevisionContext) -> tuple[Variable, ...]:
     """List the variables by name, the last of a name winning, with PORT and Knative's own.
 
-    No program can tell in which order they were written, so another order is no other revision. K_REVISION is not among
-    them: it is the revision's name, which is a hash of the rest. Neither is one of an optional secret that the stack
-    does not have, as in Kubernetes: the program finds it unset, and what else has its name stays.
+    No program can tell in which order they were written, so another order is no other revision. An optional one without
+    a value is none. K_REVISION is not among them: it is the revision's name, which is a hash of the rest.
     """
-    variables = {
-        variable.name: _variable(variable, context) for variable in container.env if not _is_absent(variable, context)
-    }
+    digests = context.secret_digests
+    variables: dict[str, Variable] = {}
+    for source in container.env_from:
+        found = variables_of(source, digests)
+        variables |= {name: Variable(name, secret=value) for name, value in found.items()}
+    for variable in container.env:
+        reference, name = variable.reference, variable.name
+        if reference is None:
+            variables[name] = Variable(name, variable.value)
+        elif has_value(reference.name, reference.key, digests) or not reference.optional:
+            variables[name] = Variable(name, secret=secret_value(reference.name, reference.key, digests))
     if container.port is not None:
         variables["PORT"] = Variable("PORT", str(container.port.number))
     for name in ("K_SERVICE", "K_CONFIGURATION"):
@@ -111,34 +123,8 @@ def _environment(service: Service, container: Container, context: RevisionContex
     return tuple(variables[name] for name in sorted(variables))
 
 
-def _is_absent(variable: EnvVar, context: RevisionContext) -> bool:
-    reference = variable.reference
-    return reference is not None and reference.optional and not _secret(reference, context).digest
-
-
-def _variable(variable: EnvVar, context: RevisionContext) -> Variable:
-    if variable.reference is None:
-        return Variable(variable.name, variable.value)
-    return Variable(variable.name, secret=_secret(variable.reference, context))
-
-
-def _secret(reference: KeyReference, context: RevisionContext) -> SecretValue:
-    digest = context.secret_digests.get(f"{reference.name}/{reference.key}", "")
-    return SecretValue(reference.name, reference.key, digest)
-
-
 def _user(container: Container) -> str:
     if container.run_as_user is None:
         return ""
     group = "" if container.run_as_group is None else f":{container.run_as_group}"
     return f"{container.run_as_user}{group}"
-
-
-def _memory_mounts(service: Service, container: Container) -> tuple[MemoryMount, ...]:
-    """List the writable paths: /tmp always, and the revision's emptyDir volumes."""
-    found = {"/tmp": TMP_SIZE_BYTES}  # noqa: S108 - a path inside the instance
-    sizes = {volume.name: volume.size_limit_bytes for volume in service.template.volumes if volume.kind == "emptyDir"}
-    for mount in container.volume_mounts:
-        if mount.name in sizes:
-            found[mount.path] = sizes[mount.name] or container.memory_bytes
-    return tuple(MemoryMount(path, size) for path, size in sorted(found.items()))

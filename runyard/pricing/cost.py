@@ -227,13 +227,15 @@ def _price_service(
     cpu = (
         due["vcpu"] * prices["vcpu"] + idle_vcpu * prices["idle_vcpu"] + due["instance_vcpu"] * prices["instance_vcpu"]
     )
+    # Volumes that stay are paid whether or not instances run.
+    stored = amounts.instances * service.template.storage_bytes + service.persistent_bytes
     memory = due["gib"] * prices["gib"] + idle_gib * prices["idle_gib"] + due["instance_gib"] * prices["instance_gib"]
     return Lines(
         cpu=_cents(cpu * share),
         memory=_cents(memory * share),
         requests=_cents(due["requests"] / _MILLION * prices["requests"] * share),
         egress=_cents(due["egress"] * prices["egress"] * share),
-        storage=_cents(amounts.instances * service.template.storage_bytes / _GIB * prices["storage"] * share),
+        storage=_cents(stored / _GIB * prices["storage"] * share),
     )
 
 
@@ -252,9 +254,10 @@ def _unit_prices(period: PricePeriod) -> dict[str, Decimal]:
 
 
 def _size(service: Service) -> tuple[Fraction, Fraction]:
-    """Give an instance's vCPUs and GiB of memory, all containers together."""
+    """Give an instance's vCPUs and GiB of memory, all containers together; what runs before them is not paid."""
     millis = sum(container.cpu_millis for container in service.template.containers)
-    return Fraction(millis, 1000), Fraction(service.template.memory_bytes, _GIB)
+    memory = sum(container.memory_bytes for container in service.template.containers)
+    return Fraction(millis, 1000), Fraction(memory, _GIB)
 
 
 def _cents(amount: Fraction) -> Decimal:

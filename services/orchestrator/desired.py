@@ -88,11 +88,11 @@ class DesiredStore:
         self._rollouts = MappingProxyType({key: each.rollout for key, each in self._services.items()})
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        for part in parts:
+        tenant, _, service = key.partition("/")
+        for part in (tenant, service):
             if not DNS_LABEL.fullmatch(part):
                 raise UsageError(f"service: tenant and service must be DNS labels, got {part!r}")
-        return self._directory / f"{'.'.join(parts)}.json"
+        return self._directory / f"{tenant}.{service}.json"
 
     def _save(self, key: str, service: DesiredService) -> None:
         files.write(self._path(key), encode(service))

@@ -57,6 +57,8 @@ class Inventory:
     async def refresh(self, *, thorough: bool = False) -> None:
         """List everything and inspect what is new or changed its state, or all; on an error nothing is forgotten."""
         async with self._turn:
+            # What is noted while the engine lists may be missing from the list.
+            noted = [each for each in self._book.entries.values() if not self._book.making(each.instance)]
             states = await self._engine.list(self._labels)
             known = {
                 each: seen
@@ -69,26 +71,40 @@ class Inventory:
                 self._book.note_orphans(self._seen)
             self._book.keep_orphans(self._seen)
             await self._sort()
+            self._strike(noted)
 
     async def refresh_some(self, ids: Iterable[str]) -> None:
         """Inspect these containers again; those that are gone are dropped."""
         async with self._turn:
             await self._look_again(ids)
-            await self._sort()
 
     async def take_in(self, instance: str, ids: Iterable[str]) -> None:
         """Inspect what was made of an instance and end its making; a listing begun before that knows nothing of it."""
         async with self._turn:
-            await self._look_again(ids)
-            self._book.end(instance)
-            await self._sort()
+            await self._look_again(ids, made=instance)
 
-    async def _look_again(self, ids: Iterable[str]) -> None:
+    async def _look_again(self, ids: Iterable[str], made: str = "") -> None:
         wanted = sorted(set(ids))
+        owners = {owner for each in wanted if (owner := self._book.owner(each))}
         found = await self._inspect(wanted)
         for each in wanted:
             self._seen.pop(each, None)
         self._seen.update(found)
+        self._book.end(made)
+        await self._sort()
+        self._strike([entry for each in {*owners, made} if (entry := self._book.entries.get(each))])
+
+    def _strike(self, entries: Iterable[BookEntry]) -> None:
+        """Strike those out of the book of which nothing is left."""
+        gone = [
+            each.instance
+            for each in entries
+            if not self._book.making(each.instance)
+            and not any(id_ in self._seen for id_ in self._book.entries[each.instance].ids)
+        ]
+        self._book.strike(gone)
+        for instance in gone:
+            self._read.pop(instance, None)
 
     async def _inspect(self, ids: Iterable[str]) -> dict[str, Json]:
         gate = asyncio.Semaphore(INSPECTIONS)
@@ -106,21 +122,13 @@ class Inventory:
         return {each["Id"]: each for each in ours}
 
     async def _sort(self) -> None:
-        """Bring the book in step with what is there: finish, take over, strike out."""
+        """Enter into the book what belongs there: what a kill left just made, and what a lost book had."""
         unowned = {_name(each): each for key, each in self._seen.items() if self._book.owner(key) is None}
         for name, instance in self._book.unmade.items():
             if name in unowned:
                 await self._finish(instance, name, unowned[name])
         if self._book.orphans:
             await self._take_over()
-        gone = [
-            each.instance
-            for each in self._book.entries.values()
-            if not self._book.making(each.instance) and not any(id_ in self._seen for id_ in each.ids)
-        ]
-        self._book.strike(gone)
-        for each in gone:
-            self._read.pop(each, None)
         self._tell()
 
     async def _finish(self, instance: str, name: str, inspection: Json) -> None:
@@ -179,7 +187,8 @@ class Inventory:
 
     def instances(self) -> tuple[Instance, ...]:
         """Give the instances of the book, ordered by id."""
-        return tuple(self._instance(entry) for _, entry in sorted(self._book.entries.items()) if entry.ids)
+        seen = [each for _, each in sorted(self._book.entries.items()) if any(id_ in self._seen for id_ in each.ids)]
+        return tuple(map(self._instance, seen))
 
     def _instance(self, entry: BookEntry) -> Instance:
         inspections = {each: self._seen[each] for each in entry.ids if each in self._seen}

@@ -54,7 +54,7 @@ def container_config(revision: Revision, container: ContainerDocument, placement
     return {
         "Image": image.id,
         "Entrypoint": [LAUNCH] if launched else entrypoint,
-        "Cmd": [*entrypoint, *command] if launched else command,
+        "Cmd": ["--", *entrypoint, *command] if launched else command,
         "Env": _environment(revision, container, image),
         "WorkingDir": container.working_dir or image.working_dir,
         "User": container.user or image.user,

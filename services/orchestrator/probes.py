@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -11,7 +12,7 @@ from runyard.contracts import ContainerDocument, Probe
 from runyard.errors import HostError, HostUnreachable
 from services.orchestrator.engine import Engine
 from services.orchestrator.grpc_health import check_grpc
-from services.orchestrator.launcher import Launcher, launched
+from services.orchestrator.launcher import launched
 
 # Cloud Run's default start-up probe: TCP on the port, 240 s in all.
 DEFAULT_STARTUP = Probe(kind="tcp", period_s=1, timeout_s=1, failure_threshold=240)
@@ -28,11 +29,14 @@ class Target:
 
 
 class ProbeRunner:
-    """Runs single tries; nothing it does depends on earlier ones."""
+    """Runs single tries; nothing it does depends on earlier ones.
 
-    def __init__(self, engine: Engine, launcher: Launcher) -> None:
+    `input_of` gives what commands in a container have on their standard input: the secrets that it has.
+    """
+
+    def __init__(self, engine: Engine, input_of: Callable[[ContainerDocument], str]) -> None:
         self._engine = engine
-        self._launcher = launcher
+        self._input_of = input_of
         self._session: aiohttp.ClientSession | None = None
 
     async def attempt(self, probe: Probe, target: Target) -> str | None:
@@ -70,7 +74,7 @@ class ProbeRunner:
             if probe.kind == "grpc":
                 problem = await check_grpc(f"{target.address}:{port}", probe.service)
                 return f"{where}: {problem}" if problem else ""
-            told = self._launcher.probe_input(target.document)
+            told = self._input_of(target.document)
             code = await self._engine.run(target.container, launched(target.document, probe.command), told)
             return f"{where}: exit code {code}" if code else ""
         except (HostUnreachable, TimeoutError):

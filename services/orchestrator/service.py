@@ -72,7 +72,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     documents = DocumentStore(directory, settings.stack, settings.verifier, journal)
     values = SecretValues(directory, journal)
     book, images, launcher = Book(directory, journal), Images(engine), Launcher(values, settings.launcher_directory)
-    attempts = ProbeRunner(engine, launcher)
+    attempts = ProbeRunner(engine, launcher.probe_input)
     for each in (engine, gateway, attempts):
         stack.push_async_callback(each.close)
     tools = Tools(

@@ -55,7 +55,7 @@ func serve(settings Settings, listener net.Listener, signals <-chan os.Signal) i
 		return 1
 	case <-expired:
 		logLine("stopped", map[string]any{"reason": "EXIT_AFTER_MS is over"})
-		return 1
+		return settings.ExitCode
 	case code := <-instance.exit:
 		logLine("stopped", map[string]any{"reason": "/exit was called", "code": code})
 		return code

@@ -21,7 +21,9 @@ type Settings struct {
 	Calls      []Call
 	StartDelay time.Duration
 	ExitAfter  time.Duration
-	FailStart  string
+	// ExitCode is how it ends after that: 0 lets it stand for an init container.
+	ExitCode  int
+	FailStart string
 }
 
 // Call is one other service that "/" calls, and the name its answer is shown under.
@@ -56,6 +58,7 @@ func loadSettings(lookup func(string) (string, bool)) (Settings, error) {
 		{"LISTEN_PORT", &settings.ListenPort, 0, 65535},
 		{"START_DELAY_MS", &startDelay, 0, longestMillis},
 		{"EXIT_AFTER_MS", &exitAfter, 0, longestMillis},
+		{"EXIT_CODE", &settings.ExitCode, 1, 255},
 	}
 	for _, number := range numbers {
 		value, err := parseInteger(number.name, text(number.name), number.otherwise, number.highest)

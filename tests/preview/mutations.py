@@ -38,7 +38,15 @@ REVISION = frozenset({"service", "revision", "rollout"})
 
 AUTO = "autoscaling.knative.dev/"
 RUN = "run.googleapis.com/"
+RUNYARD = "runyard.dev/"
 KNATIVE = "serving.knative.dev/"
+# What the stack's configuration `runyard:secrets.default` has for the mutations; the examples themselves need none.
+SECRETS: dict[str, Any] = {
+    "token": "a token",
+    "other": "another token",
+    "login": {"user": "ann", "word": "sesame"},
+    "settings": {"COLOUR": "blue"},
+}
 
 
 @dataclass(frozen=True)
@@ -154,7 +162,15 @@ SIDECAR = {
     "resources": {"limits": {"cpu": "1", "memory": "128Mi"}},
 }
 _CACHE = {"name": "cache", "emptyDir": {"sizeLimit": "8Mi"}}
-_SECRET = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b", "optional": True}}}
+_SECRET = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "token", "key": "latest"}}}
+# Runs to its end at once.
+_FIRST = {
+    "name": "first",
+    "image": "runyard/hello:1",
+    "env": [{"name": "EXIT_AFTER_MS", "value": "1"}, {"name": "EXIT_CODE", "value": "0"}],
+    "resources": {"limits": {"cpu": "1", "memory": "128Mi"}},
+}
+_ABSENT = {"name": "absent", "optional": True}
 _NAMED = _both(_set("C:name", "main"), _append("C:ports", {"containerPort": 8080}))
 
 
@@ -275,9 +291,7 @@ def _volumes() -> list[Mutation]:
     mounted = _append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"})
     cached = _both(_append("P:volumes", _CACHE), mounted)
     two = _both(cached, _append("P:volumes", {"name": "other", "emptyDir": {"sizeLimit": "8Mi"}}))
-    # Secret volumes are not carried out yet, so the secret need not be there.
-    secret = _append("P:volumes", {"name": "token", "secret": {"secretName": "token"}})
-    item = _both(secret, _set("P:volumes.0.secret.items", [{"key": "latest", "path": "token"}]))
+    again = _append("C:volumeMounts", {"name": "cache", "mountPath": "/again"})
     return [
         _one(HELLO, "cache", "P:volumes[].emptyDir", REVISION, cached),
         *_prepared(
@@ -287,29 +301,100 @@ def _volumes() -> list[Mutation]:
                 # Memory of the instance is what each of them is.
                 *_row(HELLO, "P:volumes.0.emptyDir.medium", NOTHING, "Memory"),
                 *_row(HELLO, "C:volumeMounts.0.mountPath", REVISION, "/var/cache/app"),
-                # These two are kept with a warning, for an emptyDir that is mounted once.
-                *_row(HELLO, "C:volumeMounts.0.readOnly", FACTS, True),
-                *_row(HELLO, "C:volumeMounts.0.subPath", FACTS, "part"),
+                *_row(HELLO, "C:volumeMounts.0.readOnly", REVISION, True),
+                *_row(HELLO, "C:volumeMounts.0.readOnly", NOTHING, False),
+                *_row(HELLO, "C:volumeMounts.0.subPath", REVISION, "part"),
+                _one(HELLO, "cache in two places", "C:volumeMounts", REVISION, again),
             ],
         ),
         *_prepared(two, _row(HELLO, "C:volumeMounts.0.name", FACTS, "other")),
-        _one(HELLO, "secret volume", "P:volumes[].secret", FACTS, secret),
+    ]
+
+
+def _file_volumes() -> list[Mutation]:
+    rows: list[Mutation] = []
+    for kind, source, name in (
+        ("secret", "", "secretName"),
+        ("configMap", "", "name"),
+        ("projected", ".sources.0.secret", "name"),
+        ("projected", ".sources.0.configMap", "name"),
+    ):
+        field = f"P:volumes.0.{kind}{source}"
+        content = {"sources": [{source.rpartition(".")[2]: {name: "token"}}]} if source else {name: "token"}
+        mount = _append("C:volumeMounts", {"name": "files", "mountPath": "/files"})
+        volume = _both(_append("P:volumes", {"name": "files", kind: content}), mount)
+        item = _both(volume, _set(f"{field}.items", [{"key": "latest", "path": "dir/token"}]))
+        inside = _set("C:volumeMounts.0.subPath", "dir")
+        rows += [
+            _one(HELLO, f"files of {kind}{source}", f"P:volumes[].{kind}", REVISION, volume),
+            *_prepared(
+                volume,
+                [
+                    *_row(HELLO, f"{field}.{name}", REVISION, "other", "login"),
+                    *_row(HELLO, f"{field}.items", REVISION, [{"key": "1", "path": "token"}]),
+                    # It is what there is without them.
+                    *_row(HELLO, f"{field}.items", FACTS, [{"key": "latest", "path": "token"}]),
+                    *_row(HELLO, f"{field}.optional", FACTS, True),
+                ],
+            ),
+            *_prepared(
+                item,
+                [
+                    *_row(HELLO, f"{field}.items.0.key", REVISION, "1"),
+                    *_row(HELLO, f"{field}.items.0.path", REVISION, "other"),
+                    *_row(HELLO, f"{field}.items.0.mode", REVISION, 0o400),
+                    _one(HELLO, f"a directory of {kind}{source}", "C:volumeMounts.0.subPath", REVISION, inside),
+                ],
+            ),
+        ]
+        if not source.endswith("configMap"):
+            rows += _prepared(volume, _row(HELLO, f"P:volumes.0.{kind}.defaultMode", REVISION, 0o400))
+    return rows
+
+
+def _init_containers() -> list[Mutation]:
+    first = _append("P:initContainers", _FIRST)
+    two = _both(first, _append("P:initContainers", {**_FIRST, "name": "second"}))
+    shared = _both(
+        first,
+        _append("P:volumes", _CACHE),
+        _append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"}),
+    )
+    mounted = _append("P:initContainers.0.volumeMounts", {"name": "cache", "mountPath": "/out"})
+    return [
+        _one(HELLO, "init container", "P:initContainers", REVISION, first),
         *_prepared(
-            secret,
+            first,
             [
-                *_row(HELLO, "P:volumes.0.secret.secretName", FACTS, "other"),
-                *_row(HELLO, "P:volumes.0.secret.items", FACTS, [{"key": "latest", "path": "token"}]),
-                *_row(HELLO, "P:volumes.0.secret.defaultMode", FACTS, 0o400),
-                *_row(HELLO, "P:volumes.0.secret.optional", FACTS, True),
+                *_row(HELLO, "P:initContainers.0.image", REVISION, "runyard/hello:again"),
+                *_row(HELLO, "P:initContainers.0.name", REVISION, "other"),
+                *_row(HELLO, "P:initContainers.0.args", REVISION, ["unused"]),
+                *_row(HELLO, "P:initContainers.0.envFrom", REVISION, [{"secretRef": {"name": "login"}}]),
+                *_row(HELLO, "P:initContainers.0.resources.limits.memory", REVISION, "256Mi"),
+                *_row(HELLO, "P:initContainers.0.terminationMessagePath", NOTHING, "/dev/termination-log"),
+                _one(HELLO, "init container goes", "P:initContainers", REVISION, _drop("P:initContainers")),
             ],
         ),
+        *_prepared(two, [_one(HELLO, "init containers in another order", "P:initContainers", REVISION, _turn_around)]),
+        *_prepared(shared, [_one(HELLO, "init container with the cache", "P:initContainers", REVISION, mounted)]),
+    ]
+
+
+def _turn_around(manifest: Manifest) -> None:
+    manifest["spec"]["template"]["spec"]["initContainers"].reverse()
+
+
+def _persistent_volumes() -> list[Mutation]:
+    # One name each: all mutated services are of one tenant, and a volume is of one service.
+    place = f"S:{RUNYARD}volumes"
+    alone = _set(f"T:{AUTO}maxScale", "1")
+    return [
+        *_prepared(alone, _row(HELLO, place, REVISION, "made=8Mi:/data")),
+        *_prepared(_both(alone, _set(place, "sized=8Mi:/data")), _row(HELLO, place, REVISION, "sized=16Mi:/data")),
+        *_prepared(_both(alone, _set(place, "moved=8Mi:/data")), _row(HELLO, place, REVISION, "moved=8Mi:/other")),
+        *_prepared(_both(alone, _set(place, "more=8Mi:/data")), _row(HELLO, place, NOTHING, " more=8Mi:/data ")),
         *_prepared(
-            item,
-            [
-                *_row(HELLO, "P:volumes.0.secret.items.0.key", FACTS, "1"),
-                *_row(HELLO, "P:volumes.0.secret.items.0.path", FACTS, "other"),
-                *_row(HELLO, "P:volumes.0.secret.items.0.mode", FACTS, 0o400),
-            ],
+            _both(alone, _set(place, "gone=8Mi:/data")), [_one(HELLO, "volume goes", place, REVISION, _drop(place))]
         ),
     ]
 
@@ -322,36 +407,6 @@ def _container() -> list[Mutation]:
         *_row(HELLO, "C:args", REVISION, ["unused"], ["--unused", "a b", "$(x); `y`"]),
         *_row(HELLO, "C:workingDir", REVISION, "/tmp"),
         *_row(HELLO, "C:imagePullPolicy", FACTS, "IfNotPresent"),
-        *_row(
-            HELLO,
-            "C:env",
-            REVISION,
-            [{"name": "A", "value": "b"}],
-            [{"name": "A", "value": ""}],
-            [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
-            [{"name": "QUOTED", "value": "a\"b'c$d`e;{}\nf"}],
-            [{"name": "UNICODE", "value": "grüße 🚀"}],
-            [{"name": f"V{number}", "value": str(number)} for number in range(40)],
-        ),
-        *_row(CART, "C:env.0.value", REVISION, "stock=http://stock.internal/healthz"),
-        *_row(CART, "C:env.1.name", REVISION, "MONEY"),
-        *_prepared(
-            _append("C:env", _SECRET),
-            [
-                # It is optional, and so the secret need not be there.
-                *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.name", REVISION, "other"),
-                *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.key", REVISION, "other"),
-            ],
-        ),
-        _one(
-            HELLO,
-            "secret",
-            "C:env[].valueFrom.secretKeyRef.optional",
-            REVISION,
-            _append("C:env", _SECRET),
-        ),
-        _one(CART, "env in another order", "C:env", NOTHING, lambda manifest: _container_of(manifest)["env"].reverse()),
-        _one(CART, "env goes", "C:env", REVISION, _drop("C:env")),
         *_row(HELLO, "C:ports", REVISION, [{"containerPort": 9000}], [{"containerPort": 8081, "protocol": "TCP"}]),
         *_row(HELLO, "C:ports", NOTHING, [{"containerPort": 8080}], [{"name": "http1", "containerPort": 8080}]),
         *_row(WEB, "C:ports.0.containerPort", REVISION, 8081),
@@ -368,6 +423,47 @@ def _container() -> list[Mutation]:
         *_row(HELLO, "C:securityContext.runAsUser", REVISION, 10001, 65532),
         *_row(HELLO, "C:securityContext.readOnlyRootFilesystem", NOTHING, True),
         *_row(HELLO, "C:terminationMessagePath", NOTHING, "/dev/termination-log"),
+    ]
+
+
+def _environment() -> list[Mutation]:
+    return [
+        *_row(
+            HELLO,
+            "C:env",
+            REVISION,
+            [{"name": "A", "value": "b"}],
+            [{"name": "A", "value": ""}],
+            [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
+            [{"name": "QUOTED", "value": "a\"b'c$d`e;{}\nf"}],
+            [{"name": "UNICODE", "value": "grüße 🚀"}],
+            [{"name": f"V{number}", "value": str(number)} for number in range(40)],
+        ),
+        *_row(CART, "C:env.0.value", REVISION, "stock=http://stock.internal/healthz"),
+        *_row(CART, "C:env.1.name", REVISION, "MONEY"),
+        *_prepared(
+            _append("C:env", _SECRET),
+            [
+                *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.name", REVISION, "other"),
+                *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.key", REVISION, "1"),
+                # Its value is there.
+                *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.optional", FACTS, True),
+            ],
+        ),
+        _one(HELLO, "secret", "C:env", REVISION, _append("C:env", _SECRET)),
+        *_row(HELLO, "C:env", FACTS, [{"name": "A", "valueFrom": {"secretKeyRef": _ABSENT | {"key": "b"}}}]),
+        *_row(HELLO, "C:envFrom", REVISION, [{"secretRef": {"name": "login"}}], [{"configMapRef": {"name": "login"}}]),
+        *_row(HELLO, "C:envFrom", FACTS, [{"secretRef": _ABSENT}]),
+        *_prepared(
+            _append("C:envFrom", {"secretRef": {"name": "login"}}),
+            [
+                *_row(HELLO, "C:envFrom.0.prefix", REVISION, "LOGIN_"),
+                *_row(HELLO, "C:envFrom.0.secretRef.name", REVISION, "settings"),
+                *_row(HELLO, "C:envFrom.0.secretRef.optional", FACTS, True),
+            ],
+        ),
+        _one(CART, "env in another order", "C:env", NOTHING, lambda manifest: _container_of(manifest)["env"].reverse()),
+        _one(CART, "env goes", "C:env", REVISION, _drop("C:env")),
     ]
 
 
@@ -432,7 +528,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_service(),
     *_template(),
     *_volumes(),
+    *_file_volumes(),
+    *_init_containers(),
+    *_persistent_volumes(),
     *_container(),
+    *_environment(),
     *_probes(),
     *_examples(),
 )

@@ -12,8 +12,10 @@ import yaml
 
 from runyard.manifest import load
 from runyard.plan import ServicePlan, plan
-from tests.preview.mutations import AUTO, KNATIVE, MANIFESTS, MUTATIONS, RUN, Mutation
+from runyard.secrets import digest_secrets, flatten_secrets
+from tests.preview.mutations import AUTO, KNATIVE, MANIFESTS, MUTATIONS, RUN, RUNYARD, SECRETS, Mutation
 
+DIGESTS = digest_secrets(flatten_secrets({"default": SECRETS}))
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 # Every field that shared/knative-fields.md marks M, row by row, in the shorthand of tests.preview.mutations with []
 # for the place in a list. That file is not of this repository, so this is the list to extend with it.
@@ -42,6 +44,13 @@ MUST = (
     # 3.4 Volumes and traffic.
     *(f"P:volumes[].secret.{field}" for field in ("secretName", "items", "defaultMode", "optional")),
     *(f"P:volumes[].secret.items[].{field}" for field in ("key", "path", "mode")),
+    *(f"P:volumes[].configMap.{field}" for field in ("name", "items", "defaultMode", "optional")),
+    *(
+        f"P:volumes[].projected.{field}"
+        for field in ("sources[].secret.items", "sources[].configMap.items", "defaultMode")
+    ),
+    *("P:initContainers", "P:initContainers[].image", "C:envFrom", "C:envFrom[].prefix", "C:envFrom[].secretRef.name"),
+    f"S:{RUNYARD}volumes",
     *("P:volumes[].emptyDir.medium", "P:volumes[].emptyDir.sizeLimit"),
     *("R:spec.traffic", "R:spec.traffic[].percent", "R:spec.traffic[].revisionName"),
     *("R:spec.traffic[].latestRevision", "R:spec.traffic[].tag"),
@@ -71,7 +80,7 @@ def planned(directory: Path, manifest: object) -> ServicePlan:
     directory.mkdir()
     (directory / "one.yaml").write_text(yaml.safe_dump(manifest, allow_unicode=True))
     loaded = load([directory, MANIFESTS / "shop"])
-    (found,) = [each for each in plan(loaded.manifests).services if each.name == "mutated"]
+    (found,) = [each for each in plan(loaded.manifests, secret_digests=DIGESTS).services if each.name == "mutated"]
     return found
 
 

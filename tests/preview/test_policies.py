@@ -1,40 +1,37 @@
-from policies.handwritten import HANDWRITTEN_RULES
-from policies.resource import CONTAINER, RESOURCE_RULES, VOLUME
-from policies.stack import TENANT_NETWORK
+from policies.part import PARTS, part_of
+from policies.resource import CONTAINER, NETWORK, SERVICE, VOLUME, Resource
+from policies.resource_rules import RESOURCE_RULES, RESOURCE_TYPES
+from policies.rule import Context
+from policies.stack import Stack
 from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Tenant
 from runyard.plan import plan
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
+MIB = 1024**2
+PAIR = template(containers=(container(), container(name="side", port=None, cpu_millis=80)))
+SHOP = Tenant("shop", quotas=Quotas(services=1, memory_bytes=100 * 1024 * MIB))
 
-def counted(resources, count):
-    assert len(resources) == count
-    return resources
+
+def as_registered(each):
+    urn = f"urn:pulumi:dev::runyard::{each.type}::{each.name}"
+    return Resource(each.type, each.name, urn, each.inputs, each.inputs)
 
 
-def test_everything_that_the_platform_registers_keeps_every_rule_of_resources(preview):
-    pair = template(containers=(container(), container(name="side", port=None, cpu_millis=80)))
-    shown = preview(plan(manifests(service(), service(name="pair", tenant="shop", template=pair))))
-    told = [
-        (each.name, message)
-        for kind, count in ((CONTAINER, 5), (VOLUME, 2))
-        for each in counted(shown.of(kind), count)
-        for rule in (*RESOURCE_RULES, *HANDWRITTEN_RULES)
-        if rule.type == kind
-        for message in rule.check(each.inputs, "dev")
-    ]
-    assert told == []
+def test_everything_that_the_platform_registers_keeps_every_rule(preview):
+    given = manifests(service(), service(name="pair", tenant="shop", template=PAIR), tenants=(Tenant("default"), SHOP))
+    planned = plan(given)
+    shown = preview(planned).all
+    stack = Stack(Context(given, "2026-11-23", plan=planned), (), dict, dry_run=False)
+    assert [finding.text() for each in shown for finding in stack.judge(as_registered(each))] == []
+    assert {CONTAINER, NETWORK, VOLUME, SERVICE} <= {each.type for each in shown} & RESOURCE_TYPES
+    parts = [part_of(each.inputs, "dev") for each in shown if each.type == CONTAINER]
+    assert sorted(parts) == sorted(PARTS)
 
 
 def test_platforms_parts_are_refused_under_another_stacks_name(preview):
     parts = [each for each in preview(plan(manifests(service()))).of(CONTAINER) if each.inputs.get("networkMode")]
-    assert len(parts) == 2
+    assert len(parts) == len(PARTS)
     for part in parts:
-        ours = [rule for rule in RESOURCE_RULES if rule.type == CONTAINER]
+        ours = [rule for rule in RESOURCE_RULES if CONTAINER in rule.types]
         assert [message for rule in ours for message in rule.check(part.inputs, "other")]
-
-
-def test_quotas_are_outputs_because_rules_of_stacks_see_nothing_else_of_a_component(preview):
-    shop = Tenant("shop", quotas=Quotas(instances=3))
-    shown = preview(plan(manifests(service(tenant="shop"), tenants=(shop,)))).of(TENANT_NETWORK)
-    assert {each.name for each in shown if "quotas" in each.outputs} == {"tenant.shop"}

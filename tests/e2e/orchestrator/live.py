@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -15,11 +17,21 @@ import aiohttp
 import docker
 import docker.errors
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
 from runyard import names
-from runyard.contracts import RevisionSpec, RolloutRequest, TemplateSpec, TrafficShare, encode
+from runyard.contracts import (
+    ContainerDocument,
+    RevisionDocument,
+    RolloutRequest,
+    RouteRequest,
+    ServiceRequest,
+    SignedRevision,
+    TrafficShare,
+    encode,
+)
 from tests.ports import free_port
 
 IMAGE = "debian:bookworm-slim"
@@ -31,7 +43,8 @@ SERVER = (
     "while(1){my $c=$s->accept or next; <$c>;"
     "print $c qq(HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nok\\n); close $c}"
 )
-SERVE = ["perl", "-e", SERVER]
+SERVE = ("perl", "-e", SERVER)
+MIB = 1024 * 1024
 
 
 class RecordingGateway:
@@ -76,6 +89,8 @@ class Live:
         self.network = names.tenant_network(self.stack, "default")
         self.gateway = RecordingGateway()
         self._subnet = subnet
+        self._key = Ed25519PrivateKey.generate()
+        self._documents: dict[str, RevisionDocument] = {}
         self._directory = directory
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
@@ -119,6 +134,8 @@ class Live:
             "RUNYARD_HTTP_ADDRESS": f"127.0.0.1:{self._port}",
             "RUNYARD_ORCHESTRATOR_DIRECTORY": str(self._directory / "own"),
             "RUNYARD_GATEWAY_DIRECTORY": str(self._directory),
+            "RUNYARD_LAUNCHER_DIRECTORY": str(self._directory / "launcher"),
+            "RUNYARD_PUBLIC_KEY": base64.b64encode(self._key.public_key().public_bytes_raw()).decode(),
         }
         command = (sys.executable, "-m", "services.orchestrator")
         with (self._directory / "log").open("ab") as log:
@@ -145,34 +162,59 @@ class Live:
             async with session.request(method, f"http://orchestrator{path}", data=data) as response:
                 return response.status, json.loads(await response.text())
 
-    async def roll_out(self, revision: str, deadline_s: int = 30) -> tuple[int, dict[str, Any]]:
-        """Give all traffic of the service to a revision."""
-        request = RolloutRequest("default", "hello", (TrafficShare(revision, 100),), deadline_s)
-        return await self.ask("PUT", "/v1/rollouts/default/hello", request)
+    async def roll_out(self, revision: str, deadline_s: int = 30) -> dict[str, Any]:
+        """Give all traffic of the service to a revision, and give the outcome."""
+        rollout = RolloutRequest("default", "hello", (TrafficShare(revision, 100),), deadline_s)
+        signed = tuple(map(self._sign, reversed(self._documents.values())))
+        request = ServiceRequest(RouteRequest("default", "hello", ()), rollout, signed)
+        status, accepted = await self.ask("PUT", "/v1/services/default/hello", request)
+        assert status == 202, accepted
+        last = 0
+        while True:
+            _, told = await self.ask("GET", f"/v1/rollouts?after={last}&wait=30")
+            for outcome in told["outcomes"]:
+                if outcome["rollout"] == accepted["rollout"]:
+                    return dict(outcome)
+            last = told["last"]
 
-    def add_template(
-        self, revision: str, command: list[str] | None = None, spec: TemplateSpec | None = None, **options: Any
-    ) -> Container:
-        """Create a template as `pulumi up` does."""
-        revision_spec = RevisionSpec(service="hello", port=8080, containers=("app",), termination_grace_s=3)
-        spec = spec or TemplateSpec(container="app", pids_limit=64, revision=revision_spec)
-        labels = {
-            names.STACK: self.stack,
-            names.TENANT: "default",
-            names.SERVICE: "hello",
-            names.REVISION: revision,
-            names.ROLE: names.ROLE_TEMPLATE,
-            names.SPEC: encode(spec),
-        }
-        name = names.template_container(self.stack, "default", revision, spec.container)
-        return self.docker.containers.create(
-            IMAGE, command or SERVE, name=name, labels=labels, network=self.network, **{"mem_limit": "64m", **options}
+    def _sign(self, document: RevisionDocument) -> SignedRevision:
+        text = encode(document)
+        return SignedRevision(text, base64.b64encode(self._key.sign(text.encode())).decode())
+
+    def add(self, revision: str, *containers: ContainerDocument, grace_s: int = 3) -> None:
+        """Have a document for the next update."""
+        self._documents[revision] = RevisionDocument(
+            stack=self.stack,
+            tenant="default",
+            service="hello",
+            name=revision,
+            identity=revision,
+            digest=names.digest(revision),
+            network=self.network,
+            gateway_address="",
+            containers=containers or (container(),),
+            termination_grace_s=grace_s,
         )
 
+    def lose_volume(self) -> None:
+        """Lose all that the orchestrator kept; the gateway has its snapshot."""
+        shutil.rmtree(self._directory / "own")
+        (self._directory / "state").mkdir()
+        (self._directory / "state" / "snapshot.json").write_text(json.dumps(self.gateway.snapshot))
+
+    async def status(self) -> dict[str, Any]:
+        """Give the orchestrator's status."""
+        return (await self.ask("GET", "/v1/status"))[1]
+
     def containers(self, *, all: bool = False) -> list[Container]:
-        """Give the containers of this stack; templates never run."""
+        """Give the containers of this stack."""
         label = {"label": f"{names.STACK}={self.stack}"}
         return list(self.docker.containers.list(all=all, ignore_removed=True, filters=label))
+
+
+def container(name: str = "app", command: tuple[str, ...] = SERVE, **fields: Any) -> ContainerDocument:
+    """Describe a container of a document."""
+    return ContainerDocument(name, IMAGE, **{"command": command, "memory_bytes": 64 * MIB, "pids_limit": 64, **fields})
 
 
 async def until(condition: Any, seconds: float) -> None:

@@ -11,11 +11,18 @@ from typing import Any
 import pytest
 
 from runyard import names
-from runyard.contracts import Probe, RevisionSpec, TemplateSpec
+from runyard.contracts import MemoryMount, Probe
 
-from .live import SERVE, Live, until
+from .live import IMAGE, MIB, SERVE, Live, container, until
 
 pytestmark = pytest.mark.engine
+EDITS: dict[str, Callable[[Live, Any], None]] = {
+    "limits": lambda _, each: each.update(mem_limit="128m", memswap_limit="128m"),
+    "name": lambda live, each: each.rename(f"{live.stack}-mine"),
+    "paused": lambda _, each: each.pause(),
+    "network": lambda live, each: live.docker.networks.get(live.network).disconnect(each),
+    "restart": lambda _, each: each.update(restart_policy={"Name": "always"}),
+}
 # Outside Docker's own pools and the plan's; the tests run one after the other.
 SUBNET = "10.77.213.0/28"
 
@@ -24,23 +31,24 @@ def on_engine(test: Callable[[Live], Coroutine[Any, Any, None]]) -> Callable[[Pa
     """Run a test with a live orchestrator."""
 
     def run(tmp_path: Path) -> None:
-        async def whole() -> None:
-            async with Live(tmp_path, SUBNET) as live:
-                await test(live)
-
-        asyncio.run(whole())
+        asyncio.run(alive(tmp_path, test))
 
     run.__name__ = test.__name__
     return run
 
 
+async def alive(directory: Path, test: Callable[[Live], Coroutine[Any, Any, None]]) -> None:
+    async with Live(directory, SUBNET) as live:
+        await test(live)
+
+
 @on_engine
 async def test_first_rollout_starts_a_hardened_instance_at_a_known_address(live: Live) -> None:
-    live.add_template("hello-1", read_only=True, cap_drop=["ALL"], security_opt=["no-new-privileges"])
-    assert (await live.roll_out("hello-1"))[0] == 200
+    live.add("hello-1")
+    assert (await live.roll_out("hello-1"))["outcome"] == "ready"
     (instance,) = live.containers()
     host = instance.attrs["HostConfig"]
-    assert (host["PidsLimit"], host["Memory"], host["ReadonlyRootfs"]) == (64, 64 * 1024 * 1024, True)
+    assert (host["PidsLimit"], host["Memory"], host["ReadonlyRootfs"]) == (64, 64 * MIB, True)
     assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
     assert host["RestartPolicy"]["Name"] == "no"
     assert host["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}
@@ -52,19 +60,19 @@ async def test_first_rollout_starts_a_hardened_instance_at_a_known_address(live:
 
 @on_engine
 async def test_killed_instance_is_replaced_within_three_seconds(live: Live) -> None:
-    live.add_template("hello-1")
+    live.add("hello-1")
     await live.roll_out("hello-1")
     before = live.gateway.addresses("hello-1")
     began = time.monotonic()
     live.containers()[0].kill()
     await until(lambda: live.gateway.addresses("hello-1") not in ([], before), 10)
     assert time.monotonic() - began < 3
-    await until(lambda: len(live.containers(all=True)) == 2, 5)
+    await until(lambda: len(live.containers(all=True)) == 1, 5)
 
 
 @on_engine
 async def test_killed_orchestrator_is_back_in_step_within_three_seconds_with_the_same_instance(live: Live) -> None:
-    live.add_template("hello-1")
+    live.add("hello-1")
     await live.roll_out("hello-1")
     before = [each.id for each in live.containers()]
     await live.kill()
@@ -84,74 +92,75 @@ async def test_killed_orchestrator_is_back_in_step_within_three_seconds_with_the
 
 @on_engine
 async def test_instance_killed_while_the_orchestrator_is_down_is_replaced_on_its_return(live: Live) -> None:
-    live.add_template("hello-1")
+    live.add("hello-1")
     await live.roll_out("hello-1")
     before = live.gateway.addresses("hello-1")
     await live.kill()
     live.containers()[0].kill()
     await live.start()
     await until(lambda: live.gateway.addresses("hello-1") not in ([], before), 5)
-    await until(lambda: len(live.containers(all=True)) == 2, 5)
+    await until(lambda: len(live.containers(all=True)) == 1, 5)
 
 
 @on_engine
 async def test_update_moves_traffic_and_removes_the_old_instance(live: Live) -> None:
-    live.add_template("hello-1")
-    live.add_template("hello-2")
+    live.add("hello-1")
+    live.add("hello-2")
     await live.roll_out("hello-1")
-    assert (await live.roll_out("hello-2"))[0] == 200
+    assert (await live.roll_out("hello-2"))["outcome"] == "ready"
     assert live.gateway.snapshot["services"]["default/hello"]["traffic"][0]["revision"] == "hello-2"
     await until(lambda: [each.labels[names.REVISION] for each in live.containers()] == ["hello-2"], 10)
 
 
 @on_engine
 async def test_container_that_exits_fails_the_rollout_with_its_log_and_the_old_one_serves(live: Live) -> None:
-    live.add_template("hello-1")
+    live.add("hello-1")
     await live.roll_out("hello-1")
-    live.add_template("hello-2", ["sh", "-c", "echo no database; exit 3"])
-    status, problem = await live.roll_out("hello-2")
-    assert status == 409
+    live.add("hello-2", container(command=("sh", "-c", "echo no database; exit 3")))
+    problem = await live.roll_out("hello-2")
+    assert problem["outcome"] == "failed"
     assert problem["detail"] == ("rollout default/hello: revision hello-2: container app: exited with code 3 (3 times)")
     assert problem["logs"] == ["no database"]
     assert len(live.gateway.addresses("hello-1")) == 1
-    await until(lambda: len(live.containers(all=True)) == 3, 10)
+    await until(lambda: len(live.containers(all=True)) == 1, 10)
 
 
 @on_engine
 async def test_command_that_is_not_in_the_image_fails_at_once(live: Live) -> None:
-    live.add_template("hello-1", ["/no/such/program"])
-    status, problem = await live.roll_out("hello-1")
-    assert status == 409
+    live.add("hello-1", container(command=("/no/such/program",)))
+    problem = await live.roll_out("hello-1")
+    assert problem["outcome"] == "failed"
     assert "/no/such/program" in problem["detail"]
     assert live.containers() == []
 
 
 @on_engine
 async def test_instance_over_its_memory_is_reported_as_such(live: Live) -> None:
-    live.add_template("hello-1", ["perl", "-e", "my $x = 'x' x 200_000_000; sleep 100"], mem_limit="16m")
-    status, problem = await live.roll_out("hello-1", deadline_s=20)
-    assert status == 409
+    command = ("perl", "-e", "my $x = 'x' x 200_000_000; sleep 100")
+    live.add("hello-1", container(command=command, memory_bytes=16 * MIB))
+    problem = await live.roll_out("hello-1", deadline_s=20)
+    assert problem["outcome"] == "failed"
     assert "(OOM)" in problem["detail"]
 
 
 @on_engine
 async def test_port_that_nobody_listens_on_fails_at_the_deadline_with_the_log(live: Live) -> None:
-    live.add_template("hello-1", ["sh", "-c", "echo starting; exec sleep 100"])
-    status, problem = await live.roll_out("hello-1", deadline_s=2)
-    assert status == 409
+    live.add("hello-1", container(command=("sh", "-c", "echo starting; exec sleep 100")))
+    problem = await live.roll_out("hello-1", deadline_s=2)
+    assert problem["outcome"] == "failed"
     assert problem["detail"].endswith("not ready in 2 s: startup probe tcp :8080: connection refused")
     assert problem["logs"] == ["starting"]
 
 
 @on_engine
 async def test_sidecar_starts_first_shares_the_address_and_takes_the_instance_with_it(live: Live) -> None:
-    revision = RevisionSpec("hello", 8080, ("app", "db"), termination_grace_s=1)
     up = Probe(kind="exec", command=("test", "-e", "/tmp/up"), period_s=1, failure_threshold=10)
-    live.add_template("hello-1", SERVE, TemplateSpec("app", 64, depends_on=("db",), revision=revision))
-    sidecar = ["sh", "-c", "sleep 0.3; touch /tmp/up; exec sleep 1000"]
-    live.add_template("hello-1", sidecar, TemplateSpec("db", 64, startup_probe=up))
-    status, answer = await live.roll_out("hello-1")
-    assert status == 200, answer
+    tmp = (MemoryMount("/tmp", MIB),)
+    sidecar = ("sh", "-c", "sleep 0.3; touch /tmp/up; exec sleep 1000")
+    database = container("db", sidecar, startup_probe=up, memory_mounts=tmp)
+    live.add("hello-1", container(depends_on=("db",)), database, grace_s=1)
+    outcome = await live.roll_out("hello-1")
+    assert outcome["outcome"] == "ready", outcome
     app, db = sorted(live.containers(), key=lambda each: each.labels[names.CONTAINER])
     assert app.attrs["HostConfig"]["NetworkMode"] == f"container:{db.id}"
     assert app.attrs["State"]["StartedAt"] > db.attrs["State"]["StartedAt"]
@@ -164,8 +173,7 @@ async def test_sidecar_starts_first_shares_the_address_and_takes_the_instance_wi
 @on_engine
 async def test_liveness_that_fails_replaces_the_instance(live: Live) -> None:
     alive = Probe(kind="exec", command=("test", "!", "-e", "/tmp/ill"), period_s=1, failure_threshold=1)
-    revision = RevisionSpec("hello", 8080, ("app",), termination_grace_s=1)
-    live.add_template("hello-1", spec=TemplateSpec("app", 64, liveness_probe=alive, revision=revision))
+    live.add("hello-1", container(liveness_probe=alive, memory_mounts=(MemoryMount("/tmp", MIB),)), grace_s=1)
     await live.roll_out("hello-1")
     before = live.gateway.addresses("hello-1")
     live.containers()[0].exec_run(["touch", "/tmp/ill"])
@@ -174,9 +182,56 @@ async def test_liveness_that_fails_replaces_the_instance(live: Live) -> None:
 
 @on_engine
 async def test_delete_removes_every_instance_and_is_repeatable(live: Live) -> None:
-    live.add_template("hello-1")
+    live.add("hello-1")
     await live.roll_out("hello-1")
     for _ in range(2):
-        assert (await live.ask("DELETE", "/v1/rollouts/default/hello"))[0] == 200
-        assert live.containers() == []
-    assert live.gateway.snapshot["callers"] == {}
+        assert (await live.ask("DELETE", "/v1/services/default/hello"))[0] == 200
+        assert live.gateway.snapshot["services"] == {}
+        await until(lambda: live.containers(all=True) == [], 10)
+    await until(lambda: live.gateway.snapshot["callers"] == {}, 5)
+
+
+@on_engine
+async def test_lost_volume_withdraws_nothing_and_takes_over_what_runs(live: Live) -> None:
+    live.add("hello-1", container(), container("side", ("sleep", "1000")))
+    await live.roll_out("hello-1")
+    before, addresses = {each.id for each in live.containers()}, live.gateway.addresses("hello-1")
+    await live.kill()
+    live.lose_volume()
+    generation = live.gateway.snapshot["generation"]
+    await live.start()
+    await until(lambda: live.gateway.snapshot["generation"] > generation, 10)
+    assert live.gateway.addresses("hello-1") == addresses
+    assert (await live.roll_out("hello-1"))["outcome"] == "ready"
+    assert {each.id for each in live.containers()} == before
+    assert live.gateway.addresses("hello-1") == addresses
+    assert (await live.status())["problems"] == []
+
+
+@on_engine
+async def test_container_with_our_labels_that_we_did_not_make_is_left_alone(live: Live) -> None:
+    live.add("hello-1")
+    await live.roll_out("hello-1")
+    (ours,) = live.containers()
+    forged = live.docker.containers.run(IMAGE, list(SERVE), labels=ours.labels, network=live.network, detach=True)
+
+    async def told() -> bool:
+        return any(forged.name in each for each in (await live.status())["problems"])
+
+    await until(told, 10)
+    assert len(live.gateway.addresses("hello-1")) == 1
+    await live.ask("DELETE", "/v1/services/default/hello")
+    await until(lambda: [each.id for each in live.containers(all=True)] == [forged.id], 10)
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
+def test_instance_that_was_edited_is_replaced(tmp_path: Path, edit: Callable[[Live, Any], None]) -> None:
+    async def edited(live: Live) -> None:
+        live.add("hello-1")
+        await live.roll_out("hello-1")
+        before = live.gateway.addresses("hello-1")
+        edit(live, live.containers()[0])
+        await until(lambda: live.gateway.addresses("hello-1") not in ([], before), 10)
+        await until(lambda: len(live.containers(all=True)) == 1, 10)
+
+    asyncio.run(alive(tmp_path, edited))

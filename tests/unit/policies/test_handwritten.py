@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from policies.handwritten import RULES
-from policies.resource import CONTAINER, NETWORK, Resource
+from policies.resource import CONTAINER, Resource
 from runyard import names
 from runyard.images import image_reference
 
@@ -77,5 +77,3 @@ def test_rules_of_secrets_look_at_what_is_plain_alone() -> None:
     assert {rule.id for rule in RULES if rule.plain} == {"own-environment-plain", "own-command-plain"}
     sealed = Resource(CONTAINER, "web", "urn", MINE | {"envs": ["DB_PASSWORD=a"]}, MINE)
     assert [list(rule.broken_by(sealed, "live")) for rule in RULES] == [[], [], [], []]
-    (network,) = {tuple(rule.broken_by(Resource(NETWORK, "n", "urn", {}, {}), "live")) for rule in RULES}
-    assert network == ()

@@ -11,6 +11,7 @@ import pytest
 from policies.environment import environment_of
 from policies.rule import Context, Rule, Violation, of_service
 from policies.verdict import judge
+from runyard.errors import PolicyError
 from runyard.manifest import load
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -83,6 +84,16 @@ def test_rule_that_throws_refuses_the_change() -> None:
     (finding,) = judge(context(), [rule(throwing, severity="advisory")]).refusals
     assert (finding.rule, finding.severity) == ("policy-error", "mandatory")
     assert finding.message == "rule tried failed: ZeroDivisionError: division by zero"
+
+
+def test_verdict_that_refuses_says_every_reason() -> None:
+    judge(context()).check()
+    two = rule(lambda _given: [Violation("first"), Violation("second")])
+    with pytest.raises(PolicyError) as raised:
+        judge(context(), [two]).check()
+    assert str(raised.value) == (
+        "policies refuse the change, nothing was touched:\ntried: first (mend it)\ntried: second (mend it)"
+    )
 
 
 def test_rule_that_throws_hides_nothing_of_the_others() -> None:

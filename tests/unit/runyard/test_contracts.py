@@ -9,39 +9,71 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard.contracts import (
+    ContainerDocument,
     Fallback,
+    FilesMount,
     GatewayEndpoints,
     GatewayPath,
     GatewayService,
     GatewaySnapshot,
     Handling,
+    Holdings,
+    ImageIdentity,
     Limits,
+    MemoryMount,
     OrchestratorStatus,
     PathRoute,
     Probe,
-    RevisionSpec,
+    RevisionDocument,
     RevisionStatus,
+    RolloutOutcome,
+    RolloutOutcomes,
     RolloutRequest,
     RouteRequest,
+    SecretFile,
+    SecretValue,
+    ServiceHolding,
+    ServiceRequest,
     ServiceStatus,
-    TemplateSpec,
+    SignedRevision,
     TrafficShare,
+    Variable,
+    VolumeDocument,
+    VolumeMount,
     decode,
     encode,
+    encode_differing,
 )
 from runyard.errors import ContractError
 
 SHARES = (TrafficShare("web-1", 90), TrafficShare("web-2", 10, "new"))
 PROBE = Probe(kind="http", port=80, path="/up", headers=(("X-A", "1"),))
+SECRET = SecretValue("api", "latest", "0" * 64)
+BARE = RevisionDocument("dev", "shop", "web", "web-1", "web-1", "d", "net", "", (ContainerDocument("app", "app:1"),))
+WHOLE = ContainerDocument(
+    "db",
+    "db:1",
+    environment=(Variable("A", "b"), Variable("TOKEN", secret=SECRET)),
+    memory_mounts=(MemoryMount("/tmp", 64),),
+    file_mounts=(FilesMount("/secrets", (SecretFile("token", SECRET, 0o400),)),),
+    volume_mounts=(VolumeMount("data", "/data", sub_path="a"),),
+    startup_probe=PROBE,
+)
+DOCUMENT = dataclasses.replace(
+    BARE,
+    containers=(*BARE.containers, WHOLE),
+    init_containers=(ContainerDocument("init", "init:1", environment=(Variable("B", secret=SECRET),)),),
+    volumes=(VolumeDocument("data", "persistent", 1024),),
+    labels={"team": "a"},
+    images={"app": ImageIdentity("sha256:1", "app@sha256:2")},
+)
+SIGNED = SignedRevision(encode(DOCUMENT), "c2lnbmF0dXJl")
 MESSAGES: list[Any] = [
-    TemplateSpec("app", 64),
-    TemplateSpec(
-        "app",
-        64,
-        startup_probe=PROBE,
-        depends_on=("db",),
-        revision=RevisionSpec("web", 80, ("app", "db"), "h2c", 1, 2, 3),
-    ),
+    BARE,
+    DOCUMENT,
+    ServiceRequest(RouteRequest("shop", "web", ()), RolloutRequest("shop", "web", SHARES), (SIGNED,), {"0": "value"}),
+    RolloutOutcomes("e", 3, (RolloutOutcome(1, "shop", "web", "failed", "not ready", ("a",)),)),
+    Holdings((ServiceHolding("shop", "web", {"web-1": "d"}, "r", "s", SHARES, True),), {"c": "d"}, "e", ("stranger",)),
     RouteRequest("shop", "web", ("web.localhost",), "internal", 5),
     RouteRequest("shop", "web", (), paths=(PathRoute("*.x", "/api", "/"),), handling=Handling(1, 2, 3, 4, False)),
     RouteRequest("shop", "web", (), fallback=Fallback("other", "page")),
@@ -82,6 +114,28 @@ def test_equal_snapshots_encode_alike_whatever_the_order_of_their_maps() -> None
     assert encode(one) == encode(other)
 
 
+def test_sums_and_secrets_of_a_document_are_those_of_its_containers() -> None:
+    assert (DOCUMENT.cpu_millis, DOCUMENT.memory_bytes) == (2000, 1024**3)
+    assert (BARE.secrets, DOCUMENT.secrets) == ((), (SECRET,))
+
+
+def test_what_is_at_its_default_is_not_hashed() -> None:
+    assert encode_differing(RouteRequest("shop", "web", ("a",), limits=Limits())) == (
+        '{"hosts":["a"],"service":"web","tenant":"shop"}'
+    )
+    assert json.loads(encode_differing(DOCUMENT))["containers"][1]["startup_probe"] == {
+        "headers": [["X-A", "1"]],
+        "kind": "http",
+        "path": "/up",
+        "port": 80,
+    }
+
+
+def test_value_of_a_secret_is_in_no_printed_message() -> None:
+    request = ServiceRequest(RouteRequest("a", "b", ()), RolloutRequest("a", "b", ()), (), {"digest": "canary"})
+    assert "canary" not in repr(request)
+
+
 def test_absent_fields_get_their_defaults() -> None:
     text = '{"tenant":"shop","service":"web","traffic":[{"revision":"web-1","percent":100}]}'
     assert decode(RolloutRequest, text) == RolloutRequest("shop", "web", (TrafficShare("web-1", 100),))
@@ -111,17 +165,20 @@ def test_field_that_does_not_fit_is_named(change: dict[str, Any], message: str) 
 @pytest.mark.parametrize(
     ("probe", "message"),
     [
-        ({"kind": "udp"}, "decode TemplateSpec.startup_probe.kind: must be one of http, tcp, grpc, exec, got 'udp'"),
+        (
+            {"kind": "udp"},
+            "decode ContainerDocument.startup_probe.kind: must be one of http, tcp, grpc, exec, got 'udp'",
+        ),
         (
             {"kind": "http", "headers": [["a"]]},
-            "decode TemplateSpec.startup_probe.headers[0]: must be a list of 2, got ['a']",
+            "decode ContainerDocument.startup_probe.headers[0]: must be a list of 2, got ['a']",
         ),
     ],
 )
 def test_probe_that_does_not_fit_is_named(probe: dict[str, Any], message: str) -> None:
-    text = json.dumps({"container": "app", "pids_limit": 1, "startup_probe": probe})
+    text = json.dumps({"name": "app", "image": "app:1", "startup_probe": probe})
     with pytest.raises(ContractError) as caught:
-        decode(TemplateSpec, text)
+        decode(ContainerDocument, text)
     assert str(caught.value) == message
 
 

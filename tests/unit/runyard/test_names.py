@@ -22,14 +22,14 @@ def test_label_that_dns_refuses_is_refused(label: str) -> None:
 
 
 def test_containers_are_named_by_their_whole_identity() -> None:
-    assert names.template_container("dev", "shop", "web-1", "app") == "runyard.dev.shop.web-1.app.template"
     assert names.instance_container("dev", "shop", "web-1", "app", "7f") == "runyard.dev.shop.web-1.app.7f"
     assert names.platform_container("dev", "gateway") == "runyard.dev.gateway"
+    assert names.claim_container("dev") == "runyard.dev.claim"
 
 
 @given(st.lists(st.tuples(LABEL, LABEL, LABEL, LABEL), min_size=2, max_size=2, unique=True))
 def test_two_identities_never_share_a_name(pair: list[tuple[str, str, str, str]]) -> None:
-    assert names.template_container(*pair[0]) != names.template_container(*pair[1])
+    assert names.instance_container(*pair[0], "a1") != names.instance_container(*pair[1], "a1")
     assert names.service_key(*pair[0][:2]) != names.service_key(*pair[1][:2]) or pair[0][:2] == pair[1][:2]
 
 
@@ -44,7 +44,6 @@ def test_default_tenant_is_left_out_of_hosts() -> None:
     assert names.service_host("web", "shop", "localhost") == "web.shop.localhost"
     assert names.tagged_host("new", "web.localhost") == "new---web.localhost"
     assert names.internal_host("cart") == "cart.internal"
-    assert names.callees(["stock.internal", "cart.internal", "internal", "a.b.internal"]) == ("cart", "stock")
 
 
 def test_revision_is_named_as_asked_or_by_its_hash() -> None:

@@ -194,9 +194,10 @@ def test_two_directories_are_compared_as_they_are(tmp_path: Path, capsys: pytest
 
 STEP = {
     "op": "update",
-    "urn": "urn:pulumi:dev::runyard::runyard:service:Service::default.web",
-    "oldState": {"inputs": {"timeoutSeconds": 300, "note": "canary"}},
-    "newState": {"inputs": {"timeoutSeconds": 60, "note": "canary"}},
+    "urn": "urn:pulumi:dev::runyard::runyard:index:Service::default.web",
+    "oldState": {"inputs": {"facts": '{"timeoutSeconds": 300, "note": "canary"}'}},
+    "newState": {"inputs": {"facts": '{"timeoutSeconds": 60, "note": "canary"}'}},
+    "detailedDiff": {"facts": {}, "route": {}},
 }
 STATE = {"deployment": {"resources": [{"urn": "urn:a::b::c::d", "type": "t", "inputs": {"x": "canary"}}]}}
 # Like Pulumi for the four things that are asked of it; the state holds a secret as Pulumi would never show it.
@@ -232,6 +233,18 @@ def test_preview_adds_what_pulumi_would_do_with_its_effect(stack: Path, capsys: 
     ]
     assert "canary" not in out
     assert run(capsys, "HEAD~1..HEAD", "--preview")[1] == out
+
+
+def test_preview_of_a_stack_of_the_old_form_says_how_to_take_it_down(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = {"deployment": {"resources": [{"urn": "urn:a::b::c::d", "type": "runyard:revision:Revision"}]}}
+    (stack / "programs" / "pulumi").write_text(PULUMI % (json.dumps(old), "{}"))
+    code, _, err = run(capsys, "HEAD~1..HEAD", "--preview")
+    assert code == 2
+    assert err.startswith(
+        "error: stack dev: must be of this version of Runyard, got one whose revisions are containers"
+    )
 
 
 def test_pack_that_refuses_is_five_after_the_report(

@@ -18,11 +18,12 @@ START = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 
 @dataclass
 class FakeOrchestrator:
-    """Keeps a claim; `fails` is raised by whatever it is asked."""
+    """Keeps a claim; `fails` is raised by whatever it is asked, `refuses` when it is given one."""
 
     kept: str | None = None
     runs: bool = True
     fails: Exception | None = None
+    refuses: Exception | None = None
     asked: int = 0
     before: Callable[[], None] = lambda: None
 
@@ -38,8 +39,9 @@ class FakeOrchestrator:
         return self.kept
 
     def put_claim(self, text: str) -> None:
-        if self.fails is not None:
-            raise self.fails
+        for error in (self.fails, self.refuses):
+            if error is not None:
+                raise error
         self.kept = text
 
     def close(self) -> None:

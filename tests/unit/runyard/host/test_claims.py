@@ -104,6 +104,17 @@ def test_orchestrator_that_does_not_answer_leaves_the_container_to_stand_for_the
         reserve(world.desk, claim("a"), within(1000, 600))
 
 
+def test_orchestrator_that_ends_before_it_has_the_claim_leaves_the_container_to_stand_for_it() -> None:
+    world = World()
+    orchestrator = world.start("a", claim("a", 300))
+    orchestrator.refuses = SILENCE
+    reserve(world.desk, claim("a"), within(1000, 600))
+    assert observe_claims(world, world.keepers).of("a") == (claim("a", 300), claim("a", 600))
+    orchestrator.refuses = HostUnreachable("connect: no engine")
+    with pytest.raises(HostUnreachable):
+        reserve(world.desk, claim("a", 700), within(1000, 700))
+
+
 def test_claim_of_an_update_that_was_killed_is_in_the_next_one() -> None:
     world = World()
     other = Claim("a", (Use("a", "shop", "api", {"cpu": 7}, {"cpu": 7}),))

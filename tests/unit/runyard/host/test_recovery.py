@@ -89,6 +89,7 @@ def test_planned_names_cover_networks_volumes_and_parts():
         ("container", "runyard.dev.orchestrator"),
         ("volume", "runyard.dev.gateway"),
         ("volume", "runyard.dev.orchestrator"),
+        ("volume", "runyard.dev.launcher"),
     }
 
 

@@ -3,7 +3,7 @@ from dataclasses import fields, replace
 import pytest
 
 from runyard.contracts import Fallback
-from runyard.manifest.model import RequestLimits, TrafficTarget, Volume
+from runyard.manifest.model import Container, PersistentVolume, RequestLimits, TrafficTarget, Volume
 from runyard.manifest.routes import parse_routes
 from runyard.plan.effect import EFFECTS, Effect, effect_of, worst
 from runyard.plan.facts import describe_service
@@ -85,7 +85,13 @@ def test_effects_name_every_key_that_a_service_can_show_and_no_other():
     shown = describe_service(
         filled(
             service(
-                template=filled(template(volumes=(Volume("cache", "emptyDir"),))),
+                template=filled(
+                    template(
+                        volumes=(Volume("cache", "emptyDir"),),
+                        init_containers=(Container("first", "a:1"), Container("second", "a:1")),
+                    )
+                ),
+                persistent_volumes=(PersistentVolume("data", 1024, "/data"),),
                 traffic=(TrafficTarget(100, tag="now"),),
                 routes=parse_routes("shop.example.com/api"),
                 request_limits=RequestLimits(concurrent_requests=1),

@@ -30,6 +30,25 @@ def test_outlook_tells_the_worst_effect_of_each_thing_and_only_the_fields_that_h
     assert second.startswith(f"{NONE}service default.hello: ")
 
 
+def test_outlook_of_a_service_whose_volume_has_one_writer_is_a_gap_while_instances_change() -> None:
+    before = {"containers": {"hello": {"image": "a:1"}}, "persistentVolumes": {"data": {"sizeBytes": 1}}, "cache": True}
+    after = {**before, "containers": {"hello": {"image": "a:2"}}, "cache": False}
+    (line,) = describe_outlook({HELLO: before}, {HELLO: after})
+    assert line == (
+        "effect on running traffic: gap: service default.hello: its volume has one writer: the old instance ends "
+        "before the new one starts; requests wait, and in vain get 503 (containers.hello.image)"
+    )
+
+
+def test_outlook_of_a_volume_that_comes_goes_or_is_another_is_none() -> None:
+    without, one, other = ({"persistentVolumes": volumes} for volumes in ({}, {"a": {"path": "/a"}}, {"b": {}}))
+    for before, after in ((without, one), (one, without), (one, other)):
+        (line,) = describe_outlook(
+            {HELLO: {"revision": "hello-1", **before}}, {HELLO: {"revision": "hello-2", **after}}
+        )
+        assert line.startswith(NONE)
+
+
 def test_outlook_tells_of_a_replaced_gateway_as_a_restart():
     (line,) = describe_outlook({GATEWAY: {"image": "g:1"}}, {GATEWAY: {"image": "g:2"}})
     assert line.startswith("effect on running traffic: restart: gateway: Docker makes the gateway's container anew")

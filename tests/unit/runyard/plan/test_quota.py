@@ -10,9 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard.manifest.accounts import Quotas
-from runyard.manifest.model import Location, Manifests, Platform, Scaling, Service, Tenant, TrafficTarget, Volume
+from runyard.manifest.model import (
+    Container,
+    Location,
+    Manifests,
+    PersistentVolume,
+    Platform,
+    Scaling,
+    Service,
+    Tenant,
+    TrafficTarget,
+    Volume,
+)
 from runyard.manifest.routes import parse_routes
 from runyard.plan.quota import (
+    CASES,
     CPU_OVERCOMMIT,
     Capacity,
     Headroom,
@@ -110,6 +122,29 @@ def test_tenant_answers_for_its_own_services_alone() -> None:
 def test_volume_without_a_size_counts_as_its_containers_memory() -> None:
     subject = web(template=dataclasses.replace(web().template, volumes=(Volume("cache", "emptyDir"),)))
     assert demand_of("shop", shop(subject), "worst")["storage"].amount == 3 * GIB
+
+
+def test_persistent_volume_counts_once_however_many_instances_there_are() -> None:
+    kept = dataclasses.replace(web(), persistent_volumes=(PersistentVolume("data", GIB, "/data"),))
+    for case in CASES:
+        plain, more = (demand_of("shop", shop(each), case)["storage"].amount for each in (web(), kept))
+        assert plain is not None
+        assert more == plain + GIB
+
+
+@pytest.mark.parametrize(("gibs", "expected"), [(1, 3 * GIB), (4, 12 * GIB)])
+def test_init_container_counts_where_it_is_more_than_all_others_together(gibs: int, expected: int) -> None:
+    before = (Container("before", "a:1", memory_bytes=gibs * GIB), Container("second", "a:1", memory_bytes=GIB))
+    subject = web(template=dataclasses.replace(web().template, init_containers=before))
+    assert demand_of("shop", shop(subject), "worst")["memory"].amount == expected
+
+
+def test_init_container_larger_than_the_host_is_refused() -> None:
+    before = (Container("before", "a:1", cpu_millis=8000),)
+    subject = web(template=dataclasses.replace(web().template, init_containers=before))
+    assert [each.message for each in check_capacity(shop(subject), Capacity(4000, 64 * GIB))] == [
+        "container before of service shop/web: CPU limit must be at most the host's 4 cores, got 8"
+    ]
 
 
 IDLE = dataclasses.replace(web().template, scaling=Scaling(0, 3))
@@ -269,3 +304,19 @@ def test_route_on_a_host_that_the_service_has_already_counts_no_further() -> Non
     assert check_quotas(shop(web(routes=routes), hosts=2)) == ()
     elsewhere_named = dataclasses.replace(shop(web(routes=routes), hosts=2), platform=Platform(domain="example.com"))
     assert [finding.asked for finding in check_quotas(elsewhere_named)] == [4]
+
+
+def test_what_is_known_beside_the_manifests_counts_where_it_is_more() -> None:
+    subject = shop(web(), instances=3, memory_bytes=100 * GIB)
+    known = {"shop/web": Use("dev", "shop", "web", {"instances": 1, "memory": 0}, {"instances": 5})}
+    assert check_quotas(subject) == ()
+    (finding,) = check_quotas(subject, uses=known)
+    assert (finding.case, finding.asked) == ("worst", 5)
+    assert check_quotas(subject, uses={"other/web": known["shop/web"]}) == ()
+    endless = {"shop/web": Use("dev", "shop", "web", {}, {"instances": None})}
+    (finding,) = check_quotas(subject, uses=endless)
+    assert finding.asked is None
+    large = {"shop/web": Use("dev", "shop", "web", {"memory": 9 * GIB}, {})}
+    assert check_capacity(subject, Capacity(8000, 8 * GIB)) == ()
+    (finding,) = check_capacity(subject, Capacity(8000, 8 * GIB), uses=large)
+    assert finding.asked == 9 * GIB

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard.errors import UsageError
-from runyard.manifest.model import Manifests, Scaling, Service, Volume
+from runyard.manifest.model import Container, Manifests, PersistentVolume, Scaling, Service, Volume
 from runyard.manifest.prices import FreeTier, PriceBook, PricePeriod, Rates
 from runyard.pricing import Costs, Usage, Usages, price
 from runyard.pricing.cost import MONTH_S, Lines
@@ -139,6 +139,17 @@ def test_service_below_one_cpu_is_billed_by_request_whatever_it_says(cpu_millis:
 def test_storage_is_paid_for_as_long_as_instances_live() -> None:
     volumes = (Volume("cache", "emptyDir", size_limit_bytes=5 * GIB),)
     assert only(costs_of(web(least=2, volumes=volumes)), "floor").storage == Decimal("1.00")
+
+
+def test_persistent_volume_is_paid_whether_or_not_instances_run() -> None:
+    kept = dataclasses.replace(web(least=0), persistent_volumes=(PersistentVolume("data", 10 * GIB, "/data"),))
+    assert only(costs_of(kept), "floor").storage == Decimal("1.00")
+
+
+def test_init_container_is_not_paid() -> None:
+    before = (Container("before", "a:1", cpu_millis=8000, memory_bytes=32 * GIB),)
+    subject = dataclasses.replace(web().template, init_containers=before)
+    assert costs_of(web(template=subject)).tenants == costs_of(web()).tenants
 
 
 def test_free_tier_is_the_tenants_and_shared_by_use() -> None:

@@ -184,6 +184,35 @@ def test_instance_that_is_not_as_documented_fails_the_check_of_it(path: str, val
     assert failing(changed(path, value)) == {check}
 
 
+def test_services_own_counts_are_what_must_run() -> None:
+    subject = FakeSubject()
+    rollout = subject.service.rollout
+    for counts, passes in (
+        ({"min_instances": 2}, False),
+        ({"manual_instances": 2}, False),
+        ({"manual_instances": 0}, True),
+    ):
+        subject.service = replace(subject.service, rollout=replace(rollout, **counts))
+        assert failing(subject) == (set() if passes else {"service_has_its_instances"})
+
+
+def test_user_and_directory_that_the_document_names_are_held() -> None:
+    subject = FakeSubject()
+    document = subject.service.revision.document
+    containers = (replace(document.containers[0], user="1000", working_dir="/srv"),)
+    subject.service = replace(subject.service, revision=RevisionPlan(replace(document, containers=containers)))
+    assert failing(subject) == {"run_as_the_document_says"}
+    subject.found[0]["Config"] |= {"User": "1000", "WorkingDir": "/srv"}
+    assert failing(subject) == set()
+
+
+def test_container_that_shares_an_instances_network_has_no_address_of_its_own() -> None:
+    subject = FakeSubject()
+    subject.found[0]["HostConfig"] |= {"NetworkMode": "container:1", "ExtraHosts": None}
+    subject.found[0]["NetworkSettings"]["Networks"] = {}
+    assert failing(subject) == set()
+
+
 def test_secret_that_the_engine_was_told_is_found() -> None:
     subject = FakeSubject()
     subject.found[0]["Config"]["Env"].append("TOKEN=s3cret")

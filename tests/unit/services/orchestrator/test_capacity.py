@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import RevisionSpec, RolloutRequest
+from runyard.contracts import RolloutRequest
 from services.orchestrator.capacity import desired_count, matching_count
 
-SPEC = RevisionSpec(service="web", port=1, containers=("app",))
+from .world import document
+
+SPEC = document()
 REQUEST = RolloutRequest("shop", "web", ())
 
 

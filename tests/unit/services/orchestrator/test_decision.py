@@ -6,7 +6,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runyard.contracts import RevisionSpec, TemplateSpec
 from services.orchestrator.decision import SURPLUS_GRACE_S, decide, note_failed_start
 from services.orchestrator.state import (
     Container,
@@ -19,33 +18,21 @@ from services.orchestrator.state import (
     Revision,
     Slot,
     StartContainer,
-    Template,
 )
+
+from .world import container, document
 
 READY = Health(started=True, ready=True, probed=True)
 MEMORY = Memory(sequence=0xA0)
 
 
 def revision(name: str = "hello-1", containers: tuple[str, ...] = ("app",), **depends: tuple[str, ...]) -> Revision:
-    spec = RevisionSpec(service="hello", port=8080, containers=containers)
-    templates = tuple(
-        Template(
-            id=each,
-            tenant="default",
-            service="hello",
-            revision=name,
-            spec=TemplateSpec(each, 64, depends_on=depends.get(each, ()), revision=spec if each == "app" else None),
-            network="n",
-            image="i",
-        )
-        for each in containers
-    )
-    return Revision("default", "hello", name, spec, templates)
+    return Revision(document(name, *(container(each, depends_on=depends.get(each, ())) for each in containers)))
 
 
 def instance(key: str, state: str = "running", name: str = "hello-1", **container: Any) -> Instance:
     box = Container(id=f"c-{key}", name="app", state=state, **container)
-    return Instance(key, "default", "hello", name, "10.0.0.9", "n", (box,))
+    return Instance(key, "default", "hello", name, "10.0.0.9", "n", (box,), identity=name)
 
 
 def observation(*instances: Instance, wanted: int = 1, ready: bool = True, **fields: Any) -> Observation:
@@ -70,14 +57,14 @@ def test_instances_being_made_are_not_made_twice() -> None:
     assert decide(observation(**making), MEMORY, 100).actions == ()
 
 
-def test_revision_without_template_makes_nothing() -> None:
+def test_revision_without_document_makes_nothing() -> None:
     assert decide(observation(revisions={}), MEMORY, 100).actions == ()
 
 
 def test_dead_instance_is_removed_and_replaced_in_one_decision() -> None:
     decision = decide(observation(instance("1", "exited", exit_code=3)), MEMORY, 100)
     assert decision.actions == (
-        RemoveInstance("1", "container app: exited with code 3"),
+        RemoveInstance("1", "container app: exited with code 3", drained=False),
         CreateInstance("a1", "default/hello-1"),
     )
 
@@ -85,19 +72,23 @@ def test_dead_instance_is_removed_and_replaced_in_one_decision() -> None:
 def test_instance_killed_for_its_memory_says_so() -> None:
     dead = instance("1", "exited", exit_code=137, oom_killed=True)
     removal = decide(observation(dead), MEMORY, 100).actions[0]
-    assert removal == RemoveInstance("1", "container app: killed for using more memory than its limit (OOM)")
+    assert removal == RemoveInstance(
+        "1", "container app: killed for using more memory than its limit (OOM)", drained=False
+    )
 
 
 def test_instance_whose_liveness_failed_is_replaced() -> None:
     failing = {"c-1": replace(READY, ready=False, failed="liveness probe http :8080/: answered 500")}
     decision = decide(observation(instance("1"), health=failing), MEMORY, 100)
-    assert decision.actions[0] == RemoveInstance("1", "container app: liveness probe http :8080/: answered 500")
+    assert decision.actions[0] == RemoveInstance(
+        "1", "container app: liveness probe http :8080/: answered 500", drained=False
+    )
 
 
 def test_second_crash_waits_and_says_until_when() -> None:
     crashed = observation(instance("1", "exited"))
     decision = decide(crashed, replace(MEMORY, attempts={"1": 1}), 100)
-    assert decision.actions == (RemoveInstance("1", "container app: exited with code 0"),)
+    assert decision.actions == (RemoveInstance("1", "container app: exited with code 0", drained=False),)
     assert decision.due == 101
     gone = observation()
     assert decide(gone, decision.memory, 100.9).actions == ()
@@ -114,7 +105,7 @@ def test_removal_that_is_tried_again_is_not_a_second_failure() -> None:
     crashed = observation(instance("1", "exited"))
     first = decide(crashed, MEMORY, 100)
     again = decide(replace(crashed, starting={"a1": "default/hello-1"}, busy=frozenset({"a1"})), first.memory, 101)
-    assert again.actions == (RemoveInstance("1", "container app: exited with code 0"),)
+    assert again.actions == (RemoveInstance("1", "container app: exited with code 0", drained=False),)
     assert again.memory.slots == {}
 
 
@@ -138,10 +129,47 @@ def test_revision_wanted_again_within_the_grace_is_kept() -> None:
     assert (back.actions, back.memory.surplus_since) == ((), {})
 
 
-def test_instance_whose_template_is_gone_is_removed_after_the_grace() -> None:
-    orphan = observation(instance("1"), revisions={})
-    first = decide(orphan, MEMORY, 100)
-    assert decide(orphan, first.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("1"),)
+def test_instances_whose_document_cannot_be_read_stay_as_long_as_they_are_wanted() -> None:
+    # They could not be made again.
+    orphans = observation(instance("1"), instance("2"), revisions={})
+    first = decide(orphans, MEMORY, 100)
+    assert decide(orphans, first.memory, 100 + SURPLUS_GRACE_S).actions == ()
+    idle = replace(orphans, wanted={})
+    first = decide(idle, MEMORY, 100)
+    assert decide(idle, first.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("1"), RemoveInstance("2"))
+
+
+def edited(key: str) -> Instance:
+    return instance(key, edited="was edited: Memory is 1 and must be 2")
+
+
+def test_edited_instance_serves_until_another_does_and_is_then_drained() -> None:
+    first = decide(observation(edited("1")), MEMORY, 100)
+    assert first.actions == (CreateInstance("a1", "default/hello-1"),)
+    starting = observation(edited("1"), instance("a1"), health={"c-1": READY})
+    assert decide(starting, first.memory, 100).actions == ()
+    both = observation(edited("1"), instance("a1"))
+    removal = RemoveInstance("1", "container app: was edited: Memory is 1 and must be 2")
+    assert decide(both, first.memory, 101).actions == (removal,)
+    assert removal.drained
+
+
+def test_edited_instance_that_does_not_serve_goes_at_once() -> None:
+    decision = decide(observation(edited("1"), ready=False), MEMORY, 100)
+    assert [type(each) for each in decision.actions] == [RemoveInstance, CreateInstance]
+
+
+def test_instances_that_are_edited_again_and_again_are_replaced_ever_more_slowly() -> None:
+    memory = decide(observation(edited("1")), MEMORY, 100).memory
+    second = decide(observation(edited("1"), edited("a1")), memory, 101)
+    assert (second.actions, second.due) == ((), 102)
+
+
+def test_edited_instance_that_nobody_wants_goes_as_any_other() -> None:
+    idle = observation(edited("1"), wanted=0)
+    first = decide(idle, MEMORY, 100)
+    assert first.actions == ()
+    assert decide(idle, first.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("1"),)
 
 
 def test_deleted_service_is_removed_without_grace() -> None:
@@ -164,12 +192,12 @@ def test_busy_instance_gets_no_second_action() -> None:
 def test_instance_whose_making_was_interrupted_is_removed() -> None:
     two = {"default/hello-1": revision(containers=("app", "proxy"))}
     decision = decide(observation(instance("1"), revisions=two), MEMORY, 100)
-    assert decision.actions[0] == RemoveInstance("1", "its making was interrupted")
+    assert decision.actions[0] == RemoveInstance("1", "its making was interrupted", drained=False)
 
 
 def two_containers(first: str, second: str) -> Instance:
     boxes = (Container("c-app", "app", second), Container("c-proxy", "proxy", first))
-    return Instance("1", "default", "hello", "hello-1", "10.0.0.9", "n", boxes)
+    return Instance("1", "default", "hello", "hello-1", "10.0.0.9", "n", boxes, identity="hello-1")
 
 
 def test_container_is_started_once_what_it_depends_on_has_started() -> None:
@@ -183,7 +211,7 @@ def test_container_is_started_once_what_it_depends_on_has_started() -> None:
 def test_instance_with_one_dead_container_is_replaced_whole() -> None:
     revisions = {"default/hello-1": revision(containers=("proxy", "app"))}
     decision = decide(observation(two_containers("exited", "running"), revisions=revisions), MEMORY, 100)
-    assert decision.actions[0] == RemoveInstance("1", "container proxy: exited with code 0")
+    assert decision.actions[0] == RemoveInstance("1", "container proxy: exited with code 0", drained=False)
 
 
 def test_failed_start_leaves_a_slot_with_its_failures() -> None:

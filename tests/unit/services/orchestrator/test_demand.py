@@ -5,18 +5,19 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import RevisionSpec, RolloutRequest, TrafficShare
+from runyard.contracts import RolloutRequest, TrafficShare
 from services.orchestrator.commitment import Commitment, HeldCapacity, commit
 from services.orchestrator.demand import View, needed, serving_now, take_on, take_over, wanted
 from services.orchestrator.state import Revision
 
-SPEC = RevisionSpec(service="web", port=1, containers=("app",))
+from .world import document
+
 KEY = "shop/web"
 ONE, TWO = "shop/web-1", "shop/web-2"
 
 
 def revision(number: int, **spec: Any) -> Revision:
-    return Revision("shop", "web", f"web-{number}", replace(SPEC, **spec), ())
+    return Revision(document(f"web-{number}", tenant="shop", service="web", **spec))
 
 
 def request(*shares: int, **fields: Any) -> RolloutRequest:
@@ -59,7 +60,7 @@ def test_first_rollout_and_one_that_moves_nothing_need_the_minimum_alone() -> No
     assert serving_now(request(100, 0), in_force(100), view()) == 0
 
 
-def test_revision_without_template_is_wanted_all_the_same() -> None:
+def test_revision_without_document_is_wanted_all_the_same() -> None:
     assert wanted({KEY: in_force(0, 0, 100)}, {}, view())["shop/web-3"] == 1
 
 

@@ -60,7 +60,8 @@ class Daemon:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
-        self.events = b""
+        self.events: dict[str, list[tuple[str, dict[str, Any]]]] = {"container": [], "network": []}
+        self.told = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.partition("/v1.41")[2] or request.path
@@ -70,7 +71,7 @@ class Daemon:
         if path == "/containers/json":
             return web.json_response([{"Id": "a", "State": "running"}, {"Id": "b", "State": "created"}])
         if path == "/events":
-            return web.Response(body=self.events, content_type="application/json")
+            return await self._tell(request)
         if path == "/containers/c/json":
             return web.json_response({"Id": "c", "Config": {"Tty": True}})
         if path == "/containers/c/logs":
@@ -79,12 +80,27 @@ class Daemon:
         body = json.dumps({"message": f"no such thing: {path}"}).encode()
         return web.Response(status=404, body=body, headers={"Content-Type": "application/json"})
 
+    async def _tell(self, request: web.Request) -> web.StreamResponse:
+        (kind,) = json.loads(request.query["filters"])["type"]
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        if kind == "network":
+            await self.told.wait()
+        for action, actor in self.events[kind]:
+            line = json.dumps({"Type": kind, "Action": action, "Actor": actor, "time": 1})
+            await response.write(line.encode() + b"\n")
+        self.told.set()
+        if kind == "container":
+            # The engine goes away when all is told: one end is enough.
+            await asyncio.Event().wait()
+        return response
+
 
 def with_daemon(directory: Path, daemon: Daemon, call: Any) -> Any:
     async def whole() -> Any:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", daemon.answer)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         await web.UnixSite(runner, str(directory / "docker.sock")).start()
         engine = DockerEngine(aiodocker.Docker(f"unix://{directory}/docker.sock"))
@@ -107,12 +123,20 @@ def test_listing_asks_for_our_labels_and_gives_states(tmp_path: Path) -> None:
 
 def test_events_are_yielded_until_the_engine_goes_away(tmp_path: Path) -> None:
     daemon = Daemon()
-    daemon.events = b'{"Action":"die","Actor":{"ID":"a"},"time":1}\n{"Action":"start","Actor":{"ID":"b"},"time":1}\n'
+    daemon.events["container"] = [("die", {"ID": "a"}), ("start", {"ID": "b"})]
+    # A network's event is about a container; one that goes has none.
+    daemon.events["network"] = [("disconnect", {"ID": "n", "Attributes": {"container": "c"}})]
 
     async def watch(engine: DockerEngine) -> list[Event]:
         return [event async for event in engine.events({"k": "v"})]
 
-    assert with_daemon(tmp_path, daemon, watch) == [Event("die", "a"), Event("start", "b")]
+    found = with_daemon(tmp_path, daemon, watch)
+    assert [each for each in found if each.name != "disconnect"] == [Event("die", "a"), Event("start", "b")]
+    assert Event("disconnect", "c") in found
+    filters = [json.loads(query["filters"]) for _, path, query in daemon.asked if path == "/events"]
+    assert [each.get("label") for each in filters] == [["k=v"], None]
+    assert {"update", "rename", "pause", "unpause"} <= set(filters[0]["event"])
+    assert filters[1]["event"] == ["connect", "disconnect"]
 
 
 def test_logs_are_the_last_lines(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import Probe, RevisionSpec, TemplateSpec
+from runyard.contracts import Probe
 from services.orchestrator.prober import Prober, next_pause, quick_pause
-from services.orchestrator.state import Container, Health, Instance, Revision, Template
+from services.orchestrator.state import Container, Health, Instance, Revision
 from services.orchestrator.timing import Timing
 
-from .world import FakeAttempts, FakeClock, quiet
+from .world import FakeAttempts, FakeClock, container, document, quiet
 
 REFUSED = "tcp :8080: connection refused"
 
@@ -24,10 +24,9 @@ class Bench:
         self.attempts = FakeAttempts()
         self.changes = 0
         self.prober = Prober(self.attempts, Timing(self.clock, self.clock.sleep), self._changed)
-        revision = RevisionSpec("hello", 8080, ("app",))
-        spec = TemplateSpec("app", 64, revision=revision if ingress else None, **probes)
-        template = Template("t", "default", "hello", "hello-1", spec, "n", "i")
-        self.revisions = {"default/hello-1": Revision("default", "hello", "hello-1", revision, (template,))}
+        watched = container("app", **probes)
+        held = (watched,) if ingress else (container("web"), watched)
+        self.revisions = {"default/hello-1": Revision(document("hello-1", *held))}
 
     def _changed(self) -> None:
         self.changes += 1
@@ -135,6 +134,25 @@ async def test_readiness_takes_its_thresholds_to_go_and_to_come(it: Bench) -> No
     assert not it.health.ready
     await it.clock.advance(2)
     assert it.health.ready
+
+
+@bench(readiness_probe=Probe(kind="http", period_s=0))
+async def test_readiness_of_period_0_is_asked_fast_only_until_it_is_there(it: Bench) -> None:
+    it.watch()
+    await quiet()
+    asked = len(it.attempts.seen)
+    await it.clock.advance(60)
+    assert len(it.attempts.seen) - asked == 6
+
+
+@bench(ingress=False, readiness_probe=Probe(kind="http", period_s=0))
+async def test_readiness_of_period_0_that_never_comes_is_asked_once_a_second(it: Bench) -> None:
+    it.watch()
+    it.attempts.default = "http :8080/: answered 503"
+    await it.clock.advance(3)
+    asked = len(it.attempts.seen)
+    await it.clock.advance(60)
+    assert 55 <= len(it.attempts.seen) - asked <= 65
 
 
 @bench(liveness_probe=Probe(kind="http", period_s=5, failure_threshold=2))

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from runyard.contracts import Probe
+from runyard.contracts import Probe, SecretValue, Variable
 from runyard.errors import HostUnreachable, NotFound
 from services.orchestrator.probes import ProbeRunner, Target, describe
 from tests.ports import free_port
 
-from .world import FakeEngine
+from .world import FakeEngine, container
 
 
 @asynccontextmanager
@@ -33,9 +33,9 @@ async def http_server(status: int, seen: list[web.Request] | None = None) -> Asy
 
 
 async def attempt(probe: Probe, port: int, engine: FakeEngine | None = None) -> str | None:
-    runner = ProbeRunner(engine or FakeEngine())
+    runner = ProbeRunner(engine or FakeEngine(), lambda _: "")
     try:
-        return await runner.attempt(probe, Target("c", "127.0.0.1", port))
+        return await runner.attempt(probe, Target("c", "127.0.0.1", port, container()))
     finally:
         await runner.close()
 
@@ -110,6 +110,14 @@ def test_command_passes_on_exit_code_zero(code: int, answer: str) -> None:
     assert asyncio.run(attempt(Probe(kind="exec", command=("test", "-e", "/up")), 1, engine)) == answer
 
 
+def test_command_in_a_container_with_secrets_goes_through_the_launcher_with_what_it_is_told() -> None:
+    engine, secret = FakeEngine(), SecretValue("db", "latest", "d1")
+    target = Target("c", "a", 1, container(environment=(Variable("DB", secret=secret),)))
+    runner = ProbeRunner(engine, lambda each: f"told of {each.name}")
+    assert asyncio.run(runner.attempt(Probe(kind="exec", command=("test", "-e", "/up")), target)) == ""
+    assert engine.inputs == {"/.runyard/launch -- test -e /up": "told of app"}
+
+
 def test_command_through_an_engine_that_is_away_could_not_be_tried() -> None:
     engine = FakeEngine()
     engine.errors["run"] = HostUnreachable("run: connection refused")
@@ -124,7 +132,7 @@ def test_command_in_a_container_that_is_gone_fails() -> None:
 
 
 class SlowEngine(FakeEngine):
-    async def run(self, container: str, command: tuple[str, ...]) -> int:
+    async def run(self, container: str, command: tuple[str, ...], standard_input: str = "") -> int:
         await asyncio.Event().wait()
         return 0
 
@@ -137,7 +145,7 @@ def test_slow_command_fails_only_if_the_engine_itself_answers(away: bool, answer
 
 
 def test_description_names_kind_port_and_what_is_asked() -> None:
-    target = Target("c", "a", 8080)
+    target = Target("c", "a", 8080, container())
     assert describe(Probe(kind="grpc", port=9, service="shop.Cart"), target) == "grpc :9 shop.Cart"
     assert describe(Probe(kind="grpc"), target) == "grpc :8080"
     assert describe(Probe(kind="tcp"), target) == "tcp :8080"

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from runyard.contracts import RevisionSpec, RolloutRequest, TrafficShare
+from runyard.contracts import RolloutRequest, TrafficShare
 from services.orchestrator.failures import Failure
 from services.orchestrator.rollouts import Progress, Verdict, judge
 from services.orchestrator.state import Revision
 
+from .world import document
+
 KEY = "shop/web-1"
 REQUEST = RolloutRequest("shop", "web", (TrafficShare("web-1", 100),), deadline_s=10)
-REVISION = Revision("shop", "web", "web-1", RevisionSpec("web", 80, ("app",)), ())
+REVISION = Revision(document("web-1", tenant="shop", service="web"))
 WAITING = Progress({KEY: REVISION}, {KEY: 2}, {}, {}, {}, listed=True, waited_s=1)
 
 
@@ -26,7 +28,7 @@ def test_ready_needs_no_instance_of_a_revision_that_is_to_have_none() -> None:
 
 def test_ready_needs_every_revision() -> None:
     both = replace(REQUEST, traffic=(TrafficShare("web-1", 50), TrafficShare("web-2", 50)))
-    revisions = {KEY: REVISION, "shop/web-2": replace(REVISION, name="web-2")}
+    revisions = {KEY: REVISION, "shop/web-2": Revision(document("web-2", tenant="shop", service="web"))}
     assert (
         judge(
             both,
@@ -36,10 +38,10 @@ def test_ready_needs_every_revision() -> None:
     )
 
 
-def test_missing_template_fails_only_after_a_listing() -> None:
+def test_missing_document_fails_only_after_a_listing() -> None:
     assert judge(REQUEST, replace(WAITING, revisions={}, listed=False)) is None
     assert judge(REQUEST, replace(WAITING, revisions={})) == Verdict(
-        "failed", "revision web-1: has no template on this host", KEY
+        "failed", "revision web-1: has no document here", KEY
     )
 
 

@@ -10,12 +10,15 @@ from runyard.errors import UsageError
 from services.orchestrator.lease import Lease
 from services.orchestrator.service import serve
 from services.orchestrator.settings import Settings
+from services.orchestrator.signature import Verifier
 
-from .world import ListJournal, quiet
+from .world import PUBLIC_KEY, ListJournal, quiet
 
 
 def settings(directory: Path, port: int) -> Settings:
-    return Settings("test", "127.0.0.1", port, directory / "own", directory)
+    return Settings(
+        "test", "127.0.0.1", port, directory / "own", directory, directory / "launcher", Verifier(PUBLIC_KEY)
+    )
 
 
 def test_port_that_is_taken_ends_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

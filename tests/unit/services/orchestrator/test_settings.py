@@ -6,8 +6,16 @@ import pytest
 
 from runyard.contracts import TlsSettings, encode
 from runyard.errors import ContractError, UsageError
-from runyard.names import GATEWAY_ADMIN_SOCKET, ORCHESTRATOR_SOCKET
-from services.orchestrator.settings import parse_settings
+from runyard.gateway import GatewayConfig
+from runyard.names import GATEWAY_ADMIN_SOCKET, LAUNCHER_DIRECTORY, ORCHESTRATOR_SOCKET
+from services.orchestrator.settings import Settings
+from services.orchestrator.settings import parse_settings as parse
+
+from .world import PUBLIC_KEY
+
+
+def parse_settings(environment: dict[str, str]) -> Settings:
+    return parse({"RUNYARD_PUBLIC_KEY": PUBLIC_KEY, **environment})
 
 
 def test_defaults_are_the_names_that_all_parts_share() -> None:
@@ -15,6 +23,8 @@ def test_defaults_are_the_names_that_all_parts_share() -> None:
     assert (settings.stack, settings.host, settings.port) == ("dev", "127.0.0.1", 3001)
     assert str(settings.socket) == ORCHESTRATOR_SOCKET
     assert str(settings.gateway_socket) == GATEWAY_ADMIN_SOCKET
+    assert str(settings.launcher_directory) == LAUNCHER_DIRECTORY
+    assert str(settings.gateway_snapshot) == GatewayConfig().state_file
 
 
 def test_environment_overrides_everything() -> None:
@@ -24,10 +34,12 @@ def test_environment_overrides_everything() -> None:
             "RUNYARD_HTTP_ADDRESS": "[::1]:99",
             "RUNYARD_ORCHESTRATOR_DIRECTORY": "/o",
             "RUNYARD_GATEWAY_DIRECTORY": "/g",
+            "RUNYARD_LAUNCHER_DIRECTORY": "/l",
         }
     )
     assert (settings.host, settings.port) == ("::1", 99)
     assert (settings.directory, settings.gateway_directory) == (Path("/o"), Path("/g"))
+    assert settings.launcher_directory == Path("/l")
 
 
 @pytest.mark.parametrize("stack", ["", "Dev", "a.b", "-a"])
@@ -54,3 +66,10 @@ def test_tls_is_none_unless_it_is_said() -> None:
 def test_tls_that_is_no_such_message_is_refused(text: str) -> None:
     with pytest.raises(ContractError, match=r"^decode TlsSettings"):
         parse_settings({"RUNYARD_STACK": "dev", "RUNYARD_TLS": text})
+
+
+@pytest.mark.parametrize("key", ["", "AAAA", "not base64", PUBLIC_KEY[:-4]])
+def test_public_key_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_settings({"RUNYARD_STACK": "dev", "RUNYARD_PUBLIC_KEY": key})
+    assert str(caught.value) == f"RUNYARD_PUBLIC_KEY: must be the base64 of 32 bytes, got {key!r}"

@@ -38,10 +38,10 @@ def test_pair_is_replaced_and_forgotten(tmp_path: Path) -> None:
 def test_what_a_kill_left_is_no_pair(tmp_path: Path) -> None:
     vault = Vault(tmp_path)
     vault.put("given", "a", PAIR)
-    (tmp_path / "given" / "a.json.new").write_text('{"chain": "ha')
+    (tmp_path / "given" / "a.json.draft").write_text('{"chain": "ha')
     (tmp_path / "given" / "b.json").write_text("")
     assert list(vault.all("given")) == [("a", PAIR)]
-    assert not (tmp_path / "given" / "a.json.new").exists()
+    assert not (tmp_path / "given" / "a.json.draft").exists()
     vault.put("given", "b", PAIR)
     assert vault.get("given", "b") == PAIR
 

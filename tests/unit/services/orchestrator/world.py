@@ -200,7 +200,12 @@ class FakeEngine:
 
     async def inspect_network(self, network: str) -> Json:
         self._enter("inspect_network", network)
-        return {"Name": network, "IPAM": {"Config": [{"Subnet": SUBNET}]}, "Containers": {}}
+        used = {
+            key: {"IPv4Address": f"{each['NetworkSettings']['Networks'][network]['IPAMConfig']['IPv4Address']}/24"}
+            for key, each in self.containers.items()
+            if network in each["NetworkSettings"]["Networks"] and each["State"]["Status"] == "running"
+        }
+        return {"Name": network, "IPAM": {"Config": [{"Subnet": SUBNET}]}, "Containers": used}
 
     async def inspect_image(self, reference: str) -> Json:
         self._enter("inspect_image", reference)
@@ -399,6 +404,7 @@ class World:
         self.clock = FakeClock()
         self.journal = ListJournal()
         self.attempts = FakeAttempts()
+        self.directory = directory
         self.documents: list[RevisionDocument] = []
         self.values: dict[str, str] = {}
         wake = asyncio.Event()
@@ -443,7 +449,8 @@ class World:
         )
         self.tls = Tls(self.certificates, self.issuer)
         self.orchestrator = Orchestrator(self.parts, self.certificates.cover)
-        self.api = ControlApi(self.orchestrator, self.journal, self.tls, ClaimStore(directory, STACK, self.journal))
+        self.claim = ClaimStore(directory, STACK, self.journal)
+        self.api = ControlApi(self.orchestrator, self.journal, self.tls, self.claim)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> World:

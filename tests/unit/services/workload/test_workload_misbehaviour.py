@@ -98,9 +98,12 @@ def test_fail_start_ends_with_its_text_as_last_log_line(start: Start) -> None:
     assert workload.log()["error"] == "database unreachable"
 
 
-def test_exit_after_ends_with_a_failure(start: Start) -> None:
-    workload = start(EXIT_AFTER_MS="30")
-    assert workload.exit_code() == 1
+@pytest.mark.parametrize(("settings", "code"), [({}, 1), ({"EXIT_CODE": "0"}, 0), ({"EXIT_CODE": "42"}, 42)])
+def test_exit_after_ends_with_a_failure_or_the_code_asked_for(
+    start: Start, settings: dict[str, str], code: int
+) -> None:
+    workload = start(EXIT_AFTER_MS="30", **settings)
+    assert workload.exit_code() == code
     assert workload.log()["event"] == "started"
     assert workload.log()["reason"] == "EXIT_AFTER_MS is over"
 

@@ -10,9 +10,10 @@ from runyard import names
 from runyard.errors import HostError, HostUnreachable
 from runyard.host import Deployment, Engine, Orchestrator, admit, recover
 from runyard.host.claims import Desk, observe_claims, reserve
-from runyard.host.engine import Kind, Thing
+from runyard.host.engine import Thing
 from runyard.host.recovery import PARTS
 from runyard.images import image_reference
+from runyard.uptodate.state import missing
 from stacks.admission import Admitted
 from stacks.outlook import tell_moved_traffic
 
@@ -45,18 +46,12 @@ def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
         _claim(engine, admitted, dry_run=dry_run)
 
 
-def find_missing(deployment: Deployment, things: Iterable[Thing]) -> list[tuple[Kind, str]]:
-    """Name by kind what the state owns and the host does not have, or has another of under the same name."""
-    there = {((each.kind, each.name), each.id) for each in things}
-    return sorted(thing for thing, id_ in deployment.owned.items() if (thing, id_) not in there)
-
-
 def check_present(deployment: Deployment, things: Iterable[Thing], *, dry_run: bool) -> None:
     """Refuse an update that would go on with what is gone: Pulumi looks for it only when it refreshes."""
-    missing = find_missing(deployment, things)
-    if not missing:
+    gone = missing(deployment.owned, ((each.kind, each.name, each.id) for each in things))
+    if not gone:
         return
-    said = ", ".join(f"{kind} {name}" for kind, name in missing)
+    said = ", ".join(gone)
     if not dry_run:
         raise HostError(f"gone from the host, and Pulumi does not see it without a refresh: {said} (make up refreshes)")
     pulumi.log.info(f"gone from the host, an update makes it anew: {said}")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from runyard import files
 from runyard.errors import HostError, ToolchainError
 from runyard.host.transport import Transport
 from runyard.uptodate.fingerprint import of_code
-from runyard.uptodate.record import write_whole
 
 _OURS = "/images/json?filters=" + quote(json.dumps({"reference": ["runyard/*"]}))
 
@@ -45,7 +45,7 @@ class BuiltImages:
         os.makedirs(self._file.parent, mode=0o700, exist_ok=True)
         try:
             noted = {"code": of_code(str(self._checkout)), "names": self._names()}
-            write_whole(str(self._file), json.dumps(noted, sort_keys=True))
+            files.write(self._file, json.dumps(noted, sort_keys=True))
         except (OSError, HostError) as error:
             raise ToolchainError(f"images: note what was built: {error}") from error
 

@@ -45,6 +45,11 @@ class Update:
 
     def up(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Apply the manifests and print the outputs; return Pulumi's exit code."""
+        if self._lacks_something():
+            # A run of its own: the program reads the state, which `up --refresh` writes only at its end.
+            code = self._pulumi("refresh", ["--yes", "--skip-preview", "--suppress-outputs"])
+            if code != 0:
+                return code
         added = self.uptodate.begin(manifests, self.tools)
         # The preview is `make preview`; the outputs are printed below, one a line.
         arguments = ["--yes", "--skip-preview", "--suppress-outputs", *self._common(manifests), *extra]
@@ -58,7 +63,8 @@ class Update:
 
     def preview(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Show what `up` would change; return Pulumi's exit code."""
-        return self._pulumi("preview", ["--diff", *self._common(manifests), *extra])
+        refresh = ["--refresh"] if self._lacks_something() else []
+        return self._pulumi("preview", ["--diff", *refresh, *self._common(manifests), *extra])
 
     def down(self, extra: Sequence[str] = ()) -> int:
         """Destroy everything in the stack; return Pulumi's exit code."""
@@ -79,16 +85,18 @@ class Update:
             raise ToolchainError(f"update: runyard release: {asked.stderr.strip()}")
 
     def _common(self, manifests: str) -> list[str]:
-        return [*self._refresh(), *POLICY_PACK, "-c", f"{PROJECT}:manifests={manifests}"]
+        return [*POLICY_PACK, "-c", f"{PROJECT}:manifests={manifests}"]
 
-    def _refresh(self) -> list[str]:
-        """Have Pulumi look at the host where it lacks what the state has; its Docker provider does not by itself."""
+    def _lacks_something(self) -> bool:
+        """Tell whether the host lacks what the state has, and say what: Pulumi's Docker provider would not see it."""
         gone = missing(parse_state(self._state.read()).owned, self._listing().things)
         if not gone:
-            return []
+            return False
         more = f" and {len(gone) - SHOWN_MISSING} more" if len(gone) > SHOWN_MISSING else ""
-        self.steps.say("update", f"gone from the host: {', '.join(gone[:SHOWN_MISSING])}{more}: the state is refreshed first")
-        return ["--refresh"]
+        self.steps.say(
+            "update", f"gone from the host: {', '.join(gone[:SHOWN_MISSING])}{more}: the state is refreshed first"
+        )
+        return True
 
     def _listing(self) -> Listing:
         with closing(Transport(self.environment["DOCKER_HOST"])) as transport:

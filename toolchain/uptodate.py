@@ -17,6 +17,7 @@ from runyard.errors import RunyardError
 from runyard.host.transport import Transport
 from runyard.uptodate import fingerprint
 from runyard.uptodate.check import Subject, Verdict, changed_reads, host_parts, judge, take_parts
+from runyard.uptodate.expectation import expect
 from runyard.uptodate.observation import observe
 from runyard.uptodate.record import Record, forget_record, load_record, parse_reads, save_record
 from runyard.uptodate.state import parse_state
@@ -97,7 +98,7 @@ class UpToDate:
             if changed:
                 return f"{changed[0]} meanwhile"
             salt = os.urandom(fingerprint.SALT_BYTES).hex()
-            parts |= host_parts(deployed, seen)
+            parts |= host_parts(expect(deployed), seen)
             parts["state"] = hashlib.sha256(text).hexdigest()
             parts["environment"] = fingerprint.of_environment(self._environment, subject.passphrase_file, salt)
             save_record(self._file, Record(engine, salt, tuple(tools), reads, parts))

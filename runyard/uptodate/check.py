@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runyard import names
+from runyard.contracts import Holdings
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
 from runyard.uptodate import fingerprint
+from runyard.uptodate.expectation import Expectation, expect, unlike
 from runyard.uptodate.meanwhile import Meanwhile
 from runyard.uptodate.observation import Listing, Observation, find_image, observe
 from runyard.uptodate.record import Record
@@ -67,10 +69,11 @@ def judge(subject: Subject, record: Record, transport: Transport, day: str) -> V
             if reasons:
                 return Verdict(reasons)
             deployed = parse_state(text)
+            expected = expect(deployed)
             seen = asked.result()
         except (OSError, ValueError, RunyardError) as error:
             return Verdict([str(error)])
-    reasons = [*differences(deployed, seen), *_moved(record, host_parts(deployed, seen))]
+    reasons = [*differences(deployed, expected, seen), *_moved(record, host_parts(expected, seen))]
     return Verdict(reasons, deployed)
 
 
@@ -94,28 +97,30 @@ def take_parts(subject: Subject, tools: Sequence[str], day: str) -> dict[str, st
     }
 
 
-def host_parts(deployed: Deployed, seen: Observation) -> dict[str, str]:
+def host_parts(expected: Expectation, seen: Observation) -> dict[str, str]:
     """Take the fingerprints of what the host has that the state cannot tell, or only in its cipher."""
     return {
         "host": fingerprint.of(seen.listing.host),
-        "images": fingerprint.of({each: find_image(seen.listing.images, each) for each in deployed.images}),
+        "images": fingerprint.of({each: find_image(seen.listing.images, each) for each in expected.images}),
         "configuration": seen.configuration,
-        "certificates": fingerprint.of(seen.holdings.get("certificates")),
-        "claims": fingerprint.of(seen.claims),
+        "certificates": fingerprint.of(dict(seen.holdings.certificates)),
+        "claims": fingerprint.of(dict(seen.claims)),
     }
 
 
-def differences(deployed: Deployed, seen: Observation) -> list[str]:
+def differences(deployed: Deployed, expected: Expectation, seen: Observation) -> list[str]:
     """Say where the host is not what the state says."""
     if deployed.problem:
         return [deployed.problem]
-    found = [f"{each} is gone" for each in missing(deployed.owned, seen.listing.things)]
-    found += _standing(deployed, seen.listing)
-    found += _held(deployed, seen.holdings)
-    found += [f"image {each} is not there" for each in deployed.images if not find_image(seen.listing.images, each)]
-    if not seen.configuration:
-        found.append("the gateway has no configuration")
-    return found
+    there = set(seen.listing.images.values())
+    return [
+        *(f"{each} is gone" for each in missing(deployed.owned, seen.listing.things)),
+        *_standing(deployed, seen.listing),
+        *unlike(expected.services, seen.holdings),
+        *_kept(deployed, seen.holdings),
+        *(f"image {name} is gone" for id_, name in sorted(expected.needed.items()) if id_ not in there),
+        *([] if seen.configuration else ["the gateway has no configuration"]),
+    ]
 
 
 def _standing(deployed: Deployed, listing: Listing) -> Iterator[str]:
@@ -131,27 +136,14 @@ def _standing(deployed: Deployed, listing: Listing) -> Iterator[str]:
             yield f"network {name} is not in the state"
 
 
-def _held(deployed: Deployed, holdings: Mapping[str, Any]) -> Iterator[str]:
-    held = {names.service_key(each["tenant"], each["service"]): each for each in holdings.get("services", ())}
-    for key in sorted(held.keys() | deployed.services.keys()):
-        expected, found = deployed.services.get(key), held.get(key)
-        if expected is None:
-            yield f"service {key} is not in the state"
-        elif found is None:
-            yield f"service {key} is not at the orchestrator"
-        else:
-            # A revision that is no longer kept goes with its last instance.
-            kept = {each: digest for each, digest in found["documents"].items() if each in expected["documents"]}
-            now = {**found, "documents": kept}
-            differ = sorted(name for name in expected.keys() | now.keys() if expected.get(name) != now.get(name))
-            yield from (f"service {key}: {name} at the orchestrator is not what the state says" for name in differ)
-    if holdings.get("claim") != deployed.claim:
+def _kept(deployed: Deployed, holdings: Holdings) -> Iterator[str]:
+    if holdings.claim != deployed.claim:
         yield "the orchestrator holds another claim"
-    if sorted(holdings.get("certificates") or ()) != list(deployed.certificates):
+    if tuple(sorted(holdings.certificates)) != deployed.certificates:
         yield "the orchestrator holds other certificates"
-    for stranger in holdings.get("strangers") or ():
+    for stranger in holdings.strangers:
         yield f"container {stranger} is nobody's"
-    if not holdings.get("in_step"):
+    if not holdings.in_step:
         yield "the gateway is not in step with the orchestrator"
 
 

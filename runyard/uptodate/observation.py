@@ -9,7 +9,8 @@ from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from runyard import names
+from runyard import contracts, names
+from runyard.contracts import Holdings
 from runyard.errors import HostError
 from runyard.host.relay import Relay
 from runyard.host.transport import Transport
@@ -63,7 +64,7 @@ class Observation(NamedTuple):
     """All that can be told of a stack's host; `claims` has the digest of what each other stack has claimed."""
 
     listing: Listing
-    holdings: Mapping[str, Any]
+    holdings: Holdings
     configuration: str
     claims: Mapping[str, str]
 
@@ -103,12 +104,14 @@ def observe(transport: Transport, stack: str) -> Observation:
         ask = questions.enter_context
         holdings = ask(_question(transport, stack, "/v1/holdings"))
         listing = observe_listing(transport, stack)
-        gateway = listing.part(names.ROLE_GATEWAY)
+        orchestrator, gateway = listing.part(names.ROLE_ORCHESTRATOR), listing.part(names.ROLE_GATEWAY)
+        if orchestrator is not None and orchestrator.state != "running":
+            raise HostError(f"container {orchestrator.name} is {orchestrator.state}")
         configuration = ask(Meanwhile(lambda: _configuration(transport, gateway)))
         claims = {each: ask(_question(transport, each, "/v1/claim")) for each in listing.neighbours}
         return Observation(
             listing,
-            json.loads(holdings.result()),
+            contracts.decode(Holdings, holdings.result()),
             configuration.result(),
             {each: names.digest(claim.result()) for each, claim in claims.items()},
         )

@@ -6,10 +6,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
+from runyard import files
 from runyard.manifest.sources import reported_to
 from runyard.uptodate.fingerprint import Read, of_read
-from runyard.uptodate.record import tell_reads, write_whole
+from runyard.uptodate.record import tell_reads
 
 # Names the file in which an update wants to be told.
 VARIABLE = "RUNYARD_READS"
@@ -34,4 +36,4 @@ def told_reads(environment: Mapping[str, str]) -> Iterator[None]:
 
     with reported_to(note):
         yield
-    write_whole(file, json.dumps(tell_reads(told)))
+    files.write(Path(file), json.dumps(tell_reads(told)), mode=0o600)

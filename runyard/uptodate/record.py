@@ -47,8 +47,14 @@ def load_record(file: str) -> Record | None:
 
 
 def save_record(file: str, record: Record) -> None:
-    """Write a record in place of the one before; OSError if it cannot be written."""
-    write_whole(file, json.dumps({"version": _VERSION, **record._asdict(), "reads": tell_reads(record.reads)}))
+    """Write a record in place of the one before, for its owner's eyes; OSError if it cannot be written."""
+    # Here, because reading one, which is what has to be fast, takes none of it.
+    from pathlib import Path
+
+    from runyard import files
+
+    text = json.dumps({"version": _VERSION, **record._asdict(), "reads": tell_reads(record.reads)})
+    files.write(Path(file), text, mode=0o600)
 
 
 def parse_reads(value: Any) -> dict[Read, str]:
@@ -65,14 +71,3 @@ def forget_record(file: str) -> None:
     """Remove a record, so that the next update asks Pulumi; one that is not there is fine."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(file)
-
-
-def write_whole(file: str, text: str) -> None:
-    """Write a file whole or not at all, for its owner's eyes."""
-    draft = f"{file}.{os.getpid()}"
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(draft, file)

@@ -1,12 +1,9 @@
-"""State of a stack as Pulumi keeps it: what it says the host and the orchestrator have, and what must be there.
-
-It is read as plain JSON and compared literally: what is not as expected differs, and a difference only asks Pulumi.
-"""
+"""State of a stack as Pulumi keeps it: what it says the host has, and what the orchestrator must answer to agree."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from runyard import names
@@ -32,17 +29,15 @@ Thing = tuple[Kind, str, str]
 
 
 class Deployed(NamedTuple):
-    """What a state says: engine ids by kind and name, what the orchestrator must answer, and images by name.
+    """What a state says: engine ids by kind and name, services as resources, names of certificates, a claim's digest.
 
-    `services` maps `tenant/service` to the holding expected of it. `pending` says that an update was killed, and
-    `problem` why nobody here can judge the state.
+    `pending` says that an update was killed, and `problem` why nobody here can judge the state.
     """
 
     owned: Mapping[tuple[Kind, str], str]
-    services: Mapping[str, Mapping[str, Any]]
+    services: Sequence[Mapping[str, Any]]
     certificates: tuple[str, ...]
     claim: str
-    images: tuple[str, ...]
     outputs: Mapping[str, Any]
     pending: bool = False
     problem: str = ""
@@ -54,7 +49,7 @@ def parse_state(text: str | bytes) -> Deployed:
         value = json.loads(text)
         deployment = value["checkpoint"]["latest"] if "checkpoint" in value else value["deployment"]
         return _deployed(deployment or {})
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ContractError(f"read the stack's state: {error!r}") from None
 
 
@@ -75,50 +70,32 @@ def shown_outputs(deployed: Deployed) -> dict[str, Any]:
 
 def _deployed(deployment: Mapping[str, Any]) -> Deployed:
     resources = deployment.get("resources") or []
-    foreign = sorted({each["type"] for each in resources if not each["type"].startswith(_KNOWN)})
-    problem = f"the state has resources of another kind: {', '.join(foreign)}" if foreign else ""
+    claims = [each["inputs"]["claim"] for each in resources if each["type"] == _CLAIM]
     pending = bool(deployment.get("pending_operations"))
-    if pending:
-        problem = "an update was killed before it ended"
-    elif any(each.get("delete") or each.get("taint") for each in resources):
-        problem = "an update left something to delete"
-    elif not any(each["type"] == _CLAIM for each in resources):
-        problem = "the state holds no stack of ours"
-    services = [each for each in resources if each["type"] == _SERVICE]
     return Deployed(
         owned={
-            (_THINGS[each["type"]], each["inputs"]["name"]): each["id"] for each in resources if each["type"] in _THINGS
+            (_THINGS[each["type"]], each["inputs"]["name"]): each["id"]
+            for each in resources
+            if each["type"] in _THINGS and each.get("id")
         },
-        services={key: held for each in services for key, held in [_held(each)]},
+        services=[each for each in resources if each["type"] == _SERVICE],
         certificates=tuple(sorted(each["inputs"]["name"] for each in resources if each["type"] == _CERTIFICATE)),
-        claim=next((names.digest(each["inputs"]["claim"]) for each in resources if each["type"] == _CLAIM), ""),
-        images=tuple(sorted({image for each in services for image in _images(each)})),
+        claim=names.digest(claims[0]) if claims else "",
         outputs=next((each.get("outputs") or {} for each in resources if each["type"] == _STACK), {}),
         pending=pending,
-        problem=problem,
+        problem="an update was killed before it ended" if pending else _problem(resources),
     )
 
 
-def _held(service: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Give what `GET /v1/holdings` must say of a service, in the words of `runyard.contracts.ServiceHolding`."""
-    inputs = service["inputs"]
-    documents = [each["document"] for each in json.loads(service["outputs"]["documents"])]
-    return names.service_key(inputs["tenant"], inputs["service"]), {
-        "tenant": inputs["tenant"],
-        "service": inputs["service"],
-        "documents": {json.loads(each)["identity"]: names.digest(each) for each in documents},
-        "route": names.digest(inputs["route"]),
-        "rollout": names.digest(inputs["rollout"]),
-        "goal": json.loads(inputs["rollout"])["traffic"],
-        "settled": True,
-    }
-
-
-def _images(service: Mapping[str, Any]) -> Iterator[str]:
-    for signed in json.loads(service["outputs"]["documents"]):
-        document = json.loads(signed["document"])
-        for container in (*document["containers"], *document.get("init_containers", ())):
-            yield container["image"]
+def _problem(resources: Sequence[Mapping[str, Any]]) -> str:
+    foreign = sorted({each["type"] for each in resources if not each["type"].startswith(_KNOWN)})
+    if foreign:
+        return f"the state has resources of another kind: {', '.join(foreign)}"
+    if any(each.get("delete") or each.get("taint") or each.get("initErrors") for each in resources):
+        return "an update left something undone"
+    if not any(each["type"] == _CLAIM for each in resources):
+        return "the state holds no whole stack of ours"
+    return ""
 
 
 def _shown(value: Any) -> Any:

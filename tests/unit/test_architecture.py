@@ -133,7 +133,8 @@ def test_toolchain_needs_only_the_standard_library() -> None:
     ours = {each for each in needed if each in graph}
     assert {each.split(".")[0] for each in needed - ours} <= set(sys.stdlib_module_names)
     assert {room for each in ours if (room := checkout.room(each))} <= {
-        *("toolchain", "runyard.uptodate", "runyard.host", "runyard.errors", "runyard.names")
+        *("toolchain", "runyard.uptodate", "runyard.host", "runyard.contracts", "runyard.codec"),
+        *("runyard.errors", "runyard.files", "runyard.names"),
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.runyard.uptodate.world import SECRET, STACK, World, listed, updated
+from tests.unit.runyard.uptodate.world import SECRET, STACK, World, archive, listed, updated
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def move_tag(world: World) -> str:
 
 def remove_image(world: World) -> str:
     world.api.answers["GET /images/json"] = []
-    return "image runyard/hello:1 is not there"
+    return "image runyard/hello:1 is gone"
 
 
 def grow_host(world: World) -> str:
@@ -153,33 +153,38 @@ def copy_part(world: World) -> str:
 
 
 def edit_configuration(world: World) -> str:
+    world.api.answers["GET /containers/c1/archive"] = archive(b"events {} # more")
+    return "the configuration changed"
+
+
+def lose_configuration(world: World) -> str:
     world.api.answers["GET /containers/c1/archive"] = (404, {"message": "no such file"})
     return "the gateway has no configuration"
 
 
 def roll_back(world: World) -> str:
     world.holdings["services"][0]["goal"][0]["revision"] = "hello-00000000"
-    return "service default/hello: goal at the orchestrator is not what the state says"
+    return "service default/hello: its traffic was moved"
 
 
 def lose_document(world: World) -> str:
     del world.holdings["services"][0]["documents"]["hello-00000000"]
-    return "service default/hello: documents at the orchestrator is not what the state says"
+    return "service default/hello: the orchestrator lacks a revision"
 
 
 def forge_document(world: World) -> str:
     world.holdings["services"][0]["documents"]["hello-00000001"] = "0" * 64
-    return "service default/hello: documents at the orchestrator is not what the state says"
+    return "service default/hello: the orchestrator lacks a revision"
 
 
 def lose_readiness(world: World) -> str:
     world.holdings["services"][0]["settled"] = False
-    return "service default/hello: settled at the orchestrator is not what the state says"
+    return "service default/hello: it is not ready"
 
 
 def change_route(world: World) -> str:
     world.holdings["services"][0]["route"] = "0" * 64
-    return "service default/hello: route at the orchestrator is not what the state says"
+    return "service default/hello: another route or rollout is in force"
 
 
 def lose_service(world: World) -> str:
@@ -229,6 +234,7 @@ CHANGES: list[Callable[[World], str]] = [
     *(make_code_executable, change_settings, let_a_day_pass, change_environment, install_pulumi),
     *(ask_for_other_manifests, hold_the_lock, move_tag, remove_image, grow_host, change_engine, remove_network),
     *(replace_network, remove_volume, remove_part, stop_part, pause_part, copy_part, edit_configuration, roll_back),
+    lose_configuration,
     *(lose_document, forge_document, lose_readiness, change_route, lose_service, add_service, lose_claim),
     *(add_certificate, let_in_a_stranger, fall_out_of_step, kill_engine, add_stack),
 ]

@@ -14,6 +14,7 @@ from runyard import contracts, names
 from runyard.contracts import (
     ContainerDocument,
     Holdings,
+    ImageIdentity,
     RevisionDocument,
     RolloutRequest,
     RouteRequest,
@@ -45,6 +46,7 @@ def document(revision: str) -> RevisionDocument:
         network="runyard.dev.tenant.default",
         gateway_address="10.0.0.1",
         containers=(ContainerDocument("user", "runyard/hello:1"),),
+        images={"user": ImageIdentity("sha256:1")},
     )
 
 
@@ -61,7 +63,7 @@ def service_resource() -> dict[str, Any]:
         "urn": "urn:pulumi:dev::runyard::runyard:index:Service::default.hello",
         "inputs": {
             **{"stack": STACK, "tenant": "default", "service": "hello"},
-            **{"route": contracts.encode(route), "rollout": contracts.encode(rollout)},
+            **{"route": contracts.encode_differing(route), "rollout": contracts.encode_differing(rollout)},
         },
         "outputs": {
             "documents": json.dumps([{"document": each.document, "signature": each.signature} for each in signed()])
@@ -98,8 +100,8 @@ def holdings() -> Holdings:
         documents={
             contracts.decode(RevisionDocument, each.document).identity: names.digest(each.document) for each in signed()
         },
-        route=names.digest(resource["inputs"]["route"]),
-        rollout=names.digest(resource["inputs"]["rollout"]),
+        route=names.digest(contracts.encode(contracts.decode(RouteRequest, resource["inputs"]["route"]))),
+        rollout=names.digest(contracts.encode(contracts.decode(RolloutRequest, resource["inputs"]["rollout"]))),
         goal=TRAFFIC,
         settled=True,
     )

@@ -10,6 +10,7 @@ from typing import Protocol
 from runyard.contracts import ContainerDocument
 from runyard.errors import HostError, HostUnreachable, NotFound
 from services.orchestrator.addresses import AddressBook
+from services.orchestrator.base import Base
 from services.orchestrator.book import Book, BookedContainer, BookEntry
 from services.orchestrator.descriptions import addresses_of_network
 from services.orchestrator.engine import Engine, Refused
@@ -54,6 +55,7 @@ class Tools:
     stack: str
     engine: Engine
     book: Book
+    base: Base
     images: Images
     launcher: Launcher
     inventory: Inventory
@@ -191,6 +193,7 @@ class Operations:
         network = revision.spec.network
         subnet, taken = addresses_of_network(await self._tools.engine.inspect_network(network))
         taken |= {each.address for each in self._tools.inventory.instances() if each.network == network}
+        taken |= self._tools.base.addresses
         address = self._tools.addresses.take(instance, network, subnet, taken)
         self._reserved[instance] = (address, revision.service_key)
         return address

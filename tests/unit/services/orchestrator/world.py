@@ -51,6 +51,7 @@ from services.orchestrator.publisher import Publisher
 from services.orchestrator.reconciler import Parts
 from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
 from services.orchestrator.secret_values import SecretValues
+from services.orchestrator.service import loss_of
 from services.orchestrator.signature import Verifier
 from services.orchestrator.timing import Timing
 from services.orchestrator.tls import Tls
@@ -425,6 +426,7 @@ class World:
 
     def _join(self, directory: Path, timing: Timing, boot_ms: int) -> Parts:
         wake = asyncio.Event()
+        store = DesiredStore(directory, self.journal)
         held = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
         book, images = Book(directory, self.journal), Images(self.engine)
         values = SecretValues(directory, self.journal)
@@ -435,6 +437,7 @@ class World:
             stack=STACK,
             engine=self.engine,
             book=book,
+            base=Base(directory, directory / "gateway.json", self.journal, loss_of(book, store, held)),
             images=images,
             launcher=launcher,
             inventory=Inventory(self.engine, STACK, Records(book, held, images), self.journal),
@@ -446,10 +449,9 @@ class World:
         )
         return Parts(
             tools=tools,
-            store=DesiredStore(directory, self.journal),
+            store=store,
             documents=held,
             values=values,
-            base=Base(directory, directory / "gateway.json", self.journal, fresh=book.lost),
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),
             timing=timing,

@@ -14,6 +14,7 @@ local inflight = require "runyard.inflight"
 local keeping = require "runyard.keeping"
 local limit = require "runyard.limit"
 local plain = require "runyard.plain"
+local pools = require "runyard.pools"
 local response = require "runyard.response"
 local queue = require "runyard.queue"
 local router = require "runyard.router"
@@ -82,6 +83,7 @@ end
 -- init_worker_by_lua.
 function M.start_worker()
     call_id.start_worker()
+    pools.start_worker()
     inflight.start_worker()
     queue.start_worker()
     affinity.start_worker()

@@ -9,6 +9,7 @@ local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
+local pools = require "runyard.pools"
 local queue = require "runyard.queue"
 local upstream = require "ngx.balancer"
 local watch = require "runyard.watch"
@@ -278,6 +279,9 @@ function M.balance()
     if not done then
         ngx.log(ngx.ERR, "send to ", endpoint.address, ": ", failure)
         return ngx.exit(ngx.ERROR)
+    end
+    if endpoint.pool then
+        pools.use(endpoint.pool)
     end
 end
 

@@ -5,6 +5,7 @@
 local budget = require "runyard.budget"
 local cjson = require "cjson.safe"
 local limit = require "runyard.limit"
+local pools = require "runyard.pools"
 local store = require "runyard.store"
 
 local health = ngx.shared.health
@@ -158,8 +159,10 @@ local function prepare_endpoints(key, fields)
     }
     for index, address in ipairs(fields.addresses) do
         local ip, port = address:match("^(.+):(%d+)$")
-        local endpoint =
-            { address = address, ip = ip, port = tonumber(port), group = group, silence_s = SILENCE_S }
+        local endpoint = {
+            address = address, ip = ip, port = tonumber(port), group = group, silence_s = SILENCE_S,
+            pool = pools.of(address, fields.protocol),
+        }
         group.list[index], places[address] = endpoint, endpoint
     end
     return group

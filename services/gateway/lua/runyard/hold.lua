@@ -11,7 +11,7 @@ local queue = require "runyard.queue"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
 local ways = require "runyard.ways"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local var, now = ngx.var, clock.now
 
@@ -56,7 +56,7 @@ local function refuse_again(failed, late)
         return "instance-failed"
     end
     if failed or sent > 0 then
-        if not balancer.may_repeat(world.endpoints(var.tenant, var.revision), sent) then
+        if not balancer.may_repeat(routing.endpoints(var.tenant, var.revision), sent) then
             return "retries-spent"
         end
         var.retries = tonumber(var.retries) + 1
@@ -66,7 +66,7 @@ end
 
 -- Of the request's whole time; a service that is not there yet has set none.
 local function seconds_left()
-    local service = world.service(var.tenant .. "/" .. var.service)
+    local service = routing.service(var.tenant .. "/" .. var.service)
     return service and watch.left(service) or math.huge
 end
 
@@ -76,14 +76,14 @@ local function look(request)
     if verdict ~= "" and verdict ~= "aside" then
         return verdict
     end
-    local group = world.endpoints(var.tenant, var.revision)
+    local group = routing.endpoints(var.tenant, var.revision)
     local may_go = request and queue.is_next(request) or not request and not queue.is_busy(group)
     return may_go and balancer.reserve() and "" or "full"
 end
 
 local function join(revision)
     local key = var.tenant .. "/" .. var.service
-    local service = world.service(key)
+    local service = routing.service(key)
     local size = service and service.queue_size or QUEUE_SIZE
     local request = queue.join(key, revision, size)
     if not request then
@@ -130,14 +130,14 @@ local function wait(deadline)
 end
 
 local function deadline_of_service()
-    local service = world.service(var.tenant .. "/" .. var.service)
+    local service = routing.service(var.tenant .. "/" .. var.service)
     local own_s = service and service.queue_timeout_s or 0
     return now() + (own_s > 0 and own_s or hold_timeout_s)
 end
 
 local function retry_after_s(verdict)
     if verdict == "broken" then
-        return breaker.retry_after_s(world.endpoints(var.tenant, var.revision))
+        return breaker.retry_after_s(routing.endpoints(var.tenant, var.revision))
     end
     -- What runyard.limit told the client: in so many seconds there is one more.
     return (var.rate_limit or ""):match(";r=0;t=(%d+)$")

@@ -2,7 +2,7 @@
 local balancer = require "runyard.balancer"
 local keeping = require "runyard.keeping"
 local watch = require "runyard.watch"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local var = ngx.var
 
@@ -16,7 +16,7 @@ local function current_service(is_held)
     if not is_held and not hits[var.upstream_cache_status] then
         return nil
     end
-    return world.service(var.tenant .. "/" .. var.service)
+    return routing.service(var.tenant .. "/" .. var.service)
 end
 
 -- The header filter. A response that says that it is too large is taken back, and runyard.hold answers.

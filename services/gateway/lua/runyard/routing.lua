@@ -1,4 +1,4 @@
--- World: what the snapshot in shared memory says, decoded once per worker and change.
+-- Routing: what the snapshot in shared memory says, decoded once per worker and change.
 --
 -- A worker that sees a new epoch of runyard.store forgets what changed since the one that it knew. Entries: host:<host>
 -- and caller:<ip> hold a service key, service:<key>, endpoints:<key> and paths:<host> hold JSON.

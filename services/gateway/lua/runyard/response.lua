@@ -1,6 +1,6 @@
 -- Response: looks at a response on its way to the client, in the locations beside the plain one: its size and time.
 local balancer = require "runyard.balancer"
-local keeping = require "runyard.keeping"
+local cache_admission = require "runyard.cache_admission"
 local watch = require "runyard.watch"
 local routing = require "runyard.routing"
 
@@ -30,7 +30,7 @@ function M.header()
     if is_held then
         watch.started(service)
         if var.here == "@cached" then
-            keeping.decide(most)
+            cache_admission.decide(most)
         end
     end
     if most == 0 or var.request_method == "HEAD" then

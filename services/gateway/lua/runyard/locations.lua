@@ -1,4 +1,4 @@
--- Ways: the locations that a request takes when it does not take the plain one, and what it must pass to go on there.
+-- Locations: the locations that a request takes when it does not take the plain one, and what it must pass to go on there.
 --
 -- $way names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
 -- location: @again buffers both bodies, @stream only the request's, @upload and @h2c neither.

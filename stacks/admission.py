@@ -12,10 +12,11 @@ from policies.environment import environment_of
 from policies.rule import Context
 from policies.rules import RULES
 from policies.rules.accounts import SHARED
-from policies.verdict import Verdict, judge
-from runyard.errors import HostUnreachable, PolicyError, UsageError
+from policies.verdict import judge
+from runyard.errors import HostUnreachable
 from runyard.host import Deployment, parse_deployment
 from runyard.host.capacity import observe_capacity
+from runyard.host.deployment import check_form
 from runyard.host.export import Export
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
@@ -48,8 +49,9 @@ class Admitted:
 
     def check_shared(self, elsewhere: tuple[Use, ...]) -> None:
         """Ask again about what the host's stacks share, now that the others are known; PolicyError as before."""
-        context = Context(self.manifests, self.day, environment_of(self.plan.stack), self.capacity, elsewhere=elsewhere)
-        _refuse(judge(context, [rule for rule in RULES if rule.id in SHARED]))
+        environment = environment_of(self.plan.stack)
+        context = Context(self.manifests, self.day, environment, self.capacity, elsewhere=elsewhere, plan=self.plan)
+        judge(context, [rule for rule in RULES if rule.id in SHARED]).check()
 
 
 def load_plan(stack: str, paths: str, usage: str | None, secrets: TenantSecrets, export: Export) -> Admitted:
@@ -65,44 +67,27 @@ def load_plan(stack: str, paths: str, usage: str | None, secrets: TenantSecrets,
     deployment = parse_deployment(export.read())
     check_form(stack, deployment)
     usages = load_usages(root / usage, loaded.manifests, deployment) if usage else None
-    admit_manifests(loaded.manifests, stack, day, capacity, usages)
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
-    check_references(planned, secrets)
     planned = keep_revisions(planned, loaded.manifests, deployment.pasts)
+    admit_manifests(Context(loaded.manifests, day, environment_of(stack), capacity, usages, plan=planned))
+    check_references(loaded.manifests, secrets)
     return Admitted(loaded.manifests, planned, deployment, day, capacity)
-
-
-def check_form(stack: str, deployment: Deployment) -> None:
-    """Refuse a stack that was made when revisions were containers; UsageError says how to take it down."""
-    if deployment.outdated:
-        raise UsageError(
-            f"stack {stack} was made by an earlier Runyard, whose revisions were containers: nothing was touched; "
-            "take it down with the checkout that made it (make down there), then make it anew with this one (make up)"
-        )
 
 
 def load_usages(file: Path, manifests: Manifests, deployment: Deployment) -> Usages:
     """Load the usage file; it may name services that the update removes, as in a review."""
-    known = {service_key(each.tenant, each.name) for each in manifests.services} | set(deployment.traffic)
+    known = {service_key(each.tenant, each.name) for each in manifests.services} | set(deployment.pasts)
     return parse_usages(str(file), load_text(str(file)), known)
 
 
-def admit_manifests(
-    manifests: Manifests, stack: str, day: str, capacity: Capacity | None, usages: Usages | None = None
-) -> None:
-    """Ask every policy about manifests on an ISO date; PolicyError with all reasons if one of them refuses."""
-    verdict = judge(Context(manifests, day, environment_of(stack), capacity, usages))
+def admit_manifests(context: Context) -> None:
+    """Ask every policy about manifests and their plan; PolicyError with all reasons if one of them refuses."""
+    verdict = judge(context)
     for finding in verdict.warnings:
         pulumi.log.warn(finding.text())
     for finding in verdict.waived:
         pulumi.log.info(finding.text())
-    _refuse(verdict)
-
-
-def _refuse(verdict: Verdict) -> None:
-    if verdict.refusals:
-        lines = "\n".join(finding.text() for finding in verdict.refusals)
-        raise PolicyError(f"policies refuse the change, nothing was touched:\n{lines}")
+    verdict.check()
 
 
 def _today() -> str:

@@ -1,8 +1,8 @@
 """Messages between Runyard's parts, versioned; one file a kind.
 
 Every message is a frozen dataclass; `encode` gives canonical JSON (sorted keys, no spaces) and `decode` gives the
-message back or raises `ContractError` naming the field. A field with a default may be absent, so a newer reader understands an
-older writer; an unknown field is refused, so an older reader never guesses.
+message back or raises `ContractError` naming the field. A field with a default may be absent, so a newer reader
+understands an older writer; an unknown field is refused, so an older reader never guesses.
 """
 
 from __future__ import annotations

@@ -150,7 +150,8 @@ class RevisionDocument:
 
     `name` is the revision's, `identity` the name, followed by the hash where the manifest chose the name, and `digest`
     the hash of what shapes it. `callees` are the services of its tenant that it may call, at `gateway_address`.
-    `images` maps containers to what the provider found their images to be; it is no part of the digest, as plans have no engine.
+    `images` maps containers to what the provider found their images to be; it is no part of the digest, as plans have
+    no engine.
     """
 
     stack: str

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from runyard import names
 from runyard.errors import ContractError
 
+# `container`, `network` or `volume`, as in runyard.host.engine, which takes longer to import than this may.
+Kind = Literal["container", "network", "volume"]
 # What Pulumi's Docker provider makes that a listing of the engine shows.
-_THINGS = {
+_THINGS: Mapping[str, Kind] = {
     "docker:index/container:Container": "container",
     "docker:index/network:Network": "network",
     "docker:index/volume:Volume": "volume",
@@ -24,7 +26,6 @@ _STACK = "pulumi:pulumi:Stack"
 # Pulumi's mark of a secret in a state (sdk/go/common/resource/properties.go).
 _MARK = "4dabf18193072939515e22adb298388d"
 
-Kind = str
 Thing = tuple[Kind, str, str]
 
 

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from policies.environment import environment_of
+from policies.rule import Context
 from runyard.errors import ManifestError, PolicyError
 from runyard.host import Deployment
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
+from runyard.plan import plan
 from runyard.plan.quota import Capacity
-from runyard.pricing import price
-from stacks.admission import admit_manifests, load_usages
+from runyard.pricing import Usages, price
+from stacks import admission
+from stacks.admission import load_usages
 
 TENANT = "apiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: shop}\nspec: {quotas: {instances: %d}}\n---\n"
 SERVICE = """\
@@ -32,6 +36,14 @@ def manifests(directory: Path, text: str) -> Manifests:
     file = directory / "shop.yaml"
     file.write_text(text)
     return load([file]).manifests
+
+
+def admit_manifests(
+    subject: Manifests, stack: str, day: str, capacity: Capacity | None, usages: Usages | None = None
+) -> None:
+    planned = plan(subject, stack)
+    context = Context(subject, day, environment_of(stack), capacity, usages, plan=planned)
+    admission.admit_manifests(context)
 
 
 def test_change_that_keeps_every_rule_is_admitted(tmp_path: Path) -> None:
@@ -128,7 +140,7 @@ def test_budget_is_judged_on_the_stacks_usage_file_as_a_review_judges_it(tmp_pat
 
 def test_usage_file_may_name_what_the_update_removes_and_nothing_unknown(tmp_path: Path) -> None:
     given, file = manifests(tmp_path, FULL), usage_file(tmp_path, "services: {shop/old: large}\n")
-    assert load_usages(file, given, Deployment(traffic={"shop/old": ()})).services
+    assert load_usages(file, given, Deployment(pasts={"shop/old": ()})).services
     with pytest.raises(ManifestError, match="unknown service"):
         load_usages(file, given, Deployment())
     with pytest.raises(ManifestError, match="cannot be read: no such file"):

@@ -37,7 +37,14 @@ from runyard.contracts.service import (
     ServiceHolding,
     ServiceRequest,
 )
-from runyard.contracts.snapshot import GatewayEndpoints, GatewayPath, GatewayService, GatewaySnapshot
+from runyard.contracts.snapshot import (
+    GatewayDelta,
+    GatewayEndpoints,
+    GatewayPath,
+    GatewayRemovals,
+    GatewayService,
+    GatewaySnapshot,
+)
 from runyard.contracts.status import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus
 
 __all__ = [
@@ -48,8 +55,10 @@ __all__ = [
     "ContainerDocument",
     "Fallback",
     "FilesMount",
+    "GatewayDelta",
     "GatewayEndpoints",
     "GatewayPath",
+    "GatewayRemovals",
     "GatewayService",
     "GatewaySnapshot",
     "Handling",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import ManifestError, PolicyError
+from runyard.errors import ManifestError, PolicyError, UsageError
 from runyard.host import Deployment
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.plan.quota import Capacity
 from runyard.pricing import price
-from stacks.admission import admit_manifests, load_usages
+from stacks.admission import admit_manifests, check_form, load_usages
 
 TENANT = "apiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: shop}\nspec: {quotas: {instances: %d}}\n---\n"
 SERVICE = """\
@@ -133,3 +133,13 @@ def test_usage_file_may_name_what_the_update_removes_and_nothing_unknown(tmp_pat
         load_usages(file, given, Deployment())
     with pytest.raises(ManifestError, match="cannot be read: no such file"):
         load_usages(tmp_path / "absent.yaml", given, Deployment())
+
+
+def test_stack_of_the_form_before_documents_is_refused_and_told_how_to_take_it_down() -> None:
+    check_form("dev", Deployment())
+    with pytest.raises(UsageError) as raised:
+        check_form("dev", Deployment(outdated=True))
+    assert str(raised.value) == (
+        "stack dev was made by an earlier Runyard, whose revisions were containers: nothing was touched; "
+        "take it down with the checkout that made it (make down there), then make it anew with this one (make up)"
+    )

@@ -66,8 +66,8 @@ def load_plan(stack: str, paths: str, usage: str | None, secrets: TenantSecrets,
     check_form(stack, deployment)
     usages = load_usages(root / usage, loaded.manifests, deployment) if usage else None
     admit_manifests(loaded.manifests, stack, day, capacity, usages)
+    check_references(loaded.manifests, secrets)
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
-    check_references(planned, secrets)
     planned = keep_revisions(planned, loaded.manifests, deployment.pasts)
     return Admitted(loaded.manifests, planned, deployment, day, capacity)
 

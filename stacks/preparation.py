@@ -39,8 +39,7 @@ def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
         things = engine.things()
         admit(admitted.plan, things, deployment)
         check_present(deployment, things, dry_run=dry_run)
-        if not dry_run:
-            start_parts(engine, stack, deployment)
+        start_parts(engine, stack, deployment, dry_run=dry_run)
         tell_moved_traffic(engine, stack, deployment)
         _claim(engine, admitted, dry_run=dry_run)
 
@@ -62,11 +61,15 @@ def check_present(deployment: Deployment, things: Iterable[Thing], *, dry_run: b
     pulumi.log.info(f"gone from the host, an update makes it anew: {said}")
 
 
-def start_parts(engine: Engine, stack: str, deployment: Deployment) -> None:
+def start_parts(engine: Engine, stack: str, deployment: Deployment, *, dry_run: bool) -> None:
     """Start the platform's own containers that stand still: nothing else would, and services wait for them."""
     for part in PARTS:
         name = names.platform_container(stack, part)
-        if ("container", name) in deployment.owned and not engine.running(name):
+        if ("container", name) not in deployment.owned or engine.running(name):
+            continue
+        if dry_run:
+            pulumi.log.info(f"{name} stands still: an update starts it")
+        else:
             engine.start(name)
             pulumi.log.info(f"started {name}, which stood still")
 

@@ -154,7 +154,7 @@ def test_update_drops_what_is_not_in_the_history() -> None:
 
 
 def test_history_of_which_the_state_has_no_document_is_refused() -> None:
-    with pytest.raises(ContractError, match="^carry revisions over: the state has no document of hello-0$"):
+    with pytest.raises(ContractError, match=r"^carry revisions over: the state has no document of hello-0$"):
         World().service.create(inputs(document(), "hello-0"))
 
 
@@ -185,7 +185,7 @@ def test_creation_that_fails_has_served_nothing() -> None:
 
 def test_image_that_cannot_be_had_fails_before_anything_is_put() -> None:
     world = World()
-    with pytest.raises(HostError, match="^pull shop:1: no such image$"):
+    with pytest.raises(HostError, match=r"^pull shop:1: no such image$"):
         world.service.create(inputs(document(image="shop:1")))
     assert world.put == []
 
@@ -209,7 +209,7 @@ def test_values_of_secrets_go_with_the_request_and_stay_with_the_documents_that_
 
 
 def test_document_whose_secret_has_no_value_is_refused() -> None:
-    with pytest.raises(ContractError, match="^revision hello-1: the state has no value of api/latest$"):
+    with pytest.raises(ContractError, match=r"^revision hello-1: the state has no value of api/latest$"):
         World().service.create(inputs(TOKEN))
 
 

@@ -53,8 +53,8 @@ class Engine:
         self.started.append(container)
 
 
-def start(engine: Any, deployment: Deployment) -> list[str]:
-    start_parts(engine, "dev", deployment)
+def start(engine: Any, deployment: Deployment, *, dry_run: bool = False) -> list[str]:
+    start_parts(engine, "dev", deployment, dry_run=dry_run)
     return list(engine.started)
 
 
@@ -62,3 +62,7 @@ def test_parts_that_stand_still_are_started_and_those_that_are_not_there_yet_are
     assert start(Engine("runyard.dev.gateway"), DEPLOYMENT) == ["runyard.dev.orchestrator"]
     assert start(Engine("runyard.dev.gateway", "runyard.dev.orchestrator"), DEPLOYMENT) == []
     assert start(Engine(), Deployment()) == []
+
+
+def test_preview_starts_nothing() -> None:
+    assert start(Engine(), DEPLOYMENT, dry_run=True) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import pulumi
 
@@ -15,6 +15,9 @@ from runyard.host.recovery import PARTS
 from runyard.images import image_reference
 from stacks.admission import Admitted
 from stacks.outlook import tell_moved_traffic
+
+# A kind of thing on the host, and its name.
+Named = tuple[Kind, str]
 
 
 def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
@@ -38,34 +41,36 @@ def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
                 pulumi.log.info(f"removed {thing.kind} {thing.name}, left half made by an update that was killed")
         things = engine.things()
         admit(admitted.plan, things, deployment)
-        check_present(deployment, things, dry_run=dry_run)
-        start_parts(engine, stack, deployment, dry_run=dry_run)
+        missing = find_missing(deployment, things)
+        check_present(missing, dry_run=dry_run)
+        start_parts(engine, stack, deployment.owned.keys() - set(missing), dry_run=dry_run)
         tell_moved_traffic(engine, stack, deployment)
         _claim(engine, admitted, dry_run=dry_run)
 
 
-def find_missing(deployment: Deployment, things: Iterable[Thing]) -> list[tuple[Kind, str]]:
+def find_missing(deployment: Deployment, things: Iterable[Thing]) -> list[Named]:
     """Name by kind what the state owns and the host does not have, or has another of under the same name."""
     there = {((each.kind, each.name), each.id) for each in things}
     return sorted(thing for thing, id_ in deployment.owned.items() if (thing, id_) not in there)
 
 
-def check_present(deployment: Deployment, things: Iterable[Thing], *, dry_run: bool) -> None:
-    """Refuse an update that would go on with what is gone: Pulumi looks for it only when it refreshes."""
-    missing = find_missing(deployment, things)
+def check_present(missing: Sequence[Named], *, dry_run: bool) -> None:
+    """Refuse an update that would go on with what is gone: Pulumi looks for it only in a refresh before."""
     if not missing:
         return
     said = ", ".join(f"{kind} {name}" for kind, name in missing)
     if not dry_run:
-        raise HostError(f"gone from the host, and Pulumi does not see it without a refresh: {said} (make up refreshes)")
+        raise HostError(
+            f"gone from the host, and Pulumi has not seen it: {said} (make up refreshes, as pulumi refresh)"
+        )
     pulumi.log.info(f"gone from the host, an update makes it anew: {said}")
 
 
-def start_parts(engine: Engine, stack: str, deployment: Deployment, *, dry_run: bool) -> None:
+def start_parts(engine: Engine, stack: str, present: Collection[Named], *, dry_run: bool) -> None:
     """Start the platform's own containers that stand still: nothing else would, and services wait for them."""
     for part in PARTS:
         name = names.platform_container(stack, part)
-        if ("container", name) not in deployment.owned or engine.running(name):
+        if ("container", name) not in present or engine.running(name):
             continue
         if dry_run:
             pulumi.log.info(f"{name} stands still: an update starts it")

@@ -3,16 +3,18 @@ MANIFESTS ?= manifests/hello.yaml
 STACK ?= dev
 # A plan that `runyard review --save` wrote: `up` then refuses whatever moved since.
 PLAN ?=
+# Anything: `up` and `preview` ask Pulumi, whatever the record of the last update says.
+FORCE ?=
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
 
 .PHONY: up down preview verify lint check test fidelity bench lock
 
 up:
-	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS) $(if $(PLAN),--plan $(PLAN))
+	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS) $(if $(PLAN),--plan $(PLAN)) $(if $(FORCE),--force)
 
 preview:
-	@$(BOOTSTRAP) preview --stack $(STACK) --manifests $(MANIFESTS)
+	@$(BOOTSTRAP) preview --stack $(STACK) --manifests $(MANIFESTS) $(if $(FORCE),--force)
 
 down:
 	@$(BOOTSTRAP) down --stack $(STACK)

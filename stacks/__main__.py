@@ -11,6 +11,7 @@ from runyard import contracts
 from runyard.errors import RunyardError
 from runyard.host.export import Export
 from runyard.secrets import flatten_certificates, flatten_secrets
+from runyard.uptodate.reads import told_reads
 from stacks import admission, binding, preparation
 from stacks.outlook import tell_effects
 from stacks.traces import drop_debug_lines, short_stack_traces
@@ -23,7 +24,8 @@ try:
     with Export(stack) as export:
         secrets = flatten_secrets(config.get_object("secrets") or {})
         certificates = flatten_certificates(config.get_object("certificates") or {})
-        admitted = admission.load_plan(stack, config.require("manifests"), config.get("usage"), secrets, export)
+        with told_reads(os.environ):
+            admitted = admission.load_plan(stack, config.require("manifests"), config.get("usage"), secrets, export)
         binding.check_plan(os.environ, admitted, export.read())
     preparation.prepare_host(admitted, dry_run=dry_run)
 except RunyardError as error:

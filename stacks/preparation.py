@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import pulumi
 
@@ -13,6 +13,7 @@ from runyard.host.claims import Desk, observe_claims, reserve
 from runyard.host.engine import Kind, Thing
 from runyard.host.recovery import PARTS
 from runyard.images import image_reference
+from runyard.uptodate.state import missing
 from stacks.admission import Admitted
 from stacks.outlook import tell_moved_traffic
 
@@ -41,24 +42,24 @@ def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
                 pulumi.log.info(f"removed {thing.kind} {thing.name}, left half made by an update that was killed")
         things = engine.things()
         admit(admitted.plan, things, deployment)
-        missing = find_missing(deployment, things)
-        check_present(missing, dry_run=dry_run)
-        start_parts(engine, stack, deployment.owned.keys() - set(missing), dry_run=dry_run)
+        check_present(deployment, things, dry_run=dry_run)
+        start_parts(engine, stack, find_present(deployment, things), dry_run=dry_run)
         tell_moved_traffic(engine, stack, deployment)
         _claim(engine, admitted, dry_run=dry_run)
 
 
-def find_missing(deployment: Deployment, things: Iterable[Thing]) -> list[Named]:
-    """Name by kind what the state owns and the host does not have, or has another of under the same name."""
+def find_present(deployment: Deployment, things: Iterable[Thing]) -> set[Named]:
+    """Name by kind what the state owns and the host has, and not another under its name."""
     there = {((each.kind, each.name), each.id) for each in things}
-    return sorted(thing for thing, id_ in deployment.owned.items() if (thing, id_) not in there)
+    return {thing for thing, id_ in deployment.owned.items() if (thing, id_) in there}
 
 
-def check_present(missing: Sequence[Named], *, dry_run: bool) -> None:
+def check_present(deployment: Deployment, things: Iterable[Thing], *, dry_run: bool) -> None:
     """Refuse an update that would go on with what is gone: Pulumi looks for it only in a refresh before."""
-    if not missing:
+    gone = missing(deployment.owned, ((each.kind, each.name, each.id) for each in things))
+    if not gone:
         return
-    said = ", ".join(f"{kind} {name}" for kind, name in missing)
+    said = ", ".join(gone)
     if not dry_run:
         raise HostError(
             f"gone from the host, and Pulumi has not seen it: {said} (make up refreshes, as pulumi refresh)"

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 
 from runyard.errors import RunyardError
-from toolchain.kit import Kit
-from toolchain.requirements import write_locks
-
-
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line; `extra` is what goes to Pulumi or is the command to run."""
-    parser = argparse.ArgumentParser(prog="toolchain/bootstrap", description=__doc__)
-    verbs = ["bring", "environment", "images", "lock", "up", "preview", "down", "run", "restart-engine"]
-    parser.add_argument("verb", choices=verbs)
-    parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
-    parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
-    parser.add_argument("--plan", default="", help="of up: a plan that `runyard review --save` wrote, to hold to")
-    parser.add_argument("--dry-run", action="store_true", help="of restart-engine: only look whether it could be done")
-    parser.epilog = "after --: more arguments for pulumi, or the command to run"
-    # Cut here and not by argparse, whose REMAINDER takes the flags that stand before the first -- too.
-    cut = arguments.index("--") if "--" in arguments else len(arguments)
-    parsed = parser.parse_args(arguments[:cut])
-    parsed.extra = list(arguments[cut + 1 :])
-    return parsed
+from toolchain.arguments import parse_arguments
 
 
 def main(arguments: Sequence[str]) -> int:
     """Carry out one verb and return the exit code."""
     parsed = parse_arguments(arguments)
+    if parsed.verb in ("up", "preview") and not (parsed.force or parsed.plan or parsed.extra):
+        from toolchain.answer import answer
+
+        if answer(parsed.verb, parsed.stack, parsed.manifests):
+            return 0
+    # Here, because what is answered above needs none of it, and its import takes longer than the answer.
+    from toolchain.kit import Kit
+    from toolchain.requirements import write_locks
+
     kit = Kit(dict(os.environ))
     plain = {"environment": kit.bring_environment, "images": kit.bring_images, "bring": kit.bring}
     if parsed.verb in plain:

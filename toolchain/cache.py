@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 # Twelve hexadecimal digits: 2^48 values, far more than one cache will ever hold, and still readable in a path.
@@ -92,6 +92,23 @@ class Cache:
             yield
         finally:
             os.close(handle)
+
+    @contextmanager
+    def held_if_needed(self, waiting: Callable[[], None]) -> Iterator[Callable[[], None]]:
+        """Yield what holds the cache until the block ends, once it is called; nothing is locked before.
+
+        A run that lacks nothing waits for nobody. What killed runs left goes when the cache is held.
+        """
+        with ExitStack() as stack:
+            held: list[bool] = []
+
+            def hold() -> None:
+                if not held:
+                    stack.enter_context(self.held(waiting))
+                    held.append(True)
+                    self.sweep()
+
+            yield hold
 
     def sweep(self) -> None:
         """Remove what killed runs left half made; call it while the cache is held."""

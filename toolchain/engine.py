@@ -109,8 +109,11 @@ class Engine:
     # The dockerd that was started here; it goes on when this run ends.
     daemon: subprocess.Popen[bytes] | None = None
 
-    def bring(self) -> str:
-        """Return the address of an engine that answers, having installed and started one when there was none."""
+    def find(self) -> str:
+        """Return the address of an engine that answers; "" when there is none, and one may be started here.
+
+        ToolchainError when one is named or there that does not answer, or when none may be started.
+        """
         named = self.environment.get("DOCKER_HOST")
         if named:
             return self._expect_named(named)
@@ -132,6 +135,13 @@ class Engine:
                 f"engine: {self.default_address}: {answer.reason}, and only root can install or start one\n"
                 "  run `make up` once as root, or point DOCKER_HOST at an engine that you may use"
             )
+        return ""
+
+    def bring(self) -> str:
+        """Return the address of an engine that answers, having installed and started one when there was none."""
+        found = self.find()
+        if found:
+            return found
         self._install()
         self._start()
         return self.default_address

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tomllib
-import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,21 +46,30 @@ class Environment:
         """The environment's interpreter."""
         return self.directory / "bin" / "python"
 
+    def is_whole(self) -> bool:
+        """Tell whether the environment is there, finished, and of this lock file."""
+        stamp = self.directory / STAMP
+        return stamp.exists() and stamp.read_text() == self._key() and self.python.exists()
+
+    def _key(self) -> str:
+        return cache.key([self.checkout / LOCK, self.checkout / "pyproject.toml"])
+
     def bring(self) -> None:
         """Make the environment unless it is there, whole, and of this lock file."""
-        wanted = cache.key([self.checkout / LOCK, self.checkout / "pyproject.toml"])
-        stamp = self.directory / STAMP
-        if stamp.exists() and stamp.read_text() == wanted and self.python.exists():
+        if self.is_whole():
             self.steps.say("environment", f"{self.directory} is up to date")
             return
         with self.steps.step("environment", f"make {self.directory} from {LOCK}"):
+            # Here: it is slow to import, and an environment is seldom made.
+            import venv
+
             # Packages are never changed in place: what an older lock file named would stay behind.
             self._remove()
             venv.EnvBuilder(with_pip=True).create(self.directory)
             self.steps.run("environment", self._install_command(), environment=self._pip_variables())
             self._link_checkout()
             self._compile()
-            stamp.write_text(wanted)
+            (self.directory / STAMP).write_text(self._key())
 
     def _remove(self) -> None:
         if self.directory.is_symlink():

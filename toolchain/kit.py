@@ -14,15 +14,17 @@ from typing import TextIO
 from runyard.errors import ToolchainError, UsageError
 from toolchain import cache, pins
 from toolchain.base import BaseImage
+from toolchain.built import BuiltImages
 from toolchain.engine import Engine
-from toolchain.environment import Environment
+from toolchain.environment import STAMP, Environment
 from toolchain.gobuild import Go
 from toolchain.lock import LockKeeper
 from toolchain.plugin import PluginInstaller
 from toolchain.pulumi import Installer, Pulumi
 from toolchain.state import State
 from toolchain.step import Steps
-from toolchain.update import PLAN_VARIABLE, PROJECT, Update
+from toolchain.update import Update
+from toolchain.uptodate import PLAN_VARIABLE, UpToDate
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 # What a shell needs to run plain `pulumi` as `make up` does.
@@ -43,6 +45,8 @@ class Tools:
 
     pulumi: Pulumi
     environment: Mapping[str, str]
+    # The program of Pulumi's Docker provider.
+    plugin: str
 
 
 class Kit:
@@ -66,25 +70,41 @@ class Kit:
 
     def bring_environment(self) -> None:
         """Bring the virtual environment alone: all that `make check` needs."""
-        with self.store.held(self._say_waiting):
+        with self.store.held_if_needed(self._say_waiting) as hold:
+            if not self.environment.is_whole():
+                hold()
             self.environment.bring()
 
     def bring(self) -> Tools:
-        """Bring everything; what is there already costs a look."""
-        with self.store.held(self._say_waiting):
-            self.store.sweep()
+        """Bring everything; what is there already costs a look, and waits for no other run."""
+        with self.store.held_if_needed(self._say_waiting) as hold:
+            if not self.environment.is_whole():
+                hold()
             self.environment.bring()
-            engine = self._engine().bring()
+            engine = self._engine().find()
+            if not engine:
+                hold()
+                engine = self._engine().bring()
             installer = Installer(self.steps, self.store, self.variables, self.pins, self.go)
-            pulumi = installer.bring()
-            PluginInstaller(self.steps, self.store, self.variables, self.pins, self.go).bring(pulumi)
+            pulumi = installer.find()
+            if pulumi is None:
+                hold()
+                pulumi = installer.bring()
+            plugin = PluginInstaller(self.steps, self.store, self.variables, self.pins, self.go)
+            if not plugin.is_installed(pulumi):
+                hold()
+            plugin.bring(pulumi)
             variables = {**pulumi.environment(self.variables), "DOCKER_HOST": engine}
             variables |= State(self.steps, self.checkout, self.variables).bring()
             variables["PATH"] = f"{self.environment.directory / 'bin'}:{variables['PATH']}"
-            # In the environment just made: reading the catalog takes its YAML library.
-            self._build_images(variables)
+            built = BuiltImages(self.checkout, engine)
+            if not built.are_there():
+                hold()
+                # In the environment just made: reading the catalog takes its YAML library.
+                self._build_images(variables)
+                built.note()
         self._write_exports(variables)
-        return Tools(pulumi, variables)
+        return Tools(pulumi, variables, str(plugin.program(pulumi)))
 
     def restart_engine(self, *, dry_run: bool) -> None:
         """Restart the dockerd that the toolchain started on this machine, or only see whether it could be."""
@@ -117,9 +137,11 @@ class Kit:
     def update(self, tools: Tools, stack: str, plan: str = "") -> Update:
         """Return Pulumi's verbs on a stack that exists and that no dead update holds, held to a saved plan if given."""
         State(self.steps, self.checkout, self.variables).select(tools.pulumi.command, stack, tools.environment)
-        LockKeeper(self.steps).release_stale(tools.environment["PULUMI_BACKEND_URL"], PROJECT, stack)
+        LockKeeper(self.steps).release_stale(tools.environment["PULUMI_BACKEND_URL"], stack)
         environment = {**tools.environment, **({PLAN_VARIABLE: str(Path(plan).absolute())} if plan else {})}
-        return Update(self.steps, self.checkout, tools.pulumi, stack, environment)
+        needed = [str(tools.pulumi.command), tools.plugin, str(self.environment.directory / STAMP)]
+        uptodate = UpToDate(str(self.checkout), self.variables, stack)
+        return Update(self.steps, self.checkout, tools.pulumi, stack, environment, uptodate, needed)
 
     def _build_images(self, variables: Mapping[str, str]) -> None:
         command: list[str | Path] = [self.environment.python, "-m", "toolchain", "images"]

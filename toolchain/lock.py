@@ -9,9 +9,9 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from runyard.errors import LockError
+from toolchain.backend import lock_directory
 from toolchain.step import Steps
 
 # The kernel tells the boot time in whole seconds and the clock may have been set since: a process counts as
@@ -83,16 +83,13 @@ class LockKeeper:
     host: str = socket.gethostname()
     process_start: Callable[[int], float | None] = started_at
 
-    def release_stale(self, backend: str, project: str, stack: str) -> None:
+    def release_stale(self, backend: str, stack: str) -> None:
         """Remove locks of dead processes of this host; LockError names a lock that may be alive.
 
         Backends other than files hold no such locks or keep them by their own rules, so they are left alone.
         """
-        parts = urlsplit(backend)
-        if parts.scheme != "file":
-            return
-        directory = Path(os.path.expanduser(f"{parts.netloc}{parts.path}"))
-        for file in sorted((directory / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json")):
+        directory = lock_directory(backend, stack)
+        for file in sorted(Path(directory).glob("*.json")) if directory else ():
             self._judge(file, stack)
 
     def _judge(self, file: Path, stack: str) -> None:

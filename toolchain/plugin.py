@@ -31,7 +31,7 @@ class PluginInstaller:
     def bring(self, pulumi: Pulumi) -> None:
         """Install the plugin unless this Pulumi's home has it."""
         version = self.pins.docker_plugin.version
-        if self._is_installed(pulumi):
+        if self.is_installed(pulumi):
             self.steps.say("docker plugin", f"{version} is installed")
             return
         if not self._install_official(pulumi):
@@ -41,10 +41,15 @@ class PluginInstaller:
         own = self.environment.get("PULUMI_HOME")
         return pulumi.home or Path(own or Path(os.path.expanduser("~"), ".pulumi"))
 
-    def _is_installed(self, pulumi: Pulumi) -> bool:
-        place = self._home(pulumi) / "plugins" / f"resource-docker-v{self.pins.docker_plugin.version}"
+    def program(self, pulumi: Pulumi) -> Path:
+        """Say where the plugin's program is, or would be."""
+        return self._home(pulumi) / "plugins" / f"resource-docker-v{self.pins.docker_plugin.version}" / PROGRAM
+
+    def is_installed(self, pulumi: Pulumi) -> bool:
+        """Tell whether this Pulumi's home has the plugin, whole."""
+        program = self.program(pulumi)
         # Pulumi leaves a `.partial` file beside a plugin while it unpacks it.
-        return (place / PROGRAM).exists() and not place.with_name(place.name + ".partial").exists()
+        return program.exists() and not program.parent.with_name(program.parent.name + ".partial").exists()
 
     def _install(self, pulumi: Pulumi, file: Path) -> None:
         with self.steps.step("docker plugin", f"install {self.pins.docker_plugin.version}"):

@@ -50,6 +50,20 @@ def parse_version(text: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else ()
 
 
+def stop_logs(home: Path) -> None:
+    """Keep Pulumi from writing a log of each run (5.6 MB for a hundred services) into a home of ours.
+
+    It has no setting for that; a plain file where it would make the directory stops it, and nothing else.
+    """
+    place = home / "logs"
+    if place.is_file():
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.touch()
+
+
 @dataclass
 class Installer:
     """Finds or brings Pulumi; everything brought lands in the cache under a key of its version and sources."""
@@ -61,9 +75,19 @@ class Installer:
     go: Go
     sources: Path = HERE
 
+    def find(self) -> Pulumi | None:
+        """Return a Pulumi of at least the pinned version, with its Python host, if one is here already."""
+        found = self._installed() or self._cached()
+        if found and found.home:
+            stop_logs(found.home)
+        return found
+
     def bring(self) -> Pulumi:
         """Return a Pulumi of at least the pinned version, with its Python host."""
-        return self._installed() or self._cached() or self._official() or self._built()
+        found = self.find() or self._official() or self._built()
+        if found.home:
+            stop_logs(found.home)
+        return found
 
     def _installed(self) -> Pulumi | None:
         command = shutil.which("pulumi", path=self.environment.get("PATH"))

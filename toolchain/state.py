@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
 import subprocess
@@ -10,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.errors import ToolchainError
+from toolchain.backend import PASSPHRASE_VARIABLES, PROJECT, file_backend, private_directory, state_file
 from toolchain.step import Steps
 
 # 32 random bytes: as strong as the key that is derived from them.
 PASSPHRASE_BYTES = 32
-PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
 @dataclass
@@ -28,7 +30,7 @@ class State:
     @property
     def directory(self) -> Path:
         """What is private to this checkout and ignored by git."""
-        return self.checkout / ".runyard"
+        return Path(private_directory(str(self.checkout)))
 
     def bring(self) -> dict[str, str]:
         """Return the variables that point Pulumi at its state, having made directory and passphrase."""
@@ -63,7 +65,13 @@ class State:
         return file
 
     def select(self, pulumi: Path, stack: str, environment: Mapping[str, str]) -> None:
-        """Select the stack, making it in the backend when it is not there."""
+        """Select the stack for what is typed by hand, making it in the backend when it is not there.
+
+        Pulumi is not started for a stack that has its file and is the selected one.
+        """
+        there = state_file(environment.get("PULUMI_BACKEND_URL", ""), stack)
+        if there and self._selected(environment) == f"organization/{PROJECT}/{stack}":
+            return
         command: list[str | Path] = [pulumi, "stack", "select", stack, "--create", "--non-interactive"]
         asked = subprocess.run(
             command, cwd=self.checkout, env=dict(environment), capture_output=True, text=True, check=False
@@ -79,14 +87,57 @@ class State:
             )
         raise ToolchainError(f"state: select stack {stack}: {reason}{hint}")
 
+    def _selected(self, environment: Mapping[str, str]) -> str:
+        """Read which stack Pulumi keeps as selected for this checkout; "" when that cannot be told."""
+        home = Path(environment.get("PULUMI_HOME") or os.path.expanduser("~/.pulumi"))
+        # As Pulumi names it (pkg/workspace, settings): by project and the path of its file.
+        key = hashlib.sha1(str(self.checkout / "Pulumi.yaml").encode()).hexdigest()  # noqa: S324
+        try:
+            kept = json.loads((home / "workspaces" / f"{PROJECT}-{key}-workspace.json").read_text())
+            return str(kept["stacks"][environment["PULUMI_BACKEND_URL"]])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
 
-def file_backend(directory: Path) -> str:
-    """Give the address of the file backend in a directory, as PULUMI_BACKEND_URL has it.
 
-    Without notes of its own beside its files (gocloud's `metadata=skip`): it writes those in place, so an update
-    killed meanwhile left half a note, and Pulumi could not read the state beside it. The state itself is renamed.
-    """
-    return f"file://{directory}?metadata=skip"
+@dataclass
+class StackState:
+    """What Pulumi knows of one stack: the backend's file where it is one, else asked of the Pulumi command."""
+
+    pulumi: Path
+    checkout: Path
+    stack: str
+    environment: Mapping[str, str]
+
+    def read(self) -> str:
+        """Read the whole state: a checkpoint, or what `pulumi stack export` prints; both are JSON."""
+        file = state_file(self.environment.get("PULUMI_BACKEND_URL", ""), self.stack)
+        # It is replaced and never written in place, so what is read is whole.
+        return Path(file).read_text(encoding="utf-8") if file else self._ask("stack", "export")
+
+    def forget_pending(self) -> bool:
+        """Drop the creations that a killed update left pending, and say whether there were any.
+
+        Through Pulumi, which holds the stack's lock meanwhile; it happens after a kill alone.
+        """
+        state = json.loads(self._ask("stack", "export"))
+        if not (state.get("deployment") or {}).pop("pending_operations", None):
+            return False
+        self._ask("stack", "import", given=json.dumps(state))
+        return True
+
+    def _ask(self, *arguments: str, given: str | None = None) -> str:
+        asked = subprocess.run(
+            [self.pulumi, *arguments, "--stack", self.stack],
+            cwd=self.checkout,
+            env=dict(self.environment),
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.returncode != 0:
+            raise ToolchainError(f"update: pulumi {' '.join(arguments)}: {asked.stderr.strip()}")
+        return asked.stdout
 
 
 def _without_secrets(url: str) -> str:

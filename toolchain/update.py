@@ -2,55 +2,73 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from runyard.errors import ToolchainError
+from runyard.host.transport import Transport
+from runyard.uptodate.observation import Listing, observe_listing
+from runyard.uptodate.state import missing, parse_state, shown_outputs
+from toolchain.backend import PROJECT
+from toolchain.outputs import flatten
 from toolchain.pulumi import Pulumi
+from toolchain.state import StackState
 from toolchain.step import Steps
+from toolchain.uptodate import PLAN_VARIABLE, UpToDate
 
-PROJECT = "runyard"
 # Every update asks it; with a pack that cannot be loaded, Pulumi changes nothing.
 POLICY_PACK = ("--policy-pack", "policies")
-# The program compares with the plan that this names, under the stack's lock: between a look from here and the update
-# all could move.
-PLAN_VARIABLE = "RUNYARD_PLAN"
+# Enough to see what happened; the rest is as many lines of Pulumi's own.
+SHOWN_MISSING = 5
 
 
 @dataclass
 class Update:
-    """Pulumi's verbs on one stack; `environment` is complete: PATH, home, backend, passphrase, engine."""
+    """Pulumi's verbs on one stack; `environment` is complete: PATH, home, backend, passphrase, engine.
+
+    `uptodate` keeps the record by which the next update may be told to have nothing to do, and `tools` are the programs
+    that it depends on.
+    """
 
     steps: Steps
     checkout: Path
     pulumi: Pulumi
     stack: str
     environment: Mapping[str, str]
+    uptodate: UpToDate
+    tools: Sequence[str] = ()
 
     def up(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Apply the manifests and print the outputs; return Pulumi's exit code."""
+        if self._lacks_something():
+            # A run of its own: the program reads the state, which `up --refresh` writes only at its end.
+            code = self._pulumi("refresh", ["--yes", "--skip-preview", "--suppress-outputs"])
+            if code != 0:
+                return code
+        added = self.uptodate.begin(manifests, self.tools)
         # The preview is `make preview`; the outputs are printed below, one a line.
-        code = self._pulumi(
-            "up", ["--yes", "--skip-preview", "--suppress-outputs", *POLICY_PACK, *self._config(manifests), *extra]
-        )
+        arguments = ["--yes", "--skip-preview", "--suppress-outputs", *self._common(manifests), *extra]
+        code = self._pulumi("up", arguments, added)
         if code == 0:
-            self._forget_pending()
-            self._show_outputs()
+            self._settle()
+            # A plan or arguments of the user's may have made it another update than the manifests ask for.
+            if not extra and PLAN_VARIABLE not in self.environment:
+                self._record(manifests)
         return code
 
     def preview(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Show what `up` would change; return Pulumi's exit code."""
-        return self._pulumi("preview", ["--diff", *POLICY_PACK, *self._config(manifests), *extra])
+        refresh = ["--refresh"] if self._lacks_something() else []
+        return self._pulumi("preview", ["--diff", *refresh, *self._common(manifests), *extra])
 
     def down(self, extra: Sequence[str] = ()) -> int:
         """Destroy everything in the stack; return Pulumi's exit code."""
+        self.uptodate.forget()
         code = self._pulumi("destroy", ["--yes", "--skip-preview", *extra])
         if code == 0:
             self._release()
@@ -66,53 +84,51 @@ class Update:
         if asked.returncode != 0:
             raise ToolchainError(f"update: runyard release: {asked.stderr.strip()}")
 
-    def _config(self, manifests: str) -> list[str]:
-        return ["-c", f"{PROJECT}:manifests={manifests}"]
+    def _common(self, manifests: str) -> list[str]:
+        return [*POLICY_PACK, "-c", f"{PROJECT}:manifests={manifests}"]
 
-    def _pulumi(self, verb: str, arguments: Sequence[str]) -> int:
+    def _lacks_something(self) -> bool:
+        """Tell whether the host lacks what the state has, and say what: Pulumi's Docker provider would not see it."""
+        gone = missing(parse_state(self._state.read()).owned, self._listing().things)
+        if not gone:
+            return False
+        more = f" and {len(gone) - SHOWN_MISSING} more" if len(gone) > SHOWN_MISSING else ""
+        self.steps.say(
+            "update", f"gone from the host: {', '.join(gone[:SHOWN_MISSING])}{more}: the state is refreshed first"
+        )
+        return True
+
+    def _listing(self) -> Listing:
+        with closing(Transport(self.environment["DOCKER_HOST"])) as transport:
+            return observe_listing(transport, self.stack)
+
+    def _pulumi(self, verb: str, arguments: Sequence[str], added: Mapping[str, str] | None = None) -> int:
         command = [str(self.pulumi.command), verb, "--stack", self.stack, *arguments]
-        process = subprocess.Popen(command, cwd=self.checkout, env=dict(self.environment))
+        process = subprocess.Popen(command, cwd=self.checkout, env={**self.environment, **(added or {})})
         with _passing_signals_to(process):
             code = process.wait()
         # A process that died of a signal has a negative code, which a shell writes as 128 + signal.
         return code if code >= 0 else 128 - code
 
-    def _forget_pending(self) -> None:
-        """Drop the creations that a killed update left pending, once an update has gone through.
+    @property
+    def _state(self) -> StackState:
+        return StackState(self.pulumi.command, self.checkout, self.stack, self.environment)
+
+    def _settle(self) -> None:
+        """Print the outputs, and drop the creations that a killed update left pending.
 
         Pulumi keeps them, and warns of them at every update, until an interactive refresh.
         """
-        state = json.loads(self._ask("stack", "export"))
-        if (state.get("deployment") or {}).pop("pending_operations", None):
-            self._ask("stack", "import", given=json.dumps(state))
+        deployed = parse_state(self._state.read())
+        if deployed.pending and self._state.forget_pending():
             self.steps.say("state", "dropped the pending creations of an update that was killed: this one settled them")
-
-    def _show_outputs(self) -> None:
-        for name, text in flatten(json.loads(self._ask("stack", "output", "--json"))):
+        for name, text in flatten(shown_outputs(deployed)):
             self.steps.say(name, text)
 
-    def _ask(self, *arguments: str, given: str | None = None) -> str:
-        asked = subprocess.run(
-            [self.pulumi.command, *arguments, "--stack", self.stack],
-            cwd=self.checkout,
-            env=dict(self.environment),
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if asked.returncode != 0:
-            raise ToolchainError(f"update: pulumi {' '.join(arguments)}: {asked.stderr.strip()}")
-        return asked.stdout
-
-
-def flatten(value: Any, path: str = "") -> list[tuple[str, str]]:
-    """Flatten outputs to (dotted name, text) in the order of their names; a list stays on one line."""
-    if isinstance(value, dict):
-        return [each for name in sorted(value) for each in flatten(value[name], f"{path}.{name}" if path else name)]
-    if isinstance(value, list):
-        return [(path, " ".join(str(item) for item in value))]
-    return [(path, str(value))]
+    def _record(self, manifests: str) -> None:
+        reason = self.uptodate.record(manifests, self.tools, self.environment["DOCKER_HOST"])
+        if reason:
+            self.steps.say("update", f"the next one asks Pulumi, whatever it is: {reason}")
 
 
 @contextmanager

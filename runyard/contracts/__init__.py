@@ -1,7 +1,7 @@
 """Messages between Runyard's parts, versioned; one file a kind.
 
-Every message is a frozen dataclass; `encode` gives canonical JSON (sorted keys, no spaces) and `decode` gives the message
-back or raises `ContractError` naming the field. A field with a default may be absent, so a newer reader understands an
+Every message is a frozen dataclass; `encode` gives canonical JSON (sorted keys, no spaces) and `decode` gives the
+message back or raises `ContractError` naming the field. A field with a default may be absent, so a newer reader understands an
 older writer; an unknown field is refused, so an older reader never guesses.
 """
 
@@ -37,7 +37,14 @@ from runyard.contracts.service import (
     ServiceHolding,
     ServiceRequest,
 )
-from runyard.contracts.snapshot import GatewayEndpoints, GatewayPath, GatewayService, GatewaySnapshot
+from runyard.contracts.snapshot import (
+    GatewayDelta,
+    GatewayEndpoints,
+    GatewayPath,
+    GatewayRemovals,
+    GatewayService,
+    GatewaySnapshot,
+)
 from runyard.contracts.status import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus
 
 __all__ = [
@@ -48,8 +55,10 @@ __all__ = [
     "ContainerDocument",
     "Fallback",
     "FilesMount",
+    "GatewayDelta",
     "GatewayEndpoints",
     "GatewayPath",
+    "GatewayRemovals",
     "GatewayService",
     "GatewaySnapshot",
     "Handling",

@@ -1,4 +1,4 @@
-"""Revision document: everything that shapes the instances of a revision, as the plan makes it and the provider signs it.
+"""Revision document: everything that shapes the instances of a revision; the plan makes it and the provider signs it.
 
 What is not in it cannot be asked for: capabilities, namespaces, devices, a writable root and binds of the host's files
 have no field, so no document, however it came about, makes an instance that is less confined than ours.
@@ -149,8 +149,8 @@ class RevisionDocument:
     `init_containers` run before them, one after another, each to its end with exit code 0.
 
     `name` is the revision's, `identity` the name, followed by the hash where the manifest chose the name, and `digest`
-    the hash of what shapes it. `callees` are the services of its tenant that it may call, at `gateway_address`. `images`
-    maps containers to what the provider found their images to be; it is no part of the digest, as plans have no engine.
+    the hash of what shapes it. `callees` are the services of its tenant that it may call, at `gateway_address`.
+    `images` maps containers to what the provider found their images to be; it is no part of the digest, as plans have no engine.
     """
 
     stack: str

@@ -1,4 +1,4 @@
-"""Snapshot message: everything that the gateway needs to route."""
+"""Snapshot messages: everything that the gateway needs to route, and what of it changed."""
 
 from __future__ import annotations
 
@@ -63,4 +63,33 @@ class GatewaySnapshot:
     endpoints: Mapping[str, GatewayEndpoints] = field(default_factory=dict)
     callers: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, tuple[GatewayPath, ...]] = field(default_factory=dict)
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRemovals:
+    """The keys that go, of each map of a snapshot; sorted."""
+
+    services: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayDelta:
+    """Makes the snapshot of generation `base` that of `generation`, by the entries that changed or are new.
+
+    The gateway takes it if `base` is what it has in force, wholly or not at all; otherwise it needs a snapshot.
+    """
+
+    base: int
+    generation: int
+    services: Mapping[str, GatewayService] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, GatewayEndpoints] = field(default_factory=dict)
+    callers: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, tuple[GatewayPath, ...]] = field(default_factory=dict)
+    removed: GatewayRemovals = field(default_factory=GatewayRemovals)
     version: int = VERSION

@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from runyard.errors import ManifestError
@@ -20,6 +22,26 @@ SUFFIXES = (".yaml", ".yml")
 # JSON Schema files live beside the manifests that name them.
 _SCHEMA_DIRECTORY = "schema"
 _UTF16 = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x00\x00\xfe\xff", "UTF-32"))
+
+# Is told of each "file", "directory" and "glob" and its path, just before it is read.
+Listener = Callable[[str, str], None]
+_LISTENER: ContextVar[Listener] = ContextVar("listener")
+
+
+@contextmanager
+def reported_to(listener: Listener) -> Iterator[None]:
+    """Report everything that is read within the block to a listener, such as the record of an update."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def _report(kind: str, path: str) -> None:
+    listener = _LISTENER.get(None)
+    if listener is not None:
+        listener(kind, path)
 
 
 def find_files(paths: Sequence[Path | str]) -> tuple[list[str], list[Problem]]:
@@ -41,6 +63,7 @@ def find_files(paths: Sequence[Path | str]) -> tuple[list[str], list[Problem]]:
 
 def read_text(file: str) -> tuple[str, list[Problem]]:
     """Read a file as UTF-8, with or without a byte order mark; what cannot be read is a problem."""
+    _report("file", file)
     try:
         if not stat.S_ISREG(os.stat(file).st_mode):
             return "", [_problem(file, "file.kind", "must be a regular file")]
@@ -61,6 +84,7 @@ def _expand(path: str) -> tuple[list[str], str]:
         if os.path.lexists(path):
             return [path], ""
         if glob.has_magic(path):
+            _report("glob", path)
             found = sorted(glob.glob(path, recursive=True))
             return [file for file in found if not os.path.isdir(file)], "matches no file"
     except ValueError:
@@ -78,8 +102,11 @@ def load_text(file: str) -> str:
 
 
 def _walk(directory: str) -> Iterator[str]:
+    _report("directory", directory)
     for folder, folders, names in os.walk(directory):
         folders[:] = sorted(name for name in folders if name != _SCHEMA_DIRECTORY and not name.startswith("."))
+        for name in folders:
+            _report("directory", os.path.join(folder, name))
         for name in sorted(names):
             if name.endswith(SUFFIXES) and not name.startswith("."):
                 yield os.path.join(folder, name)

@@ -9,13 +9,15 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from runyard.contracts import GatewaySnapshot, encode
+from runyard.contracts import GatewayDelta, GatewaySnapshot, encode
 from runyard.errors import HostError, UsageError
 from services.orchestrator.certificate import Pair
 from services.orchestrator.journal import Journal
 
 # The gateway answers from memory; past this it hangs, and asking again is better than waiting.
 TIMEOUT_S = 3.0
+# What the gateway lets one request wait for an instance to be idle.
+LONGEST_WAIT_S = 30.0
 
 
 class Gateway(Protocol):
@@ -29,8 +31,16 @@ class Gateway(Protocol):
         """Send a snapshot; False when the gateway has a newer one."""
         ...
 
+    async def patch(self, delta: GatewayDelta) -> bool:
+        """Send what changed of a snapshot; False when the gateway does not have the one that it is based on."""
+        ...
+
     async def in_flight(self, address: str) -> int:
         """Count the requests that the instance at this address is working on."""
+        ...
+
+    async def drained(self, address: str, wait_s: float) -> bool:
+        """Wait until the instance at this address has no requests, at most so long; tell whether it has none."""
         ...
 
 
@@ -41,33 +51,54 @@ class GatewayClient:
         self._socket = socket
         self._journal = journal
         self._session: aiohttp.ClientSession | None = None
+        self._warning = ""
 
     async def generation(self) -> int:
         """Give the generation in force; 0 when it has none."""
         status, body = await self._call("GET", "/v1/snapshot")
         if status != 200:
             raise HostError(f"read the gateway's generation: answered {status}")
+        self._note(str(body.get("warning", "")))
         return int(body["generation"])
+
+    def _note(self, warning: str) -> None:
+        """Write down, once, that a snapshot is in force and not in the gateway's file: a restart would not find it."""
+        if warning and warning != self._warning:
+            self._journal.write("snapshot not kept", level="warning", error=warning)
+        self._warning = warning
 
     async def put(self, snapshot: GatewaySnapshot) -> bool:
         """Send a snapshot; False when the gateway has a newer one."""
         status, body = await self._call("PUT", "/v1/snapshot", encode(snapshot))
         if status == 409:
             return False
-        if status not in (200, 204):
+        if status != 200:
             raise HostError(f"send snapshot {snapshot.generation} to the gateway: answered {status}: {body}")
-        if body and body.get("warning"):
-            # In force, but a restarted gateway would not find it: it would be sent again.
-            self._journal.write("snapshot not kept", level="warning", error=str(body["warning"]))
+        return True
+
+    async def patch(self, delta: GatewayDelta) -> bool:
+        """Send what changed of a snapshot; False when the gateway does not have the one that it is based on."""
+        status, body = await self._call("PATCH", "/v1/snapshot", encode(delta))
+        if status == 409:
+            return False
+        if status != 200:
+            raise HostError(f"send change {delta.generation} to the gateway: answered {status}: {body}")
         return True
 
     async def in_flight(self, address: str) -> int:
         """Count the requests that the instance at this address is working on."""
-        status, body = await self._call("GET", "/v1/inflight")
+        return await self._count(address, 0)
+
+    async def drained(self, address: str, wait_s: float) -> bool:
+        """Wait until the instance at this address has no requests, at most so long; tell whether it has none."""
+        return await self._count(address, min(wait_s, LONGEST_WAIT_S)) == 0
+
+    async def _count(self, address: str, wait_s: float) -> int:
+        path = f"/v1/inflight/{address}?wait={wait_s:.3f}"
+        status, body = await self._call("GET", path, timeout_s=wait_s + TIMEOUT_S)
         if status != 200:
             raise HostError(f"read the gateway's requests in flight: answered {status}")
-        counts = body["inflight"].items()
-        return sum(int(count) for key, count in counts if key.rpartition(":")[0] == address)
+        return int(body["inflight"])
 
     async def certificates(self) -> Mapping[str, str]:
         """Give the digest of each certificate in force, by name."""
@@ -102,14 +133,20 @@ class GatewayClient:
         if status != 200:
             raise HostError(f"remove an ACME challenge from the gateway: answered {status}")
 
-    async def _call(self, method: str, path: str, data: str | None = None) -> tuple[int, Any]:
+    async def _call(
+        self, method: str, path: str, data: str | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> tuple[int, Any]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(str(self._socket)), timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)
-            )
+            # No limit: each instance that drains holds a connection, and nothing else must wait for those.
+            self._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self._socket), limit=0))
         try:
-            headers = {"Content-Type": "application/json"}
-            async with self._session.request(method, f"http://gateway{path}", data=data, headers=headers) as response:
+            async with self._session.request(
+                method,
+                f"http://gateway{path}",
+                data=data,
+                headers={"Content-Type": "application/json"},
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as response:
                 text = await response.text()
                 return response.status, json.loads(text) if text else None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

@@ -1,4 +1,8 @@
-"""Publisher: keeps the gateway at the snapshot last offered, whatever happens to either of them."""
+"""Publisher: keeps the gateway at the snapshot last offered, whatever happens to either of them.
+
+What the gateway has confirmed is the base of what it is sent next, which is only what changed. It gets a whole snapshot
+the first time, and whenever it turns out to have something else, as after a restart.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from runyard.contracts import GatewaySnapshot
 from runyard.errors import HostError
 from services.orchestrator.gateway import Gateway
 from services.orchestrator.journal import Journal
+from services.orchestrator.snapshot import describe_delta
 from services.orchestrator.timing import Timing
 
 # How often the gateway is asked whether it still has what it was sent: a restarted one is whole again within this.
@@ -27,7 +32,7 @@ class Publisher:
         self._offered: GatewaySnapshot | None = None
         self._version = 0
         self._confirmed_version = 0
-        self._generation = 0
+        self._in_force = GatewaySnapshot(0)
         self._wake = asyncio.Event()
         self._confirmed = asyncio.Condition()
         self._reachable = True
@@ -35,7 +40,7 @@ class Publisher:
     @property
     def generation(self) -> int:
         """The generation that the gateway confirmed last; 0 for none."""
-        return self._generation
+        return self._in_force.generation
 
     @property
     def in_step(self) -> bool:
@@ -79,20 +84,27 @@ class Publisher:
         self._wake.clear()
         if self._offered is None:
             return
+        whole = self.generation == 0
         if self._version == self._confirmed_version:
-            if await self._gateway.generation() == self._generation:
+            if await self._gateway.generation() == self.generation:
                 return
-            self._journal.write("gateway out of step", generation=self._generation)
-        version, snapshot = self._version, self._offered
-        generation = self._generation + 1
-        if self._generation == 0 or not await self._gateway.put(replace(snapshot, generation=generation)):
-            # Only the gateway knows how far an earlier orchestrator had counted.
-            generation = max(await self._gateway.generation(), self._generation) + 1
-            if not await self._gateway.put(replace(snapshot, generation=generation)):
-                raise HostError(f"send snapshot {generation} to the gateway: it has a newer one again")
-        self._generation = generation
+            self._journal.write("gateway out of step", generation=self.generation)
+            whole = True
+        version, offered = self._version, self._offered
+        sent = replace(offered, generation=self.generation + 1)
+        if whole or not await self._gateway.patch(describe_delta(self._in_force, sent)):
+            sent = await self._send_whole(offered)
+        self._in_force = sent
         async with self._confirmed:
             self._confirmed_version = version
             self._confirmed.notify_all()
         if self._version != version:
             self._wake.set()
+
+    async def _send_whole(self, offered: GatewaySnapshot) -> GatewaySnapshot:
+        # Only the gateway knows how far an earlier orchestrator had counted.
+        generation = max(await self._gateway.generation(), self.generation) + 1
+        snapshot = replace(offered, generation=generation)
+        if not await self._gateway.put(snapshot):
+            raise HostError(f"send snapshot {generation} to the gateway: it has a newer one again")
+        return snapshot

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
 
 from runyard.contracts import (
+    GatewayDelta,
     GatewayEndpoints,
     GatewayPath,
+    GatewayRemovals,
     GatewayService,
     GatewaySnapshot,
     RouteRequest,
@@ -14,6 +17,8 @@ from runyard.contracts import (
 from runyard.names import service_key
 from services.orchestrator.commitment import Commitment, traffic_in_force
 from services.orchestrator.state import Health, Instance, Revision, failure_of, is_ready
+
+Entry = TypeVar("Entry")
 
 
 def describe_snapshot(
@@ -60,6 +65,34 @@ def _describe_paths(routes: Mapping[str, RouteRequest]) -> dict[str, tuple[Gatew
         for part in route.paths:
             parts.setdefault(part.host, []).append(GatewayPath(part.path, key, part.rewrite))
     return {host: tuple(sorted(parts[host], key=lambda part: part.path)) for host in sorted(parts)}
+
+
+def describe_delta(before: GatewaySnapshot, after: GatewaySnapshot) -> GatewayDelta:
+    """Describe what changed from `before`, which is in force under its generation, to `after`."""
+    return GatewayDelta(
+        base=before.generation,
+        generation=after.generation,
+        services=_changed(before.services, after.services),
+        hosts=_changed(before.hosts, after.hosts),
+        endpoints=_changed(before.endpoints, after.endpoints),
+        callers=_changed(before.callers, after.callers),
+        paths=_changed(before.paths, after.paths),
+        removed=GatewayRemovals(
+            services=_gone(before.services, after.services),
+            hosts=_gone(before.hosts, after.hosts),
+            endpoints=_gone(before.endpoints, after.endpoints),
+            callers=_gone(before.callers, after.callers),
+            paths=_gone(before.paths, after.paths),
+        ),
+    )
+
+
+def _changed(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> dict[str, Entry]:
+    return {key: entry for key, entry in after.items() if before.get(key) != entry}
+
+
+def _gone(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(sorted(before.keys() - after.keys()))
 
 
 def describe_endpoints(

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchain.state import file_backend
+from runyard.host import Engine, Orchestrator
+from toolchain.backend import file_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 # A test that waits longer than this for something that takes milliseconds has found a fault.
@@ -175,6 +176,11 @@ class Stack:
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()
+
+    def held(self) -> set[str]:
+        """Give the identities of the revisions whose documents the orchestrator keeps."""
+        with Engine() as engine, contextlib.closing(Orchestrator(engine, self.name)) as orchestrator:
+            return {identity for each in orchestrator.holdings().services for identity in each.documents}
 
     def names(self, role: str | None = None, *, running: bool = False) -> list[str]:
         filters = ["--filter", f"label=runyard.dev/stack={self.name}"]

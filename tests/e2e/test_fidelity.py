@@ -24,7 +24,10 @@ SEED = int(os.environ.get("RUNYARD_FIDELITY_SEED", "") or random.randrange(2**32
 SHUFFLED = random.Random(SEED).sample(MUTATIONS, len(MUTATIONS))
 BATCHES = [SHUFFLED[at : at + BATCH] for at in range(0, BATCH if SAMPLE else len(SHUFFLED), BATCH)]
 
-Operations = dict[str, str]
+# What is done to each resource, by the end of its URN: the operation and the inputs for whose sake it is done.
+Operations = dict[str, tuple[str, tuple[str, ...]]]
+# The inputs of a service, in the words of a mutation's `changes`; what goes with another of them is not told twice.
+WORDS = {"facts": "service", "document": "revision", "rollout": "rollout", "route": "route"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,7 +59,7 @@ def test_update_does_what_its_preview_predicts_and_nothing_else(
     first, second = (stable_json(stack.preview("--json").stdout) for _ in range(2))
     assert first == second
     predicted, done = operations(json.loads(first)), update(stack)
-    assert {urn: operation for urn, operation in done.items() if "replace" in operation} == {}
+    assert {urn: operation for urn, (operation, _) in done.items() if "replace" in operation} == {}
     wrong = {}
     for name, mutation in zip(pairs, batch, strict=True):
         asked, given = belonging(name, predicted), belonging(name, done)
@@ -77,18 +80,23 @@ def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
 
 
 def operations(shown: dict[str, Any]) -> Operations:
-    """Give the operation of each resource that a preview would touch, by the end of its URN."""
-    return {_short(step["urn"]): step["op"] for step in shown["steps"] if step["op"] != "same"}
+    """Give what a preview would do to each resource."""
+    steps = [step for step in shown["steps"] if step["op"] != "same"]
+    return {_short(step["urn"]): (step["op"], tuple(sorted(step.get("diffReasons") or ()))) for step in steps}
 
 
 def update(stack: Stack) -> Operations:
-    """Apply, and give the operation that was done on each resource."""
+    """Apply, and give what was done to each resource."""
     log = stack.directory / "events"
     # The flag is one of Pulumi's own for debugging, and nothing else tells the operations apart from their order.
     stack.up("--event-log", str(log), PULUMI_DEBUG_COMMANDS="1")
     events = [json.loads(line).get("resOutputsEvent") for line in log.read_text().splitlines()]
-    done = {_short(event["metadata"]["urn"]): event["metadata"]["op"] for event in events if event}
-    return {urn: operation for urn, operation in done.items() if operation != "same"}
+    done = [event["metadata"] for event in events if event]
+    return {
+        _short(each["urn"]): (each["op"], tuple(sorted(each.get("diffs") or ())))
+        for each in done
+        if each["op"] != "same"
+    }
 
 
 def belonging(name: str, found: Operations) -> Operations:
@@ -97,12 +105,8 @@ def belonging(name: str, found: Operations) -> Operations:
 
 
 def kinds(found: Operations) -> frozenset[str]:
-    """Name the kinds of a service's resources in the words of a mutation's `changes`."""
-    words = {"Service": "service", "Revision": "revision", "Route": "route", "Rollout": "rollout"}
-    types = {urn.split("::")[0].rsplit("$", 1)[-1] for urn in found}
-    return frozenset(
-        words[kind] for each in types if (kind := each.rsplit("/runyard:", 1)[-1].rsplit(":", 1)[-1]) in words
-    )
+    """Name what was changed of a service in the words of a mutation's `changes`."""
+    return frozenset(WORDS[key] for _, diffs in found.values() for key in diffs if key in WORDS)
 
 
 def _short(urn: str) -> str:

@@ -21,10 +21,6 @@ def roll_back(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
 
 
-def templates(stack: Stack) -> set[str]:
-    return {name.split(".")[3] for name in stack.names("template")}
-
-
 def test_traffic_goes_back_to_kept_revisions_by_manifest_by_rollback_and_by_an_older_manifest(stack: Stack):
     stack.write("hello", hello("one"))
     stack.up()
@@ -34,7 +30,7 @@ def test_traffic_goes_back_to_kept_revisions_by_manifest_by_rollback_and_by_an_o
     assert "effect on running traffic: none: service default.hello: a new revision is ready before" in shown
     stack.up()
     second = revision(stack)
-    assert templates(stack) == {first, second}
+    assert stack.held() == {first, second}
     stack.expect_no_changes()
 
     # A split by name, and a tag with a host of its own and no share.
@@ -71,12 +67,12 @@ def test_traffic_goes_back_to_kept_revisions_by_manifest_by_rollback_and_by_an_o
     shown = stack.preview("--expect-no-changes", "--diff", check=False)
     assert shown.returncode != 0
     assert f"traffic of default/hello was moved since the last update: 100% {first}" in shown.stdout + shown.stderr
-    assert "runyard:Rollout: (update)" in shown.stdout
+    assert "runyard:index:Service: (update)" in shown.stdout
     stack.up()
     assert revision(stack) == second
     stack.expect_no_changes()
 
-    # Going back in git finds the template there: nothing is created, replaced or deleted.
+    # Going back in git finds the document there: nothing is created, replaced or deleted.
     stack.write("hello", hello("one"))
     plan = json.loads(stack.preview("--json").stdout)
     assert {step["op"] for step in plan["steps"]} == {"same", "update"}

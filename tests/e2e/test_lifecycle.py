@@ -17,7 +17,7 @@ def test_first_preview_works_without_an_engine_and_names_each_resource(stack: St
     stack.write("hello", service("hello"))
     preview = stack.pulumi("preview", "--stack", stack.name, DOCKER_HOST="unix:///nonexistent/docker.sock")
     assert "preview without the host" in preview.stdout
-    for wanted in ("Service", "Route", "Rollout", "default.hello", "gateway.container"):
+    for wanted in ("runyard:index:Service", "default.hello", "gateway.container"):
         assert wanted in preview.stdout
     assert stack.left_on_host() == []
 
@@ -38,7 +38,7 @@ def test_service_answers_with_its_revision_and_the_stack_then_shows_no_change(st
     assert answer.status == 200
     revision = answer.json()["revision"]
     assert revision.startswith("hello-")
-    assert f"runyard.{stack.name}.default.{revision}.user-container.template" in stack.names("template")
+    assert stack.held() == {revision}
     stack.expect_no_changes()
 
     (instance,) = stack.names("instance")
@@ -69,7 +69,7 @@ def test_changed_manifest_makes_a_new_revision_and_the_old_ones_instances_go(sta
     second = stack.get("hello.localhost").json()["revision"]
     assert second != first
     until(lambda: not any(first in name for name in stack.names("instance")), within_s=30)
-    assert any(first in name for name in stack.names("template"))
+    assert stack.held() == {first, second}
     stack.expect_no_changes()
 
 
@@ -85,7 +85,7 @@ def test_verify_says_what_differs_after_a_hand_edit(stack: Stack):
     assert "test_no_container_of_the_stack_publishes_a_port" in verified.stdout
 
 
-def test_secret_reaches_the_service_and_no_preview_state_or_label_shows_it(stack: Stack):
+def test_secret_reaches_the_service_and_no_preview_state_or_inspection_shows_it(stack: Stack):
     canary = "canary-4f1d9c"
     reference = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
     stack.write("hello", service("hello", env=[reference]))
@@ -97,10 +97,11 @@ def test_secret_reaches_the_service_and_no_preview_state_or_label_shows_it(stack
     assert stack.get("hello.localhost", "/env").json()["TOKEN"] == canary
     exported = stack.pulumi("stack", "export", "--stack", stack.name).stdout
     files = "".join(path.read_text() for path in stack.state.rglob("*") if path.is_file())
-    labels = json.dumps([inspect(name)["Config"]["Labels"] for name in stack.names()])
+    inspected = json.dumps([inspect(name) for name in stack.names()])
+    kept = docker("exec", f"runyard.{stack.name}.orchestrator", "sh", "-c", "cat $(find /var/lib/runyard -type f)")
     logs = docker("logs", f"runyard.{stack.name}.orchestrator") + docker("logs", f"runyard.{stack.name}.gateway")
-    for where, text in {"preview": shown, "export": exported, "files": files, "labels": labels, "logs": logs}.items():
-        assert canary not in text, where
+    found = {"preview": shown, "export": exported, "files": files, "inspect": inspected, "kept": kept, "logs": logs}
+    assert [where for where, text in found.items() if canary in text] == []
     stack.expect_no_changes()
 
 
@@ -113,7 +114,6 @@ def test_sidecar_shares_the_network_of_its_instance(stack: Stack):
     stack.up()
     answer = stack.get("pair.localhost", "/call?url=http://127.0.0.1:9000/")
     assert answer.status == 200
-    assert len(stack.names("template")) == 2
     assert len(stack.names("instance")) == 2
     stack.expect_no_changes()
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
-    ("components", "policies", "provider", "services.*", "runyard.verify"),
+    ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate"),
     ("runyard.host", "runyard.gateway", "runyard.images", "runyard.secrets"),
     ("runyard.plan", "runyard.scaling", "runyard.pricing"),
     ("runyard.manifest",),

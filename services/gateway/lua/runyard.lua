@@ -17,7 +17,8 @@ local plain = require "runyard.plain"
 local response = require "runyard.response"
 local queue = require "runyard.queue"
 local router = require "runyard.router"
-local snapshot = require "runyard.snapshot"
+local snapshot_file = require "runyard.snapshot_file"
+local store = require "runyard.store"
 local watch = require "runyard.watch"
 local ways = require "runyard.ways"
 
@@ -33,6 +34,7 @@ local M = {
     health = answer.health,
     admin_snapshot = admin.snapshot,
     admin_inflight = admin.inflight,
+    admin_inflight_of = admin.inflight_of,
     admin_purge = admin.purge,
     admin_metrics = admin.metrics,
     admin_certificates = admin_tls.certificates,
@@ -70,10 +72,11 @@ function M.start(settings)
     keeping.configure(settings)
     plain.configure(settings)
     certificates.configure(settings)
-    snapshot.configure(settings)
+    snapshot_file.configure(settings)
+    store.start()
     inflight.start()
     affinity.configure(settings)
-    snapshot.restore()
+    snapshot_file.restore()
 end
 
 -- init_worker_by_lua.
@@ -83,6 +86,7 @@ function M.start_worker()
     queue.start_worker()
     affinity.start_worker()
     watch.start_worker()
+    snapshot_file.start_worker()
 end
 
 return M

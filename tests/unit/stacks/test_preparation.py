@@ -9,7 +9,7 @@ import pytest
 from runyard.errors import HostError
 from runyard.host import Deployment
 from runyard.host.engine import Thing
-from stacks.preparation import check_present, find_missing, start_parts
+from stacks.preparation import check_present, find_present, start_parts
 
 DEPLOYMENT = Deployment(
     owned={
@@ -23,17 +23,17 @@ THINGS = [Thing(kind, name, id_, "dev") for (kind, name), id_ in DEPLOYMENT.owne
 
 
 def test_host_that_has_all_that_the_state_owns_lacks_nothing() -> None:
-    assert find_missing(DEPLOYMENT, THINGS) == []
-    check_present([], dry_run=False)
+    assert find_present(DEPLOYMENT, THINGS) == DEPLOYMENT.owned.keys()
+    check_present(DEPLOYMENT, THINGS, dry_run=False)
 
 
 def test_preview_goes_on_with_what_is_gone() -> None:
-    check_present([("network", "runyard.dev.platform")], dry_run=True)
+    check_present(DEPLOYMENT, [], dry_run=True)
 
 
 def test_update_without_what_is_gone_is_refused_by_name_and_says_what_helps() -> None:
     with pytest.raises(HostError) as raised:
-        check_present(find_missing(DEPLOYMENT, THINGS[2:]), dry_run=False)
+        check_present(DEPLOYMENT, THINGS[2:], dry_run=False)
     assert str(raised.value) == (
         "gone from the host, and Pulumi has not seen it: "
         "network runyard.dev.platform, volume runyard.dev.gateway (make up refreshes, as pulumi refresh)"
@@ -42,7 +42,7 @@ def test_update_without_what_is_gone_is_refused_by_name_and_says_what_helps() ->
 
 def test_other_thing_under_the_same_name_is_not_what_the_state_owns() -> None:
     things = [*THINGS[1:], Thing("network", "runyard.dev.platform", "n2", "dev")]
-    assert find_missing(DEPLOYMENT, things) == [("network", "runyard.dev.platform")]
+    assert find_present(DEPLOYMENT, things) == DEPLOYMENT.owned.keys() - {("network", "runyard.dev.platform")}
 
 
 class Engine:

@@ -105,3 +105,18 @@ def test_held_cache_is_free_again_afterwards(store: Cache) -> None:
     for _ in range(2):
         with store.held(lambda: pytest.fail("nobody else has it")):
             pass
+
+
+def test_cache_is_held_only_once_it_is_needed_and_swept_then(store: Cache) -> None:
+    store.root.mkdir()
+    (store.root / f"{cache.STAGE}left").mkdir()
+    with store.held_if_needed(lambda: pytest.fail("nobody else has it")) as hold:
+        assert not (store.root / ".lock").exists()
+        hold()
+        hold()
+        assert [each.name for each in store.root.iterdir()] == [".lock"]
+        other = os.open(store.root / ".lock", os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)

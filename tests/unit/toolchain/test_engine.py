@@ -45,13 +45,16 @@ class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 @contextlib.contextmanager
 def answering(path: Path, status: int = 200) -> Iterator[str]:
-    """Answer pings on a Unix socket with this status."""
+    """Answer pings on a Unix socket with this status, and that there are no images."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path == "/_ping" else 404)
-            self.send_header("Content-Length", "0")
+            images = self.path.startswith("/images/json")
+            body = b"[]" if images else b""
+            self.send_response(200 if images else status if self.path == "/_ping" else 404)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def address_string(self) -> str:
             return "unix"

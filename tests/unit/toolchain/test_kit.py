@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import io
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -86,6 +88,28 @@ def test_kit_writes_what_a_shell_needs_for_plain_pulumi(kit: Kit, tmp_path: Path
     assert told.stdout.splitlines() == [environment["PULUMI_BACKEND_URL"], f"{tmp_path}/programs/pulumi"]
 
 
+def test_kit_that_lacks_nothing_neither_waits_for_another_run_nor_asks_for_images_again(
+    kit: Kit, tmp_path: Path, words: io.StringIO
+) -> None:
+    kit.bring()
+    other = os.open(tmp_path / "cache" / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    (tmp_path / "python").unlink()
+    kit.bring()
+    os.close(other)
+    assert not (tmp_path / "python").exists()
+    assert "waiting" not in words.getvalue()
+
+
+def test_kit_asks_for_images_again_when_the_code_has_changed(kit: Kit, tmp_path: Path) -> None:
+    kit.bring()
+    (tmp_path / "python").unlink()
+    (tmp_path / "checkout" / "images").mkdir()
+    (tmp_path / "checkout" / "images" / "catalog.yaml").write_text("hello: {}\n")
+    kit.bring()
+    assert (tmp_path / "python").exists()
+
+
 def test_update_selects_the_stack_and_then_judges_its_lock(kit: Kit, tmp_path: Path) -> None:
     tools = kit.bring()
     locks = tmp_path / "checkout/.runyard/state/.pulumi/locks/organization/runyard/dev"
@@ -115,7 +139,7 @@ def test_run_of_an_unknown_command_is_refused(kit: Kit) -> None:
     assert str(caught.value) == "run nonesuch: No such file or directory"
 
 
-def test_kit_leaves_nothing_of_a_killed_run(kit: Kit, tmp_path: Path) -> None:
+def test_kit_that_brings_something_leaves_nothing_of_a_killed_run(kit: Kit, tmp_path: Path) -> None:
     left = tmp_path / "cache" / f"{cache.STAGE}left"
     left.mkdir(parents=True)
     kit.bring()
@@ -138,14 +162,34 @@ def test_bootstrap_ends_with_one_clear_error(arguments: list[str], code: int, te
     assert "Traceback" not in ended.stderr
 
 
+@pytest.fixture
+def bootstrap(tmp_path: Path) -> Path:
+    """The bootstrap of a checkout that has no environment yet."""
+    place = tmp_path / "bare" / "toolchain"
+    place.mkdir(parents=True)
+    return Path(shutil.copy(CHECKOUT / "toolchain" / "bootstrap", place))
+
+
+def run_bare(bootstrap: Path, verb: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([bootstrap, verb], capture_output=True, text=True, env=variables, timeout=20, check=False)
+
+
+def test_bootstrap_with_an_environment_starts_its_python_at_once(
+    bootstrap: Path, variables: dict[str, str], program: WriteProgram
+) -> None:
+    program("python3", "echo asked; exit 1")
+    python = bootstrap.parents[1] / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    program("python", 'echo "its own $@"').rename(python)
+    assert run_bare(bootstrap, "up", variables).stdout == "its own -S -m toolchain up\n"
+
+
 def test_bootstrap_without_a_fit_python_tells_a_user_the_way_out(
-    variables: dict[str, str], program: WriteProgram, tmp_path: Path
+    bootstrap: Path, variables: dict[str, str], program: WriteProgram
 ) -> None:
     program("python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
     program("id", "echo 1000")
-    ended = subprocess.run(
-        [CHECKOUT / "toolchain" / "bootstrap", "bring"], capture_output=True, text=True, env=variables, check=False
-    )
+    ended = run_bare(bootstrap, "bring", variables)
     assert ended.returncode == 1
     assert ended.stderr == (
         "toolchain: python3 with venv: must be at least 3.11, found Python 3.9.2\n"
@@ -153,13 +197,13 @@ def test_bootstrap_without_a_fit_python_tells_a_user_the_way_out(
     )
 
 
-def test_bootstrap_installs_python_as_root(variables: dict[str, str], program: WriteProgram, tmp_path: Path) -> None:
+def test_bootstrap_installs_python_as_root(
+    bootstrap: Path, variables: dict[str, str], program: WriteProgram, tmp_path: Path
+) -> None:
     # Fit only once apt-get has been asked to install it.
     program("python3", f'[ -f {tmp_path}/apt ] || exit 1; echo "python3 $@"')
     program("id", "echo 0")
     program("apt-get", f'[ "$1" = update ] || echo "$@" > {tmp_path}/apt')
-    ended = subprocess.run(
-        [CHECKOUT / "toolchain" / "bootstrap", "up"], capture_output=True, text=True, env=variables, check=False
-    )
+    ended = run_bare(bootstrap, "up", variables)
     assert ended.stdout.splitlines()[-1] == "python3 -m toolchain up"
     assert "python3 python3-venv" in (tmp_path / "apt").read_text()

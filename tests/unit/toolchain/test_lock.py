@@ -37,7 +37,7 @@ def test_lock_of_a_process_that_is_gone_is_released_and_said_so(
     steps: Steps, words: io.StringIO, tmp_path: Path
 ) -> None:
     file = write_lock(tmp_path)
-    keeper(steps, None).release_stale(f"file://{tmp_path}", "runyard", "dev")
+    keeper(steps, None).release_stale(f"file://{tmp_path}", "dev")
     assert list(file.parent.iterdir()) == []
     assert words.getvalue() == (
         "lock: released a stale one (root@here, pid 4711, since 2026-11-23T07:51:00Z):"
@@ -47,7 +47,7 @@ def test_lock_of_a_process_that_is_gone_is_released_and_said_so(
 
 def test_lock_whose_pid_went_to_a_younger_process_is_released(steps: Steps, words: io.StringIO, tmp_path: Path) -> None:
     file = write_lock(tmp_path)
-    keeper(steps, TAKEN_S + 60).release_stale(f"file://{tmp_path}", "runyard", "dev")
+    keeper(steps, TAKEN_S + 60).release_stale(f"file://{tmp_path}", "dev")
     assert not file.exists()
     assert "that pid belongs to a process that started later" in words.getvalue()
 
@@ -58,7 +58,7 @@ def test_lock_of_a_process_that_may_be_its_holder_stays_and_names_it(
 ) -> None:
     file = write_lock(tmp_path)
     with pytest.raises(LockError) as caught:
-        keeper(steps, start).release_stale(f"file://{tmp_path}", "runyard", "dev")
+        keeper(steps, start).release_stale(f"file://{tmp_path}", "dev")
     assert str(caught.value) == (
         "lock of stack dev: held by root@here, pid 4711, since 2026-11-23T07:51:00Z\n"
         "  wait for that update, or when it is surely dead: pulumi cancel dev"
@@ -69,7 +69,7 @@ def test_lock_of_a_process_that_may_be_its_holder_stays_and_names_it(
 def test_lock_of_another_host_stays(steps: Steps, tmp_path: Path) -> None:
     file = write_lock(tmp_path, hostname="elsewhere")
     with pytest.raises(LockError, match="held by root@elsewhere, pid 4711"):
-        keeper(steps, None).release_stale(f"file://{tmp_path}", "runyard", "dev")
+        keeper(steps, None).release_stale(f"file://{tmp_path}", "dev")
     assert file.exists()
 
 
@@ -79,7 +79,7 @@ def test_lock_of_another_host_stays(steps: Steps, tmp_path: Path) -> None:
 def test_lock_that_cannot_be_judged_stays(steps: Steps, tmp_path: Path, changes: dict[str, object]) -> None:
     file = write_lock(tmp_path, **changes)
     with pytest.raises(LockError, match="cannot be read: "):
-        keeper(steps, None).release_stale(f"file://{tmp_path}", "runyard", "dev")
+        keeper(steps, None).release_stale(f"file://{tmp_path}", "dev")
     assert file.exists()
 
 
@@ -88,18 +88,18 @@ def test_lock_that_is_no_lock_file_stays(steps: Steps, tmp_path: Path, text: str
     file = write_lock(tmp_path)
     file.write_text(text)
     with pytest.raises(LockError, match="cannot be read: "):
-        keeper(steps, None).release_stale(f"file://{tmp_path}", "runyard", "dev")
+        keeper(steps, None).release_stale(f"file://{tmp_path}", "dev")
 
 
 def test_lock_of_another_stack_or_backend_is_none_of_ours(steps: Steps, tmp_path: Path) -> None:
     file = write_lock(tmp_path, hostname="elsewhere")
-    keeper(steps, None).release_stale(f"file://{tmp_path}", "runyard", "test")
-    keeper(steps, None).release_stale("s3://bucket", "runyard", "dev")
+    keeper(steps, None).release_stale(f"file://{tmp_path}", "test")
+    keeper(steps, None).release_stale("s3://bucket", "dev")
     assert file.exists()
 
 
 def test_no_lock_is_nothing_to_say(steps: Steps, words: io.StringIO, tmp_path: Path) -> None:
-    keeper(steps, None).release_stale(f"file://{tmp_path}", "runyard", "dev")
+    keeper(steps, None).release_stale(f"file://{tmp_path}", "dev")
     assert words.getvalue() == ""
 
 
@@ -136,4 +136,4 @@ def test_keeper_judges_real_processes_of_this_host(steps: Steps, tmp_path: Path)
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     write_lock(tmp_path, hostname=socket.gethostname(), pid=os.getpid(), timestamp=now)
     with pytest.raises(LockError, match=f"pid {os.getpid()}"):
-        LockKeeper(steps).release_stale(f"file://{tmp_path}", "runyard", "dev")
+        LockKeeper(steps).release_stale(f"file://{tmp_path}", "dev")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import stat
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from runyard.errors import ToolchainError
 from tests.unit.toolchain.conftest import WriteProgram
-from toolchain.state import State
+from toolchain.state import StackState, State
 from toolchain.step import Steps
 
 
@@ -86,3 +88,42 @@ def test_select_with_another_passphrase_says_the_way_out(steps: Steps, tmp_path:
     pulumi = program("pulumi", 'echo "error: incorrect passphrase" >&2; exit 255')
     with pytest.raises(ToolchainError, match=r"stacks/Pulumi\.dev\.yaml was encrypted with another passphrase"):
         State(steps, tmp_path, {}).select(pulumi, "dev", {})
+
+
+def write_stack(tmp_path: Path, selected: str) -> dict[str, str]:
+    """Write what Pulumi keeps of a stack `dev` and of which stack is selected."""
+    backend = f"file://{tmp_path}/state?metadata=skip"
+    file = tmp_path / "state/.pulumi/stacks/runyard/dev.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"version": 3}')
+    key = hashlib.sha1(f"{tmp_path}/Pulumi.yaml".encode()).hexdigest()
+    workspace = tmp_path / f"home/workspaces/runyard-{key}-workspace.json"
+    workspace.parent.mkdir(parents=True)
+    workspace.write_text(json.dumps({"stacks": {backend: f"organization/runyard/{selected}"}}))
+    return {"PULUMI_BACKEND_URL": backend, "PULUMI_HOME": str(tmp_path / "home")}
+
+
+def test_select_starts_no_pulumi_for_a_stack_that_is_there_and_selected(steps: Steps, tmp_path: Path) -> None:
+    State(steps, tmp_path, {}).select(tmp_path / "no-such-program", "dev", write_stack(tmp_path, "dev"))
+
+
+def test_select_asks_pulumi_where_another_stack_is_selected(
+    steps: Steps, tmp_path: Path, program: WriteProgram
+) -> None:
+    pulumi = program("pulumi", f'echo "$@" > {tmp_path}/asked')
+    State(steps, tmp_path, {}).select(pulumi, "dev", write_stack(tmp_path, "other"))
+    assert (tmp_path / "asked").read_text() == "stack select dev --create --non-interactive\n"
+
+
+def test_state_is_read_from_the_backends_file_and_else_asked_for(tmp_path: Path, program: WriteProgram) -> None:
+    pulumi = program("pulumi", 'echo "{\\"asked\\": \\"$*\\"}"')
+    environment = write_stack(tmp_path, "dev")
+    assert StackState(pulumi, tmp_path, "dev", environment).read() == '{"version": 3}'
+    asked = StackState(pulumi, tmp_path, "dev", {"PULUMI_BACKEND_URL": "s3://bucket"}).read()
+    assert asked == '{"asked": "stack export --stack dev"}\n'
+
+
+def test_nothing_pending_is_nothing_to_import(tmp_path: Path, program: WriteProgram) -> None:
+    pulumi = program("pulumi", f"""[ "$2" = import ] && touch {tmp_path}/imported; echo '{{"deployment": null}}'""")
+    assert not StackState(pulumi, tmp_path, "dev", {}).forget_pending()
+    assert not (tmp_path / "imported").exists()

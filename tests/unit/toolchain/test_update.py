@@ -1,110 +1,191 @@
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runyard.errors import ToolchainError
+from tests.unit.runyard.host.docker_api import DockerApi, serve
 from tests.unit.toolchain.conftest import WriteProgram
 from toolchain.pulumi import Pulumi
 from toolchain.step import Steps
-from toolchain.update import Update, flatten
+from toolchain.update import Update
+from toolchain.uptodate import UpToDate
 
-OUTPUTS = '{"urls": {"hello": "http://hello.localhost:3000/"}, "domain": "localhost"}'
+STATE: dict[str, Any] = {
+    "resources": [
+        {
+            "type": "pulumi:pulumi:Stack",
+            "outputs": {"urls": {"hello": "http://hello.localhost:3000/"}, "domain": "localhost"},
+        },
+        {"type": "docker:index/network:Network", "id": "n1", "inputs": {"name": "runyard.dev.platform"}},
+    ]
+}
 PULUMI = """echo "$@" >> "$ASKED"
-case "$1 $2" in
-"stack export") echo '{{"deployment": {{"resources": []}}}}' ;;
-"stack output") echo '{outputs}' ;;
-*) exit {code} ;;
-esac"""
+exit {code}"""
+COMMON = "--policy-pack policies -c runyard:manifests="
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[DockerApi]:
+    """An engine that has the network of the state."""
+    api = DockerApi()
+    api.answers |= {
+        "GET /info": {"ID": "engine", "NCPU": 2, "MemTotal": 1},
+        "GET /networks": [{"Name": "runyard.dev.platform", "Id": "n1"}],
+        "GET /images/json": [],
+    }
+    api.relayed = [{}]
+    with serve(api, tmp_path / "docker.sock"):
+        yield api
+
+
+def write_state(tmp_path: Path, **more: Any) -> Path:
+    file = tmp_path / "state" / ".pulumi" / "stacks" / "runyard" / "dev.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"version": 3, "checkpoint": {"latest": {**STATE, **more}}}))
+    return file
 
 
 def make(steps: Steps, program: WriteProgram, tmp_path: Path, body: str) -> Update:
     command = program("pulumi", body)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     program("runyard", 'echo "runyard $@" >> "$ASKED"').rename(tmp_path / ".venv" / "bin" / "runyard")
-    environment = {**os.environ, "ASKED": str(tmp_path / "asked")}
-    return Update(steps, tmp_path, Pulumi(command, None), "dev", environment)
+    write_state(tmp_path)
+    environment = {
+        **os.environ,
+        "ASKED": str(tmp_path / "asked"),
+        "DOCKER_HOST": f"unix://{tmp_path}/docker.sock",
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}/state",
+    }
+    uptodate = UpToDate(str(tmp_path), environment, "dev")
+    return Update(steps, tmp_path, Pulumi(command, None), "dev", environment, uptodate)
 
 
 def asked(tmp_path: Path) -> list[str]:
     return (tmp_path / "asked").read_text().splitlines()
 
 
+@pytest.mark.usefixtures("engine")
 def test_up_runs_pulumi_as_by_hand_and_says_where_things_answer(
     steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
 ) -> None:
-    update = make(steps, program, tmp_path, PULUMI.format(outputs=OUTPUTS, code=0))
+    update = make(steps, program, tmp_path, PULUMI.format(code=0))
     assert update.up("manifests/shop") == 0
-    assert asked(tmp_path) == [
-        "up --stack dev --yes --skip-preview --suppress-outputs --policy-pack policies "
-        "-c runyard:manifests=manifests/shop",
-        "stack export --stack dev",
-        "stack output --json --stack dev",
-    ]
-    assert words.getvalue() == "domain: localhost\nurls.hello: http://hello.localhost:3000/\n"
+    assert asked(tmp_path) == [f"up --stack dev --yes --skip-preview --suppress-outputs {COMMON}manifests/shop"]
+    assert words.getvalue().startswith("domain: localhost\nurls.hello: http://hello.localhost:3000/\n")
 
 
+@pytest.mark.usefixtures("engine")
+def test_up_that_cannot_be_recorded_says_why(
+    steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
+) -> None:
+    make(steps, program, tmp_path, PULUMI.format(code=0)).up("m.yaml")
+    assert "update: the next one asks Pulumi, whatever it is: [Errno 2] No such file" in words.getvalue()
+
+
+@pytest.mark.usefixtures("engine")
+def test_up_with_arguments_or_a_plan_is_not_recorded(
+    steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
+) -> None:
+    update = make(steps, program, tmp_path, PULUMI.format(code=0))
+    update.up("m.yaml", ["--target", "x"])
+    dataclasses.replace(update, environment={**update.environment, "RUNYARD_PLAN": "p.json"}).up("m.yaml")
+    assert "the next one" not in words.getvalue()
+
+
+@pytest.mark.usefixtures("engine")
 def test_up_that_fails_ends_with_pulumis_code_and_shows_no_outputs(
     steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
 ) -> None:
-    update = make(steps, program, tmp_path, PULUMI.format(outputs=OUTPUTS, code=255))
+    update = make(steps, program, tmp_path, PULUMI.format(code=255))
     assert update.up("manifests/shop") == 255
     assert len(asked(tmp_path)) == 1
     assert words.getvalue() == ""
 
 
+@pytest.mark.parametrize(
+    ("verb", "expected"),
+    [
+        ("up", "refresh --stack dev --yes --skip-preview --suppress-outputs"),
+        ("preview", "preview --stack dev --diff --refresh --policy-pack policies"),
+    ],
+)
+def test_what_is_gone_from_the_host_is_named_and_pulumi_refreshes(
+    steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path, engine: DockerApi, verb: str, expected: str
+) -> None:
+    engine.answers["GET /networks"] = []
+    update = make(steps, program, tmp_path, PULUMI.format(code=0))
+    assert (update.up if verb == "up" else update.preview)("m.yaml") == 0
+    assert asked(tmp_path)[0].startswith(expected)
+    assert words.getvalue().startswith(
+        "update: gone from the host: network runyard.dev.platform: the state is refreshed first\n"
+    )
+
+
+@pytest.mark.usefixtures("engine")
 def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
-    update = make(steps, program, tmp_path, PULUMI.format(outputs="", code=0))
+    update = make(steps, program, tmp_path, PULUMI.format(code=0))
     assert update.preview("m.yaml", ["--expect-no-changes"]) == 0
     assert update.down() == 0
     assert asked(tmp_path) == [
-        "preview --stack dev --diff --policy-pack policies -c runyard:manifests=m.yaml --expect-no-changes",
+        f"preview --stack dev --diff {COMMON}m.yaml --expect-no-changes",
         "destroy --stack dev --yes --skip-preview",
         "runyard release --stack dev",
     ]
 
 
 def test_down_that_fails_leaves_the_stacks_claims(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
-    update = make(steps, program, tmp_path, PULUMI.format(outputs="", code=255))
+    update = make(steps, program, tmp_path, PULUMI.format(code=255))
     assert update.down() == 255
     assert asked(tmp_path) == ["destroy --stack dev --yes --skip-preview"]
 
 
 def test_claims_that_cannot_be_released_are_an_error(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
-    update = make(steps, program, tmp_path, PULUMI.format(outputs="", code=0))
+    update = make(steps, program, tmp_path, PULUMI.format(code=0))
     (tmp_path / ".venv" / "bin" / "runyard").write_text("#!/bin/sh\necho 'error: no engine' >&2; exit 1\n")
     with pytest.raises(ToolchainError, match=r"^update: runyard release: error: no engine$"):
         update.down()
 
 
-def test_outputs_that_cannot_be_read_are_an_error(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
-    body = 'case "$1 $2" in "stack output") echo "error: locked" >&2; exit 255 ;; "stack export") echo "{}" ;; esac'
+@pytest.mark.usefixtures("engine")
+def test_other_backends_state_that_cannot_be_read_is_an_error(
+    steps: Steps, program: WriteProgram, tmp_path: Path
+) -> None:
+    body = 'case "$1 $2" in "stack export") echo "error: locked" >&2; exit 255 ;; esac'
     update = make(steps, program, tmp_path, body)
+    update = dataclasses.replace(update, environment={**update.environment, "PULUMI_BACKEND_URL": "s3://bucket"})
     with pytest.raises(ToolchainError) as caught:
         update.up("m.yaml")
-    assert str(caught.value) == "update: pulumi stack output --json: error: locked"
+    assert str(caught.value) == "update: pulumi stack export: error: locked"
 
 
+@pytest.mark.usefixtures("engine")
 def test_up_that_went_through_forgets_what_a_killed_one_left_pending(
     steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
 ) -> None:
-    state = '{"version": 3, "deployment": {"resources": [], "pending_operations": [{"type": "creating"}]}}'
+    exported = '{"version": 3, "deployment": {"resources": [], "pending_operations": [{"type": "creating"}]}}'
     body = f"""case "$1 $2" in
-"stack export") echo '{state}' ;;
+"stack export") echo '{exported}' ;;
 "stack import") cat > {tmp_path}/imported ;;
-"stack output") echo '{{}}' ;;
 esac"""
-    assert make(steps, program, tmp_path, body).up("m.yaml") == 0
+    update = make(steps, program, tmp_path, body)
+    write_state(tmp_path, pending_operations=[{"type": "creating"}])
+    assert update.up("m.yaml") == 0
     assert (tmp_path / "imported").read_text() == '{"version": 3, "deployment": {"resources": []}}'
     assert words.getvalue().startswith("state: dropped the pending creations")
 
 
+@pytest.mark.usefixtures("engine")
 def test_pulumi_that_is_killed_gives_the_shells_code(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
     update = make(steps, program, tmp_path, "kill -9 $$")
     assert update.up("m.yaml") == 137
@@ -117,7 +198,10 @@ from pathlib import Path
 from toolchain.pulumi import Pulumi
 from toolchain.step import Steps
 from toolchain.update import Update
-update = Update(Steps(Path(sys.argv[1])), Path(sys.argv[1]), Pulumi(Path(sys.argv[2]), None), "dev", dict(os.environ))
+from toolchain.uptodate import UpToDate
+place, environment = Path(sys.argv[1]), dict(os.environ)
+pulumi, uptodate = Pulumi(Path(sys.argv[2]), None), UpToDate(str(place), environment, "dev")
+update = Update(Steps(place), place, pulumi, "dev", environment, uptodate)
 print("code", update.down(), flush=True)
 """
 PATIENT = """import signal, sys
@@ -147,11 +231,3 @@ def test_interrupted_update_lets_pulumi_end_in_its_own_time(
             process.send_signal(number)
         assert process.stdout.read() == "saving the state\ncode 7\n"
     assert process.returncode == 0
-
-
-def test_outputs_are_flattened_in_order_of_their_names() -> None:
-    assert flatten({"b": {"y": [1, 2], "x": True}, "a": "[secret]"}) == [
-        ("a", "[secret]"),
-        ("b.x", "True"),
-        ("b.y", "1 2"),
-    ]

@@ -1,22 +1,32 @@
 -- Admin: the requests that the orchestrator makes over the unix socket.
 local cjson = require "cjson.safe"
 local answer = require "runyard.answer"
+local clock = require "runyard.clock"
 local inflight = require "runyard.inflight"
 local metrics = require "runyard.metrics"
 local cache = require "runyard.cache"
 local snapshot = require "runyard.snapshot"
+local snapshot_file = require "runyard.snapshot_file"
 local world = require "runyard.world"
 
-local shared = ngx.shared.snapshot
+-- Not the dictionary of snapshots: where that is full, a lock could throw an entry out.
+local locks = ngx.shared.health
 
 local M = {}
 
 -- Two workers must not write at once. The lock frees itself should its worker die; writing the largest snapshot
 -- takes far less. Whoever waits longer than that is told to come again.
+local LOCK = "writing-snapshot"
 local LOCK_S = 10
 local STEP_S = 0.01
+-- How often a request that waits for an instance to be idle looks again: one number in memory, so often costs little.
+local LOOK_S = 0.02
+-- What such a request waits at most, in seconds; whoever wants to wait longer asks again.
+local LONGEST_WAIT_S = 30
 
-local statuses = { shape = 400, generation = 409, memory = 507 }
+local statuses = { shape = 400, generation = 409, base = 409, memory = 507 }
+-- What a body of each method does.
+local takers = { PUT = snapshot.accept, PATCH = snapshot.amend }
 
 -- The whole body of a request.
 function M.body()
@@ -33,7 +43,7 @@ end
 
 local function lock()
     for _ = 1, LOCK_S / STEP_S do
-        if shared:add("writing", true, LOCK_S) then
+        if locks:add(LOCK, true, LOCK_S) then
             return true
         end
         ngx.sleep(STEP_S)
@@ -46,43 +56,44 @@ local function breathe()
     ngx.sleep(0)
 end
 
-local function take(body)
-    local before = world.generation()
-    local generation, kind, detail = snapshot.accept(body, breathe)
-    local failure = generation and generation ~= before and snapshot.keep(body) or nil
-    return { generation = generation, kind = kind, detail = detail, warning = failure }
+local function take(taker, body)
+    local before = snapshot.generation()
+    local generation, kind, detail = taker(body, breathe)
+    return { generation = generation, kind = kind, detail = detail, changed = generation and generation ~= before }
 end
 
-local function put()
+local function change(taker)
     local body = M.body()
     if not lock() then
         return answer.problem(503, "busy", "another snapshot is being written")
     end
-    local done, result = pcall(take, body)
-    shared:delete("writing")
+    local done, result = pcall(take, taker, body)
+    locks:delete(LOCK)
     if not done then
         error(result, 0)
     end
     if not result.generation then
         ngx.log(ngx.WARN, "refuse snapshot: ", result.detail)
-        return answer.problem(statuses[result.kind], result.kind, result.detail, { generation = world.generation() })
+        return answer.problem(statuses[result.kind], result.kind, result.detail, { generation = snapshot.generation() })
     end
-    return answer.send(
-        200, "application/json", cjson.encode({ generation = result.generation, warning = result.warning })
-    )
+    if result.changed then
+        snapshot_file.keep()
+    end
+    return answer.send(200, "application/json", cjson.encode({ generation = result.generation }))
 end
 
--- PUT puts a snapshot in force; GET tells what is in force.
+-- PUT puts a snapshot in force, PATCH what changed in it; GET tells what is in force, and what of it the file has.
 function M.snapshot()
     local method = ngx.req.get_method()
-    if method == "PUT" then
-        return put()
+    if takers[method] then
+        return change(takers[method])
     end
     if method ~= "GET" then
-        return answer.problem(405, "method", "must be GET or PUT, got " .. method)
+        return answer.problem(405, "method", "must be GET, PUT or PATCH, got " .. method)
     end
     local counts = snapshot.counts()
-    counts.generation = world.generation()
+    counts.generation, counts.kept = snapshot.generation(), snapshot_file.generation()
+    counts.warning = snapshot_file.trouble()
     return answer.send(200, "application/json", cjson.encode(counts))
 end
 
@@ -119,6 +130,51 @@ function M.inflight()
     end
     -- Built by hand: cjson would write an empty table as {} or [] by its own rules.
     return answer.send(200, "application/json", '{"inflight":{' .. table.concat(parts, ",") .. "}}")
+end
+
+-- The names under which requests to an instance are counted: one for each of its ports.
+local function names_at(ip)
+    local names = {}
+    for _, name in ipairs(inflight.names()) do
+        if name:match("^(.+):%d+$") == ip then
+            names[#names + 1] = name
+        end
+    end
+    return names
+end
+
+local function count_all(names)
+    local total = 0
+    for _, name in ipairs(names) do
+        total = total + inflight.count(name)
+    end
+    return total
+end
+
+-- Waits until none of them has a request, or for the deadline (of runyard.clock); returns how many they have then.
+local function wait_for_none(names, deadline)
+    local count = count_all(names)
+    while count > 0 and clock.now() < deadline and not ngx.worker.exiting() do
+        ngx.sleep(LOOK_S)
+        count = count_all(names)
+    end
+    return count
+end
+
+-- How many requests an instance has. With `?wait=` in seconds, answers when it has none, or when that time is over.
+function M.inflight_of(ip)
+    local wait_s = ngx.var.arg_wait and tonumber(ngx.var.arg_wait) or 0
+    if ngx.req.get_method() ~= "GET" or not (wait_s >= 0 and wait_s <= LONGEST_WAIT_S) then
+        return answer.problem(400, "inflight", "must be GET, with wait from 0 to " .. LONGEST_WAIT_S)
+    end
+    local deadline, count = clock.now() + wait_s, nil
+    repeat
+        local names = names_at(ip)
+        count = wait_for_none(names, deadline)
+        -- Another of its ports may have got one since.
+        local seen_all = count > 0 or count_all(names_at(ip)) == 0
+    until seen_all
+    return answer.send(200, "application/json", cjson.encode({ inflight = count }))
 end
 
 return M

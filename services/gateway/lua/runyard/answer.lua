@@ -2,8 +2,9 @@
 local cjson = require "cjson.safe"
 local certificates = require "runyard.certificates"
 local grpc = require "runyard.grpc"
+local snapshot = require "runyard.snapshot"
+local snapshot_file = require "runyard.snapshot_file"
 
-local shared = ngx.shared.snapshot
 local var = ngx.var
 
 local M = {}
@@ -94,10 +95,10 @@ end
 -- Sends the gateway's own health: 200 as long as it answers at all, `degraded` when its state could not be kept or a
 -- certificate could not be used.
 function M.health()
-    local trouble, unusable = shared:get("trouble"), certificates.troubles()
+    local trouble, unusable = snapshot_file.trouble(), certificates.troubles()
     return M.send(200, "application/json", cjson.encode({
         status = (trouble or unusable) and "degraded" or "ok",
-        generation = shared:get("generation") or 0,
+        generation = snapshot.generation(),
         configuration = configuration,
         detail = trouble,
         certificates = unusable,

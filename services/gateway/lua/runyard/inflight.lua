@@ -4,11 +4,11 @@
 -- part on a seat of memory that the master made before it forked: when a worker is killed, the next one to start finds
 -- the seat of a dead process and takes its part back. A note costs a store and no lock.
 local ffi = require "ffi"
+local memory = require "runyard.memory"
 
 ffi.cdef [[
     struct runyard_note { int32_t count; char name[148]; };
     struct runyard_seat { int32_t pid; int32_t used; struct runyard_note notes[4096]; };
-    void *mmap(void *address, size_t size, int protection, int flags, int descriptor, long offset);
     int kill(int pid, int signal);
 ]]
 
@@ -17,12 +17,9 @@ local C = ffi.C
 
 local M = {}
 
--- Twice as many as workers on most machines, since those of before a reload go on beside the new ones. Pages that
--- nobody writes take no memory.
+-- Twice as many as workers on most machines, since those of before a reload go on beside the new ones.
 local SEATS = 64
 local NOTES = 4096
--- PROT_READ | PROT_WRITE; MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE of Linux.
-local READ_WRITE, SHARED = 3, 0x01 + 0x20 + 0x4000
 local NO_SUCH_PROCESS = 3
 -- Longer than any worker needs to clear a seat.
 local CLAIM_S = 10
@@ -31,21 +28,12 @@ local seats  -- struct runyard_seat *
 local seat, seat_number = nil, -1  -- this worker's
 local lines, free, most = {}, {}, 0  -- name -> index of its note; indices to use again; notes used so far
 
--- In the master, before it forks. After a reload the memory of before is still there and still in use.
+-- In the master, before it forks.
 function M.start()
-    local kept = places:get("seats")
-    if kept then
-        seats = ffi.cast("struct runyard_seat *", ffi.cast("uintptr_t", kept))
-        return
-    end
-    local memory = C.mmap(nil, SEATS * ffi.sizeof("struct runyard_seat"), READ_WRITE, SHARED, -1, 0)
-    if memory == ffi.cast("void *", -1) then
+    seats = memory.map("seats", "struct runyard_seat", SEATS)
+    if not seats then
         ngx.log(ngx.ERR, "map memory for the workers' seats: what a killed worker had in flight will not be given back")
-        return
     end
-    seats = ffi.cast("struct runyard_seat *", memory)
-    -- An address of user space is below 2^47, which a number holds exactly.
-    places:set("seats", tonumber(ffi.cast("uintptr_t", memory)))
 end
 
 local function is_alive(pid)

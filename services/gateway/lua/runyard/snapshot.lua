@@ -1,169 +1,192 @@
--- Snapshot: checks a snapshot, puts it into shared memory and keeps it in a file.
+-- Snapshot: checks snapshots and what changes them, and puts them into shared memory (runyard.store).
+--
+-- An entry is a key of one of the sections. Those of hosts and callers are texts, the others JSON as runyard.canonical
+-- writes it.
+local canonical = require "runyard.canonical"
 local cjson = require "cjson.safe"
-local file = require "runyard.file"
 local inflight = require "runyard.inflight"
 local shape = require "runyard.shape"
+local store = require "runyard.store"
 
 local shared = ngx.shared.snapshot
 
 local M = {}
 
--- The sections in the order in which they are written: an endpoint before the service that sends traffic to it, a
--- service before the host that names it, so that whoever reads in between finds what is named.
-local SECTIONS = {
-    { field = "endpoints", prefix = "endpoints:" },
-    { field = "services", prefix = "service:" },
-    { field = "callers", prefix = "caller:" },
-    { field = "paths", prefix = "paths:" },
-    { field = "hosts", prefix = "host:" },
-}
-local path
+-- The prefix of the entries of each section.
+M.SECTIONS = { callers = "caller:", endpoints = "endpoints:", hosts = "host:", paths = "paths:", services = "service:" }
 
-function M.configure(settings)
-    path = settings.state_file
-end
-
--- How many keys are written before other requests get their turn; about 2 ms of work.
+-- How many keys are looked at before other requests get their turn; about 2 ms of work.
 local BATCH = 500
 
--- Every key of shared memory that this snapshot asks for, in writing order, and the same as a set.
-local function flatten(snapshot)
-    local order, wanted = {}, {}
-    for _, section in ipairs(SECTIONS) do
-        for key, value in pairs(snapshot[section.field]) do
-            local name = section.prefix .. key
-            order[#order + 1] = name
-            wanted[name] = type(value) == "table" and cjson.encode(value) or value
+-- Every entry that this message holds, by name.
+local function flatten(message, breathe)
+    local wanted, count = {}, 0
+    for section, prefix in pairs(M.SECTIONS) do
+        for key, value in pairs(message[section]) do
+            count = count + 1
+            if count % BATCH == 0 then
+                breathe()
+            end
+            wanted[prefix .. key] = type(value) == "table" and canonical.encode(value) or value
         end
     end
-    return order, wanted
+    return wanted
 end
 
-local function set(name, value)
-    -- safe_set never throws out another key to make room: half a world would be worse than the old one.
-    local done, failure = shared:safe_set(name, value)
-    if not done then
-        error("write " .. name .. " to shared memory: " .. failure, 0)
-    end
-end
-
-local function remove_others(snapshot, wanted, breathe)
+-- What must change so that these entries, and no others, are in force.
+local function differences(wanted, breathe)
+    local changes = {}
     for index, name in ipairs(shared:get_keys(0)) do
         if index % BATCH == 0 then
             breathe()
         end
-        if name:find(":", 1, true) and not wanted[name] then
-            shared:delete(name)
+        if name:find(":", 1, true) then
+            if not wanted[name] then
+                changes[name] = false
+            elseif wanted[name] == shared:get(name) then
+                wanted[name] = nil
+            end
         end
     end
-    -- Counts of what is gone and idle would pile up; a busy one goes with the next snapshot.
-    local live = {}
-    for _, endpoints in pairs(snapshot.endpoints) do
-        for _, address in ipairs(endpoints.addresses) do
-            live[address] = true
-        end
+    for name, value in pairs(wanted) do
+        changes[name] = value
     end
-    for _, name in ipairs(inflight.names()) do
-        -- What is no address is `kind|key`, of a service or a revision.
-        local key = name:match("|(.*)$")
-        -- Other workers may count a body just then.
-        local kept = live[name] or name:find("^bodies|") or name == "keeping|"
-        if not kept and not (key and (snapshot.services[key] or snapshot.endpoints[key])) then
-            inflight.forget(name)
-        end
-    end
+    return changes
 end
 
-local function apply(snapshot, digest, breathe)
-    local order, wanted = flatten(snapshot)
-    breathe()
-    for index, name in ipairs(order) do
-        if index % BATCH == 0 then
-            breathe()
-        end
-        if shared:get(name) ~= wanted[name] then
-            set(name, wanted[name])
+-- The same for a delta; nil and the name of what should go and is not there.
+local function differences_of_delta(delta, breathe)
+    local changes = flatten(delta, breathe)
+    for section, keys in pairs(delta.removed) do
+        for _, key in ipairs(keys) do
+            local name = M.SECTIONS[section] .. key
+            if not shared:get(name) then
+                return nil, section .. ": " .. key
+            end
+            changes[name] = false
         end
     end
-    shared:incr("epoch", 1, 0)
-    remove_others(snapshot, wanted, breathe)
-    set("digest", digest)
-    set("generation", snapshot.generation)
-    -- Again, after the removals: a worker may have looked at the doomed keys since.
-    shared:incr("epoch", 1, 0)
+    return changes
 end
 
-local function decode(body, breathe)
-    local snapshot, failure = cjson.decode(body)
-    if snapshot == nil then
+-- The generation in force; 0 before the first snapshot.
+function M.generation()
+    return tonumber(store.read(store.epoch(), "generation") or 0)
+end
+
+local function decode(body, check, breathe)
+    local message, failure = cjson.decode(body)
+    if message == nil then
         return nil, "not JSON: " .. failure
     end
     breathe()
-    return shape.check(snapshot)
+    return check(message)
+end
+
+local function put_in_force(changes, generation, body, breathe)
+    -- As text: a number would lose its last digits in the undo.
+    changes.generation = ("%d"):format(generation)
+    changes.digest = ngx.md5(body)
+    local done, trouble = pcall(store.change, changes, breathe)
+    if not done then
+        return nil, "memory", trouble
+    end
+    return generation
+end
+
+-- Whether this message is the one that made what is in force: whoever missed the answer sends it again.
+local function is_repeated(message, current, body)
+    return message.generation == current and shared:get("digest") == ngx.md5(body)
 end
 
 -- Puts a snapshot (JSON text) in force. `breathe` is called between pieces of the work, to let other requests have
 -- their turn: a snapshot of a thousand services takes 0.1 s. Returns its generation, or nil, a kind ("shape",
--- "generation" or "memory") and what is wrong; then nothing or, for "memory", not everything was changed.
+-- "generation" or "memory") and what is wrong; then nothing was changed.
 function M.accept(body, breathe)
-    local snapshot, failure = decode(body, breathe)
+    store.recover()
+    local snapshot, failure = decode(body, shape.check_snapshot, breathe)
     if not snapshot then
         return nil, "shape", failure
     end
-    local current, digest = shared:get("generation") or 0, ngx.md5(body)
-    if snapshot.generation == current and shared:get("digest") == digest then
+    local current = M.generation()
+    if is_repeated(snapshot, current, body) then
         return current
     end
     if snapshot.generation <= current then
-        return nil, "generation", "generation: must be above " .. current .. ", got " .. snapshot.generation
+        return nil, "generation", ("generation: must be above %d, got %d"):format(current, snapshot.generation)
     end
-    local done, trouble = pcall(apply, snapshot, digest, breathe)
-    if not done then
-        return nil, "memory", trouble
-    end
-    return snapshot.generation
+    return put_in_force(differences(flatten(snapshot, breathe), breathe), snapshot.generation, body, breathe)
 end
 
--- Keeps the snapshot in force in its file; returns what went wrong, or nil. Traffic does not wait for the disk: a
--- full one must not keep endpoints from changing, so the caller reports it and goes on.
-function M.keep(body)
-    local failure = file.write(path, body)
-    if failure then
-        shared:set("trouble", failure)
-        ngx.log(ngx.ERR, failure)
-    else
-        shared:delete("trouble")
+-- The same for a delta (JSON text), whose kinds are "shape", "base" and "memory".
+function M.amend(body, breathe)
+    store.recover()
+    local delta, failure = decode(body, shape.check_delta, breathe)
+    if not delta then
+        return nil, "shape", failure
     end
-    return failure
-end
-
--- Restores the kept snapshot, in init_by_lua; a file that cannot be used is logged and shown in /healthz.
-function M.restore()
-    if shared:get("generation") then
-        return  -- a reload: shared memory lives on, and is newer than the file
+    local current = M.generation()
+    if is_repeated(delta, current, body) then
+        return current
     end
-    local body, failure = file.read(path)
-    if body then
-        local generation, _, trouble = M.accept(body, function() end)
-        failure = not generation and ("restore " .. path .. ": " .. trouble) or nil
+    if delta.base ~= current then
+        return nil, "base", ("base: must be what is in force, %d, got %d"):format(current, delta.base)
     end
-    if failure then
-        shared:set("trouble", failure)
-        ngx.log(ngx.ERR, failure)
+    if delta.generation <= current then
+        return nil, "shape", ("delta.generation: must be above %d, got %d"):format(current, delta.generation)
     end
+    local changes, missing = differences_of_delta(delta, breathe)
+    if not changes then
+        return nil, "base", "removed." .. missing .. " is not in force"
+    end
+    return put_in_force(changes, delta.generation, body, breathe)
 end
 
 -- How many entries are in force, by section.
 function M.counts()
-    local counts = { hosts = 0, paths = 0, services = 0, endpoints = 0, callers = 0 }
+    local counts, sections = {}, {}
+    for section, prefix in pairs(M.SECTIONS) do
+        counts[section], sections[prefix] = 0, section
+    end
     for _, name in ipairs(shared:get_keys(0)) do
-        for _, section in ipairs(SECTIONS) do
-            if name:sub(1, #section.prefix) == section.prefix then
-                counts[section.field] = counts[section.field] + 1
-            end
+        local section = sections[name:match("^[a-z]+:")]
+        if section then
+            counts[section] = counts[section] + 1
         end
     end
     return counts
+end
+
+local function live_addresses(epoch, breathe)
+    local live = {}
+    for index, name in ipairs(shared:get_keys(0)) do
+        if index % BATCH == 0 then
+            breathe()
+        end
+        local raw = name:find("endpoints:", 1, true) == 1 and store.read(epoch, name)
+        for _, address in ipairs(raw and cjson.decode(raw).addresses or {}) do
+            live[address] = true
+        end
+    end
+    return live
+end
+
+-- Forgets the counts of what is gone and idle, which would pile up; a busy one goes another time.
+function M.forget_idle(breathe)
+    local epoch = store.epoch()
+    local live = live_addresses(epoch, breathe)
+    for index, name in ipairs(inflight.names()) do
+        if index % BATCH == 0 then
+            breathe()
+        end
+        -- What is no address is `kind|key`, of a service or a revision.
+        local key = name:match("|(.*)$")
+        local known = key and (store.read(epoch, "service:" .. key) or store.read(epoch, "endpoints:" .. key))
+        -- Other workers may count a body just then.
+        if not (live[name] or known or name:find("^bodies|") or name == "keeping|") then
+            inflight.forget(name)
+        end
+    end
 end
 
 return M

@@ -1,13 +1,13 @@
 -- World: what the snapshot in shared memory says, decoded once per worker and change.
 --
--- Writers (runyard.snapshot) set keys and then raise `epoch`; a worker that sees a new epoch forgets what it
--- resolved. Keys: host:<host> and caller:<ip> hold a service key, service:<key>, endpoints:<key> and paths:<host> hold
--- JSON.
+-- A worker that sees a new epoch of runyard.store forgets what changed since the one that it knew. Entries: host:<host>
+-- and caller:<ip> hold a service key, service:<key>, endpoints:<key> and paths:<host> hold JSON.
 local budget = require "runyard.budget"
 local cjson = require "cjson.safe"
 local limit = require "runyard.limit"
+local store = require "runyard.store"
 
-local shared, health = ngx.shared.snapshot, ngx.shared.health
+local health = ngx.shared.health
 local now = ngx.now
 local random = math.random
 
@@ -23,43 +23,70 @@ local M = {
 -- How long an instance may owe an answer before runyard.health pings it the first time, in seconds.
 local SILENCE_S = 1
 
--- The cache of the epoch before is kept beside this one's: most keys are the same after a change, and comparing
--- the raw text is cheaper than decoding it again. Two generations also bound what removed keys can leave behind.
-local cache, older = {}, {}
+-- What was decoded of the entries, by name: only of those that are there, so that strangers cannot fill it.
+local cache = {}
 -- The same by tenant and then by name: the plain way looks up three of them, and joining a key anew would cost each
 -- of its requests the making of two strings.
 local services, groups = {}, {}
+local callers = {}  -- service keys by address
 local epoch = -1
 
--- Forgets what an older epoch resolved. ngx.now() stands still within one turn of the event loop, so the shared
--- memory (and its lock) is asked once per turn, not once per request.
-function M.sync()
-    local turn = now()
-    if turn == M.turn then
-        return
+local function split(key)
+    local slash = key:find("/", 1, true)
+    return key:sub(1, slash - 1), key:sub(slash + 1)
+end
+
+-- Forgets what was kept of an entry; returns whether a route may depend on it.
+local function forget(name)
+    cache[name] = nil
+    local kind, key = name:match("^([a-z]+):(.*)$")
+    if kind == "endpoints" then
+        local tenant, revision = split(key)
+        groups[tenant] = groups[tenant] or {}
+        groups[tenant][revision] = nil
+    elseif kind == "caller" then
+        callers[key] = nil
     end
-    M.turn = turn
-    M.mood = health:get("mood") or 0
-    local current = shared:get("epoch") or 0
+    return kind ~= "endpoints" and kind ~= "caller"
+end
+
+local function forget_all()
+    cache, services, groups, callers = {}, {}, {}, {}
+    M.routes, M.patterns = {}, {}
+end
+
+-- Goes on to the newest epoch.
+local function go_on(current)
+    local changed, routed = epoch >= 0 and store.changed(epoch, current), false
+    epoch = current
+    for name in pairs(changed or {}) do
+        routed = name:find(":", 1, true) and forget(name) or routed
+    end
+    if not changed then
+        forget_all()
+    elseif routed then
+        services, M.routes, M.patterns = {}, {}, {}
+    end
+    M.chosen, M.sessions = {}, {}
+end
+
+-- Forgets what an older epoch resolved, so that what was confirmed before a request came holds for it. The mood, which
+-- costs a lock, is looked at once per turn of the event loop: ngx.now() stands still within one.
+function M.sync()
+    local current = store.epoch()
     if current ~= epoch then
-        epoch = current
-        older, cache = cache, {}
-        services, groups = {}, {}
-        M.routes = {}
-        M.chosen = {}
-        M.patterns = {}
-        M.sessions = {}
+        go_on(current)
+    end
+    local turn = now()
+    if turn ~= M.turn then
+        M.turn = turn
+        M.mood = health:get("mood") or 0
     end
 end
 
 -- Has every worker look at the health of instances again, this one at once.
 function M.change_mood()
     M.mood = health:incr("mood", 1, 0)
-end
-
-local function split(key)
-    local slash = key:find("/", 1, true)
-    return key:sub(1, slash - 1), key:sub(slash + 1)
 end
 
 local function needs_look(handling)
@@ -144,22 +171,30 @@ local function prepare_paths(_, fields)
     return fields
 end
 
+-- What an entry says in the epoch that this worker is in, so that all of a turn's reading agrees.
+local function look(name)
+    local raw, lost = store.read(epoch, name)
+    if lost then
+        -- Overtaken by more changes within one turn than anybody keeps: rather the newest of everything than nothing.
+        go_on(store.epoch())
+        raw = store.read(epoch, name)
+    end
+    return raw
+end
+
 local function read(prefix, key, prepare)
     local name = prefix .. key
-    local entry = cache[name]
-    if entry then
-        return entry.value
+    local known = cache[name]
+    if known then
+        return known
     end
-    local raw = shared:get(name)
+    local raw = look(name)
     if not raw then
         return nil  -- not cached: names that nobody serves come from strangers and have no bound
     end
-    entry = older[name]
-    if not entry or entry.raw ~= raw then
-        entry = { raw = raw, value = prepare(key, cjson.decode(raw)) }
-    end
-    cache[name] = entry
-    return entry.value
+    known = prepare(key, cjson.decode(raw))
+    cache[name] = known
+    return known
 end
 
 -- The service of this key, or nil.
@@ -204,7 +239,7 @@ end
 
 -- The key of the service that answers this public host, or nil.
 function M.host(host)
-    return shared:get("host:" .. host)
+    return look("host:" .. host)
 end
 
 -- The parts of this public host that have services of their own, the longest path first, or nil.
@@ -214,12 +249,12 @@ end
 
 -- The key of the service whose instance has this address, or nil.
 function M.caller(ip)
-    return shared:get("caller:" .. ip)
-end
-
--- The generation in force; 0 before the first snapshot.
-function M.generation()
-    return shared:get("generation") or 0
+    local known = callers[ip]
+    if not known then
+        known = look("caller:" .. ip)
+        callers[ip] = known  -- strangers are not kept: they have no bound
+    end
+    return known
 end
 
 return M

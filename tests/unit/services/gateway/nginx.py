@@ -194,6 +194,13 @@ class Gateway:
         answer = self.admin("PUT", "/v1/snapshot", encode(self.snapshot))
         assert (answer.status, answer.json()) == (200, {"generation": self.snapshot.generation})
 
+    def keep(self) -> None:
+        """Wait until the file has what is in force: it is written after the answer."""
+        until(lambda: self.kept() == self.admin("GET", "/healthz").json()["generation"], "the snapshot is kept")
+
+    def kept(self) -> int:
+        return int(self.admin("GET", "/v1/snapshot").json()["kept"])
+
     def serve(self, *ports: int, concurrency: int = 80, **fields: Any) -> None:
         """Push one service, `hello` at hello.localhost, with its only revision at these ports."""
         self.push(

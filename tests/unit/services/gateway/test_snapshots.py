@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
 
-from runyard.contracts import GatewaySnapshot, encode
+from runyard.contracts import Fallback, GatewayPath, GatewaySnapshot, Handling, decode, encode
 from runyard.gateway import digest
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, service
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, until
 
 GOOD: dict[str, Any] = {
     "generation": 7,
@@ -37,7 +38,8 @@ def changed(path: str, value: Any) -> str:
 def test_good_snapshot_is_counted(gateway: Gateway) -> None:
     answer = gateway.admin("PUT", "/v1/snapshot", json.dumps(GOOD))
     assert (answer.status, answer.json()) == (200, {"generation": 7})
-    counts = {"generation": 7, "hosts": 1, "services": 1, "endpoints": 1, "callers": 2, "paths": 1}
+    gateway.keep()
+    counts = {"generation": 7, "hosts": 1, "services": 1, "endpoints": 1, "callers": 2, "paths": 1, "kept": 7}
     assert gateway.admin("GET", "/v1/snapshot").json() == counts
 
 
@@ -171,15 +173,17 @@ def test_admin_socket_tells_health(gateway: Gateway) -> None:
 @pytest.mark.parametrize("kill", [False, True])
 def test_restarted_gateway_serves_at_once(gateway: Gateway, instance: Instance, kill: bool) -> None:
     gateway.serve(instance.port)
+    gateway.keep()
     gateway.stop(kill=kill)
     gateway.start()
     assert gateway.request().json()["name"] == "one"
-    assert gateway.admin("PUT", "/v1/snapshot", encode(gateway.snapshot)).status == 200
+    assert gateway.admin("GET", "/v1/snapshot").json()["generation"] == gateway.snapshot.generation
     gateway.push(hosts={})
 
 
 def test_corrupt_state_starts_empty_and_says_so(gateway: Gateway, instance: Instance) -> None:
     gateway.serve(instance.port)
+    gateway.keep()
     gateway.stop()
     gateway.state.write_bytes(gateway.state.read_bytes()[:-20])
     gateway.start()
@@ -187,6 +191,7 @@ def test_corrupt_state_starts_empty_and_says_so(gateway: Gateway, instance: Inst
     assert (health["status"], health["generation"]) == ("degraded", 0)
     assert health["detail"].startswith(f"restore {gateway.state}: not JSON: ")
     gateway.push()
+    gateway.keep()
     assert gateway.admin("GET", "/healthz").json() == {
         "status": "ok",
         "generation": 2,
@@ -196,17 +201,50 @@ def test_corrupt_state_starts_empty_and_says_so(gateway: Gateway, instance: Inst
 
 def test_snapshot_that_cannot_be_kept_is_in_force_and_reported(gateway: Gateway, instance: Instance) -> None:
     # A directory in the way stops root too, whom no permission stops.
-    gateway.state.with_name("snapshot.json.new").mkdir()
-    answer = gateway.admin("PUT", "/v1/snapshot", encode(GatewaySnapshot(1)))
-    assert (answer.status, answer.json()["generation"]) == (200, 1)
-    assert answer.json()["warning"] == f"open {gateway.state}.new: Is a directory"
-    assert gateway.admin("GET", "/healthz").json()["status"] == "degraded"
-
-
-def test_kept_file_is_the_snapshot_as_it_was_pushed(gateway: Gateway, instance: Instance) -> None:
+    blocked = gateway.state.with_name("snapshot.json.new")
+    blocked.mkdir()
     gateway.serve(instance.port)
-    assert gateway.state.read_text() == encode(gateway.snapshot)
+    until(lambda: gateway.admin("GET", "/healthz").json()["status"] == "degraded", "the trouble is told")
+    told = gateway.admin("GET", "/v1/snapshot").json()
+    assert (told["generation"], told["kept"]) == (1, 0)
+    assert told["warning"] == f"open {gateway.state}.new: Is a directory"
+    assert gateway.request().status == 200
+    blocked.rmdir()
+    gateway.push(hosts={})
+    gateway.keep()
+    assert gateway.admin("GET", "/healthz").json()["status"] == "ok"
+
+
+def test_kept_file_is_the_snapshot_that_was_pushed(gateway: Gateway, instance: Instance) -> None:
+    gateway.serve(
+        instance.port,
+        handling=Handling(max_response_bytes=2**53 - 1, request_buffering=False),
+        fallback=Fallback(page='<p class="é">\n/\\</p>'),
+    )
+    gateway.push(
+        paths={"a.localhost": (GatewayPath("/api", "default/hello", "/"),)},
+        callers={"fd00::1": "default/hello"},
+    )
+    gateway.keep()
+    assert decode(GatewaySnapshot, gateway.state.read_text()) == gateway.snapshot
     assert sorted(each.name for each in gateway.state.parent.iterdir()) == ["affinity.key", "snapshot.json"]
+
+
+def test_nothing_waits_for_the_disk(start_gateway: MakeGateway, instance: Instance) -> None:
+    # One worker, so that it is the one that keeps. Opening a pipe to write waits for somebody who reads.
+    gateway = start_gateway(workers=1)
+    pipe = gateway.state.with_name("snapshot.json.new")
+    os.mkfifo(pipe)
+    for _ in range(20):
+        gateway.serve(instance.port)
+        assert gateway.request().status == 200
+        assert gateway.kept() == 0
+    with pipe.open("rb") as reading:
+        assert decode(GatewaySnapshot, reading.read()).generation == 1
+    pipe.unlink()
+    gateway.push()
+    gateway.keep()
+    assert decode(GatewaySnapshot, gateway.state.read_text()) == gateway.snapshot
 
 
 def test_one_worker_and_many_agree_on_the_snapshot(start_gateway: MakeGateway, instance: Instance) -> None:

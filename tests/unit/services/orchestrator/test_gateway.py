@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from runyard.contracts import GatewaySnapshot, decode
+from runyard.contracts import GatewayDelta, GatewaySnapshot, decode
 from runyard.errors import HostError, UsageError
 from services.orchestrator.certificate import Pair
 from services.orchestrator.gateway import GatewayClient
@@ -62,9 +62,27 @@ def test_snapshot_is_sent_whole_and_a_newer_one_respected(tmp_path: Path, status
     assert decode(GatewaySnapshot, seen[0][2]) == snapshot
 
 
-def test_snapshot_that_the_gateway_could_not_keep_is_written_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("status", "taken"), [(200, True), (409, False)])
+def test_change_is_sent_and_a_gateway_with_another_base_told_apart(tmp_path: Path, status: int, taken: bool) -> None:
+    delta = GatewayDelta(2, 3, hosts={"a": "default/hello"})
+    answer, seen, _ = ask(tmp_path, (status, {"generation": 3}), lambda client: client.patch(delta))
+    assert answer is taken
+    assert seen[0][:2] == ("PATCH", "/v1/snapshot")
+    assert decode(GatewayDelta, seen[0][2]) == delta
+
+
+def test_snapshot_that_the_gateway_could_not_keep_is_written_down_once(tmp_path: Path) -> None:
+    async def twice(client: GatewayClient) -> int:
+        return await client.generation() + await client.generation()
+
     answer = (200, {"generation": 3, "warning": "disk full"})
-    assert ask(tmp_path, answer, lambda client: client.put(GatewaySnapshot(3)))[2] == ["snapshot not kept"]
+    assert ask(tmp_path, answer, twice)[2] == ["snapshot not kept"]
+
+
+def test_refused_change_is_an_error_with_the_answer(tmp_path: Path) -> None:
+    with pytest.raises(HostError) as caught:
+        ask(tmp_path, (507, {"detail": "no memory"}), lambda client: client.patch(GatewayDelta(2, 3)))
+    assert str(caught.value) == "send change 3 to the gateway: answered 507: {'detail': 'no memory'}"
 
 
 def test_refused_snapshot_is_an_error_with_the_answer(tmp_path: Path) -> None:
@@ -73,9 +91,51 @@ def test_refused_snapshot_is_an_error_with_the_answer(tmp_path: Path) -> None:
     assert str(caught.value) == "send snapshot 3 to the gateway: answered 400: {'detail': 'hosts: bad'}"
 
 
-def test_requests_in_flight_are_those_of_the_address_on_any_port(tmp_path: Path) -> None:
-    counts = {"inflight": {"10.0.0.2:8080": 2, "10.0.0.2:9": 1, "10.0.0.21:8080": 5}}
-    assert ask(tmp_path, (200, counts), lambda client: client.in_flight("10.0.0.2"))[0] == 3
+def test_requests_in_flight_are_those_of_the_address(tmp_path: Path) -> None:
+    count, seen, _ = ask(tmp_path, (200, {"inflight": 3}), lambda client: client.in_flight("10.0.0.2"))
+    assert (count, seen[0][:2]) == (3, ("GET", "/v1/inflight/10.0.0.2"))
+
+
+@pytest.mark.parametrize(("left", "drained"), [(0, True), (1, False)])
+def test_drain_is_what_the_gateway_tells_after_its_wait(tmp_path: Path, left: int, drained: bool) -> None:
+    answer, seen, _ = ask(tmp_path, (200, {"inflight": left}), lambda client: client.drained("fd00::2", 0.5))
+    assert (answer, seen[0][:2]) == (drained, ("GET", "/v1/inflight/fd00::2"))
+
+
+def test_drains_hold_up_nothing_else(tmp_path: Path) -> None:
+    # More than any limit on connections that an HTTP client has by itself.
+    drains = 150
+
+    async def whole() -> int:
+        waiting, done = asyncio.Event(), asyncio.Event()
+        held = 0
+
+        async def handle(request: web.Request) -> web.Response:
+            nonlocal held
+            if request.path == "/v1/snapshot":
+                return web.json_response({"generation": 7})
+            held += 1
+            if held == drains:
+                waiting.set()
+            await done.wait()
+            return web.json_response({"inflight": 0})
+
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.UnixSite(runner, str(tmp_path / "admin.sock")).start()
+        client = GatewayClient(tmp_path / "admin.sock", ListJournal())
+        tasks = [asyncio.create_task(client.drained(f"10.0.0.{number}", 10)) for number in range(drains)]
+        await waiting.wait()
+        generation = await client.generation()
+        done.set()
+        assert all(await asyncio.gather(*tasks))
+        await client.close()
+        await runner.cleanup()
+        return generation
+
+    assert asyncio.run(whole()) == 7
 
 
 def test_gateway_that_is_not_there_is_an_error_that_names_its_socket(tmp_path: Path) -> None:

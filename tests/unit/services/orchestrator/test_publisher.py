@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from runyard.contracts import GatewaySnapshot
+from runyard.contracts import GatewayDelta, GatewayRemovals, GatewaySnapshot
 from services.orchestrator.publisher import CHECK_S, RETRY_S, Publisher
 from services.orchestrator.timing import Timing
 
-from .world import FakeClock, FakeGateway, ListJournal, quiet
+from .fake_gateway import FakeGateway
+from .world import FakeClock, ListJournal, quiet
 
 
 def snapshot(host: str = "a") -> GatewaySnapshot:
@@ -78,16 +79,54 @@ async def test_restarted_gateway_is_whole_again_within_a_check(it: Bench) -> Non
     assert [each.generation for each in it.gateway.sent] == [1, 2]
     assert "gateway out of step" in it.journal.events()
 
+    assert it.gateway.deltas == []
+
 
 @bench
-async def test_gateway_that_somebody_else_wrote_to_is_overruled(it: Bench) -> None:
+async def test_what_changed_is_sent_on_what_was_confirmed(it: Bench) -> None:
+    for host in "abc":
+        await it.publisher.wait(it.publisher.offer(snapshot(host)), 1)
+    assert it.gateway.deltas == [
+        GatewayDelta(1, 2, hosts={"b": "default/hello"}, removed=GatewayRemovals(hosts=("a",))),
+        GatewayDelta(2, 3, hosts={"c": "default/hello"}, removed=GatewayRemovals(hosts=("b",))),
+    ]
+    assert it.gateway.last == GatewaySnapshot(3, hosts={"c": "default/hello"})
+    assert it.publisher.generation == 3
+
+
+@bench
+async def test_gateway_that_somebody_else_wrote_to_is_overruled_by_a_whole_snapshot(it: Bench) -> None:
     it.publisher.offer(snapshot())
     await quiet()
     it.gateway.current = 70
     it.publisher.offer(snapshot("b"))
     await quiet()
-    assert it.gateway.last.generation == 71
+    assert it.gateway.last == GatewaySnapshot(71, hosts={"b": "default/hello"})
+    assert it.gateway.deltas == []
     assert it.publisher.in_step
+
+
+@bench
+async def test_gateway_that_restarted_with_an_older_file_gets_a_whole_snapshot(it: Bench) -> None:
+    for host in "abc":
+        await it.publisher.wait(it.publisher.offer(snapshot(host)), 1)
+    it.gateway.current = 2
+    await it.publisher.wait(it.publisher.offer(snapshot("d")), 1)
+    assert it.gateway.last == GatewaySnapshot(4, hosts={"d": "default/hello"})
+    assert len(it.gateway.deltas) == 2
+    await it.publisher.wait(it.publisher.offer(snapshot("e")), 1)
+    assert it.gateway.deltas[-1].base == 4
+
+
+@bench
+async def test_change_whose_answer_was_lost_is_followed_by_a_whole_snapshot(it: Bench) -> None:
+    await it.publisher.wait(it.publisher.offer(snapshot("a")), 1)
+    it.gateway.losing = 1
+    version = it.publisher.offer(snapshot("b"))
+    await it.clock.advance(2 * RETRY_S)
+    assert await it.publisher.wait(version, 1)
+    assert it.gateway.last == GatewaySnapshot(3, hosts={"b": "default/hello"})
+    assert len(it.gateway.deltas) == 1
 
 
 @bench

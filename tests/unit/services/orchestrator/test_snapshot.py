@@ -1,21 +1,34 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from runyard.contracts import (
     Fallback,
+    GatewayDelta,
     GatewayEndpoints,
     GatewayPath,
+    GatewayRemovals,
     GatewayService,
+    GatewaySnapshot,
     Handling,
     Limits,
     PathRoute,
-    RevisionSpec,
+    RevisionDocument,
     RouteRequest,
-    TemplateSpec,
     TrafficShare,
 )
 from services.orchestrator.commitment import Commitment
-from services.orchestrator.snapshot import describe_callers, describe_endpoints, describe_snapshot, describe_uses
-from services.orchestrator.state import Container, Health, Instance, Revision, Template
+from services.orchestrator.snapshot import (
+    describe_callers,
+    describe_delta,
+    describe_endpoints,
+    describe_snapshot,
+    describe_uses,
+)
+from services.orchestrator.state import Container, Health, Instance, Revision
+
+from .fake_gateway import amended
 
 READY = Health(started=True, ready=True)
 SHARES = (TrafficShare("web-1", 100),)
@@ -25,7 +38,11 @@ def instance(key: str, address: str, state: str = "running") -> Instance:
     return Instance(key, "shop", "web", "web-1", address, "n", (Container(f"c{key}", "app", state),))
 
 
-REVISIONS = {"shop/web-1": Revision("shop", "web", "web-1", RevisionSpec("web", 80, ("app",), "h2c", 9), ())}
+def revision(name: str, **fields: Any) -> Revision:
+    return Revision(RevisionDocument("test", "shop", "web", name, name, "0", "n", "10.0.0.254", (), **fields))
+
+
+REVISIONS = {"shop/web-1": revision("web-1", port=80, protocol="h2c", concurrency=9)}
 
 
 def test_endpoints_are_the_ready_addresses_in_order() -> None:
@@ -63,16 +80,10 @@ def test_service_that_is_only_starting_may_call_others() -> None:
 
 
 def test_callees_are_those_of_every_live_revision() -> None:
-    def revision(name: str, *hosts: str) -> Revision:
-        known = Template(
-            "id", "shop", "web", name, TemplateSpec("app", 64), "net", "image", host_config={"ExtraHosts": [*hosts]}
-        )
-        return Revision("shop", "web", name, RevisionSpec("web", 80, ("app",)), (known,))
-
     revisions = {
-        "shop/web-1": revision("web-1", "cart.internal:10.0.0.1", "elsewhere:10.0.0.1"),
-        "shop/web-2": revision("web-2", "stock.internal:10.0.0.1", "api.internal:10.0.0.1"),
-        "shop/web-3": revision("web-3", "gone.internal:10.0.0.1"),
+        "shop/web-1": revision("web-1", callees=("cart",)),
+        "shop/web-2": revision("web-2", callees=("stock", "api")),
+        "shop/web-3": revision("web-3", callees=("gone",)),
     }
     live = {"shop/web-1", "shop/web-2", "shop/unknown-1"}
     assert describe_uses(revisions, live) == {"shop/web": ("api", "cart", "stock")}
@@ -120,3 +131,36 @@ def test_snapshot_has_the_traffic_of_its_time() -> None:
     rollout = Commitment("shop", "web", SHARES, duration_s=100, before=before, since_unix_s=1000)
     services = [describe_snapshot({}, {"shop/web": rollout}, {}, {}, {}, at).services for at in (1000, 1050, 1100)]
     assert [each["shop/web"].traffic[0].percent for each in services] == [1, 50, 100]
+
+
+def test_delta_has_what_changed_what_is_new_and_what_is_gone() -> None:
+    kept, old, new = GatewayEndpoints(("10.0.0.1:80",)), GatewayEndpoints(("10.0.0.2:80",)), GatewayEndpoints()
+    before = GatewaySnapshot(
+        7,
+        services={"shop/web": GatewayService(SHARES), "shop/old": GatewayService()},
+        hosts={"a": "shop/web", "b": "shop/old"},
+        endpoints={"shop/web-1": kept, "shop/web-2": old},
+        callers={"10.0.0.1": "shop/web", "10.0.0.3": "shop/old", "10.0.0.2": "shop/old"},
+        paths={"c": (GatewayPath("/", "shop/old"),)},
+    )
+    after = GatewaySnapshot(
+        8,
+        services={"shop/web": GatewayService(SHARES)},
+        hosts={"a": "shop/web", "b": "shop/web"},
+        endpoints={"shop/web-1": GatewayEndpoints(("10.0.0.1:80",)), "shop/web-2": new},
+        callers={"10.0.0.1": "shop/web", "10.0.0.9": "shop/web"},
+    )
+    assert describe_delta(before, after) == GatewayDelta(
+        7,
+        8,
+        hosts={"b": "shop/web"},
+        endpoints={"shop/web-2": new},
+        callers={"10.0.0.9": "shop/web"},
+        removed=GatewayRemovals(services=("shop/old",), callers=("10.0.0.2", "10.0.0.3"), paths=("c",)),
+    )
+    assert amended(before, describe_delta(before, after)) == after
+
+
+def test_delta_of_what_did_not_change_is_empty() -> None:
+    snapshot = GatewaySnapshot(3, hosts={"a": "shop/web"})
+    assert describe_delta(snapshot, replace(snapshot, generation=4)) == GatewayDelta(3, 4)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolchain.__main__ import parse_arguments
+from toolchain.arguments import parse_arguments
 
 
 def test_options_before_the_double_dash_are_the_toolchains() -> None:

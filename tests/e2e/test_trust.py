@@ -1,0 +1,255 @@
+"""What happens behind Runyard's back: shown by the preview or by status, mended by the orchestrator or the next update.
+
+Nothing that merely says it is ours is adopted, served or removed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e.conftest import next_stack
+from tests.e2e.stack import Stack, docker, inspect, service, until
+
+HOSTS = ("hello.localhost", "other.localhost")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack that is up, to be damaged and mended by each test in turn."""
+    with next_stack(tmp_path_factory, "trust") as made:
+        secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
+        made.set_secret("runyard:secrets.default.api", "canary-93be1f")
+        made.write("hello", service("hello", template={"autoscaling.knative.dev/minScale": "2"}))
+        made.write("other", service("other", env=[secret]))
+        made.up()
+        yield made
+
+
+def part(stack: Stack, name: str) -> str:
+    return f"runyard.{stack.name}.{name}"
+
+
+def instances(stack: Stack, name: str = "hello") -> list[str]:
+    return [each for each in stack.names("instance", running=True) if f".default.{name}-" in each]
+
+
+def ids(stack: Stack) -> set[str]:
+    return {inspect(each)["Id"] for each in stack.names("instance", running=True)}
+
+
+def whole(stack: Stack) -> bool:
+    """Tell whether all serve: two instances of one service and one of the other, and the orchestrator is in step."""
+    counts = [len(instances(stack, name)) for name in ("hello", "other")]
+    return counts == [2, 1] and stack.status()["in_step"] and all(stack.get(host).status == 200 for host in HOSTS)
+
+
+def lose_network(stack: Stack) -> None:
+    network = part(stack, "tenant.default")
+    for name in stack.names("instance"):
+        docker("rm", "--force", name)
+    docker("stop", part(stack, "orchestrator"))
+    for name in stack.names("instance"):
+        docker("rm", "--force", name)
+    docker("network", "rm", network)
+
+
+def lose_volume(name: str) -> Callable[[Stack], None]:
+    def lose(stack: Stack) -> None:
+        volume = part(stack, name)
+        for user in docker("ps", "--all", "--quiet", "--filter", f"volume={volume}").split():
+            docker("rm", "--force", user)
+        docker("volume", "rm", volume)
+
+    return lose
+
+
+# What the provider of Pulumi's Docker plugin does not look at: an update typed by hand is refused with the name.
+LOST: dict[str, tuple[Callable[[Stack], None], str]] = {
+    "gateway": (lambda stack: docker("rm", "--force", part(stack, "gateway")), "gateway"),
+    "orchestrator": (lambda stack: docker("rm", "--force", part(stack, "orchestrator")), "orchestrator"),
+    "network": (lose_network, "tenant.default"),
+    "gateways-volume": (lose_volume("gateway"), "gateway"),
+    "orchestrators-volume": (lose_volume("orchestrator"), "orchestrator"),
+    "launchers-volume": (lose_volume("launcher"), "launcher"),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_lost_network_volume_or_part_is_named_and_comes_back_with_a_refresh(stack: Stack, lost: str):
+    lose, named = LOST[lost]
+    lose(stack)
+    for refused in (stack.preview(check=False), stack.up(check=False)):
+        assert refused.returncode != 0
+        assert f"{part(stack, named)}" in refused.stdout + refused.stderr
+        assert "--refresh" in refused.stdout + refused.stderr
+    stack.up("--refresh")
+    until(lambda: whole(stack))
+    stack.expect_no_changes()
+
+
+def test_orchestrator_without_its_volume_takes_no_route_and_no_instance_away(stack: Stack):
+    before = ids(stack)
+    name, volume = part(stack, "orchestrator"), part(stack, "orchestrator")
+    docker("exec", name, "sh", "-c", "rm -rf /var/lib/runyard/orchestrator/*")
+    docker("restart", "--time", "1", name)
+    until(lambda: stack.status()["generation"] >= 0)
+    assert docker("volume", "ls", "--quiet", "--filter", f"name={volume}").split()
+    assert [stack.get(host).status for host in HOSTS] == [200, 200]
+    assert ids(stack) == before
+    shown = stack.preview("--diff").stdout
+    assert shown.count("runyard:index:Service: (update)") == 2, shown
+    stack.up()
+    until(lambda: whole(stack))
+    # Taken back, not made anew: what runs is what its document makes.
+    assert ids(stack) == before
+    stack.expect_no_changes()
+
+
+@pytest.mark.parametrize("name", ["gateway", "orchestrator"])
+def test_part_that_stands_still_is_started_by_the_next_update(stack: Stack, name: str):
+    docker("stop", "--time", "1", part(stack, name))
+    stack.up()
+    until(lambda: whole(stack))
+    stack.expect_no_changes()
+
+
+# Each is done to one instance, which is then no longer what its document makes.
+EDITS: dict[str, tuple[str, ...]] = {
+    "killed": ("kill", "{}"),
+    "stopped": ("stop", "--time", "1", "{}"),
+    "removed": ("rm", "--force", "{}"),
+    "paused": ("pause", "{}"),
+    "renamed": ("rename", "{}", "{}x"),
+    "given-more-memory": ("update", "--memory", "1g", "--memory-swap", "1g", "{}"),
+    "given-more-processor": ("update", "--cpu-quota", "200000", "{}"),
+    "restarted-by-the-engine": ("update", "--restart", "always", "{}"),
+    "cut-off": ("network", "disconnect", "--force", "{network}", "{}"),
+    "on-a-second-network": ("network", "connect", "{platform}", "{}"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_instance_that_is_no_longer_what_its_document_makes_is_replaced(stack: Stack, edit: str):
+    victim = instances(stack)[0]
+    before = inspect(victim)["Id"]
+    places = {"network": part(stack, "tenant.default"), "platform": part(stack, "platform")}
+    docker(*(word.format(victim, **places) for word in EDITS[edit]))
+    until(lambda: before not in ids(stack) and whole(stack), within_s=45)
+    stack.expect_no_changes()
+
+
+def test_prune_of_stopped_containers_takes_nothing(stack: Stack):
+    before = ids(stack)
+    docker("container", "prune", "--force", "--filter", f"label=runyard.dev/stack={stack.name}")
+    assert ids(stack) == before
+    assert whole(stack)
+    stack.expect_no_changes()
+
+
+def labels_of(stack: Stack, name: str = "hello") -> dict[str, str]:
+    found: dict[str, str] = inspect(instances(stack, name)[0])["Config"]["Labels"]
+    return found
+
+
+# Where a container that says it is an instance of `hello` may stand, and what it may be called.
+FORGERIES: dict[str, tuple[str, ...]] = {
+    "labels": (),
+    "labels-on-the-network": ("--network", "{network}"),
+    "labels-and-name": ("--network", "{network}", "--name", "{name}"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_container_that_only_says_it_is_an_instance_gets_no_request_and_is_left_alone(stack: Stack, forgery: str):
+    labels = labels_of(stack)
+    # As the orchestrator would call the next one.
+    name = instances(stack)[0].rpartition(".")[0] + ".0123456789ab"
+    words = [word.format(network=part(stack, "tenant.default"), name=name) for word in FORGERIES[forgery]]
+    for key, value in labels.items():
+        words += ["--label", f"{key}={'0123456789ab' if key == 'runyard.dev/instance' else value}"]
+    forged = docker("run", "--detach", "--env", "K_REVISION=forged", *words, "runyard/hello:1").strip()
+    try:
+        answers = {stack.get("hello.localhost").json()["revision"] for _ in range(40)}
+        assert "forged" not in answers
+        until(lambda: any(forged[:12] in each or name in each for each in stack.status()["problems"]))
+        stack.up()
+        assert inspect(forged)["State"]["Running"]
+        assert "forged" not in {stack.get("hello.localhost").json()["revision"] for _ in range(40)}
+        assert whole(stack)
+    finally:
+        docker("rm", "--force", forged)
+    until(lambda: whole(stack))
+    stack.expect_no_changes()
+
+
+def test_document_that_somebody_wrote_is_not_used(stack: Stack):
+    orchestrator = part(stack, "orchestrator")
+    before = ids(stack)
+    found = docker("exec", orchestrator, "sh", "-c", "grep -rl hello /var/lib/runyard/orchestrator").split()
+    (document,) = [path for path in found if "/revisions/" in path and "hello" in path]
+    signed = json.loads(docker("exec", orchestrator, "cat", document))
+    forged = signed | {"document": signed["document"].replace('"pids_limit":256', '"pids_limit":4000')}
+    assert forged != signed
+    docker("exec", orchestrator, "sh", "-c", f"printf %s '{json.dumps(forged)}' > {document}")
+    docker("restart", "--time", "1", orchestrator)
+    until(lambda: any("signature" in each for each in stack.status()["problems"]))
+    assert all(stack.get(host).status == 200 for host in HOSTS)
+    assert "runyard:index:Service: (update)" in stack.preview("--diff").stdout
+    stack.up()
+    until(lambda: whole(stack))
+    assert ids(stack) == before
+    assert {inspect(each)["HostConfig"]["PidsLimit"] for each in stack.names("instance")} == {256}
+    stack.expect_no_changes()
+
+
+def test_book_that_is_lost_is_written_anew_from_what_runs(stack: Stack):
+    before = ids(stack)
+    orchestrator = part(stack, "orchestrator")
+    docker("exec", orchestrator, "sh", "-c", "rm -rf /var/lib/runyard/orchestrator/instances/*")
+    docker("restart", "--time", "1", orchestrator)
+    until(lambda: whole(stack))
+    assert ids(stack) == before
+    stack.expect_no_changes()
+
+
+def test_moved_tag_is_told_and_moves_no_revision(stack: Stack):
+    revision = stack.get("hello.localhost").json()["revision"]
+    docker("tag", "runyard/hello:1", "runyard/trust:1")
+    try:
+        stack.write(
+            "hello", service("hello", image="runyard/trust:1", template={"autoscaling.knative.dev/minScale": "2"})
+        )
+        stack.up()
+        moved = stack.get("hello.localhost").json()["revision"]
+        assert moved != revision
+        base = inspect(part(stack, "gateway"))["Config"]["Image"]
+        docker("tag", base, "runyard/trust:1")
+        shown = stack.preview("--diff")
+        assert "runyard/trust:1" in shown.stdout
+        stack.expect_no_changes()
+        docker("kill", instances(stack)[0])
+        until(lambda: whole(stack))
+        assert stack.get("hello.localhost").json()["revision"] == moved
+    finally:
+        stack.write("hello", service("hello", template={"autoscaling.knative.dev/minScale": "2"}))
+        stack.up()
+        docker("image", "rm", "--force", "runyard/trust:1")
+    until(lambda: whole(stack))
+
+
+def test_planted_secret_is_found_nowhere(stack: Stack):
+    canary = "canary-93be1f"
+    assert stack.get("other.localhost", "/env").json()["TOKEN"] == canary
+    orchestrator = part(stack, "orchestrator")
+    places = {
+        "state": "".join(path.read_text() for path in stack.state.rglob("*") if path.is_file()),
+        "volumes": docker("exec", orchestrator, "sh", "-c", "cat $(find /var/lib/runyard -type f)"),
+        "inspect": json.dumps([inspect(name) for name in stack.names()]),
+        "logs": "".join(docker("logs", name) for name in stack.names()),
+        "status": json.dumps(stack.status()),
+        "preview": stack.preview("--diff").stdout + stack.preview("--json").stdout,
+    }
+    assert [where for where, text in places.items() if canary in text] == []

@@ -1,0 +1,26 @@
+"""Arguments: the toolchain's command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+DESCRIPTION = "Brings what this machine lacks, then runs Pulumi or a command with it."
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; `extra` is what goes to Pulumi or is the command to run."""
+    parser = argparse.ArgumentParser(prog="toolchain/bootstrap", description=DESCRIPTION)
+    verbs = ["bring", "environment", "images", "lock", "up", "preview", "down", "run", "restart-engine"]
+    parser.add_argument("verb", choices=verbs)
+    parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
+    parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
+    parser.add_argument("--plan", default="", help="of up: a plan that `runyard review --save` wrote, to hold to")
+    parser.add_argument("--force", action="store_true", help="of up and preview: ask Pulumi whatever was recorded")
+    parser.add_argument("--dry-run", action="store_true", help="of restart-engine: only look whether it could be done")
+    parser.epilog = "after --: more arguments for pulumi, or the command to run"
+    # Cut here and not by argparse, whose REMAINDER takes the flags that stand before the first -- too.
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    parsed = parser.parse_args(arguments[:cut])
+    parsed.extra = list(arguments[cut + 1 :])
+    return parsed

@@ -1,0 +1,57 @@
+"""Backend: where Pulumi's file backend keeps things, by the address of the backend; paths are texts.
+
+Light on imports, because what is up to date is told from here before anything else is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+PROJECT = "runyard"
+PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+
+
+def file_backend(directory: str | os.PathLike[str]) -> str:
+    """Give the address of the file backend in a directory, as PULUMI_BACKEND_URL has it.
+
+    Without notes of its own beside its files (gocloud's `metadata=skip`): it writes those in place, so an update
+    killed meanwhile left half a note, and Pulumi could not read the state beside it. The state itself is renamed.
+    """
+    return f"file://{os.fspath(directory)}?metadata=skip"
+
+
+def private_directory(checkout: str) -> str:
+    """Say where a checkout has what is private to it and ignored by git."""
+    return os.path.join(checkout, ".runyard")
+
+
+def backend_of(environment: Mapping[str, str], checkout: str) -> str:
+    """Give the address of the backend in force: the environment's, or the checkout's own directory."""
+    own = os.path.join(private_directory(checkout), "state")
+    return environment.get("PULUMI_BACKEND_URL") or file_backend(own)
+
+
+def passphrase_file(environment: Mapping[str, str], checkout: str) -> str:
+    """Say which file has the passphrase where the environment does not have it itself."""
+    return environment.get("PULUMI_CONFIG_PASSPHRASE_FILE") or os.path.join(private_directory(checkout), "passphrase")
+
+
+def backend_directory(backend: str) -> str:
+    """Find the directory of a file backend by its address; "" for any other backend."""
+    parts = urlsplit(backend)
+    return os.path.expanduser(f"{parts.netloc}{parts.path}") + "/.pulumi" if parts.scheme == "file" else ""
+
+
+def state_file(backend: str, stack: str) -> str:
+    """Find a stack's file in a file backend; "" when there is none, as in other backends or other layouts."""
+    directory = backend_directory(backend)
+    file = os.path.join(directory, "stacks", PROJECT, f"{stack}.json")
+    return file if directory and os.path.exists(file) else ""
+
+
+def lock_directory(backend: str, stack: str) -> str:
+    """Say where a file backend keeps a stack's locks; "" for any other backend."""
+    directory = backend_directory(backend)
+    return os.path.join(directory, "locks", "organization", PROJECT, stack) if directory else ""

@@ -1,0 +1,55 @@
+"""Built images: whether the engine still has every image that was built here from the code as it is.
+
+Asking the catalog takes the environment's YAML library and a process of its own; this takes one request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from runyard import files
+from runyard.errors import HostError, ToolchainError
+from runyard.host.transport import Transport
+from runyard.uptodate.fingerprint import of_code
+
+_OURS = "/images/json?filters=" + quote(json.dumps({"reference": ["runyard/*"]}))
+
+
+class BuiltImages:
+    """The note of one checkout: the fingerprint of its code, and what our images' names stood for after a build."""
+
+    def __init__(self, checkout: Path, address: str) -> None:
+        """Take a checkout and the engine's address."""
+        self._checkout = checkout
+        self._address = address
+        self._file = checkout / ".runyard" / "images.json"
+
+    def are_there(self) -> bool:
+        """Tell whether code and images are as they were noted; False when that cannot be told."""
+        try:
+            noted: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
+            if noted["code"] != of_code(str(self._checkout)):
+                return False
+            now = self._names()
+            return all(now.get(name) == identity for name, identity in noted["names"].items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, HostError):
+            return False
+
+    def note(self) -> None:
+        """Note what is there now, after a build that ended well."""
+        os.makedirs(self._file.parent, mode=0o700, exist_ok=True)
+        try:
+            noted = {"code": of_code(str(self._checkout)), "names": self._names()}
+            files.write(self._file, json.dumps(noted, sort_keys=True))
+        except (OSError, HostError) as error:
+            raise ToolchainError(f"images: note what was built: {error}") from error
+
+    def _names(self) -> dict[str, str]:
+        with closing(Transport(self._address)) as transport:
+            listed = transport.request("GET", _OURS).checked().json()
+        return {name: each["Id"] for each in listed for name in each.get("RepoTags") or ()}

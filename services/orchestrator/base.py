@@ -1,11 +1,11 @@
-"""Base: what a gateway had when its orchestrator's volume was found empty, and keeps until somebody says otherwise.
+"""Base: what a gateway had of services that its orchestrator has lost, and keeps until somebody says otherwise.
 
 An update puts its services one by one; what it has not come to, and what no update will ever name, stays as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -19,24 +19,47 @@ Value = TypeVar("Value")
 
 
 class Base:
-    """The entries of services that nobody has put or deleted since the loss; `snapshot` is the gateway's own file.
+    """The entries of services that are lost and that nobody has put or deleted since.
 
-    A copy is kept, because the gateway's file follows what it is sent. `fresh` says that nothing else was kept.
+    `snapshot` is the gateway's own file; `lost` tells of a service in it whether what should be known of it is not. A
+    copy is kept, because the gateway's file follows what it is sent.
     """
 
-    def __init__(self, directory: Path, snapshot: Path, journal: Journal, *, fresh: bool) -> None:
+    def __init__(
+        self, directory: Path, snapshot: Path, journal: Journal, lost: Callable[[str, GatewayService], bool]
+    ) -> None:
         self._file = directory / "base.json"
         self._journal = journal
-        source = self._file if self._file.exists() or not fresh else snapshot
-        self._base = self._load(source)
-        if source == snapshot and self._base is not None:
-            journal.write("volume lost", level="warning", services=len(self._base.services))
+        self._base = self._load(self._file)
+        found = self._load(snapshot)
+        if found is None:
+            return
+        gone = {key for key, each in found.services.items() if lost(key, each)} - set(self.services)
+        for key in found.services.keys() - gone:
+            found = _without(found, key)
+        if gone:
+            journal.write("services lost", level="warning", services=sorted(gone))
+            self._base = _joined(self._base, found) if self._base else found
             files.write(self._file, encode(self._base))
 
     @property
     def services(self) -> tuple[str, ...]:
         """The services that stay as they were, as `tenant/service`."""
         return tuple(self._base.services) if self._base else ()
+
+    @property
+    def revisions(self) -> frozenset[str]:
+        """The revisions with traffic of these services, as `tenant/revision`: what is taken over of them stays too."""
+        found = self._base.services.items() if self._base else ()
+        return frozenset(f"{key.partition('/')[0]}/{share.revision}" for key, each in found for share in each.traffic)
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """The addresses that the gateway still knows from then; nobody else may get one of them."""
+        if self._base is None:
+            return frozenset()
+        places = (place for each in self._base.endpoints.values() for place in each.addresses)
+        return frozenset({*self._base.callers, *(place.rpartition(":")[0] for place in places)})
 
     def settle(self, service: str) -> None:
         """Let a service go, because it was put in force or deleted."""
@@ -90,6 +113,17 @@ class Base:
         except (ContractError, OSError, ValueError) as error:
             self._journal.write("base unreadable", level="error", file=str(path), error=str(error))
             return None
+
+
+def _joined(one: GatewaySnapshot, other: GatewaySnapshot) -> GatewaySnapshot:
+    return replace(
+        one,
+        services={**one.services, **other.services},
+        hosts={**one.hosts, **other.hosts},
+        endpoints={**one.endpoints, **other.endpoints},
+        callers={**one.callers, **other.callers},
+        paths={**one.paths, **other.paths},
+    )
 
 
 def _without(base: GatewaySnapshot, service: str) -> GatewaySnapshot:

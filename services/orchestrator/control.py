@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -29,6 +30,8 @@ BODY_LIMIT = 256 * 1024
 # A service comes with all its documents, and with its secrets' values: certificates, whole configuration files.
 SERVICE_LIMIT = 8 * 1024 * 1024
 CLAIM_LIMIT = 1024 * 1024
+_WHOLE = re.compile(r"[0-9]{1,15}")
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 # First match wins, so the narrower kinds come first.
 STATUSES: tuple[tuple[type[RunyardError], int, str], ...] = (
     (ContractError, 400, "request not understood"),
@@ -101,8 +104,8 @@ class ControlApi:
         return _done()
 
     async def _get_outcomes(self, request: web.Request) -> web.Response:
-        after, wait_s = _number(request, "after"), _number(request, "wait")
-        return _answer(encode(await self._orchestrator.outcomes(after, wait_s)))
+        after, wait_s = _number(request, "after", _WHOLE), _number(request, "wait", _SECONDS)
+        return _answer(encode(await self._orchestrator.outcomes(int(after), wait_s)))
 
     async def _get_holdings(self, _: web.Request) -> web.Response:
         held = self._orchestrator.holdings()
@@ -180,11 +183,11 @@ def _check_subject(request: web.Request, tenant: str, service: str) -> None:
         raise UsageError(f"{request.method} {request.path}: body must be for {path}, got {body}")
 
 
-def _number(request: web.Request, name: str) -> int:
+def _number(request: web.Request, name: str, grammar: re.Pattern[str]) -> float:
     text = request.query.get(name, "0")
-    if not text.isascii() or not text.isdecimal():
-        raise UsageError(f"{request.method} {request.path}: {name} must be a whole number, got {text!r}")
-    return int(text)
+    if not grammar.fullmatch(text):
+        raise UsageError(f"{request.method} {request.path}: {name} must be a number from 0, got {text!r}")
+    return float(text)
 
 
 def _answer(text: str, status: int = 200) -> web.Response:

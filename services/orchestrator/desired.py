@@ -53,6 +53,12 @@ class DesiredStore:
         """The files that could not be read at the start."""
         return tuple(self._corrupt)
 
+    @property
+    def damaged(self) -> frozenset[str]:
+        """The services whose files could not be read, by the names of the files."""
+        parted = (Path(name).stem.partition(".") for name in self._corrupt)
+        return frozenset(service_key(tenant, service) for tenant, _, service in parted)
+
     def put(self, route: RouteRequest, rollout: Commitment) -> None:
         """Put a service in force; a host, or a part of one, that another service had moves to this one."""
         key = service_key(route.tenant, route.service)

@@ -65,6 +65,12 @@ class DocumentStore:
         return MappingProxyType(self._corrupt)
 
     @property
+    def damaged(self) -> frozenset[str]:
+        """The revisions whose files are not used, as `tenant/revision`, by the names of the files."""
+        parted = (name.removesuffix(".json").partition(".") for name in self._corrupt)
+        return frozenset(names.service_key(tenant, names.revision_of(identity)) for tenant, _, identity in parted)
+
+    @property
     def revisions(self) -> Mapping[str, Revision]:
         """The revisions by `tenant/revision`; of two documents of one name, the newer in the last request counts.
 

@@ -31,7 +31,7 @@ class Gateway(Protocol):
         """Send a snapshot; False when the gateway has a newer one."""
         ...
 
-    async def patch(self, delta: GatewayDelta) -> bool:
+    async def amend(self, delta: GatewayDelta) -> bool:
         """Send what changed of a snapshot; False when the gateway does not have the one that it is based on."""
         ...
 
@@ -76,7 +76,7 @@ class GatewayClient:
             raise HostError(f"send snapshot {snapshot.generation} to the gateway: answered {status}: {body}")
         return True
 
-    async def patch(self, delta: GatewayDelta) -> bool:
+    async def amend(self, delta: GatewayDelta) -> bool:
         """Send what changed of a snapshot; False when the gateway does not have the one that it is based on."""
         status, body = await self._call("PATCH", "/v1/snapshot", encode(delta))
         if status == 409:

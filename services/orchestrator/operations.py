@@ -10,6 +10,7 @@ from typing import Protocol
 from runyard.contracts import ContainerDocument
 from runyard.errors import HostError, HostUnreachable, NotFound
 from services.orchestrator.addresses import AddressBook
+from services.orchestrator.base import Base
 from services.orchestrator.book import Book, BookedContainer, BookEntry
 from services.orchestrator.descriptions import addresses_of_network
 from services.orchestrator.engine import Engine, Refused
@@ -30,7 +31,8 @@ PARALLEL = 6
 CALLER_WAIT_S = 2.0
 # The same the other way round: no new requests before the stop signal.
 WITHDRAW_WAIT_S = 5.0
-IN_FLIGHT_EVERY_S = 0.05
+# For so long the gateway is asked to wait for an instance to be idle, before the time that it has is looked up again.
+DRAIN_STEP_S = 1.0
 # An engine that failed a removal is asked again after this, not at once.
 RETRY_S = 1.0
 
@@ -54,6 +56,7 @@ class Tools:
     stack: str
     engine: Engine
     book: Book
+    base: Base
     images: Images
     launcher: Launcher
     inventory: Inventory
@@ -191,6 +194,7 @@ class Operations:
         network = revision.spec.network
         subnet, taken = addresses_of_network(await self._tools.engine.inspect_network(network))
         taken |= {each.address for each in self._tools.inventory.instances() if each.network == network}
+        taken |= self._tools.base.addresses
         address = self._tools.addresses.take(instance, network, subnet, taken)
         self._reserved[instance] = (address, revision.service_key)
         return address
@@ -270,15 +274,15 @@ class Operations:
         """Let requests under way end, as long as they may take; the stop signal's own grace comes on top."""
         waited = 0.0
         # Asked anew each time: a service that is removed meanwhile has less time.
-        while waited < self._publication.drain_s(instance):
+        while (left := self._publication.drain_s(instance) - waited) > 0:
+            step = min(left, DRAIN_STEP_S)
             try:
-                if await self._tools.gateway.in_flight(instance.address) == 0:
+                if await self._tools.gateway.drained(instance.address, step):
                     return
             except HostError as error:
                 self._tools.journal.write("in-flight unknown", level="warning", error=str(error))
                 return
-            await self._tools.sleep(IN_FLIGHT_EVERY_S)
-            waited += IN_FLIGHT_EVERY_S
+            waited += step
 
     async def close(self) -> None:
         """Abandon what is under way; the next orchestrator finds it in the book."""

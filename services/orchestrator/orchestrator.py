@@ -93,7 +93,7 @@ class Orchestrator:
         self._reconciler.set_candidate(key, None)
         self._parts.store.delete(tenant, service)
         self._parts.documents.leave(key, ())
-        self._parts.base.settle(key)
+        self._parts.tools.base.settle(key)
         self._reconciler.set_deleted(key)
         # A gateway that is away sends no traffic; it must not keep a stack from being taken down, nor leave Pulumi
         # with a service that is forgotten here. It gets what is left before anything else when it is back.

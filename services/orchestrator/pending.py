@@ -160,7 +160,7 @@ class PendingRollouts:
             store.put(proposal.route, commitment)
         if proposal.staying is not None:
             self._parts.documents.leave(proposal.key, proposal.staying)
-        self._parts.base.settle(proposal.key)
+        self._parts.tools.base.settle(proposal.key)
 
     def _end(self, key: str, pending: _Pending) -> None:
         if self._pending.get(key) is pending:

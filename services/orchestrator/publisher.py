@@ -92,7 +92,7 @@ class Publisher:
             whole = True
         version, offered = self._version, self._offered
         sent = replace(offered, generation=self.generation + 1)
-        if whole or not await self._gateway.patch(describe_delta(self._in_force, sent)):
+        if whole or not await self._gateway.amend(describe_delta(self._in_force, sent)):
             sent = await self._send_whole(offered)
         self._in_force = sent
         async with self._confirmed:

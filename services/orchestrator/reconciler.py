@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from runyard import names
 from runyard.contracts import RolloutRequest
 from runyard.errors import HostError
-from services.orchestrator.base import Base
 from services.orchestrator.commitment import Commitment, due_in_s
 from services.orchestrator.decision import Decision, decide, note_failed_start
 from services.orchestrator.demand import View, take_on, wanted
@@ -53,7 +52,6 @@ class Parts:
     store: DesiredStore
     documents: DocumentStore
     values: SecretValues
-    base: Base
     prober: Prober
     publisher: Publisher
     timing: Timing
@@ -140,8 +138,16 @@ class Reconciler:
         self._wake.set()
 
     def wanted(self) -> Mapping[str, int]:
-        """Count the instances of every active revision: of a rollout in force, or of one under way."""
-        return wanted(self._parts.store.rollouts, self._candidates, self.view())
+        """Count the instances of every active revision: of a rollout in force, or of one under way.
+
+        What serves since before a loss is wanted as it is, until its service is put in force or deleted.
+        """
+        found = wanted(self._parts.store.rollouts, self._candidates, self.view())
+        for key in self._tools.base.revisions:
+            count = sum(each.key == key for each in self.instances)
+            if count:
+                found[key] = max(count, found.get(key, 0))
+        return found
 
     def view(self) -> View:
         """Give what demand depends on, as it is now; within a pass, as it was when the pass began to decide."""
@@ -300,7 +306,7 @@ class Reconciler:
         uses = describe_uses(self.revisions, {*(each.key for each in instances), *operations.starting.values()})
         now = self._parts.timing.wall()
         snapshot = describe_snapshot(store.routes, store.rollouts, endpoints, callers, uses, now)
-        return self._parts.publisher.offer(self._parts.base.overlay(snapshot))
+        return self._parts.publisher.offer(self._tools.base.overlay(snapshot))
 
     def _ended(self, action: Action, succeeded: bool) -> None:
         if isinstance(action, CreateInstance | StartContainer) and not succeeded:

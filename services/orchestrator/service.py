@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import aiodocker
 from aiohttp import web
 
+from runyard.contracts import GatewayService
 from runyard.errors import UsageError
+from runyard.names import service_key
 from services.orchestrator.addresses import AddressBook
 from services.orchestrator.base import Base
 from services.orchestrator.book import Book
@@ -69,6 +72,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         raise UsageError("DOCKER_HOST: no Docker engine is configured and no socket was found") from error
     wake = asyncio.Event()
     directory, gateway = settings.directory, GatewayClient(settings.gateway_socket, journal)
+    store = DesiredStore(directory, journal)
     documents = DocumentStore(directory, settings.stack, settings.verifier, journal)
     values = SecretValues(directory, journal)
     book, images, launcher = Book(directory, journal), Images(engine), Launcher(values, settings.launcher_directory)
@@ -79,6 +83,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         stack=settings.stack,
         engine=engine,
         book=book,
+        base=Base(directory, settings.gateway_snapshot, journal, loss_of(book, store, documents)),
         images=images,
         launcher=launcher,
         inventory=Inventory(engine, settings.stack, Records(book, documents, images), journal),
@@ -89,10 +94,9 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     )
     parts = Parts(
         tools=tools,
-        store=DesiredStore(directory, journal),
+        store=store,
         documents=documents,
         values=values,
-        base=Base(directory, settings.gateway_snapshot, journal, fresh=book.lost),
         # Set by the prober, waited for by the orchestrator: neither has to know the other.
         prober=Prober(attempts, timing, wake.set),
         publisher=Publisher(gateway, journal, timing),
@@ -101,6 +105,18 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         boot_ms=int(time.time() * 1000),
     )
     return parts, build_tls(settings, parts.store, gateway, timing, journal)
+
+
+def loss_of(book: Book, store: DesiredStore, documents: DocumentStore) -> Callable[[str, GatewayService], bool]:
+    """Tell of a service of the gateway whether it was lost here: with the whole volume, or with a file of its own."""
+    all_lost = book.lost
+
+    def lost(key: str, service: GatewayService) -> bool:
+        tenant = key.partition("/")[0]
+        revisions = {service_key(tenant, share.revision) for share in service.traffic}
+        return all_lost or key in store.damaged or not revisions.isdisjoint(documents.damaged)
+
+    return lost
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, settings: Settings, *, tcp: bool = False) -> None:

@@ -72,7 +72,7 @@ def _problems(parts: Parts, scene: Scene) -> Iterator[str]:
         yield f"container {name} has this stack's labels and is not of its making: not served, left alone"
     for name in parts.tools.inventory.waiting():
         yield f"container {name} is from before the book was lost: it waits for the next update"
-    for key in parts.base.services:
+    for key in parts.tools.base.services:
         yield f"service {key} is as the gateway had it before the volume was lost: it waits for the next update"
 
 

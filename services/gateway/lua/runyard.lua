@@ -8,24 +8,25 @@ local bodies = require "runyard.bodies"
 local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
 local connection = require "runyard.connection"
-local hops = require "runyard.hops"
+local hop_by_hop = require "runyard.hop_by_hop"
 local hold = require "runyard.hold"
 local inflight = require "runyard.inflight"
-local keeping = require "runyard.keeping"
+local cache_admission = require "runyard.cache_admission"
 local limit = require "runyard.limit"
-local plain = require "runyard.plain"
+local cleartext = require "runyard.cleartext"
+local pools = require "runyard.pools"
 local response = require "runyard.response"
 local queue = require "runyard.queue"
 local router = require "runyard.router"
 local snapshot_file = require "runyard.snapshot_file"
 local store = require "runyard.store"
 local watch = require "runyard.watch"
-local ways = require "runyard.ways"
+local locations = require "runyard.locations"
 
 local M = {
-    strip = hops.strip,
+    strip = hop_by_hop.strip,
     route = router.route,
-    route_http2 = ways.route_http2,
+    route_http2 = locations.route_http2,
     balance = balancer.balance,
     again = hold.again,
     header = response.header,
@@ -41,8 +42,8 @@ local M = {
     admin_certificate = admin_tls.certificate,
     admin_challenge = admin_tls.challenge,
     present = certificates.present,
-    redirect = plain.redirect,
-    challenge = plain.challenge,
+    redirect = cleartext.redirect,
+    challenge = cleartext.challenge,
 }
 
 -- The log phase.
@@ -52,7 +53,7 @@ function M.finish()
     balancer.finish(name)
     limit.finish(name)
     bodies.finish(name)
-    keeping.finish(name)
+    cache_admission.finish(name)
 end
 
 -- Has LuaJIT compile a whole phase as one piece: with its usual 500 constants the balancer's was too long, and a phase
@@ -67,10 +68,10 @@ function M.start(settings)
     answer.configure(settings)
     balancer.configure(settings)
     bodies.configure(settings)
-    ways.configure(settings)
+    locations.configure(settings)
     hold.configure(settings)
-    keeping.configure(settings)
-    plain.configure(settings)
+    cache_admission.configure(settings)
+    cleartext.configure(settings)
     certificates.configure(settings)
     snapshot_file.configure(settings)
     store.start()
@@ -82,6 +83,7 @@ end
 -- init_worker_by_lua.
 function M.start_worker()
     call_id.start_worker()
+    pools.start_worker()
     inflight.start_worker()
     queue.start_worker()
     affinity.start_worker()

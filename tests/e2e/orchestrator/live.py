@@ -24,15 +24,19 @@ from docker.types import IPAMConfig, IPAMPool
 from runyard import names
 from runyard.contracts import (
     ContainerDocument,
+    GatewayDelta,
+    GatewaySnapshot,
     RevisionDocument,
     RolloutRequest,
     RouteRequest,
     ServiceRequest,
     SignedRevision,
     TrafficShare,
+    decode,
     encode,
 )
 from tests.ports import free_port
+from tests.unit.services.orchestrator.fake_gateway import amended
 
 IMAGE = "debian:bookworm-slim"
 ROOT = Path(__file__).parents[3]
@@ -57,7 +61,8 @@ class RecordingGateway:
         app = web.Application()
         app.router.add_get("/v1/snapshot", self._get)
         app.router.add_put("/v1/snapshot", self._put)
-        app.router.add_get("/v1/inflight", self._in_flight)
+        app.router.add_patch("/v1/snapshot", self._patch)
+        app.router.add_get("/v1/inflight/{address}", self._in_flight)
         runner = web.AppRunner(app)
         await runner.setup()
         await web.UnixSite(runner, str(path)).start()
@@ -73,8 +78,16 @@ class RecordingGateway:
         self.snapshot = snapshot
         return web.json_response({"generation": snapshot["generation"]})
 
+    async def _patch(self, request: web.Request) -> web.Response:
+        delta = decode(GatewayDelta, await request.text())
+        if delta.base != self.snapshot["generation"]:
+            return web.json_response({}, status=409)
+        before = decode(GatewaySnapshot, json.dumps(self.snapshot))
+        self.snapshot = json.loads(encode(amended(before, delta)))
+        return web.json_response({"generation": delta.generation})
+
     async def _in_flight(self, _: web.Request) -> web.Response:
-        return web.json_response({"inflight": {}})
+        return web.json_response({"inflight": 0})
 
     def addresses(self, revision: str) -> list[str]:
         return list(self.snapshot["endpoints"].get(f"default/{revision}", {}).get("addresses", []))

@@ -7,7 +7,7 @@ local metrics = require "runyard.metrics"
 local cache = require "runyard.cache"
 local snapshot = require "runyard.snapshot"
 local snapshot_file = require "runyard.snapshot_file"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 -- Not the dictionary of snapshots: where that is full, a lock could throw an entry out.
 local locks = ngx.shared.health
@@ -101,8 +101,8 @@ end
 function M.purge()
     local request = cjson.decode(M.body())
     local key, path = type(request) == "table" and request.service, type(request) == "table" and request.path or nil
-    world.sync()
-    local known = type(key) == "string" and world.service(key)
+    routing.sync()
+    local known = type(key) == "string" and routing.service(key)
     if ngx.req.get_method() ~= "POST" or not known or (path and (type(path) ~= "string" or path:sub(1, 1) ~= "/")) then
         return answer.problem(400, "purge", "must be POST of a service that is in force and, if any, a path from /")
     end

@@ -4,7 +4,7 @@
 -- nobody an address, and one that is forged, of another service or of a place that is gone matches none and counts as
 -- none. As on Cloud Run it is a best effort: an instance that is full or away does not make its clients wait.
 local file = require "runyard.file"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local shared = ngx.shared.snapshot
 local var = ngx.var
@@ -50,21 +50,21 @@ end
 
 -- The places of a service in force, by cookie and by address; made once a worker and change.
 local function places(service)
-    local found = world.sessions[service.key]
+    local found = routing.sessions[service.key]
     if found then
         return found
     end
     found = { by_cookie = {}, cookies = {} }
     for revision in pairs(service.revisions) do
         local cookies = {}
-        for _, endpoint in ipairs(world.endpoints(service.tenant, revision).list) do
+        for _, endpoint in ipairs(routing.endpoints(service.tenant, revision).list) do
             local cookie = sign(service, revision, endpoint.address)
             cookies[endpoint.address] = cookie
             found.by_cookie[cookie] = { revision = revision, endpoint = endpoint }
         end
         found.cookies[revision] = cookies
     end
-    world.sessions[service.key] = found
+    routing.sessions[service.key] = found
     return found
 end
 

@@ -9,10 +9,11 @@ local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
+local pools = require "runyard.pools"
 local queue = require "runyard.queue"
 local upstream = require "ngx.balancer"
 local watch = require "runyard.watch"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local var, now, random = ngx.var, clock.now, math.random
 local key = connection.key
@@ -127,12 +128,12 @@ end
 
 -- The endpoints of the revision that the request goes to, and its service.
 local function chosen(name)
-    local endpoints = world.chosen[name]
+    local endpoints = routing.chosen[name]
     if endpoints then
         return endpoints, endpoints.service
     end
     -- Chosen before something changed.
-    return world.endpoints(var.tenant, var.revision), world.service_of(var.tenant, var.service)
+    return routing.endpoints(var.tenant, var.revision), routing.service_of(var.tenant, var.service)
 end
 
 -- Takes a count for a request that waits; returns whether one was to be had. A request that waits is patient: it does
@@ -145,7 +146,7 @@ end
 -- Gives back a count of this address, for the first that waits; returns its endpoint if it is still one.
 local function give_back(address)
     inflight.give(address)
-    local endpoint = world.place(address)
+    local endpoint = routing.place(address)
     if endpoint then
         queue.wake(endpoint.group.key)
     end
@@ -172,7 +173,7 @@ end
 
 -- Notes a failed try: no connection, or one that broke or was silent before an answer began.
 function M.blame(address, connected)
-    local endpoint = world.place(address)
+    local endpoint = routing.place(address)
     if not endpoint then
         return  -- gone since
     end
@@ -245,7 +246,7 @@ end
 -- The balancer phase: names the instance for this try. Leaving with ngx.ERROR makes nginx answer 500, which
 -- error_page turns into runyard.hold.
 function M.balance()
-    world.sync()
+    routing.sync()
     local name = key()
     local endpoints, service = chosen(name)
     local endpoint = held[name]
@@ -256,7 +257,7 @@ function M.balance()
         endpoint = nil
     elseif endpoint then
         -- Where that is gone since it was reserved, the try fails and the next one goes elsewhere.
-        endpoint = world.place(endpoint.address) or endpoint
+        endpoint = routing.place(endpoint.address) or endpoint
     elseif not queue.is_busy(endpoints) then
         endpoint = pick_known(service, endpoints) or pick(endpoints)
         endpoints.budget.asked = endpoints.budget.asked + 1
@@ -279,11 +280,14 @@ function M.balance()
         ngx.log(ngx.ERR, "send to ", endpoint.address, ": ", failure)
         return ngx.exit(ngx.ERROR)
     end
+    if endpoint.pool then
+        pools.use(endpoint.pool)
+    end
 end
 
 -- The log phase: gives back the count. `name` is the request's key.
 function M.finish(name)
-    world.chosen[name] = nil
+    routing.chosen[name] = nil
     local endpoint = held[name]
     if not endpoint then
         return

@@ -9,7 +9,7 @@
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
 local ping = require "runyard.ping"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local shared = ngx.shared.health
 local now = clock.now
@@ -30,7 +30,7 @@ local PROBE_S = 5
 local MOST_PINGED = 8
 
 local function look(group)
-    group.mood = world.mood
+    group.health_epoch = routing.health_epoch
     group.open_till = shared:get("open|" .. group.set)
     group.failing = group.open_till or shared:get("down|" .. group.set)
 end
@@ -40,7 +40,7 @@ local function open(group)
     shared:expire("opened|" .. group.set, FORGET_S)
     local duration = math.min(SHORTEST_S * 2 ^ (times - 1), LONGEST_S)
     shared:set("open|" .. group.set, now() + duration, FORGET_S)
-    world.change_mood()
+    routing.raise_health_epoch()
     counters.add("breaker_opened", group.key)
     ngx.log(ngx.WARN, "no instance of ", group.key, " can be reached: answer 503 for ", duration, " s")
 end
@@ -52,7 +52,7 @@ function M.failed(group, weight, began)
     shared:expire("down|" .. group.set, FORGET_S)
     if count == weight then
         shared:set("since|" .. group.set, began or now(), FORGET_S)
-        world.change_mood()
+        routing.raise_health_epoch()
     end
     local since = shared:get("since|" .. group.set)
     if count < MOST_FAILURES or not since or now() - since < PATIENCE_S or shared:get("open|" .. group.set) then
@@ -65,7 +65,7 @@ end
 
 -- Notes that an instance of the revision answered.
 function M.worked(group)
-    if group.mood ~= world.mood then
+    if group.health_epoch ~= routing.health_epoch then
         look(group)
     end
     if not group.failing then
@@ -74,7 +74,7 @@ function M.worked(group)
     for _, kind in ipairs { "down|", "since|", "open|", "opened|", "half|" } do
         shared:delete(kind .. group.set)
     end
-    world.change_mood()
+    routing.raise_health_epoch()
 end
 
 local function try(premature, group)
@@ -93,7 +93,7 @@ end
 
 -- Whether requests to this revision are refused now; once the time is over, also has a ping find out.
 function M.refuses(group)
-    if group.mood ~= world.mood then
+    if group.health_epoch ~= routing.health_epoch then
         look(group)
     end
     local till = group.open_till

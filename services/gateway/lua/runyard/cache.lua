@@ -23,7 +23,7 @@ end
 
 -- The location for a request of a service with a cache, or nil when the cache must not or cannot answer: an answer to
 -- Authorization is nobody else's (RFC 9111, 3.5), a part is not the whole, and what has a body is no plain GET. Whether
--- HTTP/2 brings one without a length is for runyard.ways to find out.
+-- HTTP/2 brings one without a length is for runyard.locations to find out.
 function M.way(service)
     if not methods[var.request_method] or var.http_authorization or var.http_range or var.http_upgrade
         or var.http_content_length or var.http_transfer_encoding then

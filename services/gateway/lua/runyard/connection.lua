@@ -9,10 +9,15 @@ local request = require "resty.core.base".get_request
 
 ffi.cdef [[
     // Of nginx's ngx_http_request_t, ngx_connection_t and ngx_http_upstream_t with its ngx_peer_connection_t, which begin
-    // with these in every version that has HTTP/2.
+    // with these in every version that has HTTP/2; and of what its keepalive module notes for a request.
     typedef struct runyard_request runyard_request;
     typedef struct { runyard_request *data; void *events[2]; int fd; } runyard_connection;
-    typedef struct { void *handlers[2]; runyard_connection *connection; } runyard_upstream;
+    typedef struct { void *pool; } runyard_keeper;
+    typedef struct {
+        void *handlers[2];
+        runyard_connection *connection; void *address; uint32_t address_length; void *name;
+        uintptr_t tries, started; void *calls[3]; runyard_keeper *keeper;
+    } runyard_upstream;
     struct runyard_request {
         uint32_t signature; void *connection; void *configuration[4]; void *handlers[2]; void *cache;
         runyard_upstream *upstream;

@@ -1,7 +1,7 @@
 -- Fallback: what answers instead when no instance of a service can: a page, or another service of its tenant.
 local counters = require "runyard.counters"
 local limit = require "runyard.limit"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local var = ngx.var
 
@@ -16,7 +16,7 @@ local replaced = {
 -- What the request's service falls back to instead of this answer, or nil. A request has one fallback: that of the
 -- fallback itself is not asked, so that two services cannot send a request to and fro.
 function M.find(verdict)
-    local service = replaced[verdict] and var.fallback == "" and world.service(var.tenant .. "/" .. var.service)
+    local service = replaced[verdict] and var.fallback == "" and routing.service(var.tenant .. "/" .. var.service)
     return service and service.fallback or nil
 end
 
@@ -28,7 +28,7 @@ function M.go_to(service)
     var.verdict = ""
     var.revision = ""
     var.way = var.usual_way
-    local other = world.service(var.tenant .. "/" .. service)
+    local other = routing.service(var.tenant .. "/" .. service)
     return other and other.limits and limit.next_refusal(other.limits) or nil
 end
 

@@ -4,13 +4,13 @@
 -- above, or no answer), for a time that doubles. At most half of a revision's instances are, so never the last one.
 -- When its time is over a single request tries it (or, if it hung, a ping), and it is back or ejected for longer.
 --
--- Shared memory holds failures|, ejected|, times|, hung| and probe| of an address; `mood` in runyard.world changes with
--- them. Endpoints are the tables of runyard.world; what is known of one is kept in it until the mood changes.
+-- Shared memory holds failures|, ejected|, times|, hung| and probe| of an address; `health_epoch` in runyard.routing changes with
+-- them. Endpoints are the tables of runyard.routing; what is known of one is kept in it until that epoch changes.
 local breaker = require "runyard.breaker"
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
 local ping = require "runyard.ping"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local shared = ngx.shared.health
 local now = clock.now
@@ -40,7 +40,7 @@ end
 
 local function look(endpoint)
     local address = endpoint.address
-    endpoint.mood = world.mood
+    endpoint.health_epoch = routing.health_epoch
     endpoint.ejected = shared:get("ejected|" .. address)
     endpoint.hung = endpoint.ejected and shared:get("hung|" .. address)
     endpoint.failing = endpoint.ejected or shared:get("failures|" .. address)
@@ -64,7 +64,7 @@ local function set_ejected(endpoint, hung)
     shared:set("ejected|" .. address, now() + duration, duration + FORGET_S)
     shared:set("hung|" .. address, hung, duration + FORGET_S)
     shared:delete("probe|" .. address)
-    world.change_mood()
+    routing.raise_health_epoch()
     counters.add("ejections", labels(endpoint))
     ngx.log(ngx.WARN, "eject ", address, " of ", labels(endpoint), " for ", duration, " s")
 end
@@ -91,7 +91,7 @@ local function fail(endpoint, weight, hung)
     local count = shared:incr("failures|" .. endpoint.address, weight, 0)
     shared:expire("failures|" .. endpoint.address, FAILURES_S)
     if count == weight then
-        world.change_mood()
+        routing.raise_health_epoch()
     end
     if count >= MOST_FAILURES then
         eject(endpoint, hung)
@@ -114,7 +114,7 @@ local function recover(endpoint)
     shared:delete("ejected|" .. address)
     shared:delete("hung|" .. address)
     shared:delete("probe|" .. address)
-    world.change_mood()
+    routing.raise_health_epoch()
 end
 
 -- Notes an answer of the instance, by its status; 499 is a client that went away and says nothing of the instance.
@@ -123,7 +123,7 @@ function M.answered(endpoint, status)
         return
     end
     endpoint.asked_at = nil
-    if endpoint.mood ~= world.mood then
+    if endpoint.health_epoch ~= routing.health_epoch then
         look(endpoint)
     end
     breaker.worked(endpoint.group)
@@ -165,22 +165,22 @@ end
 -- Notes that a request is being sent to the instance, in this turn: exact enough to tell a second, and free.
 function M.asked(endpoint)
     if not endpoint.asked_at then
-        endpoint.asked_at = world.turn
+        endpoint.asked_at = routing.turn
     end
 end
 
 -- Looks whether the instance owes this worker an answer for too long, and has it pinged then.
 function M.suspect(endpoint)
     local asked_at = endpoint.asked_at
-    if asked_at and world.turn - asked_at > endpoint.silence_s and start_ping(endpoint) then
+    if asked_at and routing.turn - asked_at > endpoint.silence_s and start_ping(endpoint) then
         -- One ping in that time, by this worker.
-        endpoint.asked_at = world.turn
+        endpoint.asked_at = routing.turn
     end
 end
 
 -- Whether a request may go to the instance. Where it was ejected and its time is over, true to one caller only.
 function M.is_fit(endpoint)
-    if endpoint.mood ~= world.mood then
+    if endpoint.health_epoch ~= routing.health_epoch then
         look(endpoint)
     end
     local till = endpoint.ejected

@@ -10,8 +10,8 @@ local limit = require "runyard.limit"
 local queue = require "runyard.queue"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
-local ways = require "runyard.ways"
-local world = require "runyard.world"
+local locations = require "runyard.locations"
+local routing = require "runyard.routing"
 
 local var, now = ngx.var, clock.now
 
@@ -49,14 +49,14 @@ local function refuse_again(failed, late)
     if late or connected and last_status() == "504" then
         return "instance-timeout"  -- it has the request and is slow; another one would only be slow too
     end
-    if ways.is_spent() then
+    if locations.is_spent() then
         return "instance-failed"
     end
     if sent > 0 and not balancer.is_idempotent(var.request_method) or sent > MOST_SENT then
         return "instance-failed"
     end
     if failed or sent > 0 then
-        if not balancer.may_repeat(world.endpoints(var.tenant, var.revision), sent) then
+        if not balancer.may_repeat(routing.endpoints(var.tenant, var.revision), sent) then
             return "retries-spent"
         end
         var.retries = tonumber(var.retries) + 1
@@ -66,7 +66,7 @@ end
 
 -- Of the request's whole time; a service that is not there yet has set none.
 local function seconds_left()
-    local service = world.service(var.tenant .. "/" .. var.service)
+    local service = routing.service(var.tenant .. "/" .. var.service)
     return service and watch.left(service) or math.huge
 end
 
@@ -76,14 +76,14 @@ local function look(request)
     if verdict ~= "" and verdict ~= "aside" then
         return verdict
     end
-    local group = world.endpoints(var.tenant, var.revision)
+    local group = routing.endpoints(var.tenant, var.revision)
     local may_go = request and queue.is_next(request) or not request and not queue.is_busy(group)
     return may_go and balancer.reserve() and "" or "full"
 end
 
 local function join(revision)
     local key = var.tenant .. "/" .. var.service
-    local service = world.service(key)
+    local service = routing.service(key)
     local size = service and service.queue_size or QUEUE_SIZE
     local request = queue.join(key, revision, size)
     if not request then
@@ -130,14 +130,14 @@ local function wait(deadline)
 end
 
 local function deadline_of_service()
-    local service = world.service(var.tenant .. "/" .. var.service)
+    local service = routing.service(var.tenant .. "/" .. var.service)
     local own_s = service and service.queue_timeout_s or 0
     return now() + (own_s > 0 and own_s or hold_timeout_s)
 end
 
 local function retry_after_s(verdict)
     if verdict == "broken" then
-        return breaker.retry_after_s(world.endpoints(var.tenant, var.revision))
+        return breaker.retry_after_s(routing.endpoints(var.tenant, var.revision))
     end
     -- What runyard.limit told the client: in so many seconds there is one more.
     return (var.rate_limit or ""):match(";r=0;t=(%d+)$")
@@ -145,7 +145,7 @@ end
 
 -- Whether no instance can have worked on the request, or one more may.
 local function may_go_elsewhere()
-    return not ways.is_spent() and (balancer.tries() == 0 or balancer.is_idempotent(var.request_method))
+    return not locations.is_spent() and (balancer.tries() == 0 or balancer.is_idempotent(var.request_method))
 end
 
 -- Gives the answer, or what the service has instead of it.
@@ -158,10 +158,10 @@ local function refuse(verdict)
     if instead and may_go_elsewhere() then
         local deadline = math.min(deadline_of_service(), now() + seconds_left())
         balancer.release()
-        local failed = fallback.go_to(instead.service) or ways.refusal()
+        local failed = fallback.go_to(instead.service) or locations.refusal()
         if not failed then
-            ways.read_body()
-            failed = wait(deadline) or ways.go_on()
+            locations.read_body()
+            failed = wait(deadline) or locations.go_on()
         end
         if not failed then
             return
@@ -177,10 +177,10 @@ function M.again()
     local verdict = var.verdict
     if verdict == "aside" then
         var.verdict = ""
-        local refusal = ways.refusal() or ways.go_on()
+        local refusal = locations.refusal() or locations.go_on()
         return refusal and answer.give(refusal)
     end
-    if ways.is_cut_short() then
+    if locations.is_cut_short() then
         return refuse("no-room")
     end
     if verdict ~= "" and verdict ~= "hold" then
@@ -193,11 +193,11 @@ function M.again()
     var.rounds = rounds
     local left = seconds_left()
     local refusal = rounds > MOST_ROUNDS and "instance-failed" or refuse_again(failed, late)
-        or left <= 0 and "request-timeout" or ways.refusal()
+        or left <= 0 and "request-timeout" or locations.refusal()
     if refusal then
         return refuse(refusal)
     end
-    ways.read_body()
+    locations.read_body()
     local deadline = tonumber(var.hold_until)
     if not deadline then
         deadline = deadline_of_service()
@@ -207,7 +207,7 @@ function M.again()
         -- It was tried. A turn of the event loop, in which nginx sees that the dead instance's other idle connections are closed.
         ngx.sleep(STEP_S)
     end
-    refusal = wait(math.min(deadline, now() + left)) or ways.go_on()
+    refusal = wait(math.min(deadline, now() + left)) or locations.go_on()
     if refusal then
         return refuse(refusal)
     end

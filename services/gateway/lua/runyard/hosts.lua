@@ -2,7 +2,7 @@
 --
 -- A route is { service, revision, paths }: `revision` for a tag's host, `paths` (longest first) for a host of which
 -- others answer parts, where `service` is nil when nobody answers the rest. It is resolved once a worker and change.
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local byte, sub, find = string.byte, string.sub, string.find
 
@@ -14,7 +14,7 @@ local STAR = byte("*")
 
 -- The service of this key if the public may call it.
 local function public(key)
-    local service = key and world.service(key)
+    local service = key and routing.service(key)
     return service and service.ingress ~= "internal" and service or nil
 end
 
@@ -36,7 +36,7 @@ end
 
 -- The route of a name that stands in the snapshot, or nil.
 local function make(name)
-    local service, paths = public(world.host(name)), world.paths(name)
+    local service, paths = public(routing.host(name)), routing.paths(name)
     if paths then
         return { service = service, paths = make_parts(paths) }
     end
@@ -46,24 +46,24 @@ end
 -- The route of the revision with this tag: `<tag>---<host>`.
 local function make_tagged(host)
     local dashes = find(host, "---", 2, true)
-    local service = dashes and public(world.host(sub(host, dashes + 3)))
+    local service = dashes and public(routing.host(sub(host, dashes + 3)))
     local revision = service and service.tags[sub(host, 1, dashes - 1)]
     return revision and { service = service, revision = revision }
 end
 
 local function pattern(name)
-    local route = world.patterns[name]
+    local route = routing.patterns[name]
     if route == nil then
         route = make(name) or false
         -- What nobody answers is remembered for one pattern only: the others come from strangers and have no bound.
         if route or name == EVERY then
-            world.patterns[name] = route
+            routing.patterns[name] = route
         end
     end
     return route or nil
 end
 
--- The route of a public host that is not among world.routes, or nil: its own, its tag's, or that of the pattern that
+-- The route of a public host that is not among routing.routes, or nil: its own, its tag's, or that of the pattern that
 -- has a star for its first label.
 function M.resolve(host)
     if sub(host, -#INTERNAL) == INTERNAL or byte(host) == STAR then
@@ -71,7 +71,7 @@ function M.resolve(host)
     end
     local route = make(host) or make_tagged(host)
     if route then
-        world.routes[host] = route
+        routing.routes[host] = route
         return route
     end
     local dot = find(host, ".", 2, true)

@@ -4,7 +4,7 @@ local cjson = require "cjson.safe"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local shared = ngx.shared.snapshot
 
@@ -133,7 +133,7 @@ local function render(breathe)
                 breathe()
             end
             local tenant, revision = key:match("^([^/]+)/(.+)$")
-            sample(lines, PREFIX .. each[1], key, owner[key], each[3](world.endpoints(tenant, revision)))
+            sample(lines, PREFIX .. each[1], key, owner[key], each[3](routing.endpoints(tenant, revision)))
         end
     end
     return table.concat(lines, "\n") .. "\n"
@@ -141,7 +141,7 @@ end
 
 -- Gives the metrics and their media type.
 function M.render(breathe)
-    world.sync()
+    routing.sync()
     return render(breathe), TYPE
 end
 

@@ -7,7 +7,7 @@ local clock = require "runyard.clock"
 local counters = require "runyard.counters"
 local inflight = require "runyard.inflight"
 local semaphore = require "ngx.semaphore"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local shared = ngx.shared.queues
 local now = clock.now
@@ -56,7 +56,7 @@ function M.join(service, revision, size)
         { service = service, revision = revision, number = number, since = now(), semaphore = semaphore.new(0) }
     line.last, line[number] = number, request
     if inflight.take("waiting|" .. revision, math.huge) == 1 then
-        world.change_mood()
+        routing.raise_health_epoch()
     end
     if number == line.first then
         shared:set(name_of(revision, inflight.seat()), request.since)
@@ -73,7 +73,7 @@ function M.leave(request)
     end
     inflight.give("queue|" .. request.service)
     if inflight.give("waiting|" .. request.revision) == 0 then
-        world.change_mood()
+        routing.raise_health_epoch()
     end
     counters.add("queued", request.service)
     counters.add("queue_wait_s", request.service, now() - request.since)
@@ -114,8 +114,8 @@ end
 
 -- Whether requests to this revision wait, in any worker: others must not go before them.
 function M.is_busy(group)
-    if group.queue_mood ~= world.mood then
-        group.queue_mood = world.mood
+    if group.queue_epoch ~= routing.health_epoch then
+        group.queue_epoch = routing.health_epoch
         group.queued = inflight.count("waiting|" .. group.key) > 0
     end
     return group.queued
@@ -132,7 +132,7 @@ function M.start_worker()
             shared:delete(name)
         end
     end
-    world.change_mood()
+    routing.raise_health_epoch()
 end
 
 return M

@@ -1,8 +1,8 @@
 -- Response: looks at a response on its way to the client, in the locations beside the plain one: its size and time.
 local balancer = require "runyard.balancer"
-local keeping = require "runyard.keeping"
+local cache_admission = require "runyard.cache_admission"
 local watch = require "runyard.watch"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local var = ngx.var
 
@@ -16,7 +16,7 @@ local function current_service(is_held)
     if not is_held and not hits[var.upstream_cache_status] then
         return nil
     end
-    return world.service(var.tenant .. "/" .. var.service)
+    return routing.service(var.tenant .. "/" .. var.service)
 end
 
 -- The header filter. A response that says that it is too large is taken back, and runyard.hold answers.
@@ -30,7 +30,7 @@ function M.header()
     if is_held then
         watch.started(service)
         if var.here == "@cached" then
-            keeping.decide(most)
+            cache_admission.decide(most)
         end
     end
     if most == 0 or var.request_method == "HEAD" then

@@ -11,7 +11,7 @@ local connection = require "runyard.connection"
 local hosts = require "runyard.hosts"
 local limit = require "runyard.limit"
 local paths = require "runyard.paths"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 local var = ngx.var
 local byte, lower, sub, find = string.byte, string.lower, string.sub, string.find
@@ -89,7 +89,7 @@ local function settle(service, revision, pinned)
         return "hold"  -- no traffic yet: the first rollout may be under way
     end
     var.revision = revision
-    local endpoints = world.endpoints(service.tenant, revision)
+    local endpoints = routing.endpoints(service.tenant, revision)
     local way = endpoints.way or service.way or (service.cache and cache.way(service))
     if way then
         var.way = way
@@ -102,7 +102,7 @@ local function settle(service, revision, pinned)
         return "broken"
     end
     endpoints.service = service
-    world.chosen[connection.key()] = endpoints
+    routing.chosen[connection.key()] = endpoints
     return (way or service.aside) and "aside" or ""
 end
 
@@ -120,11 +120,11 @@ local function edge(pinned)
     -- An instance that finds the edge on an address of the host would go around `uses`, tenants and `egress: none`.
     -- Nobody's instance has the loopback address, and asking the shared memory costs a lock.
     local peer = var.remote_addr
-    if peer ~= LOOPBACK and world.caller(peer) then
+    if peer ~= LOOPBACK and routing.caller(peer) then
         return "public-host"
     end
     local host = var.host
-    local route = world.routes[host] or hosts.resolve(host)
+    local route = routing.routes[host] or hosts.resolve(host)
     if not route then
         -- Before the default backend: whoever asks how the gateway is must not hear how a service is.
         if var.uri == "/healthz" then
@@ -138,7 +138,7 @@ local function edge(pinned)
     if not host_agrees(host) then
         return "host-mismatch"
     end
-    if world.routes[host] then
+    if routing.routes[host] then
         -- It stands in the snapshot, so it is what a log may hold; a match of nginx's would cost four times as much.
         var.log_host = host
     end
@@ -149,8 +149,8 @@ local function edge(pinned)
 end
 
 local function internal(pinned)
-    local key = world.caller(var.remote_addr)
-    local caller = key and world.service(key)
+    local key = routing.caller(var.remote_addr)
+    local caller = key and routing.service(key)
     if not caller then
         return "unknown-caller"
     end
@@ -168,7 +168,7 @@ local function internal(pinned)
         return "host-mismatch"
     end
     var.service = name
-    local service = world.service(caller.tenant .. "/" .. name)
+    local service = routing.service(caller.tenant .. "/" .. name)
     if not service then
         return "hold"  -- declared but not deployed yet
     end
@@ -178,10 +178,10 @@ end
 -- Decides for the current request of a listener ("edge", "internal") and sets $tenant, $service, $revision and $caller;
 -- `pinned` is the revision that was chosen before, kept while it still has a place in the traffic. Returns the verdict.
 function M.route(listener, pinned)
-    world.sync()
+    routing.sync()
     local other = pinned and var.fallback
     if other and other ~= "" then
-        local service = world.service(var.tenant .. "/" .. other)
+        local service = routing.service(var.tenant .. "/" .. other)
         return service and settle(service, choose(service, pinned), pinned) or "hold"
     end
     if listener == "edge" then

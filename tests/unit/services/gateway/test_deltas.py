@@ -20,7 +20,7 @@ from tests.unit.services.gateway.nginx import Answer, Gateway, answer_of, endpoi
 InBackground = Callable[..., Future[Any]]
 
 
-def patch(gateway: Gateway, delta: GatewayDelta | dict[str, Any]) -> Answer:
+def amend(gateway: Gateway, delta: GatewayDelta | dict[str, Any]) -> Answer:
     body = encode(delta) if isinstance(delta, GatewayDelta) else json.dumps(delta)
     return gateway.admin("PATCH", "/v1/snapshot", body)
 
@@ -42,14 +42,14 @@ def test_delta_changes_adds_and_removes(serving: Gateway, make_instance: MakeIns
         endpoints={"default/hello-1": endpoints(other.port), "default/cart-1": endpoints(other.port)},
         callers={"127.0.0.9": "default/cart"},
     )
-    answer = patch(serving, delta)
+    answer = amend(serving, delta)
     assert (answer.status, answer.json()) == (200, {"generation": 2})
     assert serving.request().json()["name"] == "two"
     assert serving.request(host="cart.localhost").status == 200
     gone = GatewayRemovals(
         services=("default/cart",), hosts=("cart.localhost",), endpoints=("default/cart-1",), callers=("127.0.0.9",)
     )
-    assert patch(serving, GatewayDelta(2, 3, removed=gone)).status == 200
+    assert amend(serving, GatewayDelta(2, 3, removed=gone)).status == 200
     assert serving.request(host="cart.localhost").kind == "unknown-host"
     serving.keep()
     counts = {"generation": 3, "hosts": 1, "services": 1, "endpoints": 1, "callers": 0, "paths": 0, "kept": 3}
@@ -65,7 +65,7 @@ def test_deltas_and_snapshots_leave_the_same_file(serving: Gateway) -> None:
             hosts={f"s{generation}.localhost": f"default/s{generation}"},
             removed=GatewayRemovals(hosts=(f"s{generation - 3}.localhost",) if generation > 4 else ()),
         )
-        assert patch(serving, delta).status == 200
+        assert amend(serving, delta).status == 200
     serving.keep()
     services = {f"default/s{number}": service((f"s{number}-1", 100)) for number in range(2, 30)}
     hosts = {f"s{number}.localhost": f"default/s{number}" for number in (27, 28, 29)}
@@ -80,7 +80,7 @@ def test_deltas_and_snapshots_leave_the_same_file(serving: Gateway) -> None:
 
 @pytest.mark.parametrize("base", [2, 7])
 def test_delta_on_another_generation_is_409_and_changes_nothing(serving: Gateway, base: int) -> None:
-    answer = patch(serving, GatewayDelta(base, base + 1, removed=GatewayRemovals(hosts=("hello.localhost",))))
+    answer = amend(serving, GatewayDelta(base, base + 1, removed=GatewayRemovals(hosts=("hello.localhost",))))
     assert (answer.status, answer.kind, answer.json()["generation"]) == (409, "base", 1)
     assert answer.json()["detail"] == f"base: must be what is in force, 1, got {base}"
     assert serving.request().status == 200
@@ -88,7 +88,7 @@ def test_delta_on_another_generation_is_409_and_changes_nothing(serving: Gateway
 
 def test_delta_that_removes_what_is_not_there_is_409_so_that_a_snapshot_follows(serving: Gateway) -> None:
     gone = GatewayRemovals(hosts=("hello.localhost",), endpoints=("default/none",))
-    answer = patch(serving, GatewayDelta(1, 2, removed=gone))
+    answer = amend(serving, GatewayDelta(1, 2, removed=gone))
     assert (answer.status, answer.kind) == (409, "base")
     assert answer.json()["detail"] == "removed.endpoints: default/none is not in force"
     assert serving.request().status == 200
@@ -97,13 +97,13 @@ def test_delta_that_removes_what_is_not_there_is_409_so_that_a_snapshot_follows(
 def test_same_delta_again_is_taken_for_the_same(serving: Gateway) -> None:
     delta = GatewayDelta(1, 2, hosts={"other.localhost": "default/hello"})
     for _ in range(2):
-        answer = patch(serving, delta)
+        answer = amend(serving, delta)
         assert (answer.status, answer.json()) == (200, {"generation": 2})
-    assert patch(serving, replace(delta, hosts={})).kind == "base"
+    assert amend(serving, replace(delta, hosts={})).kind == "base"
 
 
 def test_delta_to_a_gateway_that_has_nothing_is_409(gateway: Gateway) -> None:
-    assert patch(gateway, GatewayDelta(1, 2)).kind == "base"
+    assert amend(gateway, GatewayDelta(1, 2)).kind == "base"
 
 
 GOOD: dict[str, Any] = {"base": 1, "generation": 2}
@@ -133,7 +133,7 @@ GOOD: dict[str, Any] = {"base": 1, "generation": 2}
     ],
 )
 def test_garbage_is_400_and_changes_nothing(serving: Gateway, delta: dict[str, Any], detail: str) -> None:
-    answer = patch(serving, delta)
+    answer = amend(serving, delta)
     assert (answer.status, answer.kind, answer.json()["generation"]) == (400, "shape", 1)
     assert detail in answer.json()["detail"]
     assert serving.request().status == 200
@@ -162,7 +162,7 @@ def test_no_request_sees_half_a_delta(
     # is for another host, of which its worker has read nothing yet.
     gateway, count, last = start_gateway(workers=4), 400, 40
     gateway.push()
-    assert patch(gateway, renaming(1, count, instance.port)).status == 200
+    assert amend(gateway, renaming(1, count, instance.port)).status == 200
     over = threading.Event()
 
     def ask(first: int) -> set[int]:
@@ -177,7 +177,7 @@ def test_no_request_sees_half_a_delta(
 
     asking = [in_background(ask, number * 49) for number in range(8)]
     for base in range(2, last):
-        assert patch(gateway, renaming(base, count, instance.port)).status == 200
+        assert amend(gateway, renaming(base, count, instance.port)).status == 200
     over.set()
     assert [each.result() for each in asking] == [{200}] * 8
     settled(gateway)
@@ -190,16 +190,16 @@ def test_confirmed_delta_holds_for_every_later_request_in_every_worker(
     gateway.serve(instance.port)
     for base in range(1, 60):
         gone = GatewayRemovals(hosts=(f"h{base - 1}.localhost",)) if base > 1 else GatewayRemovals()
-        assert patch(gateway, GatewayDelta(base, base + 1, hosts={f"h{base}.localhost": "default/hello"}, removed=gone))
+        assert amend(gateway, GatewayDelta(base, base + 1, hosts={f"h{base}.localhost": "default/hello"}, removed=gone))
         assert gateway.request(host=f"h{base}.localhost").status == 200
         assert base == 1 or gateway.request(host=f"h{base - 1}.localhost").status == 404
 
 
 def test_restart_begins_with_what_the_file_has(serving: Gateway) -> None:
-    assert patch(serving, GatewayDelta(1, 2, hosts={"new.localhost": "default/hello"})).status == 200
+    assert amend(serving, GatewayDelta(1, 2, hosts={"new.localhost": "default/hello"})).status == 200
     serving.keep()
     serving.stop(kill=True)
     serving.start()
     assert serving.admin("GET", "/v1/snapshot").json()["generation"] == 2
     assert serving.request(host="new.localhost").status == 200
-    assert patch(serving, GatewayDelta(2, 3)).status == 200
+    assert amend(serving, GatewayDelta(2, 3)).status == 200

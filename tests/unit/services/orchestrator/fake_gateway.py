@@ -71,7 +71,7 @@ class FakeGateway:
         self.sent.append(snapshot)
         return self._leave()
 
-    async def patch(self, delta: GatewayDelta) -> bool:
+    async def amend(self, delta: GatewayDelta) -> bool:
         self._enter()
         if delta.base != self.current:
             return False

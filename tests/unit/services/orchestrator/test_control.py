@@ -199,10 +199,10 @@ async def test_documents_are_on_disk_before_a_service_is_accepted(world: World, 
 
 
 @serving
-async def test_outcomes_are_asked_with_whole_numbers(world: World, client: Client) -> None:
-    for query in ("after=x", "after=-1", "wait=1.5"):
+async def test_outcomes_are_asked_with_a_number_and_seconds(world: World, client: Client) -> None:
+    for query in ("after=x", "after=-1", "after=1.5", "wait=inf", "wait=-1"):
         assert (await client.get(f"/v1/rollouts?{query}")).status == 400
-    told = decode(RolloutOutcomes, await (await client.get("/v1/rollouts?after=9&wait=20")).text())
+    told = decode(RolloutOutcomes, await (await client.get("/v1/rollouts?after=9&wait=20.5")).text())
     assert (told.epoch, told.last, told.outcomes) == ("100", 0, ())
 
 

@@ -65,7 +65,7 @@ def test_snapshot_is_sent_whole_and_a_newer_one_respected(tmp_path: Path, status
 @pytest.mark.parametrize(("status", "taken"), [(200, True), (409, False)])
 def test_change_is_sent_and_a_gateway_with_another_base_told_apart(tmp_path: Path, status: int, taken: bool) -> None:
     delta = GatewayDelta(2, 3, hosts={"a": "default/hello"})
-    answer, seen, _ = ask(tmp_path, (status, {"generation": 3}), lambda client: client.patch(delta))
+    answer, seen, _ = ask(tmp_path, (status, {"generation": 3}), lambda client: client.amend(delta))
     assert answer is taken
     assert seen[0][:2] == ("PATCH", "/v1/snapshot")
     assert decode(GatewayDelta, seen[0][2]) == delta
@@ -81,7 +81,7 @@ def test_snapshot_that_the_gateway_could_not_keep_is_written_down_once(tmp_path:
 
 def test_refused_change_is_an_error_with_the_answer(tmp_path: Path) -> None:
     with pytest.raises(HostError) as caught:
-        ask(tmp_path, (507, {"detail": "no memory"}), lambda client: client.patch(GatewayDelta(2, 3)))
+        ask(tmp_path, (507, {"detail": "no memory"}), lambda client: client.amend(GatewayDelta(2, 3)))
     assert str(caught.value) == "send change 3 to the gateway: answered 507: {'detail': 'no memory'}"
 
 

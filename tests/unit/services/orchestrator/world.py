@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from runyard import names
 from runyard.contracts import (
     ContainerDocument,
-    GatewaySnapshot,
     ImageIdentity,
     Probe,
     RevisionDocument,
@@ -51,10 +50,13 @@ from services.orchestrator.publisher import Publisher
 from services.orchestrator.reconciler import Parts
 from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
 from services.orchestrator.secret_values import SecretValues
+from services.orchestrator.service import loss_of
 from services.orchestrator.signature import Verifier
 from services.orchestrator.timing import Timing
 from services.orchestrator.tls import Tls
 from services.orchestrator.vault import Vault
+
+from .fake_gateway import FakeGateway
 
 STACK = "test"
 # The wall clock, which stands still: 2026-11-23 12:00 UTC.
@@ -298,44 +300,6 @@ class FakeEngine:
         ]
 
 
-class FakeGateway:
-    """A gateway that keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.current = 0
-        self.sent: list[GatewaySnapshot] = []
-        self.flying: dict[str, int] = {}
-        self.away = False
-
-    def _enter(self) -> None:
-        if self.away:
-            raise HostError("ask the gateway: connection refused")
-
-    async def generation(self) -> int:
-        self._enter()
-        return self.current
-
-    async def put(self, snapshot: GatewaySnapshot) -> bool:
-        self._enter()
-        if snapshot.generation <= self.current:
-            return False
-        self.current = snapshot.generation
-        self.sent.append(snapshot)
-        return True
-
-    async def in_flight(self, address: str) -> int:
-        self._enter()
-        return self.flying.get(address, 0)
-
-    @property
-    def last(self) -> GatewaySnapshot:
-        return self.sent[-1]
-
-    def addresses(self, key: str) -> tuple[str, ...]:
-        """Give the endpoints that the gateway has for a revision."""
-        return self.last.endpoints[key].addresses
-
-
 class FakeAttempts:
     """Probes that pass unless their container's answer says otherwise."""
 
@@ -400,8 +364,9 @@ class World:
         boot_ms: int = 0x100,
     ) -> None:
         self.engine = engine or FakeEngine()
-        self.gateway = gateway or FakeGateway()
         self.clock = FakeClock()
+        self.gateway = gateway or FakeGateway()
+        self.gateway.sleep = self.clock.sleep
         self.journal = ListJournal()
         self.attempts = FakeAttempts()
         self.directory = directory
@@ -425,6 +390,7 @@ class World:
 
     def _join(self, directory: Path, timing: Timing, boot_ms: int) -> Parts:
         wake = asyncio.Event()
+        store = DesiredStore(directory, self.journal)
         held = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
         book, images = Book(directory, self.journal), Images(self.engine)
         values = SecretValues(directory, self.journal)
@@ -435,6 +401,7 @@ class World:
             stack=STACK,
             engine=self.engine,
             book=book,
+            base=Base(directory, directory / "gateway.json", self.journal, loss_of(book, store, held)),
             images=images,
             launcher=launcher,
             inventory=Inventory(self.engine, STACK, Records(book, held, images), self.journal),
@@ -446,10 +413,9 @@ class World:
         )
         return Parts(
             tools=tools,
-            store=DesiredStore(directory, self.journal),
+            store=store,
             documents=held,
             values=values,
-            base=Base(directory, directory / "gateway.json", self.journal, fresh=book.lost),
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),
             timing=timing,

@@ -1,4 +1,4 @@
--- Keeping: which responses the cache may keep, so that its disk never fills up.
+-- Cache admission: which responses the cache may keep, so that its disk never fills up.
 --
 -- nginx's max_size is for its manager, which looks every ten seconds; until then anything is written, and a client whose
 -- response finds no room is cut. So a response must tell its length, and what is being written must fit into what is free.

@@ -1,4 +1,4 @@
--- Plain: what the listener without TLS answers itself when there is one with TLS.
+-- Cleartext: what the listener without TLS answers itself when there is one with TLS.
 local answer = require "runyard.answer"
 local challenges = require "runyard.challenges"
 local router = require "runyard.router"

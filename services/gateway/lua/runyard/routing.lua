@@ -1,10 +1,11 @@
--- World: what the snapshot in shared memory says, decoded once per worker and change.
+-- Routing: what the snapshot in shared memory says, decoded once per worker and change.
 --
 -- A worker that sees a new epoch of runyard.store forgets what changed since the one that it knew. Entries: host:<host>
 -- and caller:<ip> hold a service key, service:<key>, endpoints:<key> and paths:<host> hold JSON.
 local budget = require "runyard.budget"
 local cjson = require "cjson.safe"
 local limit = require "runyard.limit"
+local pools = require "runyard.pools"
 local store = require "runyard.store"
 
 local health = ngx.shared.health
@@ -17,7 +18,7 @@ local M = {
     chosen = {},  -- by runyard.connection's key: the endpoints that runyard.router chose, with their `service`, likewise
     sessions = {},  -- what runyard.affinity made of a service's endpoints, likewise
     turn = -1,  -- when this turn of the event loop began, by ngx.now()
-    mood = 0,  -- a number that differs when anything did that runyard.health or runyard.breaker keep in shared memory
+    health_epoch = 0,  -- a number that differs when anything did that runyard.health or runyard.breaker keep in shared memory
 }
 
 -- How long an instance may owe an answer before runyard.health pings it the first time, in seconds.
@@ -70,7 +71,7 @@ local function go_on(current)
     M.chosen, M.sessions = {}, {}
 end
 
--- Forgets what an older epoch resolved, so that what was confirmed before a request came holds for it. The mood, which
+-- Forgets what an older epoch resolved, so that what was confirmed before a request came holds for it. The health epoch, which
 -- costs a lock, is looked at once per turn of the event loop: ngx.now() stands still within one.
 function M.sync()
     local current = store.epoch()
@@ -80,13 +81,13 @@ function M.sync()
     local turn = now()
     if turn ~= M.turn then
         M.turn = turn
-        M.mood = health:get("mood") or 0
+        M.health_epoch = health:get("health_epoch") or 0
     end
 end
 
 -- Has every worker look at the health of instances again, this one at once.
-function M.change_mood()
-    M.mood = health:incr("mood", 1, 0)
+function M.raise_health_epoch()
+    M.health_epoch = health:incr("health_epoch", 1, 0)
 end
 
 local function needs_look(handling)
@@ -158,8 +159,10 @@ local function prepare_endpoints(key, fields)
     }
     for index, address in ipairs(fields.addresses) do
         local ip, port = address:match("^(.+):(%d+)$")
-        local endpoint =
-            { address = address, ip = ip, port = tonumber(port), group = group, silence_s = SILENCE_S }
+        local endpoint = {
+            address = address, ip = ip, port = tonumber(port), group = group, silence_s = SILENCE_S,
+            pool = pools.of(address, fields.protocol),
+        }
         group.list[index], places[address] = endpoint, endpoint
     end
     return group

@@ -1,4 +1,4 @@
--- Hops: the headers that are meant for the gateway alone, because Connection names them (RFC 9110, 7.6.1).
+-- Hop by hop: the headers that are meant for the gateway alone, because Connection names them (RFC 9110, 7.6.1).
 local var = ngx.var
 
 local M = {}

@@ -1,4 +1,4 @@
--- Ways: the locations that a request takes when it does not take the plain one, and what it must pass to go on there.
+-- Locations: the locations that a request takes when it does not take the plain one, and what it must pass to go on there.
 --
 -- $way names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
 -- location: @again buffers both bodies, @stream only the request's, @upload and @h2c neither.
@@ -8,7 +8,7 @@ local connection = require "runyard.connection"
 local ffi = require "ffi"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
-local world = require "runyard.world"
+local routing = require "runyard.routing"
 
 ffi.cdef [[
     // Of a stream of HTTP/2, it has nginx throw away what comes, and sends nothing.
@@ -129,7 +129,7 @@ end
 -- cannot be measured before an instance has it. Calls to h2c never announce theirs: of these, nginx takes as much as
 -- the platform allows.
 function M.refusal()
-    local service, here = world.service(var.tenant .. "/" .. var.service), var.here
+    local service, here = routing.service(var.tenant .. "/" .. var.service), var.here
     local most = service and service.handling.max_request_bytes or 0
     local bytes, failure = tonumber(var.http_content_length), nil
     local untold = not bytes and (var.http_transfer_encoding or ngx.req.http_version() == HTTP2)

@@ -10,9 +10,9 @@ import pulumi
 
 from components.resource import render_json
 from runyard import contracts
-from runyard.contracts import RevisionDocument
 from runyard.manifest.model import Gateway
 from runyard.plan import ServicePlan
+from runyard.secrets import values_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Service(pulumi.CustomResource):
             "history": render_json([each.identity for each in (plan.revision, *plan.kept)]),
             "key": platform.key,
         }
-        if values := _values(document, secrets or {}):
+        if values := values_of(document, secrets or {}):
             props["values"] = pulumi.Output.secret(render_json(values))
         below = pulumi.ResourceOptions(depends_on=[*platform.parts])
         super().__init__(
@@ -67,8 +67,3 @@ class Service(pulumi.CustomResource):
             props,
             pulumi.ResourceOptions.merge(below, opts) if opts else below,
         )
-
-
-def _values(document: RevisionDocument, secrets: Mapping[str, str]) -> dict[str, str]:
-    """Map the digest of each secret value of a document to the value."""
-    return {each.digest: secrets[f"{each.name}/{each.key}"] for each in document.secrets if each.digest}

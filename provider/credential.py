@@ -15,7 +15,8 @@ from typing import Any
 from runyard.errors import HostError
 
 # The registry that an image without one comes from, and the name under which clients keep its credentials.
-_HUB, _HUB_KEY = "docker.io", "https://index.docker.io/v1/"
+_HUB = "docker.io"
+_HUB_KEY = f"https://index.{_HUB}/v1/"
 # What helpers give for a user when the secret is an identity token (docker/docker-credential-helpers).
 _TOKEN_USER = "<token>"  # noqa: S105 - no secret
 # A helper asks a keychain, which may ask a person.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pulumi
 
@@ -10,12 +10,15 @@ from runyard import names
 from runyard.errors import HostError, HostUnreachable
 from runyard.host import Deployment, Engine, Orchestrator, admit, recover
 from runyard.host.claims import Desk, observe_claims, reserve
-from runyard.host.engine import Thing
+from runyard.host.engine import Kind, Thing
 from runyard.host.recovery import PARTS
 from runyard.images import image_reference
 from runyard.uptodate.state import missing
 from stacks.admission import Admitted
 from stacks.outlook import tell_moved_traffic
+
+# A kind of thing on the host, and its name.
+Named = tuple[Kind, str]
 
 
 def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
@@ -40,28 +43,39 @@ def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
         things = engine.things()
         admit(admitted.plan, things, deployment)
         check_present(deployment, things, dry_run=dry_run)
-        if not dry_run:
-            start_parts(engine, stack, deployment)
+        start_parts(engine, stack, find_present(deployment, things), dry_run=dry_run)
         tell_moved_traffic(engine, stack, deployment)
         _claim(engine, admitted, dry_run=dry_run)
 
 
+def find_present(deployment: Deployment, things: Iterable[Thing]) -> set[Named]:
+    """Name by kind what the state owns and the host has, and not another under its name."""
+    there = {((each.kind, each.name), each.id) for each in things}
+    return {thing for thing, id_ in deployment.owned.items() if (thing, id_) in there}
+
+
 def check_present(deployment: Deployment, things: Iterable[Thing], *, dry_run: bool) -> None:
-    """Refuse an update that would go on with what is gone: Pulumi looks for it only when it refreshes."""
+    """Refuse an update that would go on with what is gone: Pulumi looks for it only in a refresh before."""
     gone = missing(deployment.owned, ((each.kind, each.name, each.id) for each in things))
     if not gone:
         return
     said = ", ".join(gone)
     if not dry_run:
-        raise HostError(f"gone from the host, and Pulumi does not see it without a refresh: {said} (make up refreshes)")
+        raise HostError(
+            f"gone from the host, and Pulumi has not seen it: {said} (make up refreshes, as pulumi refresh)"
+        )
     pulumi.log.info(f"gone from the host, an update makes it anew: {said}")
 
 
-def start_parts(engine: Engine, stack: str, deployment: Deployment) -> None:
+def start_parts(engine: Engine, stack: str, present: Collection[Named], *, dry_run: bool) -> None:
     """Start the platform's own containers that stand still: nothing else would, and services wait for them."""
     for part in PARTS:
         name = names.platform_container(stack, part)
-        if ("container", name) in deployment.owned and not engine.running(name):
+        if ("container", name) not in present or engine.running(name):
+            continue
+        if dry_run:
+            pulumi.log.info(f"{name} stands still: an update starts it")
+        else:
             engine.start(name)
             pulumi.log.info(f"started {name}, which stood still")
 

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TextIO
 
+from runyard.uptodate.check import Verdict
 from runyard.uptodate.state import shown_outputs
 from toolchain.outputs import flatten
 from toolchain.uptodate import UpToDate
@@ -16,10 +17,15 @@ CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHOWN_REASONS = 3
 
 
-def answer(verb: str, stack: str, manifests: str, out: TextIO = sys.stdout) -> bool:
+def answer(verb: str, stack: str, manifests: str) -> bool:
     """Answer `up` or `preview` without Pulumi if there is nothing to do; False when Pulumi must be asked."""
     began = time.monotonic()
     verdict = UpToDate(CHECKOUT, os.environ, stack).judge(manifests)
+    return say(verb, verdict, time.monotonic() - began, sys.stdout)
+
+
+def say(verb: str, verdict: Verdict | None, seconds: float, out: TextIO) -> bool:
+    """Say what came of judging for so long, and whether that was all."""
     if verdict is None:
         return False
     if verdict.reasons:
@@ -31,6 +37,5 @@ def answer(verb: str, stack: str, manifests: str, out: TextIO = sys.stdout) -> b
     if verb == "up" and verdict.deployed is not None:
         for name, text in flatten(shown_outputs(verdict.deployed)):
             print(f"{name}: {text}", file=out)
-    took = time.monotonic() - began
-    print(f"{verb}: nothing to do, Pulumi was not asked ({took:.2f} s; FORCE=1 asks it)", file=out, flush=True)
+    print(f"{verb}: nothing to do, Pulumi was not asked ({seconds:.2f} s; FORCE=1 asks it)", file=out, flush=True)
     return True

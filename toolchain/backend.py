@@ -13,13 +13,13 @@ PROJECT = "runyard"
 PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
-def file_backend(directory: str) -> str:
+def file_backend(directory: str | os.PathLike[str]) -> str:
     """Give the address of the file backend in a directory, as PULUMI_BACKEND_URL has it.
 
     Without notes of its own beside its files (gocloud's `metadata=skip`): it writes those in place, so an update
     killed meanwhile left half a note, and Pulumi could not read the state beside it. The state itself is renamed.
     """
-    return f"file://{directory}?metadata=skip"
+    return f"file://{os.fspath(directory)}?metadata=skip"
 
 
 def private_directory(checkout: str) -> str:

@@ -42,7 +42,7 @@ class State:
             directory = self.directory / "state"
             directory.mkdir(parents=True, exist_ok=True)
             self.directory.chmod(0o700)
-            added["PULUMI_BACKEND_URL"] = file_backend(str(directory))
+            added["PULUMI_BACKEND_URL"] = file_backend(directory)
             self.steps.say("state", f"in {directory}")
         if not any(name in self.environment for name in PASSPHRASE_VARIABLES):
             added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self._passphrase())

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from runyard import names
 from runyard.errors import ContractError
 
-# `container`, `network` or `volume`, as in runyard.host.engine, which takes longer to import than this may.
-Kind = Literal["container", "network", "volume"]
 # What Pulumi's Docker provider makes that a listing of the engine shows.
-_THINGS: Mapping[str, Kind] = {
+_THINGS = {
     "docker:index/container:Container": "container",
     "docker:index/network:Network": "network",
     "docker:index/volume:Volume": "volume",
@@ -26,6 +24,9 @@ _STACK = "pulumi:pulumi:Stack"
 # Pulumi's mark of a secret in a state (sdk/go/common/resource/properties.go).
 _MARK = "4dabf18193072939515e22adb298388d"
 
+Kind = str
+# A mapping with more exact keys is as good.
+AnyKind = TypeVar("AnyKind", bound=str)
 Thing = tuple[Kind, str, str]
 
 
@@ -54,7 +55,7 @@ def parse_state(text: str | bytes) -> Deployed:
         raise ContractError(f"read the stack's state: {error!r}") from None
 
 
-def missing(owned: Mapping[tuple[Kind, str], str], present: Iterable[Thing]) -> list[str]:
+def missing(owned: Mapping[tuple[AnyKind, str], str], present: Iterable[Thing]) -> list[str]:
     """Name what a state owns and the host has no more, such as `network runyard.dev.platform`, in order.
 
     `owned` maps kind and name to an engine's id, and `present` is what the engine lists with the stack's label.

@@ -23,7 +23,7 @@ from policies.verdict import judge
 from runyard.manifest import load
 from tests.bench.bench_validate import write_services
 from tests.bench.timing import ROUNDS, Stopwatch
-from toolchain.state import file_backend
+from toolchain.backend import file_backend
 
 ROOT = Path(__file__).parents[2]
 STACK = "bench-review"

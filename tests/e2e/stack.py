@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.host import Engine, Orchestrator
-from toolchain.state import file_backend
+from toolchain.backend import file_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 # A test that waits longer than this for something that takes milliseconds has found a fault.

@@ -12,6 +12,7 @@ import pytest
 from provider.credential import load_credentials, registry_of
 from runyard.errors import HostError
 
+HUB_KEY = f"https://index.{registry_of('hello')}/v1/"
 AUTH = base64.b64encode(b"alice:s3:cret").decode()
 
 
@@ -52,8 +53,8 @@ def test_registry_may_be_kept_under_an_older_spelling(tmp_path: Path, key: str) 
 
 
 def test_image_without_a_registry_comes_from_the_hub(tmp_path: Path) -> None:
-    found, _ = load(tmp_path, {"auths": {"https://index.docker.io/v1/": {"identitytoken": "t"}}}, "hello:1")
-    assert found == {"identitytoken": "t", "serveraddress": "https://index.docker.io/v1/"}
+    found, _ = load(tmp_path, {"auths": {HUB_KEY: {"identitytoken": "t"}}}, "hello:1")
+    assert found == {"identitytoken": "t", "serveraddress": HUB_KEY}
 
 
 def test_helper_of_a_registry_is_asked_before_the_store_of_all(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_image_that_cannot_be_pulled_says_why() -> None:
 def test_image_that_is_not_there_after_all_is_an_error() -> None:
     engine = FakeEngine(shop=BUILT)
     engine.has = {}
-    engine.image_identity = lambda _reference: None  # type: ignore[method-assign]
+    engine.image_identity = lambda reference: None  # type: ignore[method-assign]
     with pytest.raises(NotFound, match=r"^pull shop: the engine has no such image afterwards$"):
         images(engine).resolve("shop")
 

@@ -84,7 +84,7 @@ def test_orchestrator_that_cannot_be_watched_fails_who_waits_with_its_reason() -
     orchestrator = FakeOrchestrator(end=lambda _request, _number: None)
     accepted = orchestrator.put_service(request())
     orchestrator.failure = HostError("reach the orchestrator: gone")
-    orchestrator.put_service = lambda _request: accepted  # type: ignore[method-assign]
+    orchestrator.put_service = lambda request: accepted  # type: ignore[method-assign]
     with pytest.raises(HostError, match=r"^reach the orchestrator: gone$"):
         rollouts(orchestrator).carry_out(request())
 
@@ -93,7 +93,7 @@ def test_next_rollout_after_a_watch_that_failed_has_a_new_one() -> None:
     orchestrator = FakeOrchestrator(end=lambda _request, _number: None)
     accepted = orchestrator.put_service(request())
     put, orchestrator.failure = orchestrator.put_service, HostError("gone")
-    orchestrator.put_service = lambda _request: accepted  # type: ignore[method-assign]
+    orchestrator.put_service = lambda request: accepted  # type: ignore[method-assign]
     subject = rollouts(orchestrator)
     with pytest.raises(HostError, match="gone"):
         subject.carry_out(request())

@@ -189,12 +189,12 @@ def test_error_is_told_as_it_is_and_leaves_the_state_alone(provider: Provider) -
 def test_unfinished_resource_stays_in_the_state_with_its_reason(provider: Provider, verb: str) -> None:
     provider.thing.failure = Unfinished("exited with 1", Outputs({"made": "half"}, {"token": "t"}))
     inputs = wire.encode({"stack": "dev"}, {"key": "k"})
-    ask, request = {
-        "create": (provider.stub.Create, provider_pb2.CreateRequest(urn=URN, properties=inputs)),
-        "update": (provider.stub.Update, provider_pb2.UpdateRequest(urn=URN, id="dev/thing", news=inputs)),
-    }[verb]
+    calls = {
+        "create": lambda: provider.stub.Create(provider_pb2.CreateRequest(urn=URN, properties=inputs)),
+        "update": lambda: provider.stub.Update(provider_pb2.UpdateRequest(urn=URN, id="dev/thing", news=inputs)),
+    }
     with pytest.raises(grpc.RpcError) as raised:
-        ask(request)
+        calls[verb]()
     status = status_pb2.Status.FromString(dict(raised.value.trailing_metadata())["grpc-status-details-bin"])
     detail = provider_pb2.ErrorResourceInitFailed()
     assert status.details[0].Unpack(detail)

@@ -1,9 +1,10 @@
 import sys
 import traceback
 
+import pulumi
 import pytest
 
-from stacks.traces import FRAMES, short_stack_traces
+from stacks.traces import FRAMES, drop_debug_lines, short_stack_traces
 
 
 def deep(levels):
@@ -27,3 +28,10 @@ def test_limit_that_was_set_before_is_put_back_after_an_error():
         assert sys.tracebacklimit == 3
     finally:
         del sys.tracebacklimit
+
+
+def test_debug_lines_are_not_sent(monkeypatch):
+    monkeypatch.setitem(vars(pulumi.log), "debug", pulumi.log.debug)
+    drop_debug_lines()
+    assert pulumi.log.debug("line", None, stream_id=1) is None
+    assert "<lambda>" in repr(pulumi.log.debug)

@@ -15,7 +15,7 @@ from toolchain import pins
 from toolchain.cache import Cache
 from toolchain.gobuild import Go
 from toolchain.pins import Pins, Release
-from toolchain.pulumi import Installer, Pulumi, parse_version
+from toolchain.pulumi import Installer, Pulumi, parse_version, stop_logs
 from toolchain.step import Steps
 
 # A `go` that "builds" by writing what it was asked to, and knows where the SDK's module lies.
@@ -178,3 +178,13 @@ def test_environment_of_an_installed_pulumi_leaves_the_home_alone(tmp_path: Path
 
 def test_environment_keeps_the_users_own_setting_of_the_garbage_collector(tmp_path: Path) -> None:
     assert Pulumi(tmp_path / "pulumi", None).environment({"PATH": "/bin", "GOGC": "50"})["GOGC"] == "50"
+
+
+def test_home_of_ours_gets_no_logs_and_loses_those_it_has(tmp_path: Path) -> None:
+    (tmp_path / "home" / "logs").mkdir(parents=True)
+    (tmp_path / "home" / "logs" / "pulumi-1-up.log").write_text("x")
+    for _ in range(2):
+        stop_logs(tmp_path / "home")
+        assert (tmp_path / "home" / "logs").is_file()
+    stop_logs(tmp_path / "new")
+    assert (tmp_path / "new" / "logs").is_file()

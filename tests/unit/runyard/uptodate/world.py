@@ -63,6 +63,8 @@ def service_resource() -> dict[str, Any]:
         "urn": "urn:pulumi:dev::runyard::runyard:index:Service::default.hello",
         "inputs": {
             **{"stack": STACK, "tenant": "default", "service": "hello"},
+            # Not even what Pulumi would have encrypted gets into a record.
+            "values": '{"digest":"hunter2-in-the-state"}',
             **{"route": contracts.encode_differing(route), "rollout": contracts.encode_differing(rollout)},
         },
         "outputs": {

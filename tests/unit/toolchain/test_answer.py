@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runyard.uptodate.check import Verdict
+from runyard.uptodate.state import Deployed
+from toolchain.answer import say
+
+DEPLOYED = Deployed({}, [], (), "", {"urls": {"default/hello": "http://hello.localhost:3000/"}})
+
+
+@pytest.mark.parametrize(
+    ("verb", "verdict", "done", "text"),
+    [
+        ("up", None, False, ""),
+        (
+            "up",
+            Verdict([], DEPLOYED),
+            True,
+            "urls.default/hello: http://hello.localhost:3000/\n"
+            "up: nothing to do, Pulumi was not asked (0.25 s; FORCE=1 asks it)\n",
+        ),
+        (
+            "preview",
+            Verdict([], DEPLOYED),
+            True,
+            "preview: nothing to do, Pulumi was not asked (0.25 s; FORCE=1 asks it)\n",
+        ),
+        ("up", Verdict(["the code changed"]), False, "up: asks Pulumi: the code changed\n"),
+        ("preview", Verdict(list("abcde"), DEPLOYED), False, "preview: asks Pulumi: a; b; c; 2 more\n"),
+    ],
+)
+def test_answer_is_one_line_and_the_outputs_of_an_update(
+    verb: str, verdict: Verdict | None, done: bool, text: str
+) -> None:
+    out = io.StringIO()
+    assert say(verb, verdict, 0.25, out) is done
+    assert out.getvalue() == text
+
+
+def test_answer_imports_nothing_that_is_slow() -> None:
+    script = "import sys, toolchain.answer; print(*sys.modules)"
+    root = Path(__file__).parents[3]
+    ran = subprocess.run([sys.executable, "-S", "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert not {"yaml", "jsonschema", "subprocess", "pathlib", "argparse", "toolchain.kit"} & set(ran.stdout.split())

@@ -11,7 +11,6 @@ service is asked for a page after each update of all; one that does not answer 2
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import NamedTuple
 from tests.bench.contenders import Compose, Contender, Runyard
 from tests.bench.table import conditions, render
 from tests.bench.timing import ROUNDS, Stopwatch, seconds_text
+from toolchain import pins
 
 # Revisions of each service beside the one that serves, as a stack that has lived has them.
 KEPT_REVISIONS = 4
@@ -147,7 +147,7 @@ def main() -> None:
             for _ in range(options.lives):
                 for kind in chosen:
                     measure(watch, kind(Path(directory), count), count, options.rounds)
-    print(f"\n{conditions({})}; load {', '.join(f'{load:.1f}' for load in os.getloadavg())}\n")
+    print(f"\n{conditions({'Pulumi': pins.load().pulumi.version})}\n")
     print(watch.table(chosen[-1].name))
     print(f"\n{target_table(watch)}")
 

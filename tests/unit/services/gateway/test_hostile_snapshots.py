@@ -119,8 +119,13 @@ class Admin:
         self.generation = 0
 
     def put(self, sections: dict[str, Any]) -> tuple[int, Any]:
-        body = json.dumps({"generation": self.generation + 1, **sections})
-        self.connection.request("PUT", "/v1/snapshot", body.encode())
+        return self._send("PUT", {"generation": self.generation + 1, **sections})
+
+    def amend(self, sections: dict[str, Any]) -> tuple[int, Any]:
+        return self._send("PATCH", {"base": self.generation, "generation": self.generation + 1, **sections})
+
+    def _send(self, method: str, message: dict[str, Any]) -> tuple[int, Any]:
+        self.connection.request(method, "/v1/snapshot", json.dumps(message).encode())
         answer = answer_of(self.connection.getresponse())
         return answer.status, answer.json()
 
@@ -153,3 +158,47 @@ def test_only_what_the_grammar_allows_is_put_in_force(admin: Admin, place: str, 
             admin.generation += 1
         else:
             assert (status, answer["type"]) == (400, "urn:runyard:problem:shape"), value
+
+
+@pytest.mark.slow
+# Fewer: it is the same checks that hold them, and this is to see that a delta goes through all of them.
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(sorted(PLACES)), st.lists(hostile | rooted | labels, min_size=20, max_size=20))
+def test_only_what_the_grammar_allows_is_amended(admin: Admin, place: str, values: list[str]) -> None:
+    grammar, sections = PLACES[place]
+    if admin.generation == 0:
+        assert admin.put({})[0] == 200
+        admin.generation = 1
+    for value in values:
+        status, answer = admin.amend(sections(value))
+        if grammar(value):
+            assert (status, answer) == (200, {"generation": admin.generation + 1}), value
+            admin.generation += 1
+        else:
+            assert (status, answer["type"]) == (400, "urn:runyard:problem:shape"), value
+
+
+# What may be removed of each map; the names of what is there are no others.
+REMOVALS: dict[str, Callable[[str], bool]] = {
+    "services": is_key,
+    "hosts": is_pattern,
+    "endpoints": is_key,
+    "callers": looks_like_ip,
+    "paths": is_pattern,
+}
+
+
+@pytest.mark.slow
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(sorted(REMOVALS)), st.lists(hostile | rooted | labels, min_size=20, max_size=20))
+@example("callers", ["epoch", "generation", "digest", "undo|1", "affinity"])
+@example("hosts", ["a.localhost\n", "*.", "undo|1", ":", "default/a"])
+def test_hostile_name_removes_nothing(admin: Admin, section: str, values: list[str]) -> None:
+    if admin.generation == 0:
+        assert admin.put({"hosts": {"kept.localhost": "default/a"}})[0] == 200
+        admin.generation = 1
+    for value in values:
+        status, answer = admin.amend({"removed": {section: [value]}})
+        kind = "base" if REMOVALS[section](value) else "shape"
+        assert (status, answer["type"]) == (409 if kind == "base" else 400, f"urn:runyard:problem:{kind}"), value
+        assert answer["generation"] == 1

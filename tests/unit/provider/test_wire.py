@@ -43,4 +43,5 @@ def test_secret_that_is_not_known_yet_is_unknown() -> None:
 
 def test_unknown_equals_itself_alone() -> None:
     text: object = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    assert text != UNKNOWN
     assert repr(UNKNOWN) == "unknown"

@@ -14,11 +14,11 @@ from google.protobuf import empty_pb2
 from policies.declared import Settings
 from policies.pack import Pack
 from policies.property import read_properties
-from policies.protocol import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 from policies.resource import Resource
 from policies.resource_rules import RESOURCE_TYPES
 from policies.rule import Finding
 from runyard.errors import RunyardError
+from runyard.pulumi.protocol import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
 NAME, VERSION = "runyard", "0.1.0"
 _LEVELS = {"mandatory": analyzer_pb2.MANDATORY, "advisory": analyzer_pb2.ADVISORY}

@@ -13,8 +13,8 @@ import grpc
 from provider.host import Host
 from provider.log import Log
 from provider.parent import Parent
-from provider.protocol import provider_pb2_grpc
 from provider.server import Server
+from runyard.pulumi.protocol import provider_pb2_grpc
 
 # Calls that wait for a rollout hold a thread each; Pulumi makes as many at a time as its --parallel says.
 _THREADS = 256

@@ -10,7 +10,6 @@ from provider.certificate import Certificate
 from provider.claim import Claim
 from provider.configuration import GatewayConfiguration
 from provider.connection import Connections, Observation, Orchestrator
-from provider.credential import load_credentials
 from provider.image import Images
 from provider.key import SigningKey
 from provider.kind import Kind
@@ -19,6 +18,7 @@ from provider.service import Around, Service
 from provider.sweep import Sweep
 from runyard import host
 from runyard.contracts import ServiceRequest
+from runyard.host.credentials import load_credentials
 from runyard.host.gateway import GatewayHost
 
 

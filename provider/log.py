@@ -6,7 +6,7 @@ import sys
 
 import grpc
 
-from provider.protocol import engine_pb2, engine_pb2_grpc
+from runyard.pulumi.protocol import engine_pb2, engine_pb2_grpc
 
 
 class Log:

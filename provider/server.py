@@ -11,8 +11,8 @@ from google.rpc import status_pb2
 
 from provider import wire
 from provider.kind import Kind, Outputs, State, Unfinished
-from provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from runyard.errors import RunyardError
+from runyard.pulumi.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 PACKAGE = "runyard:index:"
 _ADDED = provider_pb2.PropertyDiff(kind=provider_pb2.PropertyDiff.ADD, inputDiff=True)

@@ -16,7 +16,7 @@ LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
     ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate"),
-    ("runyard.host", "runyard.gateway", "runyard.images", "runyard.secrets"),
+    ("runyard.host", "runyard.gateway", "runyard.images", "runyard.pulumi", "runyard.secrets"),
     ("runyard.plan", "runyard.scaling", "runyard.pricing"),
     ("runyard.manifest",),
     ("runyard.contracts",),

@@ -14,8 +14,8 @@ from policies.analyzer import serve
 from policies.declared import State
 from policies.pack import Pack
 from policies.property import MARK, SECRET_MARK
-from policies.protocol import analyzer_pb2, analyzer_pb2_grpc
 from policies.resource import CONTAINER
+from runyard.pulumi.protocol import analyzer_pb2, analyzer_pb2_grpc
 from tests.unit.policies.resources import container
 
 HELLO = {"runyard:manifests": "manifests/hello.yaml"}

@@ -20,8 +20,8 @@ from google.protobuf import empty_pb2
 
 from provider.log import Log
 from provider.parent import Parent
-from provider.protocol import engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 from runyard.errors import LockError
+from runyard.pulumi.protocol import engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = [sys.executable, "-m", "provider"]

@@ -13,9 +13,9 @@ from google.rpc import status_pb2
 
 from provider import wire
 from provider.kind import Kind, Outputs, State, Unfinished, Values
-from provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from provider.server import Server
 from runyard.errors import HostError, LockError
+from runyard.pulumi.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 URN = "urn:pulumi:dev::runyard::runyard:gateway:Gateway$runyard:index:Thing::thing"
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from policies.protocol import analyzer_pb2
+from runyard.pulumi.protocol import analyzer_pb2
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_messages_are_those_of_the_library_and_leave_it_whole() -> None:

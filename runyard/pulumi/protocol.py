@@ -1,7 +1,7 @@
 """Protocol of Pulumi: its generated messages, imported without the SDK that lies around them.
 
-The SDK takes 0.27 s to import, this a tenth of that. The messages are imported under a name of our own, so that the SDK
-can still be imported beside them.
+The SDK takes 0.27 s to import, this a tenth of that, and each kind of message is imported when it is first used. They
+have a package name of our own, so that the SDK can still be imported beside them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,30 @@ def _generated(name: str) -> types.ModuleType:
 
 
 if TYPE_CHECKING:
-    from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
+    from pulumi.runtime.proto import (
+        analyzer_pb2,
+        analyzer_pb2_grpc,
+        engine_pb2,
+        engine_pb2_grpc,
+        plugin_pb2,
+        provider_pb2,
+        provider_pb2_grpc,
+    )
 else:
-    engine_pb2 = _generated("engine_pb2")
-    engine_pb2_grpc = _generated("engine_pb2_grpc")
-    plugin_pb2 = _generated("plugin_pb2")
-    provider_pb2 = _generated("provider_pb2")
-    provider_pb2_grpc = _generated("provider_pb2_grpc")
 
-__all__ = ["engine_pb2", "engine_pb2_grpc", "plugin_pb2", "provider_pb2", "provider_pb2_grpc"]
+    def __getattr__(name: str) -> types.ModuleType:
+        # The provider and the policy pack need different ones, and each takes milliseconds.
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _generated(name)
+
+
+__all__ = [
+    "analyzer_pb2",
+    "analyzer_pb2_grpc",
+    "engine_pb2",
+    "engine_pb2_grpc",
+    "plugin_pb2",
+    "provider_pb2",
+    "provider_pb2_grpc",
+]

@@ -49,6 +49,7 @@ def test_every_step_is_valid_and_changes_in_the_plan_what_it_says(number: int, t
         after = plan_world(tmp_path, step.world, before)
         if before is not None:
             assert_changes(step, before, after)
+        assert_runnable(step, after)
         before = after
 
 
@@ -63,3 +64,12 @@ def assert_changes(step: Step, before: Plan, after: Plan) -> None:
     assert differing == step.platform - {"revisions"}, step.kinds
     if set(step.kinds) <= UNCHANGING:
         assert (before.networks, foretell(before, after)) == (after.networks, {}), step.kinds
+
+
+def assert_runnable(step: Step, found: Plan) -> None:
+    """Everything that has traffic is there, and everything that can get it back finds its network."""
+    networks = {network.name for network in found.networks}
+    for each in found.services:
+        revisions = (each.revision, *each.kept)
+        assert {share.revision for share in each.rollout.traffic} <= {each.name for each in revisions}, step.kinds
+        assert {each.document.network for each in revisions} <= networks, step.kinds

@@ -1,5 +1,9 @@
 // Launch gives a container its secrets and then becomes the image's own command: `launch -- command arguments…`.
 //
+// Two more verbs are for containers of an instance that run nothing of its image. `launch hold` stays until it is told
+// to stop, and so keeps the instance's network and volumes. `launch prepare volume [directory…]…` makes volumes fit to
+// be mounted (see prepare.go).
+//
 // The secrets come as JSON on standard input (see Delivery), so that no inspection of the container shows them. The
 // command is executed in this process's place: process id, user, working directory and limits stay as the engine made
 // them, signals and the exit code are the command's, and its standard input is empty.
@@ -22,8 +26,11 @@ const (
 )
 
 func main() {
-	err := launch(os.Args[1:])
-	// launch comes back only when it failed. One line, in one write, so that lines of others do not run into it.
+	err := run(os.Args[1:])
+	if err == nil {
+		return
+	}
+	// One line, in one write, so that lines of others do not run into it.
 	os.Stderr.WriteString("launch: " + err.Error() + "\n")
 	code := exitOwnError
 	if refused, ok := err.(*commandError); ok {
@@ -32,10 +39,23 @@ func main() {
 	os.Exit(code)
 }
 
+// run carries out a verb; with a command it returns only with an error.
+func run(arguments []string) error {
+	switch {
+	case len(arguments) == 1 && arguments[0] == "hold":
+		hold()
+		return nil
+	case len(arguments) > 1 && arguments[0] == "prepare":
+		return prepare(arguments[1:])
+	default:
+		return launch(arguments)
+	}
+}
+
 // launch takes the delivery and executes the command; it returns only with an error, which names no value.
 func launch(arguments []string) error {
 	if len(arguments) < 2 || arguments[0] != "--" {
-		return errors.New("must be called as: launch -- command arguments…")
+		return errors.New("must be called as: launch -- command arguments…, launch hold, launch prepare volume [directory…]…")
 	}
 	delivery, err := readDelivery(standardInput)
 	if err != nil {

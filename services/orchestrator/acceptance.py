@@ -22,6 +22,7 @@ from services.orchestrator.parts import data_volumes
 _IDENTITY = re.compile(r"\.[0-9a-z]{1,64}")
 # The kernel's and the engine's own, and the launcher's.
 _RESERVED = ("/proc", "/sys", "/dev", names.LAUNCHER_MOUNT)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PORTS = range(1, 65536)
 _MODES = range(0o1000)
 # Field, value and what it must be.
@@ -157,7 +158,7 @@ def _relative(field: str, path: str) -> Iterator[Finding]:
 def _is_plain(path: str) -> bool:
     """Tell whether a path stays below where it begins, in one spelling."""
     normal = posixpath.normpath(path) == path and not path.startswith("/")
-    return normal and path.partition("/")[0] not in ("", ".", "..") and path.isprintable()
+    return normal and path.partition("/")[0] not in ("", ".", "..") and not _CONTROL.search(path)
 
 
 def _once(field: str, values: list[str]) -> Iterator[Finding]:

@@ -16,13 +16,13 @@ from services.orchestrator.parts import LAUNCH
 from services.orchestrator.secret_values import SecretValues
 
 # Where the orchestrator's image has the program.
-SOURCE = Path("/opt/runyard/launcher/launch")
+LAUNCHER_PROGRAM = Path("/opt/runyard/launcher/launch")
 
 
 class Launcher:
     """The launcher's program on its volume, and what it is told; nothing that it is told is ever written down."""
 
-    def __init__(self, values: SecretValues, directory: Path, source: Path = SOURCE) -> None:
+    def __init__(self, values: SecretValues, directory: Path, source: Path) -> None:
         self._values = values
         self._source = source
         self._target = directory / "launch"

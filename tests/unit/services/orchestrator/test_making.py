@@ -12,6 +12,7 @@ from services.orchestrator.state import Revision
 
 from .world import NETWORK, container, document
 
+NO_COPY = {"VolumeOptions": {"NoCopy": True}}
 ALONE = Placement("7f", address="10.130.0.9")
 IMAGE = Image("sha256:abc", ("/entry",), ("serve", "now"), {"PATH": "/bin", "A": "image"}, "/srv", "nobody")
 
@@ -127,7 +128,7 @@ def test_secrets_come_through_the_launcher_and_stand_nowhere() -> None:
     assert (made["Entrypoint"], made["Cmd"]) == (["/.runyard/launch"], ["--", "/entry", "serve", "now"])
     assert (made["OpenStdin"], made["StdinOnce"]) == (True, True)
     assert made["HostConfig"]["Mounts"] == [
-        {"Type": "volume", "Source": "runyard.test.launcher", "Target": "/.runyard", "ReadOnly": True}
+        {"Type": "volume", "Source": "runyard.test.launcher", "Target": "/.runyard", "ReadOnly": True, **NO_COPY}
     ]
     assert made["HostConfig"]["Tmpfs"]["/secrets"] == f"rw,nosuid,nodev,mode=1777,size={2 * 2**20}"
     assert not any(each.startswith("DB=") for each in made["Env"])

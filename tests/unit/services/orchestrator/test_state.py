@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.orchestrator.parts import start_order
 from services.orchestrator.state import (
     Container,
     Health,
@@ -12,7 +13,6 @@ from services.orchestrator.state import (
     edit_of,
     failure_of,
     is_ready,
-    start_order,
 )
 
 from .world import container, document

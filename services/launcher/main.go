@@ -13,10 +13,7 @@
 // container. What must not be seen there comes as a file.
 package main
 
-import (
-	"errors"
-	"os"
-)
+import "os"
 
 // The codes of Docker and of shells: an error of this program itself, a command that cannot be executed, and none.
 const (
@@ -50,26 +47,4 @@ func run(arguments []string) error {
 	default:
 		return launch(arguments)
 	}
-}
-
-// launch takes the delivery and executes the command; it returns only with an error, which names no value.
-func launch(arguments []string) error {
-	if len(arguments) < 2 || arguments[0] != "--" {
-		return errors.New("must be called as: launch -- command arguments…, launch hold, launch prepare volume [directory…]…")
-	}
-	delivery, err := readDelivery(standardInput)
-	if err != nil {
-		return err
-	}
-	if err := writeFiles(delivery.Files); err != nil {
-		return err
-	}
-	environment, err := mergeEnvironment(os.Environ(), delivery.Environment)
-	if err != nil {
-		return err
-	}
-	if err := emptyInput(); err != nil {
-		return err
-	}
-	return execute(arguments[1:], environment)
 }

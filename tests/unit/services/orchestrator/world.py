@@ -357,7 +357,7 @@ def document(name: str = "hello-1", *containers: ContainerDocument, **fields: An
         "gateway_address": "10.130.1.1",
         "containers": held,
         "termination_grace_s": 3,
-        "images": {each.name: ImageIdentity(IMAGE) for each in held},
+        "images": {each.name: ImageIdentity(IMAGE) for each in (*held, *fields.get("init_containers", ()))},
         **fields,
     }
     return RevisionDocument(**given)

@@ -80,7 +80,7 @@ def test_service_instances_are_hardened(subject: Subject, service: ServicePlan) 
 
 
 def test_service_instances_mount_nothing_of_the_host(subject: Subject, service: ServicePlan) -> None:
-    for _, container, instance in _contained(subject, service):
+    for _, _, instance in _contained(subject, service):
         assert [each for each in instance["Mounts"] if each["Type"] == "bind"] == []
 
 

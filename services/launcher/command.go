@@ -25,7 +25,7 @@ func (refused *commandError) Error() string {
 // launch takes the delivery and executes the command; it returns only with an error, which names no value.
 func launch(arguments []string) error {
 	if len(arguments) < 2 || arguments[0] != "--" {
-		return errors.New("must be called as: launch -- command arguments…, launch hold, launch prepare volume [directory…]…")
+		return errors.New("must be called as: launch -- command arguments…")
 	}
 	delivery, err := readDelivery(standardInput)
 	if err != nil {

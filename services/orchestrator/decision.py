@@ -209,11 +209,11 @@ def _create_missing(
         living[key] = living.get(key, 0) + 1
     taken = _written(observation)
     for key in sorted(observation.wanted):
+        missing = max(0, observation.wanted[key] - living.get(key, 0)) if key in observation.revisions else 0
         own = _data_of(observation, key)
-        if not taken.isdisjoint(own):
+        if missing and not taken.isdisjoint(own):
             # Its volumes have a writer, which must be gone before; the end of its removal begins another pass.
             continue
-        missing = max(0, observation.wanted[key] - living.get(key, 0)) if key in observation.revisions else 0
         # Of those that write to a volume there is one, whatever is wanted.
         missing = min(missing, 1) if own else missing
         places = sorted(slots.get(key, ()), key=lambda slot: (slot.not_before, slot.failures))[:missing]

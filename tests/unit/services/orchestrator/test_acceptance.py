@@ -78,7 +78,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
       for each in ("data", "", "/", "//a", "/a/", "/a/../b", "/./a", "/a//b", "/..", "/a\nb")),
     *((mounting(each), f"must be at none of /proc, /sys, /dev, /.runyard, got {each!r}")
       for each in ("/proc", "/dev/shm", "/.runyard", "/.runyard/x")),
-    *((mounting(sub_path=each), f"volume_mounts.sub_path: must be relative, without . and .. and double slashes, got {each!r}")
+    *((mounting(sub_path=each), f"sub_path: must be relative, without . and .. and double slashes, got {each!r}")
       for each in ("/etc", "..", "../x", "a/../../b", ".", "a/", "a//b")),
 ]  # fmt: skip
 

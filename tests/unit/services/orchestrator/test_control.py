@@ -168,6 +168,8 @@ def foreign(signed: SignedRevision) -> str:
         ("hello", foreign(sign(document(tenant="acme"))), "revision document hello-1 is of acme/hello"),
         ("hello", foreign(sign(document(service="web"))), "revision document hello-1 is of default/web"),
         ("hello", foreign(sign(document(identity="../x"))), "identity: must be its name, or its name and a hash"),
+        ("hello", foreign(sign(document(network="host"))), "network: must be one of its tenant's"),
+        ("hello", foreign(sign(document(network="runyard.test.tenant.acme"))), "got 'runyard.test.tenant.acme'"),
         ("hello", body(rollout=replace(ROLLOUT, traffic=(TrafficShare("hello-1", 9),))), "must add up to 100"),
         ("hello", body(revisions=()), "traffic names what has no document: hello-1"),
         ("hello", body(values={"d": 1234}), "decode ServiceRequest.values: must map digests to texts"),

@@ -13,7 +13,8 @@ SERVER = (
     "use IO::Socket::INET; $|=1; $SIG{TERM}=sub{exit 0};"
     "my $s=IO::Socket::INET->new(LocalPort=>$ENV{PORT},Listen=>50,ReuseAddr=>1) or die;"
     "while(1){my $c=$s->accept or next; while(<$c>){last if /^\\r?\\n/} my $t=qx(cat /work/page /part/log); "
-    "my $n=length $t; print $c qq(HTTP/1.1 200 OK\\r\\nContent-Length: $n\\r\\nConnection: close\\r\\n\\r\\n$t); close $c}"
+    "my $n=length $t; print $c qq(HTTP/1.1 200 OK\\r\\nContent-Length: $n\\r\\nConnection: close\\r\\n\\r\\n$t);"
+    "close $c}"
 )
 
 
@@ -30,7 +31,7 @@ def keeper(word: str) -> dict[str, Any]:
         ],
     )
     spec = made["spec"]["template"]["spec"]
-    limits = {"cpu": "1", "memory": "64Mi"}
+    limits = {"cpu": "1", "memory": "128Mi"}
     spec["volumes"] = [{"name": "work", "emptyDir": {"sizeLimit": "8Mi"}}]
     spec["initContainers"] = [
         {

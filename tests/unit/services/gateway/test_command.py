@@ -213,13 +213,13 @@ def test_gateway_is_the_process_that_was_started(image: Image) -> None:
 
 
 def test_what_workers_write_is_made_as_theirs(image: Image) -> None:
-    nobody = pwd.getpwnam("nobody")
+    workers = pwd.getpwnam("www-data")
     # Whoever runs the tests may enter the directory; the workers' user has to as well.
     for each in (image.directory, *image.directory.parents[:3]):
         each.chmod(0o755)
     made = subprocess.run(
         [image.program, "configure"],
-        env={**image.environment(render(replace(image.gateway.config, user="nobody"))), "RUNYARD_USER": "nobody"},
+        env={**image.environment(render(replace(image.gateway.config, user="www-data"))), "RUNYARD_USER": "www-data"},
         capture_output=True,
         text=True,
         check=False,
@@ -228,9 +228,9 @@ def test_what_workers_write_is_made_as_theirs(image: Image) -> None:
     temporary = Path(image.gateway.config.temporary_directory)
     for each in ("body", "proxy", "fastcgi", "uwsgi", "scgi", "cache/kept"):
         found = (temporary / each).stat()
-        assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (nobody.pw_uid, nobody.pw_gid, 0o700)
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (workers.pw_uid, workers.pw_gid, 0o700)
     state = (image.directory / "state").stat()
-    assert (state.st_uid, state.st_gid, state.st_mode & 0o7777) == (0, nobody.pw_gid, 0o770)
+    assert (state.st_uid, state.st_gid, state.st_mode & 0o7777) == (0, workers.pw_gid, 0o770)
 
 
 @pytest.mark.parametrize("arguments", [("ls",), ("confirm", "digest"), ("purge",), ("restore", "now")])

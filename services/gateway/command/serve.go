@@ -59,6 +59,7 @@ func startRedacting() error {
 	defer out.Close()
 	defer in.Close()
 	redacting := exec.Command("/proc/self/exe", "redact")
+	redacting.Args[0] = os.Args[0]
 	redacting.Stdin, redacting.Stderr = out, os.Stderr
 	if err := redacting.Start(); err != nil {
 		return err

@@ -239,7 +239,7 @@ local function set_times(service, endpoints)
     if silence ~= left or service.timeout_s ~= default_timeout_s or left < default_timeout_s - 1 then
         upstream.set_timeouts(connect_timeout_s, silence, silence)
     end
-    watch.begin(service, left, endpoints.way or service.way or service.aside)
+    watch.begin(service, left, endpoints.location or service.location or service.aside)
     return true
 end
 

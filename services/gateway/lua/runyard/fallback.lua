@@ -27,7 +27,7 @@ function M.go_to(service)
     var.fallback, var.service = service, service
     var.verdict = ""
     var.revision = ""
-    var.way = var.usual_way
+    var.location = var.usual_location
     local other = routing.service(var.tenant .. "/" .. service)
     return other and other.limits and limit.next_refusal(other.limits) or nil
 end

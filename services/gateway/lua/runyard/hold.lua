@@ -172,7 +172,7 @@ local function refuse(verdict)
     return answer.give(verdict, wait_s)
 end
 
--- The access phase of the locations beside the plain one: everything that is not the plain way from a request to an instance.
+-- The access phase of the locations beside the plain one: everything but the usual step from a request to an instance.
 function M.again()
     local verdict = var.verdict
     if verdict == "aside" then

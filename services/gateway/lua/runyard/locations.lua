@@ -1,6 +1,6 @@
 -- Locations: the locations that a request takes when it does not take the plain one, and what it must pass to go on there.
 --
--- $way names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
+-- $location names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
 -- location: @again buffers both bodies, @stream only the request's, @upload and @h2c neither.
 local bodies = require "runyard.bodies"
 local cache = require "runyard.cache"
@@ -30,7 +30,7 @@ function M.configure(settings)
 end
 
 -- runyard.router's verdict for a request of a listener that speaks HTTP/2. A GET that tells no length of a body goes the
--- plain way without one: nothing tells whether there is any, and nobody has counted it (runyard.bodies).
+-- plain location without one: nothing tells whether there is any, and nobody has counted it (runyard.bodies).
 function M.route_http2(listener)
     local verdict = router.route(listener)
     if verdict == "" and var.http2 ~= "" and bodiless[var.request_method] and not var.http_content_length then
@@ -141,8 +141,8 @@ function M.refusal()
         local left = service and watch.left(service) or default_timeout_s
         if untold then
             bytes, failure = measure(left)
-            if bytes and bytes > 0 and var.way == cache.WAY then
-                var.way = "@again"  -- no plain GET: its answer is its own
+            if bytes and bytes > 0 and var.location == cache.LOCATION then
+                var.location = "@again"  -- no plain GET: its answer is its own
             end
         elseif bytes and (most == 0 or bytes <= most) then
             failure = bodies.take(bytes, left)
@@ -157,9 +157,9 @@ end
 -- Sends the request on: to another location when it turned out to need that, else to the instance. grpc_pass takes its
 -- path from nothing but the request; what nginx would write differently there is refused.
 function M.go_on()
-    if var.way ~= var.here then
+    if var.location ~= var.here then
         var.verdict = "aside"
-        return ngx.exec(var.way)
+        return ngx.exec(var.location)
     end
     local target = var.target
     if var.here ~= "@h2c" or not target or target == "" then

@@ -39,7 +39,7 @@ function M.header()
     local length = tonumber(ngx.header["Content-Length"])
     if length and length > most then
         var.verdict = "response-too-large"
-        var.way = "@last"
+        var.location = "@last"
         return ngx.exit(502)
     end
     ngx.ctx.room = most

@@ -1,6 +1,6 @@
 -- Router: decides which revision answers a request, or why none may.
 --
--- A verdict is "" (go on), "aside" (go on, but in the location that $way names), "hold" (wait, runyard.hold) or the
+-- A verdict is "" (go on), "aside" (go on, but in the location that $location names), "hold" (wait, runyard.hold) or the
 -- name of an answer that the gateway gives itself (runyard.answer). It stands in $verdict, because ngx.ctx does not
 -- survive the way through error_page.
 local affinity = require "runyard.affinity"
@@ -90,9 +90,9 @@ local function settle(service, revision, pinned)
     end
     var.revision = revision
     local endpoints = routing.endpoints(service.tenant, revision)
-    local way = endpoints.way or service.way or (service.cache and cache.way(service))
-    if way then
-        var.way = way
+    local location = endpoints.location or service.location or (service.cache and cache.location(service))
+    if location then
+        var.location = location
     end
     if endpoints.count == 0 then
         -- Nobody waits for instances that are not wanted.
@@ -103,7 +103,7 @@ local function settle(service, revision, pinned)
     end
     endpoints.service = service
     routing.chosen[connection.key()] = endpoints
-    return (way or service.aside) and "aside" or ""
+    return (location or service.aside) and "aside" or ""
 end
 
 -- The same for a host of which others answer parts.

@@ -26,7 +26,7 @@ local SILENCE_S = 1
 
 -- What was decoded of the entries, by name: only of those that are there, so that strangers cannot fill it.
 local cache = {}
--- The same by tenant and then by name: the plain way looks up three of them, and joining a key anew would cost each
+-- The same by tenant and then by name: the plain location looks up three of them, and joining a key anew would cost each
 -- of its requests the making of two strings.
 local services, groups = {}, {}
 local callers = {}  -- service keys by address
@@ -111,7 +111,7 @@ local function prepare_service(key, fields)
         fallback = (fields.fallback.page ~= "" or fields.fallback.service ~= "") and fields.fallback or nil,
         limits = limit.prepare(key, tenant, fields.limits),
         -- The location that its requests need, when it is not the usual one.
-        way = not fields.handling.request_buffering and "@upload" or nil,
+        location = not fields.handling.request_buffering and "@upload" or nil,
         -- Whether they must be looked at in the usual one, too.
         aside = needs_look(fields.handling),
         cache = fields.handling.cache,
@@ -154,7 +154,7 @@ local function prepare_endpoints(key, fields)
         -- Knative's 0 means no limit.
         limit = fields.concurrency > 0 and fields.concurrency or math.huge,
         protocol = fields.protocol,
-        way = fields.protocol == "h2c" and "@h2c" or nil,
+        location = fields.protocol == "h2c" and "@h2c" or nil,
         budget = own_budget,
     }
     for index, address in ipairs(fields.addresses) do

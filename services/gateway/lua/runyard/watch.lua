@@ -107,7 +107,7 @@ function M.expect(left)
     ends[key()] = now() + left
 end
 
--- Watches a request that goes to an instance now. `closely`: it goes a way whose filters tell of its response.
+-- Watches a request that goes to an instance now. `closely`: it goes through a location whose filters tell of its response.
 function M.begin(service, left, closely)
     local name = key()
     ends[name] = now() + left

@@ -3,7 +3,7 @@
 -- nginx keeps and checks the answers (Cache-Control, Vary, Set-Cookie). Here is what it leaves out of RFC 9111, and the
 -- epoch in the key: a purge changes it, so that what was kept before is never asked for again and ages out.
 local purged = ngx.shared.purged
-local var = ngx.var
+local var = require("runyard.request").var
 
 local M = { LOCATION = "@cached" }
 

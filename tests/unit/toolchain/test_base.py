@@ -9,7 +9,7 @@ import pytest
 
 from runyard.errors import ToolchainError
 from tests.unit.toolchain.conftest import WriteProgram
-from toolchain import base, pins
+from toolchain import pins
 from toolchain.base import BaseImage, has_image
 from toolchain.cache import Cache
 from toolchain.step import Steps

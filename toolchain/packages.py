@@ -29,9 +29,13 @@ class Packages:
     environment: Mapping[str, str]
     systemd: Path = Path("/run/systemd/system")
 
+    def missing(self, packages: Sequence[str]) -> list[str]:
+        """List those of `packages` that are not installed."""
+        return [each for each in packages if not self._is_installed(each)]
+
     def bring(self, packages: Sequence[str]) -> None:
         """Install what is missing of `packages`; ToolchainError says what, where this user or machine cannot."""
-        missing = [each for each in packages if not self._is_installed(each)]
+        missing = self.missing(packages)
         if not missing:
             return
         if not shutil.which("apt-get", path=self.environment.get("PATH")) or os.geteuid() != 0:

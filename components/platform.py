@@ -13,7 +13,7 @@ from components.orchestrator import Orchestrator
 from components.resource import Certificate, Claim
 from components.service import Service, ServicePlatform
 from runyard.names import service_key
-from runyard.plan import Plan
+from runyard.plan import Plan, ServicePlan
 from runyard.plan.outlook import Facts
 from runyard.secrets import TenantSecrets
 
@@ -57,7 +57,9 @@ def build(plan: Plan, given: Given) -> Built:
         for name, pair in sorted(given.certificates.items()):
             Certificate(name, plan.stack, pair, pulumi.ResourceOptions(depends_on=parts))
     platform = ServicePlatform(plan.stack, plan.platform.gateway, orchestrator.key.private, parts)
-    services = [Service(each, platform, given.secrets.get(each.tenant)) for each in plan.services]
+    services = [
+        Service(each, platform, given.secrets.get(each.tenant), _on_networks(each, networks)) for each in plan.services
+    ]
     # Last: what an update takes away is claimed until it is gone.
     claim = Claim("claim", plan.stack, given.claim, pulumi.ResourceOptions(depends_on=[*parts, *services]))
     facts: Facts = {
@@ -73,3 +75,12 @@ def build(plan: Plan, given: Given) -> Built:
         service_key(each.tenant, each.name): service.url for each, service in zip(plan.services, services, strict=True)
     }
     return Built(urls, claim, facts)
+
+
+def _on_networks(service: ServicePlan, networks: Mapping[str, Network]) -> pulumi.ResourceOptions:
+    """Let a service's networks outlive it: with a tenant they go in one update, and a bridge must be empty first.
+
+    That the orchestrator comes after all networks does not tell so of one that the update no longer declares.
+    """
+    its = {revision.document.network for revision in (service.revision, *service.kept)}
+    return pulumi.ResourceOptions(depends_on=[networks[name] for name in sorted(its)])

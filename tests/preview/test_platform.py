@@ -16,7 +16,7 @@ from runyard.gateway import GatewayConfig
 from runyard.manifest.model import EnvVar, Gateway, KeyReference, Platform
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.tls import Acme, Tls
-from runyard.plan import plan
+from runyard.plan import keep_revisions, plan
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 CONTAINER = "docker:index/container:Container"
@@ -110,6 +110,16 @@ def test_service_waits_for_the_parts_and_the_claim_for_every_service(preview):
     claim = shown.named("claim")
     assert (claim.type, claim.inputs["claim"]) == (OURS + "Claim", '{"stack":"dev"}')
     assert {"default.hello", "default.cart", "orchestrator.container"} <= set(claim.depends_on)
+
+
+def test_networks_outlive_the_service_whose_revisions_are_on_them(preview):
+    given = manifests(service(tenant="shop"), service(name="closed", egress="none"))
+    pasts = {"shop/hello": [plan(manifests(service(tenant="shop", egress="none"))).services[0].revision]}
+    shown = preview(keep_revisions(plan(given), given, pasts))
+    bridges = {"platform.bridge", "tenant.default.bridge", "tenant.shop.bridge", "tenant.shop.internal.bridge"}
+    waits = {name: bridges & set(shown.named(name).depends_on) for name in ("shop.hello", "default.closed")}
+    assert waits["shop.hello"] == {"tenant.shop.bridge", "tenant.shop.internal.bridge"}
+    assert "tenant.default.internal.bridge" in shown.named("default.closed").depends_on
 
 
 def test_sweep_outlives_the_orchestrator_and_goes_before_the_networks(preview):

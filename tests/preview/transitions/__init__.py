@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tests.preview.mutations import SECRETS
 from tests.preview.transitions import fields, sets, traffic
 from tests.preview.transitions.edit import Edit
-from tests.preview.transitions.world import TENANTS, Words, World, plain
+from tests.preview.transitions.world import MOST_CORES, TENANTS, Words, World, plain
 
 CHANGES = {**fields.CHANGES, **traffic.CHANGES, **sets.CHANGES}
 # How often a kind is chosen; a field, of which there are many, once.
@@ -51,8 +51,11 @@ def walk(seed: str) -> Iterator[Step]:
         wanted = chance.choice((1, 1, 1, 2, 2, 3, 4))
         while len(edit.kinds) < wanted:
             (kind,) = chance.choices(list(CHANGES), [_WEIGHTS.get(name, 1) for name in CHANGES])
-            if CHANGES[kind](edit):
+            trial = copy.deepcopy(edit, {id(chance): chance})
+            if CHANGES[kind](trial) and trial.world.cores <= MOST_CORES:
+                edit = trial
                 edit.kinds.append(kind)
+        world = edit.world
         for entry in world.services.values():
             entry.settle(world.kept)
         after = set(world.services)

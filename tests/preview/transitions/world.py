@@ -18,6 +18,9 @@ TENANTS = ("default", "red", "blue", "green")
 NAMES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay")
 # More would take an update longer than it adds.
 MOST_SERVICES = 6
+# What a host of two cores gives out is twice that, and it may have other stacks.
+MOST_CORES = 4
+_COUNTS = (AUTO + "minScale", AUTO + "min-scale", RUN + "minScale", RUN + "manualInstanceCount")
 USES, ROUTES, FALLBACK, EGRESS = (RUNYARD + name for name in ("uses", "routes", "fallback", "egress"))
 INGRESS, MANUAL, MODE = (RUN + name for name in ("ingress", "manualInstanceCount", "scalingMode"))
 DURATION = KNATIVE + "rollout-duration"
@@ -42,6 +45,8 @@ class Entry:
     plain: bool = True
     revisions: list[str] = field(default_factory=list)
     revised: bool = False
+    # The most that an instance of any of its revisions had.
+    heaviest: float = 0.0
     earlier: dict[str, Any] | None = None
 
     @property
@@ -87,6 +92,13 @@ class Entry:
         shares = [each for each in self.traffic if each.get("percent")]
         return not shares or any("revisionName" not in each for each in shares)
 
+    @property
+    def cores(self) -> float:
+        """The most that its instances need of the host at the least: those of a revision that is kept count as well."""
+        each = max(self.heaviest, sum(_cpu(container) for container in self.template["spec"]["containers"]))
+        said = {**self.annotations, **self.template["metadata"]["annotations"]}
+        return each * max(int(said.get(name, 0)) for name in _COUNTS) * max(1, len(self.traffic))
+
     def note(self, annotation: str, values: list[str], joint: str = ",") -> None:
         """Write a list into an annotation, and none at all if it is empty."""
         if values:
@@ -99,6 +111,7 @@ class Entry:
         if self.revised or not self.revisions:
             self.revisions.insert(0, self.revision)
         self.revised = False
+        self.heaviest = max(self.heaviest, sum(_cpu(container) for container in self.template["spec"]["containers"]))
         active = {each.get("revisionName", "") for each in self.traffic}
         newest, *past = self.revisions
         idle = [at for at, each in enumerate(past) if each not in active][:kept]
@@ -128,6 +141,11 @@ class World:
     @property
     def kept(self) -> int:
         return int(self.platform.get("revisions", {}).get("kept", KEPT))
+
+    @property
+    def cores(self) -> float:
+        """The cores that all services need at the least."""
+        return sum(each.cores for each in self.services.values())
 
     def number(self) -> int:
         """Give a number that was not there before."""
@@ -175,6 +193,11 @@ class World:
         }
 
 
+def _cpu(container: dict[str, Any]) -> float:
+    text = str(container.get("resources", {}).get("limits", {}).get("cpu", "1"))
+    return int(text[:-1]) / 1000 if text.endswith("m") else float(text)
+
+
 def tenant_of(key: str) -> str:
     """Give the tenant of a service's key."""
     return key.partition("/")[0]
@@ -183,14 +206,6 @@ def tenant_of(key: str) -> str:
 def plain(name: str) -> Entry:
     """Make a service that any change can be made of."""
     return Entry(example(HELLO, name))
-
-
-def set_least(entry: Entry, count: str | None) -> None:
-    """Set the fewest instances of the template."""
-    annotations = entry.template["metadata"]["annotations"]
-    annotations.pop(AUTO + "minScale", None)
-    if count:
-        annotations[AUTO + "minScale"] = count
 
 
 def _document(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import ipaddress
 from collections.abc import Iterator
 
 from runyard import names
-from runyard.contracts import ContainerDocument, part_of
+from runyard.contracts import ContainerDocument
 from runyard.host.recovery import planned_names
 from runyard.plan import RevisionPlan, ServicePlan
+from runyard.scaling.counts import desired_count, settings_of
 from runyard.verify.plugin import Inspection, Subject
 
 # Where the launcher stands in instances that have secrets.
@@ -21,9 +22,7 @@ def test_service_has_its_instances(subject: Subject, service: ServicePlan) -> No
     for revision in service.active:
         document = revision.document
         share = sum(each.percent for each in rollout.traffic if each.revision == revision.name)
-        least = max(1, document.min_instances, part_of(rollout.min_instances, share))
-        if rollout.manual_instances is not None:
-            least = max(1, part_of(rollout.manual_instances, share)) if rollout.manual_instances else 0
+        least = desired_count(settings_of(document, rollout), share)
         # After a rollout the capacity that was taken over is kept for a while, so there may be more.
         running = [each for each in _running_parts(subject, revision) if each["State"]["Running"]]
         assert len(running) >= least * len(document.containers)

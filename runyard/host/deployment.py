@@ -12,8 +12,9 @@ from runyard.contracts import RevisionDocument, RolloutRequest, SignedRevision, 
 from runyard.errors import ContractError, UsageError
 from runyard.host.engine import Kind
 from runyard.plan import RevisionPlan
-from runyard.plan.effect import Document
+from runyard.plan.effect_table import Document
 from runyard.plan.outlook import Facts
+from runyard.plan.parts import PARTS
 
 _KINDS: Mapping[str, Kind] = {
     "docker:index/container:Container": "container",
@@ -23,9 +24,8 @@ _KINDS: Mapping[str, Kind] = {
 _SERVICE = "runyard:index:Service"
 # Components whose inputs are the facts that previews show; a service has them as text among its inputs.
 _FACTS: Mapping[str, Document] = {
-    "runyard:gateway:Gateway": "Gateway",
+    **{part.component: part.kind for part in PARTS},
     "runyard:network:Network": "Network",
-    "runyard:orchestrator:Orchestrator": "Orchestrator",
     _SERVICE: "Service",
 }
 # What only a stack of the old form has: revisions that were never-started containers, and Pulumi's dynamic provider.

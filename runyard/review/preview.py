@@ -12,16 +12,18 @@ from typing import Any, Literal
 
 from runyard.errors import ContractError
 from runyard.names import service_key
-from runyard.plan.effect import Document, Effect, effect_of, worst
+from runyard.plan.effect import Effect, worst
+from runyard.plan.effect_table import effect_of
 from runyard.plan.outlook import decide_effects, describe_differences
+from runyard.plan.parts import PARTS
 
 StepOperation = Literal["create", "delete", "replace", "update"]
-Kind = Literal["Gateway", "Network", "Orchestrator", "Service", "Other"]
+# Network, Service, Other, or that of a part of the platform.
+Kind = str
 _SERVICE = "runyard:index:Service"
 _COMPONENTS: Mapping[str, Kind] = {
-    "runyard:gateway:Gateway": "Gateway",
+    **{part.component: part.kind for part in PARTS},
     "runyard:network:Network": "Network",
-    "runyard:orchestrator:Orchestrator": "Orchestrator",
     _SERVICE: "Service",
 }
 _STACK = "pulumi:pulumi:Stack"
@@ -36,7 +38,7 @@ _OPERATIONS: Mapping[str, StepOperation] = {
     "update": "update",
 }
 # Services first: that is what the reader came for.
-_ORDER = ("Service", "Gateway", "Orchestrator", "Network", "Other")
+_ORDER = ("Service", *(part.kind for part in PARTS), "Network", "Other")
 # Nothing that Pulumi makes beside the manifests is in the table of effects.
 UNKNOWN = "not made from a manifest: what it does to traffic is not known"
 
@@ -101,22 +103,21 @@ def _group(key: tuple[Kind, str], steps: Mapping[str, Mapping[str, Any]]) -> Gro
 def _effects(kind: Kind, steps: Mapping[str, Mapping[str, Any]]) -> Iterator[Effect]:
     if kind == "Other":
         return
-    document: Document = kind
     own = next((step for urn, step in steps.items() if _type(urn) in _COMPONENTS), None)
     op = _OPERATIONS[own["op"]] if own else None
     if op in ("create", "delete"):
-        yield effect_of(document, "", "add" if op == "create" else "remove")
+        yield effect_of(kind, "", "add" if op == "create" else "remove")
         return
     # A state from before components had inputs tells nothing of what they were.
     if own and _shown(own, "oldState"):
-        yield from decide_effects(document, _shown(own, "oldState"), _shown(own, "newState")).values()
+        yield from decide_effects(kind, _shown(own, "oldState"), _shown(own, "newState")).values()
     # A new image of the gateway changes nothing that the component itself says.
     others = [step for urn, step in steps.items() if _type(urn) not in _COMPONENTS]
     if any(_OPERATIONS[step["op"]] in ("replace", "delete") for step in others):
-        yield effect_of(document, "")
+        yield effect_of(kind, "")
     if kind == "Service" and own:
         # Whatever else is put again, such as traffic that was moved by hand: shares move as in every rollout.
-        yield effect_of(document, "traffic")
+        yield effect_of(kind, "traffic")
 
 
 def _paths(step: Mapping[str, Any]) -> tuple[str, ...]:

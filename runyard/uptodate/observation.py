@@ -104,9 +104,10 @@ def observe(transport: Transport, stack: str) -> Observation:
         ask = questions.enter_context
         holdings = ask(_question(transport, stack, "/v1/holdings"))
         listing = observe_listing(transport, stack)
-        orchestrator, gateway = listing.part(names.ROLE_ORCHESTRATOR), listing.part(names.ROLE_GATEWAY)
+        orchestrator = listing.part(names.ROLE_ORCHESTRATOR)
         if orchestrator is not None and orchestrator.state != "running":
             raise HostError(f"container {orchestrator.name} is {orchestrator.state}")
+        gateway = listing.part(names.ROLE_GATEWAY)
         configuration = ask(Meanwhile(lambda: _configuration(transport, gateway)))
         claims = {each: ask(_question(transport, each, "/v1/claim")) for each in listing.neighbours}
         return Observation(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from runyard import names
 from runyard.contracts import ContainerDocument
 from runyard.host.recovery import planned_names
-from runyard.plan import RevisionPlan, ServicePlan
+from runyard.plan import PartPlan, RevisionPlan, ServicePlan
 from runyard.scaling.counts import desired_count, settings_of
 from runyard.verify.plugin import Inspection, Subject
 
@@ -115,13 +115,13 @@ def test_service_instances_resolve_only_the_callees_that_are_declared(subject: S
                 assert sorted(instance["HostConfig"]["ExtraHosts"] or []) == hosts
 
 
-def test_platform_part_runs_hardened(subject: Subject, part: str) -> None:
-    found = subject.inspect(part)
+def test_platform_part_runs_hardened(subject: Subject, part: PartPlan) -> None:
+    found = subject.inspect(part.container)
     assert found["State"]["Running"] is True
     assert found["HostConfig"]["CapDrop"] == ["ALL"]
     assert found["HostConfig"]["ReadonlyRootfs"] is True
     assert found["HostConfig"]["Privileged"] is False
-    assert found["HostConfig"]["Memory"] > 0
+    assert found["HostConfig"]["Memory"] == part.part.memory_bytes
 
 
 def test_stack_has_no_container_that_nothing_planned(subject: Subject) -> None:

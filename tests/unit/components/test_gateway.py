@@ -16,6 +16,7 @@ from runyard.gateway import GatewayConfig, render
 from runyard.manifest import load
 from runyard.manifest.model import Platform
 from runyard.manifest.reference import list_fields
+from runyard.plan.parts import plan_parts
 from runyard.units import parse_bytes
 from tests.unit.runyard.rendered import hostile_text, parse, walk
 
@@ -67,7 +68,7 @@ class Way:
         return load([file]).manifests.platform
 
     def directives(self, platform: Platform) -> Directives:
-        config = plan_configuration(platform, INNER_ADDRESS)
+        config = plan_configuration(platform, plan_parts(platform, "dev", INNER_ADDRESS)[0])
         if config not in self.known:
             found = walk(parse(render(config), self.directory))
             # The digest is of the values, and a hash: it says nothing of theirs.

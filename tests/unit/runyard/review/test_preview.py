@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runyard.errors import ContractError
-from runyard.plan.effect import effect_of
+from runyard.plan.effect_table import effect_of
 from runyard.review.preview import Group, Step, parse_preview
 
 TYPES = {

@@ -5,7 +5,8 @@ import pytest
 from runyard.contracts import Fallback
 from runyard.manifest.model import Container, PersistentVolume, RequestLimits, TrafficTarget, Volume
 from runyard.manifest.routes import parse_routes
-from runyard.plan.effect import EFFECTS, Effect, effect_of, worst
+from runyard.plan.effect import Effect, worst
+from runyard.plan.effect_table import EFFECTS, effect_of
 from runyard.plan.facts import describe_service
 from tests.unit.runyard.plan.example import service, template
 

@@ -41,14 +41,6 @@ class PartVolume:
     own: bool = True
 
 
-def _listens_nowhere(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
-    return ()
-
-
-def _is_told_nothing(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    return {}
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part as it is in every stack; its name is also its role's, its image's, and its component's.
@@ -65,8 +57,6 @@ class Part:
     capabilities: tuple[str, ...] = ()
     volumes: tuple[PartVolume, ...] = ()
     binds: Mapping[str, str] = field(default_factory=dict)
-    listeners: Listeners = _listens_nowhere
-    environment: Environment = _is_told_nothing
     beside: tuple[BesideKind, ...] = ()
 
     @property
@@ -129,6 +119,20 @@ class PartPlan:
         return names.platform_volume(self.stack, volume.name)
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A part, and what decides in each stack where it listens and what it is told."""
+
+    part: Part
+    listeners: Listeners
+    environment: Environment
+
+
+def _tell_gateway(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    # Its configuration has it all.
+    return {}
+
+
 def _tell_orchestrator(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
     (status,) = listeners
     return {
@@ -155,39 +159,47 @@ def _tls_environment(platform: Platform) -> dict[str, str]:
 
 
 # In the order in which they are made: a part comes after those whose volumes it has.
-PARTS: tuple[Part, ...] = (
-    Part(
-        names.ROLE_GATEWAY,
-        # 0.46 s from the old container's last answer to the new one's first, measured under 1,000 requests a second.
-        Effect("restart", "Docker makes the gateway's container anew for it: about half a second without answers"),
-        # Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
-        memory_mib=640,
-        # Bodies that wait for an instance, and little else.
-        tmp_mib=257,
-        # What is kept, and half as much again until nginx looks, every ten seconds; what finds no room is not kept.
-        memory_mounts={names.GATEWAY_CACHE_DIRECTORY: 96},
-        capabilities=names.GATEWAY_CAPABILITIES,
-        volumes=(PartVolume("gateway", names.GATEWAY_DIRECTORY),),
-        listeners=plan_gateway_listeners,
-        beside=("configuration",),
-    ),
-    Part(
-        names.ROLE_ORCHESTRATOR,
-        Effect("none", "the gateway and the instances go on without the orchestrator until it is back"),
-        memory_mib=512,
-        volumes=(
-            PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY),
-            # From which its instances' secrets are launched.
-            PartVolume("launcher", names.LAUNCHER_DIRECTORY),
-            # In which it reaches the gateway's admin socket.
-            PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
+_ENTRIES = (
+    _Entry(
+        Part(
+            names.ROLE_GATEWAY,
+            # 0.46 s from the old container's last answer to the new one's first, measured at 1,000 requests a second.
+            Effect("restart", "Docker makes the gateway's container anew for it: about half a second without answers"),
+            # Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
+            memory_mib=640,
+            # Bodies that wait for an instance, and little else.
+            tmp_mib=257,
+            # What is kept, and half as much again until nginx looks, every ten seconds; what finds no room is not kept.
+            memory_mounts={names.GATEWAY_CACHE_DIRECTORY: 96},
+            capabilities=names.GATEWAY_CAPABILITIES,
+            volumes=(PartVolume("gateway", names.GATEWAY_DIRECTORY),),
+            beside=("configuration",),
         ),
-        binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
-        listeners=plan_orchestrator_listeners,
-        environment=_tell_orchestrator,
-        beside=("key", "sweep"),
+        plan_gateway_listeners,
+        _tell_gateway,
+    ),
+    _Entry(
+        Part(
+            names.ROLE_ORCHESTRATOR,
+            Effect("none", "the gateway and the instances go on without the orchestrator until it is back"),
+            memory_mib=512,
+            volumes=(
+                PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY),
+                # From which its instances' secrets are launched.
+                PartVolume("launcher", names.LAUNCHER_DIRECTORY),
+                # In which it reaches the gateway's admin socket.
+                PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
+            ),
+            binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
+            beside=("key", "sweep"),
+        ),
+        plan_orchestrator_listeners,
+        _tell_orchestrator,
     ),
 )
+
+
+PARTS: tuple[Part, ...] = tuple(entry.part for entry in _ENTRIES)
 
 
 def plan_parts(platform: Platform, stack: str, inner_address: str) -> tuple[PartPlan, ...]:
@@ -196,8 +208,8 @@ def plan_parts(platform: Platform, stack: str, inner_address: str) -> tuple[Part
     Raises ManifestError where two of them would listen at one address.
     """
     planned = []
-    for part in PARTS:
-        listeners = part.listeners(platform, inner_address)
-        planned.append(PartPlan(stack, part, part.environment(stack, platform, listeners), listeners))
+    for entry in _ENTRIES:
+        listeners = entry.listeners(platform, inner_address)
+        planned.append(PartPlan(stack, entry.part, entry.environment(stack, platform, listeners), listeners))
     check_apart(platform, (listener for each in planned for listener in each.listeners))
     return tuple(planned)

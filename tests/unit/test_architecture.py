@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runyard.plan.parts import PARTS
 from tests.unit import checkout
 from tests.unit.checkout import SOURCE_ROOTS
 
@@ -140,6 +141,57 @@ def test_toolchain_needs_only_the_standard_library() -> None:
         *("toolchain", "runyard.uptodate", "runyard.host", "runyard.contracts", "runyard.codec"),
         *("runyard.errors", "runyard.files", "runyard.names"),
     }
+
+
+def test_platforms_parts_are_listed_in_one_place() -> None:
+    owner = Path("runyard", "plan", "parts.py")
+    assert [
+        f"{path}:{line}: names {', '.join(found)}: derive it from {owner}"
+        for path in python(*SOURCE_ROOTS)
+        if path != owner
+        for line, found in second_lists(checkout.tree(path))
+    ] == []
+
+
+def second_lists(module: ast.Module) -> Iterator[tuple[int, list[str]]]:
+    """Find displays that name two parts of the platform or more, by their names, roles or kinds, or as variables."""
+    known = {part.name for part in PARTS}
+    for node in ast.walk(module):
+        # `Literal["a", "b"]` and `a, b = one, other` are tuples, too.
+        if isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict):
+            found = {part for each in ast.walk(node) for part in _words(each) & known}
+            if len(found) > 1:
+                yield node.lineno, sorted(found)
+
+
+def _words(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        # A component's type, such as `runyard:gateway:Gateway`, has its part's name in it; a sentence is no name.
+        return set() if " " in node.value else set(node.value.lower().split(":"))
+    if isinstance(node, ast.Name):
+        return {node.id.lower()}
+    return {node.attr.removeprefix("ROLE_").lower()} if isinstance(node, ast.Attribute) else set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'PARTS = ("gateway", "orchestrator")',
+        'MORE = {"orchestrator", *REST, "gateway"}',
+        "ROLES = [names.ROLE_GATEWAY, names.ROLE_ORCHESTRATOR]",
+        'KINDS = {"runyard:gateway:Gateway": 1, "runyard:orchestrator:Orchestrator": 2}',
+        'Kind = Literal["Gateway", "Orchestrator"]',
+        "parts = [gateway.container, orchestrator.container]",
+        'for part, port in (("gateway", 1), ("orchestrator", 2)): pass',
+    ],
+)
+def test_second_list_of_parts_is_found(source: str) -> None:
+    assert {tuple(found) for _, found in second_lists(ast.parse(source))} == {("gateway", "orchestrator")}
+
+
+@pytest.mark.parametrize("source", ['TOLD = ("the gateway", "orchestrator")', "PARTS = (*PARTS,)", 'A = "gateway",'])
+def test_list_without_two_parts_is_none_of_them(source: str) -> None:
+    assert list(second_lists(ast.parse(source))) == []
 
 
 def test_source_files_are_short() -> None:

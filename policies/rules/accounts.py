@@ -103,7 +103,7 @@ RULES = (
     ),
     Rule(
         "host-large-enough",
-        "All services and the platform fit the host, with an instance of each active revision at least.",
+        "Platform and services fit the host at minScale, with an instance of each active revision.",
         "mandatory",
         "ask for less, or use a larger host",
         check_host,

@@ -17,13 +17,17 @@ KEPT = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a revision and its service say of counts; a maximum of 0 is none, and None by hand is not by hand."""
+    """What a revision and its service say of counts; a maximum of 0 is none, and None by hand is not by hand.
+
+    `one_writer` says that the revision has a persistent volume, which two instances must never write.
+    """
 
     least: int = 0
     most: int = 0
     service_least: int = 0
     service_most: int = 0
     by_hand: int | None = None
+    one_writer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ def settings_of(document: RevisionDocument, rollout: RolloutRequest) -> Settings
         service_least=rollout.min_instances,
         service_most=rollout.max_instances,
         by_hand=rollout.manual_instances,
+        one_writer=any(each.kind == "persistent" for each in document.volumes),
     )
 
 
@@ -53,7 +58,8 @@ def part_of(count: int, percent: int) -> int:
 def desired_count(settings: Settings, percent: int) -> int:
     """Count the instances that a revision keeps at this share; one that is named has one, unless by hand none has."""
     if settings.by_hand is not None:
-        return _count_by_hand(settings.by_hand, percent)
+        count = _count_by_hand(settings.by_hand, percent)
+        return min(count, KEPT) if settings.one_writer else count
     return _within(settings, max(KEPT, settings.least, part_of(settings.service_least, percent)))
 
 
@@ -96,6 +102,8 @@ def _count_by_hand(count: int, percent: int) -> int:
 
 
 def _within(settings: Settings, count: int) -> int:
-    """Hold a count within both maxima; the revision's own minimum is never cut."""
+    """Hold a count within both maxima; the revision's own minimum is never cut, but for the sake of a volume."""
+    if settings.one_writer:
+        return KEPT
     bounds = [bound for bound in (settings.most, settings.service_most) if bound]
     return max(KEPT, settings.least, min([count, *bounds]))

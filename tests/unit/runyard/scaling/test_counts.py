@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.contracts import RolloutRequest
+from runyard.contracts import RolloutRequest, VolumeDocument
 from runyard.scaling.counts import (
     Settings,
     Span,
@@ -22,7 +24,13 @@ from tests.unit.services.orchestrator.world import document
 
 COUNTS = st.integers(0, 30)
 SETTINGS = st.builds(
-    Settings, least=COUNTS, most=COUNTS, service_least=COUNTS, service_most=COUNTS, by_hand=st.none() | COUNTS
+    Settings,
+    one_writer=st.booleans(),
+    least=COUNTS,
+    most=COUNTS,
+    service_least=COUNTS,
+    service_most=COUNTS,
+    by_hand=st.none() | COUNTS,
 )
 
 
@@ -48,6 +56,10 @@ def test_parts_of_a_count_are_together_never_too_few(count: int, percent: int) -
         (Settings(least=2, by_hand=6), 50, 3),
         (Settings(by_hand=6), 0, 1),
         (Settings(least=2, by_hand=0), 100, 0),
+        # A volume has one writer, whatever anybody asks for.
+        (Settings(least=3, service_least=9, one_writer=True), 100, 1),
+        (Settings(by_hand=6, one_writer=True), 100, 1),
+        (Settings(by_hand=0, one_writer=True), 100, 0),
     ],
 )
 def test_desired_count(settings: Settings, percent: int, count: int) -> None:
@@ -62,6 +74,7 @@ def test_desired_count(settings: Settings, percent: int, count: int) -> None:
         (Settings(service_most=4), 100, 5, 4),
         (Settings(least=6), 100, 5, 6),
         (Settings(by_hand=2), 100, 8, 2),
+        (Settings(one_writer=True), 100, 8, 1),
     ],
 )
 def test_matching_count(settings: Settings, percent: int, serving: int, count: int) -> None:
@@ -123,3 +136,5 @@ def test_settings_are_those_of_the_document_and_of_the_rollout() -> None:
     rollout = RolloutRequest("shop", "web", (), min_instances=3, max_instances=4, manual_instances=5)
     spec = document()
     assert settings_of(spec, rollout) == Settings(spec.min_instances, spec.max_instances, 3, 4, 5)
+    writing = dataclasses.replace(spec, volumes=(VolumeDocument("data", "persistent", 1024),))
+    assert settings_of(writing, rollout).one_writer

@@ -14,12 +14,15 @@ from runyard.errors import ManifestError
 from runyard.manifest.model import Manifests, Service
 from runyard.manifest.problems import Problem, ordered
 from runyard.plan.model import Plan, RevisionPlan, ServicePlan
+from runyard.plan.network import plan_networks
 
 Pasts = Mapping[str, Sequence[RevisionPlan]]
 
 
 def keep_revisions(plan: Plan, manifests: Manifests, pasts: Pasts) -> Plan:
-    """Add to a plan the revisions that stay; `pasts` maps `tenant/service` to its history, newest first.
+    """Add to a plan the revisions that stay, and the networks that they are on.
+
+    `pasts` maps `tenant/service` to its history, newest first.
 
     ManifestError lists every traffic target that is neither made nor kept, and every revision name that would stand
     for two contents.
@@ -35,7 +38,9 @@ def keep_revisions(plan: Plan, manifests: Manifests, pasts: Pasts) -> Plan:
         planned.append(_keep(each, past, plan.platform.revisions.kept))
     if problems:
         raise ManifestError(ordered(problems))
-    return dataclasses.replace(plan, services=tuple(planned))
+    # Idle ones too: a rollback takes seconds, and nothing of Pulumi.
+    networks = {revision.document.network for each in planned for revision in each.kept}
+    return dataclasses.replace(plan, services=tuple(planned), networks=plan_networks(plan.stack, manifests, networks))
 
 
 def _keep(plan: ServicePlan, past: Sequence[RevisionPlan], limit: int) -> ServicePlan:

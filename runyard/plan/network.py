@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from runyard import names
 from runyard.errors import ManifestError
@@ -23,13 +23,16 @@ from runyard.plan.quota import limits_of
 SUBNET_PREFIX = 22
 
 
-def plan_networks(stack: str, manifests: Manifests) -> tuple[NetworkPlan, ...]:
-    """Plan the platform's bridge, then the tenants' by name; ManifestError if two would overlap."""
+def plan_networks(stack: str, manifests: Manifests, kept: Collection[str] = ()) -> tuple[NetworkPlan, ...]:
+    """Plan the platform's bridge, then the tenants' by name; ManifestError if two would overlap.
+
+    `kept` names networks that earlier revisions are on: they stay, whatever the manifests now ask for.
+    """
     pool = ipaddress.IPv4Network(manifests.platform.address_pool)
     networks = [_network(names.platform_network(stack), derive_subnet(pool, names.platform_network(stack)))]
     locations = [manifests.platform.location]
     for tenant in manifests.tenants:
-        for network in _tenant_networks(stack, pool, tenant, manifests.services):
+        for network in _tenant_networks(stack, pool, tenant, manifests.services, kept):
             networks.append(network)
             locations.append(tenant.location)
     _check_overlap(networks, locations)
@@ -45,13 +48,13 @@ def derive_subnet(pool: ipaddress.IPv4Network, name: str) -> ipaddress.IPv4Netwo
 
 
 def _tenant_networks(
-    stack: str, pool: ipaddress.IPv4Network, tenant: Tenant, services: Iterable[Service]
+    stack: str, pool: ipaddress.IPv4Network, tenant: Tenant, services: Iterable[Service], kept: Collection[str]
 ) -> Iterable[NetworkPlan]:
     name = names.tenant_network(stack, tenant.name)
     subnet = ipaddress.IPv4Network(tenant.subnet) if tenant.subnet else derive_subnet(pool, name)
     yield dataclasses.replace(_network(name, subnet, tenant=tenant.name), quotas=limits_of(tenant.quotas))
-    if any(service.egress == "none" for service in services if service.tenant == tenant.name):
-        internal = names.tenant_network(stack, tenant.name, internal=True)
+    internal = names.tenant_network(stack, tenant.name, internal=True)
+    if internal in kept or any(each.egress == "none" for each in services if each.tenant == tenant.name):
         yield _network(internal, derive_subnet(pool, internal), tenant=tenant.name, internal=True)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+from http import HTTPStatus
 
+from runyard.contracts import Fallback
 from runyard.manifest.model import Gateway
 from runyard.plan import ServicePlan
 from runyard.verify.plugin import Subject
@@ -45,10 +47,18 @@ def test_service_answers_through_the_gateway(subject: Subject, service: ServiceP
     finally:
         connection.close()
     by_gateway = answer.getheader("content-type", "").startswith("application/problem+json")
+    refused = _refusal(service)
+    assert (answer.status if by_gateway else None) == refused, body
+
+
+def _refusal(service: ServicePlan) -> int | None:
+    """Give the status with which the gateway answers in the service's place, as asked; None where it does not."""
     if service.route.ingress == "internal":
-        assert (answer.status, by_gateway) == (404, True), body
-    else:
-        assert not by_gateway, body
+        return HTTPStatus.NOT_FOUND
+    # Nothing runs, and nothing stands in for it.
+    if service.rollout.manual_instances == 0 and service.route.fallback == Fallback():
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return None
 
 
 def _connect(gateway: Gateway, host: str) -> http.client.HTTPConnection:

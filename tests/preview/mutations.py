@@ -94,7 +94,16 @@ def _parts(path: str) -> tuple[str | int, ...]:
     return (*_ROOTS[root], *(int(part) if part.isdigit() else part for part in rest.split(".")))
 
 
-def _set(path: str, value: Any) -> Callable[[Manifest], None]:
+def read(path: str, manifest: Manifest) -> Any:
+    """Give what a manifest has at a path; None where it has nothing."""
+    node: Any = manifest
+    for part in _parts(path):
+        node = node[part] if isinstance(part, int) else node.get(part, {})
+    return None if node == {} else node
+
+
+def assign(path: str, value: Any) -> Callable[[Manifest], None]:
+    """Make the change that sets a value; None takes the key away."""
     *parents, last = _parts(path)
 
     def apply(manifest: Manifest) -> None:
@@ -103,11 +112,13 @@ def _set(path: str, value: Any) -> Callable[[Manifest], None]:
             node = node[part] if isinstance(part, int) else node.setdefault(part, {})
         # A copy, so that a change of this manifest is none of the next.
         node[last] = copy.deepcopy(value)
+        if value is None:
+            del node[last]
 
     return apply
 
 
-def _drop(path: str) -> Callable[[Manifest], None]:
+def drop(path: str) -> Callable[[Manifest], None]:
     *parents, last = _parts(path)
 
     def apply(manifest: Manifest) -> None:
@@ -119,7 +130,7 @@ def _drop(path: str) -> Callable[[Manifest], None]:
     return apply
 
 
-def _append(path: str, value: Any) -> Callable[[Manifest], None]:
+def append(path: str, value: Any) -> Callable[[Manifest], None]:
     *parents, last = _parts(path)
 
     def apply(manifest: Manifest) -> None:
@@ -131,7 +142,7 @@ def _append(path: str, value: Any) -> Callable[[Manifest], None]:
     return apply
 
 
-def _both(*changes: Callable[[Manifest], None]) -> Callable[[Manifest], None]:
+def both(*changes: Callable[[Manifest], None]) -> Callable[[Manifest], None]:
     def apply(manifest: Manifest) -> None:
         for change in changes:
             change(manifest)
@@ -141,7 +152,7 @@ def _both(*changes: Callable[[Manifest], None]) -> Callable[[Manifest], None]:
 
 def _row(base: str, path: str, changes: frozenset[str], *values: Any) -> list[Mutation]:
     """Make a mutation of each value."""
-    return [Mutation(f"{base}:{path}={value}"[:110], base, path, _set(path, value), changes) for value in values]
+    return [Mutation(f"{base}:{path}={value}"[:110], base, path, assign(path, value), changes) for value in values]
 
 
 def _prepared(prepare: Callable[[Manifest], None], mutations: list[Mutation]) -> list[Mutation]:
@@ -161,22 +172,22 @@ SIDECAR = {
     "env": [{"name": "PORT", "value": "9100"}],
     "resources": {"limits": {"cpu": "1", "memory": "128Mi"}},
 }
-_CACHE = {"name": "cache", "emptyDir": {"sizeLimit": "8Mi"}}
-_SECRET = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "token", "key": "latest"}}}
+CACHE = {"name": "cache", "emptyDir": {"sizeLimit": "8Mi"}}
+SECRET = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "token", "key": "latest"}}}
 # Runs to its end at once.
-_FIRST = {
+FIRST = {
     "name": "first",
     "image": "runyard/hello:1",
     "env": [{"name": "EXIT_AFTER_MS", "value": "1"}, {"name": "EXIT_CODE", "value": "0"}],
     "resources": {"limits": {"cpu": "1", "memory": "128Mi"}},
 }
 _ABSENT = {"name": "absent", "optional": True}
-_NAMED = _both(_set("C:name", "main"), _append("C:ports", {"containerPort": 8080}))
+_NAMED = both(assign("C:name", "main"), append("C:ports", {"containerPort": 8080}))
 
 
 def _probe(kind: str, **fields: Any) -> Callable[[Manifest], None]:
     handler = {} if {"tcpSocket", "grpc"} & fields.keys() else HTTP
-    return _set(f"C:{kind}", {"periodSeconds": 1, **handler, **fields})
+    return assign(f"C:{kind}", {"periodSeconds": 1, **handler, **fields})
 
 
 def _scaling() -> list[Mutation]:
@@ -193,7 +204,7 @@ def _scaling() -> list[Mutation]:
             "manual two",
             f"S:{RUN}manualInstanceCount",
             ROLLOUT,
-            _both(_set(f"S:{RUN}scalingMode", "manual"), _set(f"S:{RUN}manualInstanceCount", "2")),
+            both(assign(f"S:{RUN}scalingMode", "manual"), assign(f"S:{RUN}manualInstanceCount", "2")),
         ),
         *_row(HELLO, f"T:{RUN}scaling-cpu-target", FACTS, "0.7", "80%"),
         *_row(HELLO, f"T:{RUN}scaling-concurrency-target", FACTS, "0.5", "90%"),
@@ -233,27 +244,27 @@ def _service() -> list[Mutation]:
         *_row(HELLO, "T:example.com/note", NOTHING, "free"),
         *_row(CART, "S:runyard.dev/uses", REVISION, "stock,cart", "cart"),
         *_row(HELLO, "S:runyard.dev/max-requests-per-second", ROUTE, "50", "500"),
-        _one(HELLO, "all to latest", "R:spec.traffic", NOTHING, _set("R:spec.traffic", [{"percent": 100}])),
+        _one(HELLO, "all to latest", "R:spec.traffic", NOTHING, assign("R:spec.traffic", [{"percent": 100}])),
         _one(
             HELLO,
             "latest named",
             "R:spec.traffic[].latestRevision",
             NOTHING,
-            _set("R:spec.traffic", [{"latestRevision": True, "percent": 100}]),
+            assign("R:spec.traffic", [{"latestRevision": True, "percent": 100}]),
         ),
         _one(
             HELLO,
             "tagged",
             "R:spec.traffic[].tag",
             frozenset({"service", "rollout"}),
-            _set("R:spec.traffic", [{"latestRevision": True, "percent": 100, "tag": "now"}]),
+            assign("R:spec.traffic", [{"latestRevision": True, "percent": 100, "tag": "now"}]),
         ),
         _one(
             HELLO,
             "tag without share",
             "R:spec.traffic[].percent",
             frozenset({"service", "rollout"}),
-            _set("R:spec.traffic", [{"percent": 100}, {"latestRevision": True, "percent": 0, "tag": "try"}]),
+            assign("R:spec.traffic", [{"percent": 100}, {"latestRevision": True, "percent": 0, "tag": "try"}]),
         ),
     ]
 
@@ -274,24 +285,24 @@ def _template() -> list[Mutation]:
         *_row(HELLO, "P:containerConcurrency", REVISION, 1, 10, 1000, 0),
         *_row(HELLO, "P:timeoutSeconds", ROUTE, 30, 60, 3600),
         *_row(HELLO, "P:enableServiceLinks", NOTHING, False),
-        _one(HELLO, "sidecar", "P:containers", REVISION, _both(_NAMED, _append("P:containers", SIDECAR))),
-        _one(WEB, "sidecar goes", "P:containers", REVISION, _drop("P:containers.1")),
+        _one(HELLO, "sidecar", "P:containers", REVISION, both(_NAMED, append("P:containers", SIDECAR))),
+        _one(WEB, "sidecar goes", "P:containers", REVISION, drop("P:containers.1")),
         _one(
             WEB,
             "start order",
             f"T:{RUN}container-dependencies",
             REVISION,
-            _set(f"T:{RUN}container-dependencies", '{"web":["session"]}'),
+            assign(f"T:{RUN}container-dependencies", '{"web":["session"]}'),
         ),
-        _one(HELLO, "volume unused", "P:volumes", FACTS, _append("P:volumes", _CACHE)),
+        _one(HELLO, "volume unused", "P:volumes", FACTS, append("P:volumes", CACHE)),
     ]
 
 
 def _volumes() -> list[Mutation]:
-    mounted = _append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"})
-    cached = _both(_append("P:volumes", _CACHE), mounted)
-    two = _both(cached, _append("P:volumes", {"name": "other", "emptyDir": {"sizeLimit": "8Mi"}}))
-    again = _append("C:volumeMounts", {"name": "cache", "mountPath": "/again"})
+    mounted = append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"})
+    cached = both(append("P:volumes", CACHE), mounted)
+    two = both(cached, append("P:volumes", {"name": "other", "emptyDir": {"sizeLimit": "8Mi"}}))
+    again = append("C:volumeMounts", {"name": "cache", "mountPath": "/again"})
     return [
         _one(HELLO, "cache", "P:volumes[].emptyDir", REVISION, cached),
         *_prepared(
@@ -321,10 +332,10 @@ def _file_volumes() -> list[Mutation]:
     ):
         field = f"P:volumes.0.{kind}{source}"
         content = {"sources": [{source.rpartition(".")[2]: {name: "token"}}]} if source else {name: "token"}
-        mount = _append("C:volumeMounts", {"name": "files", "mountPath": "/files"})
-        volume = _both(_append("P:volumes", {"name": "files", kind: content}), mount)
-        item = _both(volume, _set(f"{field}.items", [{"key": "latest", "path": "dir/token"}]))
-        inside = _set("C:volumeMounts.0.subPath", "dir")
+        mount = append("C:volumeMounts", {"name": "files", "mountPath": "/files"})
+        volume = both(append("P:volumes", {"name": "files", kind: content}), mount)
+        item = both(volume, assign(f"{field}.items", [{"key": "latest", "path": "dir/token"}]))
+        inside = assign("C:volumeMounts.0.subPath", "dir")
         rows += [
             _one(HELLO, f"files of {kind}{source}", f"P:volumes[].{kind}", REVISION, volume),
             *_prepared(
@@ -353,14 +364,14 @@ def _file_volumes() -> list[Mutation]:
 
 
 def _init_containers() -> list[Mutation]:
-    first = _append("P:initContainers", _FIRST)
-    two = _both(first, _append("P:initContainers", {**_FIRST, "name": "second"}))
-    shared = _both(
+    first = append("P:initContainers", FIRST)
+    two = both(first, append("P:initContainers", {**FIRST, "name": "second"}))
+    shared = both(
         first,
-        _append("P:volumes", _CACHE),
-        _append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"}),
+        append("P:volumes", CACHE),
+        append("C:volumeMounts", {"name": "cache", "mountPath": "/cache"}),
     )
-    mounted = _append("P:initContainers.0.volumeMounts", {"name": "cache", "mountPath": "/out"})
+    mounted = append("P:initContainers.0.volumeMounts", {"name": "cache", "mountPath": "/out"})
     return [
         _one(HELLO, "init container", "P:initContainers", REVISION, first),
         *_prepared(
@@ -372,7 +383,7 @@ def _init_containers() -> list[Mutation]:
                 *_row(HELLO, "P:initContainers.0.envFrom", REVISION, [{"secretRef": {"name": "login"}}]),
                 *_row(HELLO, "P:initContainers.0.resources.limits.memory", REVISION, "256Mi"),
                 *_row(HELLO, "P:initContainers.0.terminationMessagePath", NOTHING, "/dev/termination-log"),
-                _one(HELLO, "init container goes", "P:initContainers", REVISION, _drop("P:initContainers")),
+                _one(HELLO, "init container goes", "P:initContainers", REVISION, drop("P:initContainers")),
             ],
         ),
         *_prepared(two, [_one(HELLO, "init containers in another order", "P:initContainers", REVISION, _turn_around)]),
@@ -387,14 +398,14 @@ def _turn_around(manifest: Manifest) -> None:
 def _persistent_volumes() -> list[Mutation]:
     # One name each: all mutated services are of one tenant, and a volume is of one service.
     place = f"S:{RUNYARD}volumes"
-    alone = _set(f"T:{AUTO}maxScale", "1")
+    alone = assign(f"T:{AUTO}maxScale", "1")
     return [
         *_prepared(alone, _row(HELLO, place, REVISION, "made=8Mi:/data")),
-        *_prepared(_both(alone, _set(place, "sized=8Mi:/data")), _row(HELLO, place, REVISION, "sized=16Mi:/data")),
-        *_prepared(_both(alone, _set(place, "moved=8Mi:/data")), _row(HELLO, place, REVISION, "moved=8Mi:/other")),
-        *_prepared(_both(alone, _set(place, "more=8Mi:/data")), _row(HELLO, place, NOTHING, " more=8Mi:/data ")),
+        *_prepared(both(alone, assign(place, "sized=8Mi:/data")), _row(HELLO, place, REVISION, "sized=16Mi:/data")),
+        *_prepared(both(alone, assign(place, "moved=8Mi:/data")), _row(HELLO, place, REVISION, "moved=8Mi:/other")),
+        *_prepared(both(alone, assign(place, "more=8Mi:/data")), _row(HELLO, place, NOTHING, " more=8Mi:/data ")),
         *_prepared(
-            _both(alone, _set(place, "gone=8Mi:/data")), [_one(HELLO, "volume goes", place, REVISION, _drop(place))]
+            both(alone, assign(place, "gone=8Mi:/data")), [_one(HELLO, "volume goes", place, REVISION, drop(place))]
         ),
     ]
 
@@ -442,7 +453,7 @@ def _environment() -> list[Mutation]:
         *_row(CART, "C:env.0.value", REVISION, "stock=http://stock.internal/healthz"),
         *_row(CART, "C:env.1.name", REVISION, "MONEY"),
         *_prepared(
-            _append("C:env", _SECRET),
+            append("C:env", SECRET),
             [
                 *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.name", REVISION, "other"),
                 *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.key", REVISION, "1"),
@@ -450,12 +461,12 @@ def _environment() -> list[Mutation]:
                 *_row(HELLO, "C:env.0.valueFrom.secretKeyRef.optional", FACTS, True),
             ],
         ),
-        _one(HELLO, "secret", "C:env", REVISION, _append("C:env", _SECRET)),
+        _one(HELLO, "secret", "C:env", REVISION, append("C:env", SECRET)),
         *_row(HELLO, "C:env", FACTS, [{"name": "A", "valueFrom": {"secretKeyRef": _ABSENT | {"key": "b"}}}]),
         *_row(HELLO, "C:envFrom", REVISION, [{"secretRef": {"name": "login"}}], [{"configMapRef": {"name": "login"}}]),
         *_row(HELLO, "C:envFrom", FACTS, [{"secretRef": _ABSENT}]),
         *_prepared(
-            _append("C:envFrom", {"secretRef": {"name": "login"}}),
+            append("C:envFrom", {"secretRef": {"name": "login"}}),
             [
                 *_row(HELLO, "C:envFrom.0.prefix", REVISION, "LOGIN_"),
                 *_row(HELLO, "C:envFrom.0.secretRef.name", REVISION, "settings"),
@@ -463,7 +474,7 @@ def _environment() -> list[Mutation]:
             ],
         ),
         _one(CART, "env in another order", "C:env", NOTHING, lambda manifest: _container_of(manifest)["env"].reverse()),
-        _one(CART, "env goes", "C:env", REVISION, _drop("C:env")),
+        _one(CART, "env goes", "C:env", REVISION, drop("C:env")),
     ]
 
 
@@ -497,7 +508,7 @@ def _probes() -> list[Mutation]:
         *_row(CART, "C:readinessProbe.successThreshold", REVISION, 2),
         *_row(CART, "C:readinessProbe.httpGet.path", REVISION, "/healthz"),
         *_row(CART, "C:readinessProbe.periodSeconds", REVISION, 2),
-        _one(CART, "no readiness probe", "C:readinessProbe", REVISION, _drop("C:readinessProbe")),
+        _one(CART, "no readiness probe", "C:readinessProbe", REVISION, drop("C:readinessProbe")),
     ]
 
 
@@ -518,7 +529,7 @@ def _examples() -> list[Mutation]:
             *_row(base, "C:workingDir", REVISION, "/"),
             *_row(base, f"S:{RUN}ingress", ROUTE, "internal"),
             *_row(base, f"T:{AUTO}maxScale", REVISION, "6"),
-            _one(base, "one more variable", "C:env[].value", REVISION, _append("C:env", {"name": "NEW", "value": "x"})),
+            _one(base, "one more variable", "C:env[].value", REVISION, append("C:env", {"name": "NEW", "value": "x"})),
         )
     ]
 

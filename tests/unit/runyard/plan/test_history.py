@@ -97,3 +97,18 @@ def test_active_revisions_are_those_that_the_traffic_names():
     planned = kept([earlier("web-2"), earlier("web-1")], TrafficTarget(100), TrafficTarget(0, "web-1", "old"))
     assert [each.name for each in planned.active] == ["web-9", "web-1"]
     assert [each.name for each in kept([earlier("web-1")], TrafficTarget(100, "web-1")).active] == ["web-1"]
+
+
+def test_kept_revision_keeps_the_network_that_its_service_has_left():
+    old = manifests(service(egress="none"))
+    before = plan(old)
+    given = manifests(service())
+    planned = keep_revisions(plan(given), given, {"default/hello": [before.services[0].revision]})
+    assert planned.networks == before.networks
+    assert len(plan(given).networks) < len(planned.networks)
+
+
+def test_network_goes_with_the_last_revision_on_it():
+    past = [plan(manifests(service(egress="none"))).services[0].revision]
+    given = manifests(service(), platform=Platform(revisions=Revisions(0)))
+    assert keep_revisions(plan(given), given, {"default/hello": past}).networks == plan(given).networks

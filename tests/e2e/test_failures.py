@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack, descendants, docker, inspect, kill_group, service, until
+from tests.harness.stack import Stack, descendants, docker, inspect, kill_group, service
+from tests.harness.waiting import until
 
 DEADLINE_S = 15
 DEADLINE = {"serving.knative.dev/progress-deadline": f"{DEADLINE_S}s"}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.stack import Stack, docker, stable_json
+from tests.harness.stack import Stack, docker, stable_json
 from tests.preview.mutations import MANIFESTS, MUTATIONS, SECRETS, Mutation
 
 # As many as share a stack: one update applies them all, each to a service of its own.

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from runyard.gateway import GatewayConfig, Listener, digest, render
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeInstance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, free_ports, make_gateway, until
+from tests.unit.services.gateway.nginx import Gateway, free_ports, make_gateway
 
 SCRIPT = Path(__file__).resolve().parents[4] / "services" / "gateway" / "entrypoint.sh"
 FILE = "nginx-test.conf"

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from runyard.contracts import Limits
+from tests.harness.client import Answer
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, assert_lasted, settled, until
+from tests.unit.services.gateway.nginx import Gateway, assert_lasted, settled
 
 HELLO = 'tenant="default",service="hello"'
 

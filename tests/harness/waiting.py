@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from http.client import HTTPException
 
 # A test that waits longer than this for something that takes milliseconds has found a fault.
-PATIENCE_S = 60.0
+PATIENCE_S = 60
 # What does not answer yet, or in no words.
 NOT_YET = (OSError, HTTPException, ValueError)
 

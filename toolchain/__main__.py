@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
 
     kit = Kit(dict(os.environ))
     plain = {"environment": kit.bring_environment, "images": kit.bring_images, "bring": kit.bring}
-    running = {"run": kit.run, "tests": kit.tests, "benchmarks": kit.benchmarks}
+    running = {"run": kit.run, "tests": kit.tests, "lint": kit.lint, "benchmarks": kit.benchmarks}
     if parsed.verb in plain:
         plain[parsed.verb]()
     elif parsed.verb == "lock":

@@ -10,8 +10,9 @@ DESCRIPTION = "Brings what this machine lacks, then runs Pulumi or a command wit
 VERBS = (
     *("bring", "environment", "images", "lock", "restart-engine"),
     *("up", "preview", "down"),
-    # What follows `--` is run with everything, with what tests need that start no engine, with what benchmarks need.
-    *("run", "tests", "benchmarks"),
+    # What follows `--` is run with everything, with what tests need that start no engine, with what linters need, with
+    # what benchmarks need.
+    *("run", "tests", "lint", "benchmarks"),
 )
 
 

@@ -19,7 +19,7 @@ from toolchain.engine import Engine
 from toolchain.environment import STAMP, Environment
 from toolchain.gobuild import Go
 from toolchain.lock import LockKeeper
-from toolchain.packages import FOR_BENCHMARKS, FOR_TESTS, Packages
+from toolchain.packages import FOR_BENCHMARKS, FOR_LINT, FOR_TESTS, Packages
 from toolchain.plugin import PluginInstaller
 from toolchain.pulumi import Installer, Pulumi
 from toolchain.state import State
@@ -134,6 +134,12 @@ class Kit:
         _check_command("tests", command)
         self.bring_environment()
         _become("tests", command, self._with_programs(FOR_TESTS, self.variables))
+
+    def lint(self, command: Sequence[str]) -> NoReturn:
+        """Bring what linters of other languages need, and become a command with it, whose PATH begins with Go."""
+        _check_command("lint", command)
+        self.bring_environment()
+        _become("lint", command, self._with_programs(FOR_LINT, self.variables))
 
     def benchmarks(self, command: Sequence[str]) -> NoReturn:
         """Bring everything and what benchmarks start beside it, and become a command with it."""

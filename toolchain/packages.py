@@ -15,6 +15,8 @@ from toolchain.step import Steps
 
 # The gateway as its image has it (services/gateway/Dockerfile), and a client that reads what it compresses.
 FOR_TESTS = ("nginx", "libnginx-mod-http-lua", "libnginx-mod-http-brotli-filter", "lua-cjson", "openssl", "curl")
+# What holds the gateway's Lua.
+FOR_LINT = ("lua-check",)
 # What drives and what stands beside the gateway in tests/bench.
 FOR_BENCHMARKS = (*FOR_TESTS, "wrk", "haproxy")
 # A package that brings a server may start it, on port 80; ours are started by the tests, on ports of their own.

@@ -17,7 +17,7 @@ from tests.unit.toolchain.test_engine import answering
 from toolchain import cache
 from toolchain.environment import LOCK, STAMP
 from toolchain.kit import CHECKOUT, Kit
-from toolchain.packages import FOR_TESTS
+from toolchain.packages import FOR_LINT, FOR_TESTS
 from toolchain.pulumi import Pulumi
 
 # A machine that has everything: Pulumi with its host and plugin, an engine, an environment of this lock file.
@@ -130,7 +130,7 @@ def test_update_is_held_to_a_saved_plan_only_when_one_is_given(kit: Kit) -> None
     assert "RUNYARD_PLAN" not in kit.update(tools, "dev").environment
 
 
-@pytest.mark.parametrize("verb", ["run", "tests", "benchmarks"])
+@pytest.mark.parametrize("verb", ["run", "tests", "lint", "benchmarks"])
 def test_verb_that_runs_a_command_is_refused_without_one_before_anything_is_brought(
     kit: Kit, words: io.StringIO, verb: str
 ) -> None:
@@ -146,15 +146,16 @@ def test_run_of_an_unknown_command_is_refused(kit: Kit) -> None:
     assert str(caught.value) == "run nonesuch: No such file or directory"
 
 
-def test_tests_have_their_packages_and_go_and_no_engine(
-    kit: Kit, program: WriteProgram, tmp_path: Path, words: io.StringIO
+@pytest.mark.parametrize(("verb", "packages"), [("tests", FOR_TESTS), ("lint", FOR_LINT)])
+def test_tests_and_linters_have_their_packages_and_go_and_no_engine(
+    kit: Kit, program: WriteProgram, tmp_path: Path, words: io.StringIO, verb: str, packages: tuple[str, ...]
 ) -> None:
     program("dpkg-query", f'echo "$3" >> {tmp_path}/looked; printf installed')
     go = program("go", "echo go version go1.26.6 linux/amd64")
-    with pytest.raises(UsageError, match="tests nonesuch: No such file or directory"):
-        kit.tests(["nonesuch"])
+    with pytest.raises(UsageError, match=f"{verb} nonesuch: No such file or directory"):
+        getattr(kit, verb)(["nonesuch"])
     assert words.getvalue() == f"environment: {tmp_path}/checkout/.venv is up to date\n"
-    assert set((tmp_path / "looked").read_text().split()) == set(FOR_TESTS)
+    assert set((tmp_path / "looked").read_text().split()) == set(packages)
     assert kit.go.command() == go
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack, descendants, docker, inspect, kill_group, service, until
+from tests.harness.seeds import given_seed
+from tests.harness.stack import Stack, descendants, docker, inspect, kill_group, service
+from tests.harness.waiting import until
 
 DEADLINE_S = 15
 DEADLINE = {"serving.knative.dev/progress-deadline": f"{DEADLINE_S}s"}
@@ -95,8 +97,7 @@ STEPS = ["network:Network", "index:Network", "index:Volume", "SigningKey", "gate
 
 @pytest.mark.parametrize("step", STEPS)
 def test_first_update_killed_at_a_step_converges_at_the_next(stack: Stack, step):
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    seed = given_seed()
     stack.write("hello", service("hello"))
     update = stack.start_up()
     for line in update.stdout:

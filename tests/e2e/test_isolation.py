@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Answer, Stack, docker, inspect, service, stack_for
+from tests.harness.client import Answer
+from tests.harness.stack import Stack, docker, inspect, new_stack, service
 
 # A packet that a firewall drops has no answer; one on this host takes well under a millisecond.
 DROPPED_MS = 1500
@@ -17,7 +18,7 @@ PORT = 3390
 @pytest.fixture(scope="module")
 def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack of two tenants that both have `web` and `cart`; alpha's `web` may call its `cart`."""
-    with stack_for(tmp_path_factory.mktemp("tenants"), f"e2e{PORT}", PORT) as made:
+    with new_stack(tmp_path_factory, "tenants") as made:
         for tenant in ("alpha", "beta"):
             uses = {"runyard.dev/uses": "cart"} if tenant == "alpha" else {}
             made.write(f"{tenant}-web", service("web", namespace=tenant, annotations=uses))

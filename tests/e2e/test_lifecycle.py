@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from tests.e2e.stack import ROOT, Stack, docker, inspect, service, stable_json, until
+from tests.harness.stack import ROOT, Stack, docker, inspect, service, stable_json
+from tests.harness.waiting import until
 
 
 def verify(stack: Stack) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.conftest import next_stack
-from tests.e2e.stack import Stack, docker, inspect, service, until
+from tests.harness.stack import Stack, docker, inspect, new_stack, service
+from tests.harness.waiting import until
 
 # So many that each edit below is the first or second of its instance: after more, the orchestrator waits longer.
 COUNT = 6
@@ -23,7 +23,7 @@ HOSTS = ("hello.localhost", "other.localhost")
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack that is up, to be damaged and mended by each test in turn."""
-    with next_stack(tmp_path_factory, "trust") as made:
+    with new_stack(tmp_path_factory, "trust") as made:
         secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
         made.set_secret("runyard:secrets.default.api", "canary-93be1f")
         made.write("hello", service("hello", template=SEVERAL))

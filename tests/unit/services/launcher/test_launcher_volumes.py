@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.services.launcher.program import PATIENCE_S, Launcher
+from tests.harness.waiting import PATIENCE_S
+from tests.unit.services.launcher.program import Launcher
 
 
 def prepare(launcher: Launcher, *paths: str | Path) -> tuple[int, str]:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from tests.harness.ports import free_port
+from tests.harness.programs import build_go
 from tests.unit.services.workload.program import Start, Workload
 
 SOURCE = Path(__file__).parents[4] / "services" / "workload"
-# Where Go's own installer puts it, for shells whose PATH does not say so.
-GO_INSTALLED = Path("/usr/local/go/bin/go")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Go is brought by `make test`, and is not for `make check` to ask for.
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
 def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    go = shutil.which("go") or (str(GO_INSTALLED) if GO_INSTALLED.exists() else None)
-    if go is None:
-        pytest.skip("needs Go, which `make up` brings")
-    target = tmp_path_factory.mktemp("workload") / "workload"
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
-    subprocess.run([go, "build", "-o", str(target), "."], cwd=SOURCE, env=environment, check=True)
-    return target
+    return build_go(SOURCE, tmp_path_factory.mktemp("workload") / "workload")
 
 
 @pytest.fixture

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlencode
 
-# Only a hang takes this long; a start is a few milliseconds.
-PATIENCE_S = 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
+from tests.harness.client import Answer, ask, opened
+from tests.harness.waiting import PATIENCE_S
 
 
 @dataclass
@@ -41,24 +29,16 @@ class Workload:
     def get(
         self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        with self.open(f"{path}?{urlencode(query)}" if query else path, headers=headers or {}) as answer:
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        return ask(self.port, f"{path}?{urlencode(query)}" if query else path, headers=headers)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        with self.open(path, body, headers) as answer:
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        return ask(self.port, path, "POST", body, headers)
 
-    @contextmanager
     def open(
         self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Iterator[HTTPResponse]:
+    ) -> AbstractContextManager[HTTPResponse]:
         """Send a request and give the answer while it may still be coming."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        try:
-            connection.request("GET" if body is None else "POST", path, body, dict(headers or {}))
-            yield connection.getresponse()
-        finally:
-            connection.close()
+        return opened(self.port, path, "GET" if body is None else "POST", body, headers)
 
     def log(self) -> dict[str, Any]:
         """Read the next log line, waiting for it."""

@@ -1,11 +1,13 @@
-"""Ports that nobody listens on, for servers that a test starts."""
+"""Ports of every listener that a test starts: free ones for servers, and those of whole stacks."""
 
 from __future__ import annotations
 
+import itertools
 import random
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 # Below what the kernel gives to outgoing connections: one of those, made between the choice and the server's start,
 # would hold the port. Above 4000, where the stacks of the end-to-end tests and the platform's own defaults are.
@@ -13,6 +15,22 @@ _LOWEST = 10_000
 _EPHEMERAL = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 # Of its own for each process, so that two that run at a time do not try the same ones.
 _DRAW = random.SystemRandom()
+# Fixed, because they are in manifests; a developer's stack on 3000 stays untouched. A stack takes three.
+_STACKS = itertools.count(3200, 3)
+
+
+class StackPorts(NamedTuple):
+    """Where a stack of the end-to-end tests listens."""
+
+    edge: int
+    orchestrator: int
+    tls: int
+
+
+def stack_ports() -> StackPorts:
+    """Give ports that no other stack of this run has."""
+    first = next(_STACKS)
+    return StackPorts(first, first + 1, first + 2)
 
 
 def free_ports(count: int) -> list[int]:

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from runyard.host import Engine, Orchestrator
+from tests.harness.client import Answer, ask
+from tests.harness.ports import StackPorts, stack_ports
+from tests.harness.waiting import PATIENCE_S
 from toolchain.backend import file_backend
 
 ROOT = Path(__file__).resolve().parents[2]
-# A test that waits longer than this for something that takes milliseconds has found a fault.
-PATIENCE_S = 60
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: str
-
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: Any) -> dict[str, Any]:
@@ -72,9 +62,9 @@ def stable_json(preview: str) -> str:
 class Stack:
     """One Pulumi stack and what runs for it."""
 
-    def __init__(self, directory: Path, name: str, port: int) -> None:
+    def __init__(self, directory: Path, name: str, ports: StackPorts) -> None:
         self.name = name
-        self.port = port
+        self.port, self.orchestrator_port, self.tls_port = ports
         self.directory = directory
         self.manifests = directory / "manifests"
         self.state = directory / "state"
@@ -87,15 +77,14 @@ class Stack:
             "NO_COLOR": "1",
         }
         self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
-        self.tls_port = port + 300
-        self.platform(gateway={"port": port})
+        self.platform(gateway={"port": self.port})
         self.config = directory / "Pulumi.yaml"
         self.pulumi("stack", "init", name)
         self.pulumi("config", "set", "runyard:manifests", str(self.manifests), "--stack", name)
 
     def platform(self, **spec: Any) -> None:
         document = {"apiVersion": "runyard.dev/v1", "kind": "Platform", "metadata": {"name": "platform"}}
-        self.write("platform", {**document, "spec": {"orchestratorPort": self.port + 1, **spec}})
+        self.write("platform", {**document, "spec": {"orchestratorPort": self.orchestrator_port, **spec}})
 
     def set_secret(self, path: str, value: str) -> None:
         # `--`, because a PEM begins with dashes.
@@ -161,21 +150,10 @@ class Stack:
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(method, path, body=body, headers={"Host": host, **(headers or {})})
-            answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
-        finally:
-            connection.close()
+        return ask(self.port, path, method, body, {"Host": host, **(headers or {})})
 
     def status(self) -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port + 1, timeout=5)
-        try:
-            connection.request("GET", "/v1/status")
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
+        return dict(ask(self.orchestrator_port, "/v1/status").json())
 
     def held(self) -> set[str]:
         """Give the identities of the revisions whose documents the orchestrator keeps."""
@@ -213,20 +191,6 @@ def inspect(name: str) -> dict[str, Any]:
     return json.loads(docker("inspect", name))[0]
 
 
-def until(condition: Callable[[], Any], within_s: float = PATIENCE_S, every_s: float = 0.05) -> float:
-    """Poll a real system until a condition holds; returns the seconds it took, fails after `within_s`."""
-    start = time.monotonic()
-    last: object = None
-    while (elapsed := time.monotonic() - start) < within_s:
-        try:
-            if condition():
-                return elapsed
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            last = error
-        time.sleep(every_s)
-    raise AssertionError(f"not within {within_s} s (last error: {last})")
-
-
 def kill_group(process: subprocess.Popen[str]) -> None:
     """Kill an update as a power cut would: the CLI, the program and the plugins at once."""
     # Pulumi puts its plugins into groups of their own, and they outlive it.
@@ -247,9 +211,14 @@ def descendants(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def stack_for(directory: Path, name: str, port: int) -> Iterator[Stack]:
-    """Give a stack and destroy it afterwards, whatever happened; what is then left on the host is a failure."""
-    stack = Stack(directory, name, port)
+def new_stack(directories: pytest.TempPathFactory, purpose: str) -> Iterator[Stack]:
+    """Give a stack with nothing in it, on ports and in a directory that no other has, and destroy it afterwards.
+
+    Whatever happened: what is then left on the host is a failure.
+    """
+    ports = stack_ports()
+    name = f"e2e{ports.edge}"
+    stack = Stack(directories.mktemp(purpose), name, ports)
     try:
         yield stack
     finally:

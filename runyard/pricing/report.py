@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
+from runyard import table
 from runyard.pricing.cost import Costs, Lines, ServiceCost
 from runyard.pricing.usage import MONTH_HOURS, Usages
 
 SCHEMA_VERSION = 1
 _COLUMNS = ("floor", "expected", "ceiling", "basis")
+# The columns of amounts, which end below one another.
+_AMOUNTS = (1, 2, 3)
 Row = tuple[str, str, str, str, str]
 
 
@@ -34,28 +36,17 @@ def render_basis(costs: Costs, usages: Usages) -> list[str]:
 def render_text(costs: Costs, usages: Usages) -> str:
     """Render a table with services under their tenants, the total last, and the basis below."""
     rows = [("", *_COLUMNS), *_rows(costs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for name, *amounts, basis in rows:
-        cells = [f"{amount:>{width}}" for amount, width in zip(amounts, widths[1:4], strict=True)]
-        lines.append("  ".join([f"{name:<{widths[0]}}", *cells, basis]).rstrip())
-    return "\n".join([*lines, "", *render_basis(costs, usages)]) + "\n"
+    return "\n".join([*table.render_columns(rows, right=_AMOUNTS), "", *render_basis(costs, usages)]) + "\n"
 
 
 def render_markdown(costs: Costs, usages: Usages) -> str:
     """Render a Markdown table and the basis as a list."""
-    lines = ["| service | floor | expected | ceiling | basis |", "| --- | ---: | ---: | ---: | --- |"]
-    lines += ["| " + " | ".join(cell.strip() for cell in row) + " |" for row in _rows(costs)]
+    lines = table.render_markdown(("service", *_COLUMNS), _rows(costs), right=_AMOUNTS)
     return "\n".join([*lines, "", *(f"- {line}" for line in render_basis(costs, usages))]) + "\n"
 
 
-def render_json(costs: Costs, usages: Usages) -> str:
-    """Render as JSON; amounts are text, so that no reader makes binary fractions of them."""
-    return json.dumps(describe_costs(costs, usages), indent=2, sort_keys=True) + "\n"
-
-
 def describe_costs(costs: Costs, usages: Usages) -> dict[str, Any]:
-    """Describe costs as plain data."""
+    """Describe costs as plain data; amounts are text, so that no reader makes binary fractions of them."""
     return {
         "schemaVersion": SCHEMA_VERSION,
         "currency": costs.currency,

@@ -1,8 +1,7 @@
-"""Reviews for programs: JSON of a versioned schema, and SARIF for code scanners."""
+"""Reviews for programs: data of a versioned schema, and SARIF for code scanners."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -20,13 +19,8 @@ _CONFIDENCE = "estimate"
 _NOWHERE = Location("manifests", 1, 1)
 
 
-def render_json(review: Review) -> str:
-    """Render as JSON that runyard/review/schema.json describes; amounts of money are text."""
-    return json.dumps(describe_review(review), indent=2, sort_keys=True) + "\n"
-
-
 def describe_review(review: Review) -> dict[str, Any]:
-    """Describe a review as plain data."""
+    """Describe a review as the plain data of runyard/review/schema.json; amounts of money are text."""
     states = ("new", "open", "waived", "fixed")
     return {
         "schemaVersion": SCHEMA_VERSION,

@@ -21,7 +21,7 @@ LAYERS = (
     ("runyard.manifest",),
     ("runyard.contracts",),
     ("runyard.codec",),
-    ("runyard.errors", "runyard.files", "runyard.names", "runyard.units"),
+    ("runyard.errors", "runyard.files", "runyard.names", "runyard.table", "runyard.units"),
 )
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")
 CODE_SUFFIXES = (".py", ".go", ".lua", ".ts", ".tsx", ".sh")

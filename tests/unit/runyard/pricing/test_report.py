@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from runyard.manifest.model import Scaling
 from runyard.pricing import Usages, price
-from runyard.pricing.report import render_json, render_markdown, render_money, render_text
+from runyard.pricing.report import describe_costs, render_markdown, render_money, render_text
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 SHAPE = template(containers=(container(memory_bytes=1024**3),), scaling=Scaling(2, 10))
@@ -39,7 +39,7 @@ def test_markdown_is_a_table_and_a_list() -> None:
 
 
 def test_json_holds_amounts_as_text_that_add_up() -> None:
-    found = json.loads(render_json(COSTS, Usages()))
+    found = describe_costs(COSTS, Usages())
     (tenant,) = found["tenants"]
     lines = tenant["services"][0]["floor"]
     total = Decimal(lines.pop("total"))
@@ -48,7 +48,7 @@ def test_json_holds_amounts_as_text_that_add_up() -> None:
 
 
 def test_two_reports_are_the_same_bytes() -> None:
-    for render in (render_text, render_markdown, render_json):
+    for render in (render_text, render_markdown, describe_costs):
         assert render(COSTS, Usages()) == render(COSTS, Usages())
 
 

@@ -36,7 +36,7 @@ def verify(manifests: tuple[str, ...], stack: str, config_file: str | None, juni
         planned = keep_revisions(planned, loaded, deployment.pasts)
     arguments = [f"--junitxml={junit}"] if junit else []
     if out.form == "text":
-        arguments += ["-q" if out.quiet else "-v", f"--color={'auto' if out.colour else 'no'}"]
+        arguments += ["--tb=short", "-q" if out.quiet else "-v", f"--color={'auto' if out.colour else 'no'}"]
     else:
         arguments += ["-p", "no:terminal"]
     results = run_checks(planned, deployment.pasts, arguments)

@@ -57,7 +57,7 @@ class Results:
 def run_checks(planned: Plan, pasts: Pasts, arguments: list[str]) -> Results:
     """Run every check of the plan, with more arguments for pytest."""
     checks = Path(__file__).resolve().parent
-    fixed = ["--rootdir", str(checks), "-c", "/dev/null", "-p", "no:cacheprovider", "--tb=short"]
+    fixed = ["--rootdir", str(checks), "-c", "/dev/null", "-p", "no:cacheprovider"]
     fixed += ["-o", "python_files=checks_*.py"]
     results = Results()
     code = pytest.main([*fixed, *arguments, str(checks)], plugins=[VerifyPlugin(planned, pasts), results])

@@ -54,8 +54,8 @@ def observe_state(settings: Settings) -> State:
     if settings.project != PROJECT:
         raise UsageError(f"state of project {settings.project}: earlier revisions are kept in that of {PROJECT} alone")
     # Here, as few stacks need it: it takes a part of what a pack takes to start.
-    from runyard.host import parse_deployment
-    from runyard.host.export import Export
+    from runyard.pulumi.deployment import parse_deployment
+    from runyard.pulumi.export import Export
 
     with Export(settings.stack) as export:
         deployment = parse_deployment(export.read())

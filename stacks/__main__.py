@@ -9,7 +9,7 @@ import pulumi
 from components.platform import Given, build
 from runyard import contracts
 from runyard.errors import RunyardError
-from runyard.host.export import Export
+from runyard.pulumi.export import Export
 from runyard.secrets import flatten_certificates, flatten_secrets
 from runyard.uptodate.reads import told_reads
 from stacks import admission, binding, preparation

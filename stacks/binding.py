@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runyard.errors import UsageError
-from runyard.review.binding import bind, check_binding, parse_binding
+from runyard.pulumi.binding import bind, check_binding, parse_binding
 from stacks.admission import Admitted
 
 # A variable and not the stack's configuration, where Pulumi would keep it for the next update.

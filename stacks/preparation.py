@@ -8,12 +8,14 @@ import pulumi
 
 from runyard import names
 from runyard.errors import HostError, HostUnreachable
-from runyard.host import Deployment, Engine, Orchestrator, admit, recover
+from runyard.host import Engine, Orchestrator, admit, recover
 from runyard.host.claims import Desk, observe_claims, reserve
-from runyard.host.engine import Kind, Thing
+from runyard.host.engine import Thing
 from runyard.host.recovery import PARTS
 from runyard.images import image_reference
-from runyard.uptodate.state import missing
+from runyard.names import Kind
+from runyard.pulumi.deployment import Deployment
+from runyard.pulumi.state import missing
 from stacks.admission import Admitted
 from stacks.outlook import tell_moved_traffic
 

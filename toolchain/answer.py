@@ -7,8 +7,8 @@ import sys
 import time
 from typing import TextIO
 
+from runyard.pulumi.state import shown_outputs
 from runyard.uptodate.check import Verdict
-from runyard.uptodate.state import shown_outputs
 from toolchain.outputs import flatten
 from toolchain.uptodate import UpToDate
 

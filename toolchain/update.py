@@ -12,8 +12,8 @@ from types import FrameType
 
 from runyard.errors import ToolchainError
 from runyard.host.transport import Transport
+from runyard.pulumi.state import missing, parse_state, shown_outputs
 from runyard.uptodate.observation import Listing, observe_listing
-from runyard.uptodate.state import missing, parse_state, shown_outputs
 from toolchain.backend import PROJECT
 from toolchain.outputs import flatten
 from toolchain.pulumi import Pulumi

@@ -15,12 +15,12 @@ from contextlib import closing
 
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
+from runyard.pulumi.state import parse_state
 from runyard.uptodate import fingerprint
 from runyard.uptodate.check import Subject, Verdict, changed_reads, host_parts, judge, take_parts
 from runyard.uptodate.expectation import expect
 from runyard.uptodate.observation import observe
 from runyard.uptodate.record import Record, forget_record, load_record, parse_reads, save_record
-from runyard.uptodate.state import parse_state
 from toolchain.backend import backend_of, lock_directory, passphrase_file, private_directory, state_file
 
 # Where the engine is looked for first when the environment names none.

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from policies.environment import environment_of
-from runyard.cli.checkouts import Revision, Side, find_place, find_revision, name_paths, no_manifests, open_side
 from runyard.cli.cost import load_usages, parse_day
 from runyard.cli.output import Output, reporting
-from runyard.cli.stack import StackSource
 from runyard.errors import ChangesError, ManifestError, PolicyError, RunyardError, UsageError
+from runyard.git.side import Revision, Side, find_place, find_revision, name_paths, no_manifests, open_side
 from runyard.names import service_key
+from runyard.pulumi.stack import StackSource
 from runyard.review import Terms
 from runyard.review import review as compare
 from runyard.review.data import describe_review, render_sarif
@@ -60,7 +60,7 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
         # What the rules refuse already, Pulumi would refuse in the same words.
         if (preview or save) and not found.refused:
             # Imported here because a review without a stack needs no Docker, whose library takes a fifth of a second.
-            from runyard.cli.live import ask_stack
+            from runyard.review.live import ask_stack
 
             found, refusal = ask_stack(StackSource(stack, config_file, usage_file), found, after, save)
     code = PolicyError.exit_code if found.refused else 0

@@ -6,12 +6,12 @@ import click
 
 from runyard import table
 from runyard.cli.output import Output, reporting
-from runyard.cli.stack import StackSource
 from runyard.errors import VerifyError
-from runyard.host.deployment import check_form, parse_deployment
-from runyard.host.export import Export
 from runyard.manifest import load
 from runyard.plan import keep_revisions, plan
+from runyard.pulumi.deployment import check_form, parse_deployment
+from runyard.pulumi.export import Export
+from runyard.pulumi.stack import StackSource
 from runyard.secrets import digest_secrets
 from runyard.verify.run import Results, run_checks
 

@@ -9,7 +9,7 @@ from runyard.manifest.location import Location
 from runyard.manifest.problems import Problem
 from runyard.manifest.report import render_sarif as render_problems
 from runyard.plan.quota import Headroom
-from runyard.review.preview import UNKNOWN, Group, Preview
+from runyard.pulumi.preview import UNKNOWN, Group, Preview
 from runyard.review.review import CostChange, Judged, Review, Totals
 
 # Of runyard/review/schema.json; a key that goes or changes its meaning raises it, a key that comes does not.

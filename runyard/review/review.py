@@ -18,8 +18,8 @@ from runyard.plan.quota import Headroom, headroom
 from runyard.pricing import Costs, Usages, price
 from runyard.pricing.cost import ZERO
 from runyard.pricing.report import render_basis
+from runyard.pulumi.preview import Preview
 from runyard.review.change import Change, find_changes
-from runyard.review.preview import Preview
 from runyard.review.warning import find_new_warnings
 
 State = Literal["new", "open", "waived", "fixed"]

@@ -12,8 +12,8 @@ from typing import Any
 from runyard.plan.quota import Headroom, render_amount
 from runyard.pricing.report import render_money
 from runyard.pricing.usage import MONTH_HOURS
+from runyard.pulumi.preview import UNKNOWN, Group
 from runyard.review.change import Change
-from runyard.review.preview import UNKNOWN, Group
 from runyard.review.review import CostChange, Judged, Review, Room
 from runyard.review.warning import KEPT
 

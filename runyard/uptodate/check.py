@@ -15,12 +15,12 @@ from runyard import names
 from runyard.contracts import Holdings
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
+from runyard.pulumi.state import Deployed, missing, parse_state
 from runyard.uptodate import fingerprint
 from runyard.uptodate.expectation import Expectation, expect, unlike
 from runyard.uptodate.meanwhile import Meanwhile
 from runyard.uptodate.observation import Listing, Observation, find_image, observe
 from runyard.uptodate.record import Record
-from runyard.uptodate.state import Deployed, missing, parse_state
 
 # Containers that come and go beside what the state has.
 _PASSING = (names.ROLE_INSTANCE, names.ROLE_CLAIM)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from runyard import contracts, names
 from runyard.contracts import Holdings, RolloutRequest, RouteRequest, ServiceHolding
 from runyard.errors import ContractError
-from runyard.uptodate.state import Deployed
+from runyard.pulumi.state import Deployed
 
 
 class Expectation(NamedTuple):

@@ -14,8 +14,8 @@ from runyard.contracts import Holdings
 from runyard.errors import HostError
 from runyard.host.relay import Relay
 from runyard.host.transport import Transport
+from runyard.pulumi.state import Kind, Thing
 from runyard.uptodate.meanwhile import Meanwhile
-from runyard.uptodate.state import Kind, Thing
 
 # In the orchestrator's image, whose working directory is where its code lies.
 _RELAY = ("python3", "-m", "services.orchestrator.relay", names.ORCHESTRATOR_SOCKET)

@@ -138,7 +138,7 @@ def test_toolchain_needs_only_the_standard_library() -> None:
     assert {each.split(".")[0] for each in needed - ours} <= set(sys.stdlib_module_names)
     assert {room for each in ours if (room := checkout.room(each))} <= {
         *("toolchain", "runyard.uptodate", "runyard.host", "runyard.contracts", "runyard.codec"),
-        *("runyard.errors", "runyard.files", "runyard.names"),
+        *("runyard.errors", "runyard.files", "runyard.names", "runyard.pulumi"),
     }
 
 

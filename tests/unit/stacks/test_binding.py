@@ -9,9 +9,9 @@ import pytest
 
 from runyard import contracts
 from runyard.errors import ContractError, PlanError, UsageError
-from runyard.host.deployment import parse_deployment
 from runyard.plan import plan
-from runyard.review.binding import bind
+from runyard.pulumi.binding import bind
+from runyard.pulumi.deployment import parse_deployment
 from stacks.admission import Admitted
 from stacks.binding import VARIABLE, check_plan
 from tests.unit.runyard.plan.example import manifests, service

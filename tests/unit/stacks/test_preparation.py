@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from runyard.errors import HostError
-from runyard.host import Deployment
 from runyard.host.engine import Thing
+from runyard.pulumi.deployment import Deployment
 from stacks.preparation import check_present, find_present, start_parts
 
 DEPLOYMENT = Deployment(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from runyard.pulumi.state import Deployed
 from runyard.uptodate.check import Verdict
-from runyard.uptodate.state import Deployed
 from toolchain.answer import say
 
 DEPLOYED = Deployed({}, [], (), "", {"urls": {"default/hello": "http://hello.localhost:3000/"}})

@@ -18,9 +18,9 @@ from runyard.manifest.model import EnvVar, Location, Manifests, Scaling, Service
 from runyard.manifest.prices import PriceBook, PricePeriod, Rates
 from runyard.manifest.problems import Problem
 from runyard.plan.effect import Effect
+from runyard.pulumi.preview import Group, Preview, Step
 from runyard.review import Review, Terms, review
 from runyard.review.data import describe_review, render_sarif
-from runyard.review.preview import Group, Preview, Step
 from runyard.review.text import MARKDOWN_LIMIT, TAG, render_markdown, render_text
 from tests.unit.runyard.plan.example import container, manifests, service, template
 

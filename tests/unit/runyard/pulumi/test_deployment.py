@@ -6,7 +6,7 @@ import pytest
 from runyard import contracts
 from runyard.contracts import ContainerDocument, RevisionDocument, RolloutRequest, SignedRevision, TrafficShare
 from runyard.errors import ContractError, UsageError
-from runyard.host.deployment import Deployment, check_form, parse_deployment
+from runyard.pulumi.deployment import Deployment, check_form, parse_deployment
 
 BRIDGE = "runyard.dev.platform"
 URN = "urn:pulumi:dev::runyard::"

@@ -10,7 +10,7 @@ from typing import Any
 from runyard import contracts, names
 from runyard.contracts import RevisionDocument, RolloutRequest, SignedRevision, TrafficShare
 from runyard.errors import ContractError, UsageError
-from runyard.host.engine import Kind
+from runyard.names import Kind
 from runyard.plan import RevisionPlan
 from runyard.plan.effect import Document
 from runyard.plan.outlook import Facts

@@ -97,17 +97,3 @@ class StackSource:
         kind = PolicyError if "policies refuse the change" in said or "[mandatory]" in said else HostError
         lines = [line.rstrip() for line in said.splitlines() if line.strip()]
         return kind(f"{doing}:\n" + "\n".join(lines[-_LINES_SHOWN:]))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all; UsageError if that cannot be."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UsageError(f"write {path}: {error.strerror}") from error

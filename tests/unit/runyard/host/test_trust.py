@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runyard.cli.main import main
-from runyard.cli.trust import TrustStore, find_store, install_authority, remove_authority
 from runyard.errors import HostError, UsageError
+from runyard.host.trust import TrustStore, find_store, install_authority, remove_authority
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import EnvVar, KeyReference, Location, Manifests, Platform, Tenant
 from runyard.manifest.pricebook import default_book
 from runyard.plan import plan
-from runyard.review.binding import Binding, bind, check_binding, parents_of, parse_binding
+from runyard.pulumi.binding import Binding, bind, check_binding, parents_of, parse_binding
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 URN = "urn:pulumi:dev::runyard::docker:index/container:Container::gateway.container"

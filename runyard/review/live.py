@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from runyard import contracts
-from runyard.cli.checkouts import Side
-from runyard.cli.stack import StackSource, write_private
+from runyard import contracts, files
 from runyard.errors import PolicyError, UsageError
-from runyard.host.deployment import check_form, parse_deployment
+from runyard.git.side import Side
 from runyard.plan import keep_revisions, plan
+from runyard.pulumi.binding import bind, parents_of
+from runyard.pulumi.deployment import check_form, parse_deployment
+from runyard.pulumi.preview import parse_preview
+from runyard.pulumi.stack import StackSource
 from runyard.review import Review
-from runyard.review.binding import bind, parents_of
-from runyard.review.preview import parse_preview
 from runyard.secrets import digest_secrets
 
 
@@ -34,5 +34,8 @@ def ask_stack(source: StackSource, found: Review, side: Side, save: str | None) 
         planned = plan(side.manifests, source.name, digest_secrets(source.secrets()))
         planned = keep_revisions(planned, side.manifests, deployment.pasts)
         binding = bind((found.before, found.after), side.manifests, planned, export)
-        write_private(Path(save), contracts.encode(binding) + "\n")
+        try:
+            files.write(Path(save), contracts.encode(binding) + "\n", mode=0o600)
+        except OSError as error:
+            raise UsageError(f"write {save}: {error.strerror}") from error
     return found, None

@@ -9,7 +9,7 @@ import pytest
 
 from runyard.errors import ContractError
 from runyard.plan.effect import effect_of
-from runyard.review.preview import Group, Step, parse_preview
+from runyard.pulumi.preview import Group, Step, parse_preview
 
 TYPES = {
     "service": "runyard:index:Service",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runyard.errors import HostError
-from runyard.host.export import Export, backend_directory
+from runyard.pulumi.export import Export, backend_directory
 
 Write = Callable[[str], None]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard.cli.tree import load_tree, write_tree
 from runyard.errors import ManifestError, UsageError
+from runyard.git.tree import load_tree, write_tree
 
 
 def git(directory: Path, *arguments: str, given: str | None = None) -> str:

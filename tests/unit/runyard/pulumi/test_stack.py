@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runyard.cli.stack import StackSource
 from runyard.errors import HostError, PolicyError, UsageError
+from runyard.pulumi.stack import StackSource
 
 
 @pytest.fixture

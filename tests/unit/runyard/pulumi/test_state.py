@@ -5,8 +5,8 @@ import json
 import pytest
 
 from runyard.errors import ContractError
+from runyard.pulumi.state import missing, parse_state, shown_outputs
 from runyard.uptodate.expectation import expect
-from runyard.uptodate.state import missing, parse_state, shown_outputs
 from tests.unit.runyard.uptodate.world import state, thing
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:hunter2"}

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runyard.cli.tree import git, load_tree, name_in_tree, write_tree
 from runyard.errors import ManifestError, UsageError
+from runyard.git.tree import git, load_tree, name_in_tree, write_tree
 from runyard.manifest import Loaded, load
 from runyard.manifest.model import Manifests, Platform, Tenant
 from runyard.manifest.problems import Problem

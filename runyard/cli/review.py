@@ -1,4 +1,4 @@
-"""Command `review`: what changes between two revisions, what it costs, and whether policies allow it."""
+"""Command `review`: what changes between two commits, what it costs, and whether policies allow it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from policies.environment import environment_of
 from runyard.cli.cost import load_usages, parse_day
 from runyard.cli.output import Output, reporting
 from runyard.errors import ChangesError, ManifestError, PolicyError, RunyardError, UsageError
-from runyard.git.side import Revision, Side, find_place, find_revision, name_paths, no_manifests, open_side
+from runyard.git.side import Commit, Side, find_commit, find_place, name_paths, no_manifests, open_side
 from runyard.names import service_key
 from runyard.pulumi.stack import StackSource
 from runyard.review import Terms
@@ -43,7 +43,7 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     expect_no_changes: bool,
     out: Output,
 ) -> int:
-    """Compare two git revisions, or two directories, of manifests.
+    """Compare two commits of git, or two directories, of manifests.
 
     Exits with 0, with 7 if there are changes and none were expected, with 5 if a policy, quota or budget refuses HEAD,
     with 2 if manifests are invalid, and with 1 after another error.
@@ -78,7 +78,7 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     return code
 
 
-def _load_base(name: str, place: Revision | Path, paths: tuple[str, ...], out: Output) -> Side:
+def _load_base(name: str, place: Commit | Path, paths: tuple[str, ...], out: Output) -> Side:
     """Load what was before; manifests that were invalid are none, or the change that mends them had no review."""
     try:
         with open_side(place, paths) as side:
@@ -88,15 +88,15 @@ def _load_base(name: str, place: Revision | Path, paths: tuple[str, ...], out: O
         return Side(no_manifests())
 
 
-def _places(sides: tuple[str, ...]) -> tuple[tuple[str, str], tuple[Revision | Path, Revision | Path]]:
+def _places(sides: tuple[str, ...]) -> tuple[tuple[str, str], tuple[Commit | Path, Commit | Path]]:
     """Give the names of both sides, and where they are."""
-    find: Callable[[str], Revision | Path] = find_place
+    find: Callable[[str], Commit | Path] = find_place
     if len(sides) == 1 and ".." in sides[0]:
         before, _, after = sides[0].partition("..")
         # Git's own meaning of a side that is left out.
         sides = (before or "HEAD", after or "HEAD")
         # A change could bring a directory of its base's name and be compared with that.
-        find = find_revision
+        find = find_commit
     if len(sides) != 2 or any(side.startswith("-") for side in sides):
         raise UsageError(f"review: must be BASE..HEAD or two directories, got {' '.join(sides)!r}")
     return (sides[0], sides[1]), (find(sides[0]), find(sides[1]))

@@ -1,4 +1,4 @@
-"""Checkouts of manifests to compare: a directory as it is, or a git revision unpacked beside."""
+"""Checkouts of manifests to compare: a directory as it is, or a commit of git unpacked beside."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_PATH = "manifests"
 class Side:
     """One side of a comparison: its manifests, and the files and directories that hold them for as long as it is open.
 
-    A git revision without any of the paths has no manifests yet, and none that hold them. Warnings name files as the
+    A commit without any of the paths has no manifests yet, and none that hold them. Warnings name files as the
     repository does.
     """
 
@@ -34,46 +34,46 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
+class Commit:
     """A commit of the repository whose working tree begins at `root`."""
 
     root: str
-    commit: str
+    digest: str
 
 
-def find_revision(name: str) -> Revision:
+def find_commit(name: str) -> Commit:
     """Find the commit that git knows by this name; UsageError if there is none."""
     commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
-    return Revision(git("rev-parse", "--show-toplevel").decode().strip(), commit)
+    return Commit(git("rev-parse", "--show-toplevel").decode().strip(), commit)
 
 
-def find_place(name: str) -> Revision | Path:
-    """Find a directory or else a revision of this name."""
-    return Path(name).resolve() if Path(name).is_dir() else find_revision(name)
+def find_place(name: str) -> Commit | Path:
+    """Find a directory or else a commit of this name."""
+    return Path(name).resolve() if Path(name).is_dir() else find_commit(name)
 
 
-def name_paths(paths: Sequence[str], places: Sequence[Revision | Path]) -> tuple[str, ...]:
+def name_paths(paths: Sequence[str], places: Sequence[Commit | Path]) -> tuple[str, ...]:
     """Give paths as the tree of a repository names them, the default if there is none; UsageError if one is nowhere.
 
     A path on one side only came or went. One that no side has is a mistake, and would be a review of nothing.
     """
-    revisions = [place for place in places if isinstance(place, Revision)]
-    if not revisions:
+    commits = [place for place in places if isinstance(place, Commit)]
+    if not commits:
         if paths:
-            raise UsageError(f"--file: must stand beside git revisions, got {paths[0]!r} beside directories")
+            raise UsageError(f"--file: must stand beside commits of git, got {paths[0]!r} beside directories")
         return ()
-    named = {path: name_in_tree(revisions[0].root, path) for path in paths} or {DEFAULT_PATH: DEFAULT_PATH}
-    trees = [load_tree(each.root, each.commit) for each in revisions]
+    named = {path: name_in_tree(commits[0].root, path) for path in paths} or {DEFAULT_PATH: DEFAULT_PATH}
+    trees = [load_tree(each.root, each.digest) for each in commits]
     for path, name in named.items():
         if not any(tree.holds(name) for tree in trees):
-            where = "either revision" if len(trees) == 2 else "the revision"
+            where = "either commit" if len(trees) == 2 else "the commit"
             raise UsageError(f"--file: must be a file or directory of {where}, got {path!r}")
     return tuple(named.values())
 
 
 @contextlib.contextmanager
-def open_side(place: Revision | Path, paths: Sequence[str]) -> Iterator[Side]:
-    """Open the manifests of a directory or, below these paths, of a git revision, unpacked until this is left.
+def open_side(place: Commit | Path, paths: Sequence[str]) -> Iterator[Side]:
+    """Open the manifests of a directory or, below these paths, of a commit of git, unpacked until this is left.
 
     ManifestError tells errors, no warnings, with paths inside of it.
     """
@@ -99,12 +99,12 @@ def _load(directory: Path, present: Sequence[str]) -> Loaded:
 
 
 @contextlib.contextmanager
-def _checked_out(place: Revision | Path, paths: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
+def _checked_out(place: Commit | Path, paths: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
     """Give a directory and what in it holds manifests."""
     if isinstance(place, Path):
         yield place, sorted(each.name for each in place.iterdir() if _is_source(each)) or ["."]
         return
-    tree = load_tree(place.root, place.commit)
+    tree = load_tree(place.root, place.digest)
     present = [path for path in paths if tree.holds(path)]
     with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory_name:
         write_tree(place.root, tree, present, Path(directory_name))

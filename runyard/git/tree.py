@@ -1,4 +1,4 @@
-"""Trees of git revisions: the manifests below some paths, written out byte for byte as they were committed.
+"""Trees of commits: the manifests below some paths, written out byte for byte as they were committed.
 
 Blobs are read one by one, because `git archive` leaves out or rewrites what a .gitattributes of the same tree names,
 and so a change could hide from its own review.
@@ -20,7 +20,7 @@ from runyard.manifest.location import Location, escape_name
 from runyard.manifest.problems import Problem
 from runyard.manifest.sources import SUFFIXES
 
-# Reading a revision of a large repository from a cold disk; longer means that git waits for something.
+# Reading a commit of a large repository from a cold disk; longer means that git waits for something.
 _GIT_TIMEOUT_S = 60
 # As Linux follows at most.
 _LINKS_FOLLOWED = 40
@@ -28,7 +28,7 @@ _LINKS_FOLLOWED = 40
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All names of a revision, sorted; object ids of files, the texts of links, and which names are submodules."""
+    """All names of a commit, sorted; object ids of files, the texts of links, and which names are submodules."""
 
     names: tuple[str, ...]
     files: Mapping[str, str]
@@ -59,7 +59,7 @@ def name_in_tree(root: str, path: str) -> str:
 # Both to find the paths of a side and to write them.
 @lru_cache(maxsize=2)
 def load_tree(root: str, commit: str) -> Tree:
-    """Read the names of a revision, and where its links lead."""
+    """Read the names of a commit, and where its links lead."""
     files: dict[str, str] = {}
     links: dict[str, str] = {}
     submodules: set[str] = set()
@@ -200,6 +200,6 @@ def git(*arguments: str, given: bytes | None = None) -> bytes:
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise UsageError(f"git {arguments[0]}: {error}") from error
     if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip() or f"no directory and no revision {arguments[-1]!r}"
+        reason = done.stderr.decode(errors="replace").strip() or f"no directory and no commit {arguments[-1]!r}"
         raise UsageError(f"git {arguments[0]}: {reason}")
     return done.stdout

@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from runyard import contracts, names
-from runyard.errors import ContractError, PlanError
+from runyard.errors import PlanError
 from runyard.manifest.location import Location
 from runyard.manifest.model import Manifests
 from runyard.manifest.pricebook import default_book
 from runyard.plan import Plan
+from runyard.pulumi.state import STACK, State, resources_by_urn, without_secrets
 
 VERSION = 1
-# How Pulumi marks a secret in its state (pulumi/pulumi, sdk/go/common/resource/sig).
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_ROOT_TYPE = "pulumi:pulumi:Stack"
 # Enough to tell two digests apart by eye.
 _SHOWN = 8
 
@@ -52,8 +50,8 @@ class Binding:
     version: int = VERSION
 
 
-def bind(names_: tuple[str, str], manifests: Manifests, plan: Plan, export: str) -> Binding:
-    """Bind a plan of manifests and the state that `pulumi stack export` printed; ContractError if that is none."""
+def bind(names_: tuple[str, str], manifests: Manifests, plan: Plan, state: State) -> Binding:
+    """Bind a plan of manifests and the state that it was made on; ContractError if that is none of Pulumi's."""
     book = manifests.price_book or default_book()
     return Binding(
         stack=plan.stack,
@@ -65,13 +63,8 @@ def bind(names_: tuple[str, str], manifests: Manifests, plan: Plan, export: str)
             names.service_key(each.tenant, each.name): Bound(each.revision.digest, each.revision.name)
             for each in plan.services
         },
-        resources=dict(_resources(export)),
+        resources=dict(_resources(state)),
     )
-
-
-def parents_of(export: str) -> dict[str, str]:
-    """Map the URN of each resource in an exported state to that of its parent."""
-    return {each["urn"]: each.get("parent", "") for each in _state(export)}
 
 
 def parse_binding(text: str) -> Binding:
@@ -156,27 +149,10 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
-def _resources(export: str) -> Iterator[tuple[str, Bound]]:
-    for each in _state(export):
+def _resources(state: State) -> Iterator[tuple[str, Bound]]:
+    for urn, each in resources_by_urn(state).items():
         # The stack's own outputs follow from the rest; they change while an update begins.
-        if each["type"] != _ROOT_TYPE:
-            facts = {"id": each.get("id", ""), "inputs": _without_secrets(each.get("inputs") or {})}
+        if each["type"] != STACK:
+            facts = {"id": each.get("id", ""), "inputs": without_secrets(each.get("inputs") or {})}
             kind = str(each["type"]).rpartition(":")[2]
-            yield each["urn"], Bound(names.digest(json.dumps(facts, sort_keys=True)), kind)
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        if _SIGNATURE in value:
-            return "[secret]"
-        return {key: _without_secrets(item) for key, item in value.items()}
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
-
-
-def _state(export: str) -> list[dict[str, Any]]:
-    try:
-        found = (json.loads(export).get("deployment") or {}).get("resources") or []
-        # Read here, so that what is no state fails here.
-        return [dict(each) for each in found if each["urn"] and each["type"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ContractError(f"read the stack's exported state: {error!r}") from None
+            yield urn, Bound(names.digest(json.dumps(facts, sort_keys=True)), kind)

@@ -10,28 +10,20 @@ from typing import Any
 from runyard import contracts, names
 from runyard.contracts import RevisionDocument, RolloutRequest, SignedRevision, TrafficShare
 from runyard.errors import ContractError, UsageError
-from runyard.names import Kind
 from runyard.plan import RevisionPlan
 from runyard.plan.effect import Document
 from runyard.plan.outlook import Facts
+from runyard.pulumi.state import SERVICE, Named, Resource, State, parse_state
 
-_KINDS: Mapping[str, Kind] = {
-    "docker:index/container:Container": "container",
-    "docker:index/network:Network": "network",
-    "docker:index/volume:Volume": "volume",
-}
-_SERVICE = "runyard:index:Service"
 # Components whose inputs are the facts that previews show; a service has them as text among its inputs.
 _FACTS: Mapping[str, Document] = {
     "runyard:gateway:Gateway": "Gateway",
     "runyard:network:Network": "Network",
     "runyard:orchestrator:Orchestrator": "Orchestrator",
-    _SERVICE: "Service",
+    SERVICE: "Service",
 }
 # What only a stack of the old form has: revisions that were never-started containers, and Pulumi's dynamic provider.
 _OUTDATED = ("runyard:revision:Revision", "pulumi-python:dynamic/runyard:")
-
-Resource = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +35,8 @@ class Deployment:
     stack is of the form before revisions were documents: no update can carry it on, and nothing of it is a past here.
     """
 
-    owned: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
-    pending: frozenset[tuple[Kind, str]] = frozenset()
+    owned: Mapping[Named, str] = field(default_factory=dict)
+    pending: frozenset[Named] = frozenset()
     pasts: Mapping[str, tuple[RevisionPlan, ...]] = field(default_factory=dict)
     traffic: Mapping[str, tuple[TrafficShare, ...]] = field(default_factory=dict)
     facts: Facts = field(default_factory=dict)
@@ -52,25 +44,19 @@ class Deployment:
 
 
 def parse_deployment(export: str) -> Deployment:
-    """Parse what `pulumi stack export` printed; ContractError when it is not of that shape.
+    """Parse a stack's state in terms of the plan; ContractError when it is not of that shape."""
+    return describe_deployment(parse_state(export))
 
-    Secrets are ciphers in it, which are never looked at.
-    """
+
+def describe_deployment(state: State) -> Deployment:
+    """Say in terms of the plan what a state has; ContractError when a service in it cannot be read."""
     try:
-        deployment: dict[str, Any] = json.loads(export).get("deployment") or {}
         # What waits for its deletion has been replaced: it is there, and no longer what the stack is.
-        every = deployment.get("resources") or []
-        resources = [each for each in every if not each.get("delete")]
-        owned = {thing: each["id"] for each in every if (thing := _docker_thing(each)) and each.get("id")}
-        begun = {
-            thing
-            for operation in deployment.get("pending_operations") or []
-            if operation["type"] == "creating" and (thing := _docker_thing(operation["resource"]))
-        }
-        services = {_key(each): each for each in resources if each["type"] == _SERVICE}
+        resources = [each for each in state.resources if not each.get("delete")]
+        services = {_key(each): each for each in resources if each["type"] == SERVICE}
         return Deployment(
-            owned=owned,
-            pending=frozenset(begun - owned.keys()),
+            owned=state.owned,
+            pending=state.begun,
             pasts={key: tuple(_past(key, each)) for key, each in services.items()},
             # Of a service whose last rollout failed, the inputs say what was asked for and not what came of it.
             traffic={key: _traffic(each) for key, each in services.items() if not each.get("initErrors")},
@@ -79,10 +65,10 @@ def parse_deployment(export: str) -> Deployment:
                 for each in resources
                 if (kind := _FACTS.get(each["type"]))
             },
-            outdated=any(str(each["type"]).startswith(_OUTDATED) for each in every),
+            outdated=any(str(each["type"]).startswith(_OUTDATED) for each in state.resources),
         )
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ContractError(f"read the stack's exported state: {error!r}") from None
+        raise ContractError(f"read the stack's state: {error!r}") from None
 
 
 def check_form(stack: str, deployment: Deployment) -> None:
@@ -105,7 +91,7 @@ def _past(key: str, service: Resource) -> Iterator[RevisionPlan]:
             signed = SignedRevision(**each)
             document = contracts.decode(RevisionDocument, signed.document)
         except (ContractError, TypeError) as error:
-            raise ContractError(f"read the stack's exported state: revision {index} of {key}: {error}") from None
+            raise ContractError(f"read the stack's state: revision {index} of {key}: {error}") from None
         # What a failed update put first was never served: the output still names what was.
         failed = service.get("initErrors") and index == 0 and document.name != outputs.get("revision")
         if not failed:
@@ -118,14 +104,8 @@ def _traffic(service: Resource) -> tuple[TrafficShare, ...]:
 
 def _facts(resource: Resource) -> dict[str, Any]:
     inputs: dict[str, Any] = resource.get("inputs") or {}
-    return json.loads(inputs["facts"]) if resource["type"] == _SERVICE else inputs
+    return json.loads(inputs["facts"]) if resource["type"] == SERVICE else inputs
 
 
 def _key(service: Resource) -> str:
     return names.service_key(service["inputs"]["tenant"], service["inputs"]["service"])
-
-
-def _docker_thing(resource: Resource) -> tuple[Kind, str] | None:
-    kind = _KINDS.get(resource["type"])
-    name = (resource.get("inputs") or {}).get("name")
-    return None if kind is None or name is None else (kind, name)

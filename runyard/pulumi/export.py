@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from runyard.errors import HostError
+from runyard.errors import ContractError, HostError
+from runyard.pulumi.state import parse_state
 
 # An export reads one file or asks one service; longer means that the backend does not answer.
 _EXPORT_TIMEOUT_S = 60
@@ -20,7 +19,7 @@ _BACKEND = "PULUMI_BACKEND_URL"
 
 
 class Export:
-    """The stack's state as Pulumi exports it, asked for at once and read when it is needed; a context manager.
+    """The stack's state as `parse_state` takes it, asked for at once and read when it is needed; a context manager.
 
     A nested Pulumi takes half a second to start; meanwhile the manifests are loaded.
     """
@@ -85,7 +84,7 @@ def backend_directory(environment: Mapping[str, str]) -> Path | None:
 
 
 def read_state(directory: Path, project: str, stack: str) -> str | None:
-    """Read the state that lies in a backend's directory, in the form of an export; None if it does not lie there.
+    """Read the state that lies in a backend's directory; None if it does not lie there.
 
     HostError names a file that cannot be read.
     """
@@ -95,10 +94,11 @@ def read_state(directory: Path, project: str, stack: str) -> str | None:
             text = gzip.decompress(packed.read_bytes()).decode()
         else:
             text = file.read_text(encoding="utf-8")
-        held: dict[str, Any] = json.loads(text)
-        return json.dumps({"version": held.get("version", 3), "deployment": held["checkpoint"].get("latest")})
+        # Here, where its file is known.
+        parse_state(text)
     except FileNotFoundError:
         # As in a backend without projects, which is Pulumi's own to read.
         return None
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, EOFError, ValueError, ContractError) as error:
         raise HostError(f"read the stack's state in {file}: {error!r}") from None
+    return text

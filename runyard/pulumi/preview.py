@@ -14,17 +14,16 @@ from runyard.errors import ContractError
 from runyard.names import service_key
 from runyard.plan.effect import Document, Effect, effect_of, worst
 from runyard.plan.outlook import decide_effects, describe_differences
+from runyard.pulumi.state import SERVICE, STACK
 
 StepOperation = Literal["create", "delete", "replace", "update"]
 Kind = Literal["Gateway", "Network", "Orchestrator", "Service", "Other"]
-_SERVICE = "runyard:index:Service"
 _COMPONENTS: Mapping[str, Kind] = {
     "runyard:gateway:Gateway": "Gateway",
     "runyard:network:Network": "Network",
     "runyard:orchestrator:Orchestrator": "Orchestrator",
-    _SERVICE: "Service",
+    SERVICE: "Service",
 }
-_STACK = "pulumi:pulumi:Stack"
 # Pulumi tells a replacement in three steps; they are one to a reader. What it only reads or keeps is no change.
 _OPERATIONS: Mapping[str, StepOperation] = {
     "create": "create",
@@ -81,7 +80,7 @@ def parse_preview(stack: str, text: str, parents: Mapping[str, str] | None = Non
             known[each["urn"]] = _state(each).get("parent", "")
         groups: dict[tuple[Kind, str], dict[str, dict[str, Any]]] = {}
         for each in raw:
-            if _type(each["urn"]) != _STACK:
+            if _type(each["urn"]) != STACK:
                 # The last of a replacement's three steps stands for all of them: they have one operation here.
                 groups.setdefault(_owner(each["urn"], known), {})[each["urn"]] = each
         found = [_group(key, steps) for key, steps in groups.items()]
@@ -127,14 +126,14 @@ def _paths(step: Mapping[str, Any]) -> tuple[str, ...]:
     if _OPERATIONS[step["op"]] not in ("update", "replace"):
         return ()
     compared = describe_differences(_shown(step, "oldState"), _shown(step, "newState"))
-    told = () if _type(step["urn"]) == _SERVICE and compared else tuple(sorted(step.get("detailedDiff") or {}))
+    told = () if _type(step["urn"]) == SERVICE and compared else tuple(sorted(step.get("detailedDiff") or {}))
     return told or tuple(compared)
 
 
 def _shown(step: Mapping[str, Any], state: str) -> Mapping[str, Any]:
     """Give what a resource shows of itself: a service has it as text among its inputs."""
     inputs: Mapping[str, Any] = (step.get(state) or {}).get("inputs") or {}
-    if _type(step["urn"]) != _SERVICE:
+    if _type(step["urn"]) != SERVICE:
         return inputs
     facts: Mapping[str, Any] = json.loads(inputs.get("facts") or "{}")
     return facts

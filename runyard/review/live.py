@@ -9,10 +9,11 @@ from runyard import contracts, files
 from runyard.errors import PolicyError, UsageError
 from runyard.git.side import Side
 from runyard.plan import keep_revisions, plan
-from runyard.pulumi.binding import bind, parents_of
-from runyard.pulumi.deployment import check_form, parse_deployment
+from runyard.pulumi.binding import bind
+from runyard.pulumi.deployment import check_form, describe_deployment
 from runyard.pulumi.preview import parse_preview
 from runyard.pulumi.stack import StackSource
+from runyard.pulumi.state import parents_of, parse_state
 from runyard.review import Review
 from runyard.secrets import digest_secrets
 
@@ -22,18 +23,18 @@ def ask_stack(source: StackSource, found: Review, side: Side, save: str | None) 
     if not side.paths:
         raise UsageError(f"review: {found.after} must hold manifests to preview, got none")
     # Before the preview: what moves meanwhile is then found by the update.
-    export = source.export()
-    deployment = parse_deployment(export)
+    state = parse_state(source.export())
+    deployment = describe_deployment(state)
     check_form(source.name, deployment)
     try:
         text = source.preview(side.paths)
     except PolicyError as error:
         return found, error
-    found = replace(found, preview=parse_preview(source.name, text, parents_of(export)))
+    found = replace(found, preview=parse_preview(source.name, text, parents_of(state)))
     if save is not None:
         planned = plan(side.manifests, source.name, digest_secrets(source.secrets()))
         planned = keep_revisions(planned, side.manifests, deployment.pasts)
-        binding = bind((found.before, found.after), side.manifests, planned, export)
+        binding = bind((found.before, found.after), side.manifests, planned, state)
         try:
             files.write(Path(save), contracts.encode(binding) + "\n", mode=0o600)
         except OSError as error:

@@ -15,7 +15,7 @@ from runyard import names
 from runyard.contracts import Holdings
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
-from runyard.pulumi.state import Deployed, missing, parse_state
+from runyard.pulumi.state import State, missing, parse_state
 from runyard.uptodate import fingerprint
 from runyard.uptodate.expectation import Expectation, expect, unlike
 from runyard.uptodate.meanwhile import Meanwhile
@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
     """Why Pulumi must be asked, each reason in a few words; without any, `deployed` is the state that stands."""
 
     reasons: Sequence[str]
-    deployed: Deployed | None = None
+    deployed: State | None = None
 
 
 def judge(subject: Subject, record: Record, transport: Transport, day: str) -> Verdict:
@@ -108,7 +108,7 @@ def host_parts(expected: Expectation, seen: Observation) -> dict[str, str]:
     }
 
 
-def differences(deployed: Deployed, expected: Expectation, seen: Observation) -> list[str]:
+def differences(deployed: State, expected: Expectation, seen: Observation) -> list[str]:
     """Say where the host is not what the state says."""
     if deployed.problem:
         return [deployed.problem]
@@ -123,7 +123,7 @@ def differences(deployed: Deployed, expected: Expectation, seen: Observation) ->
     ]
 
 
-def _standing(deployed: Deployed, listing: Listing) -> Iterator[str]:
+def _standing(deployed: State, listing: Listing) -> Iterator[str]:
     for each in listing.containers:
         if each.role in _PASSING:
             continue
@@ -136,7 +136,7 @@ def _standing(deployed: Deployed, listing: Listing) -> Iterator[str]:
             yield f"network {name} is not in the state"
 
 
-def _kept(deployed: Deployed, holdings: Holdings) -> Iterator[str]:
+def _kept(deployed: State, holdings: Holdings) -> Iterator[str]:
     if holdings.claim != deployed.claim:
         yield "the orchestrator holds another claim"
     if tuple(sorted(holdings.certificates)) != deployed.certificates:

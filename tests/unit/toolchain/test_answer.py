@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from runyard.pulumi.state import Deployed
+from runyard.pulumi.state import State
 from runyard.uptodate.check import Verdict
 from toolchain.answer import say
 
-DEPLOYED = Deployed({}, [], (), "", {"urls": {"default/hello": "http://hello.localhost:3000/"}})
+DEPLOYED = State({}, [], (), "", {"urls": {"default/hello": "http://hello.localhost:3000/"}})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import EnvVar, KeyReference, Location, Manifests, Platform, Tenant
 from runyard.manifest.pricebook import default_book
 from runyard.plan import plan
-from runyard.pulumi.binding import Binding, bind, check_binding, parents_of, parse_binding
+from runyard.pulumi.binding import Binding, bind, check_binding, parse_binding
+from runyard.pulumi.state import parents_of, parse_state
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 URN = "urn:pulumi:dev::runyard::docker:index/container:Container::gateway.container"
@@ -33,7 +34,7 @@ def export(**resource: Any) -> str:
 def bound(subject: Manifests | None = None, state: str | None = None, **secrets: str) -> Binding:
     subject = subject or shop()
     planned = plan(subject, "dev", {"shop": secrets})
-    return bind(("main", "topic"), subject, planned, state if state is not None else export())
+    return bind(("main", "topic"), subject, planned, parse_state(state if state is not None else export()))
 
 
 def shop(timeout_s: int = 300, instances: int = 3, **changes: Any) -> Manifests:
@@ -146,9 +147,9 @@ def test_plan_of_a_later_version_is_refused() -> None:
 
 
 def test_state_that_is_none_is_refused() -> None:
-    with pytest.raises(ContractError, match=r"^read the stack's exported state: "):
+    with pytest.raises(ContractError, match=r"^read the stack's state: "):
         bound(state='{"deployment": {"resources": [{"id": 1}]}}')
 
 
 def test_parents_are_read_from_the_state() -> None:
-    assert parents_of(export(parent="urn:p"))[URN] == "urn:p"
+    assert parents_of(parse_state(export(parent="urn:p")))[URN] == "urn:p"

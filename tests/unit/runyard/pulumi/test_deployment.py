@@ -75,7 +75,7 @@ def test_deployment_does_not_count_a_creation_as_pending_once_it_is_owned():
 
 @pytest.mark.parametrize("text", ["", "[]", '{"deployment": {"resources": [{}]}}', "null"])
 def test_deployment_that_is_not_one_is_refused(text):
-    with pytest.raises(ContractError, match="read the stack's exported state"):
+    with pytest.raises(ContractError, match="read the stack's state"):
         parse_deployment(text)
 
 
@@ -112,7 +112,7 @@ def test_revision_that_this_version_cannot_read_refuses_and_is_named():
     with pytest.raises(ContractError) as caught:
         past(outputs={"documents": signed})
     assert str(caught.value) == (
-        "read the stack's exported state: revision 0 of default/hello: decode RevisionDocument: unknown field 'from'"
+        "read the stack's state: revision 0 of default/hello: decode RevisionDocument: unknown field 'from'"
     )
     with pytest.raises(ContractError, match="revision 0 of default/hello: "):
         past(outputs={"documents": json.dumps([CIPHER])})

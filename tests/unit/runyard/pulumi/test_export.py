@@ -12,6 +12,7 @@ import pytest
 
 from runyard.errors import HostError
 from runyard.pulumi.export import Export, backend_directory
+from runyard.pulumi.state import parse_state
 
 Write = Callable[[str], None]
 
@@ -52,19 +53,20 @@ def state_file(directory: Path, text: str, name: str = "dev.json") -> dict[str, 
     return {"PULUMI_BACKEND_URL": f"file://{directory}?metadata=skip", "PATH": "/nowhere"}
 
 
-STATE = {"version": 3, "checkpoint": {"stack": "organization/runyard/dev", "latest": {"resources": [{"urn": "a"}]}}}
+RESOURCE = {"urn": "a", "type": "b"}
+STATE = {"version": 3, "checkpoint": {"stack": "organization/runyard/dev", "latest": {"resources": [RESOURCE]}}}
 
 
 def test_state_that_is_a_file_of_this_machine_is_read_without_pulumi(tmp_path: Path) -> None:
     environment = state_file(tmp_path, json.dumps(STATE))
     with Export("dev", environment=environment) as export:
-        assert json.loads(export.read()) == {"version": 3, "deployment": {"resources": [{"urn": "a"}]}}
+        assert parse_state(export.read()).resources == [RESOURCE]
 
 
 def test_state_of_a_stack_in_which_nothing_was_made_yet_is_empty(tmp_path: Path) -> None:
     environment = state_file(tmp_path, json.dumps({"version": 3, "checkpoint": {"stack": "s", "latest": None}}))
     with Export("dev", environment=environment) as export:
-        assert json.loads(export.read())["deployment"] is None
+        assert parse_state(export.read()).resources == []
 
 
 def test_state_that_was_packed_is_unpacked(tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ def test_state_that_was_packed_is_unpacked(tmp_path: Path) -> None:
     packed = tmp_path / ".pulumi" / "stacks" / "runyard" / "dev.json.gz"
     packed.write_bytes(gzip.compress(json.dumps(STATE).encode()))
     with Export("dev", environment=environment) as export:
-        assert json.loads(export.read())["deployment"] == {"resources": [{"urn": "a"}]}
+        assert parse_state(export.read()).resources == [RESOURCE]
 
 
 def test_state_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

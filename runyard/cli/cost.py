@@ -8,11 +8,11 @@ import click
 
 from runyard.cli.output import Output, reporting
 from runyard.errors import UsageError
+from runyard.forecast import Usages, parse_usages, price
+from runyard.forecast.report import describe_costs, render_markdown, render_text
 from runyard.manifest import load
 from runyard.manifest.sources import load_text
 from runyard.names import service_key
-from runyard.pricing import Usages, parse_usages, price
-from runyard.pricing.report import describe_costs, render_markdown, render_text
 
 
 @click.command()

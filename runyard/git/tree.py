@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from runyard.errors import ManifestError, UsageError
-from runyard.manifest.location import Location, escape_name
+from runyard.location import Location, escape_name
 from runyard.manifest.problems import Problem
 from runyard.manifest.sources import SUFFIXES
 

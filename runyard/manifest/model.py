@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runyard.accounts import Budget, Member, Quotas
+
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
@@ -18,15 +20,14 @@ from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
 from runyard.contracts import part_of
-from runyard.manifest.accounts import Budget, Member, Quotas
-from runyard.manifest.location import Location as Location
-from runyard.manifest.prices import PriceBook
+from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
 from runyard.manifest.volumes import FileSource as FileSource
 from runyard.manifest.volumes import PersistentVolume as PersistentVolume
 from runyard.manifest.volumes import Volume as Volume
 from runyard.manifest.volumes import VolumeItem as VolumeItem
 from runyard.manifest.volumes import VolumeMount as VolumeMount
+from runyard.pricing.prices import PriceBook
 
 Egress = Literal["all", "none"]
 # With less, Cloud Run takes one request at a time and bills by request.

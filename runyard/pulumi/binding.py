@@ -14,7 +14,7 @@ from typing import Any
 
 from runyard import contracts, names
 from runyard.errors import PlanError
-from runyard.manifest.location import Location
+from runyard.location import Location
 from runyard.manifest.model import Manifests
 from runyard.manifest.pricebook import default_book
 from runyard.plan import Plan

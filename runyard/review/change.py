@@ -12,13 +12,13 @@ from typing import Any, Literal
 from policies.secret import SECRET, is_secret, render_words
 from policies.waiver import ANNOTATION
 from runyard.manifest.model import Manifests, Service, Tenant
-from runyard.manifest.prices import PriceBook
 from runyard.manifest.problems import render_path
 from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN
 from runyard.manifest.schema import known_annotations
 from runyard.names import service_key
 from runyard.plan.facts import describe_service, spell_field
 from runyard.plan.quota import RESOURCES, limits_of, render_amount
+from runyard.pricing.prices import PriceBook
 from runyard.units import parse_quantity
 
 Operation = Literal["add", "remove", "change"]

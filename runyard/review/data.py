@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from runyard.manifest.location import Location
+from runyard.location import Location
 from runyard.manifest.problems import Problem
 from runyard.manifest.report import render_sarif as render_problems
 from runyard.plan.quota import Headroom

@@ -19,11 +19,11 @@ LAYERS = (
     ("runyard.host", "runyard.gateway", "runyard.images"),
     ("runyard.pulumi",),
     ("runyard.git", "runyard.secrets"),
-    ("runyard.plan", "runyard.scaling", "runyard.pricing"),
+    ("runyard.plan", "runyard.scaling", "runyard.forecast"),
     ("runyard.manifest",),
-    ("runyard.contracts",),
+    ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
     ("runyard.codec",),
-    ("runyard.errors", "runyard.files", "runyard.names", "runyard.table", "runyard.units"),
+    ("runyard.errors", "runyard.files", "runyard.location", "runyard.names", "runyard.table", "runyard.units"),
 )
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")
 CODE_SUFFIXES = (".py", ".go", ".lua", ".ts", ".tsx", ".sh")

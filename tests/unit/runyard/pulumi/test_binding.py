@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from runyard import contracts
+from runyard.accounts import Quotas
 from runyard.errors import ContractError, PlanError
-from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import EnvVar, KeyReference, Location, Manifests, Platform, Tenant
 from runyard.manifest.pricebook import default_book
 from runyard.plan import plan

@@ -12,12 +12,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from runyard.accounts import Quotas
 from runyard.errors import UsageError
-from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import EnvVar, Location, Manifests, Scaling, Service, Tenant
-from runyard.manifest.prices import PriceBook, PricePeriod, Rates
 from runyard.manifest.problems import Problem
 from runyard.plan.effect import Effect
+from runyard.pricing.prices import PriceBook, PricePeriod, Rates
 from runyard.pulumi.preview import Group, Preview, Step
 from runyard.review import Review, Terms, review
 from runyard.review.data import describe_review, render_sarif

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from runyard.forecast import Usages, price
+from runyard.forecast.report import describe_costs, render_markdown, render_money, render_text
 from runyard.manifest.model import Scaling
-from runyard.pricing import Usages, price
-from runyard.pricing.report import describe_costs, render_markdown, render_money, render_text
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 SHAPE = template(containers=(container(memory_bytes=1024**3),), scaling=Scaling(2, 10))

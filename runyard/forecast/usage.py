@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from runyard.errors import ManifestError
-from runyard.manifest.location import Location
+from runyard.location import Location
 from runyard.manifest.problems import Findings, Path, Problem, ordered, render_value
 from runyard.manifest.reader import read_documents
 from runyard.manifest.schema import closest

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard.errors import UsageError
+from runyard.forecast import Costs, Usage, Usages, price
+from runyard.forecast.cost import MONTH_S
 from runyard.manifest.model import Container, Manifests, PersistentVolume, Scaling, Service, Volume
-from runyard.manifest.prices import FreeTier, PriceBook, PricePeriod, Rates
-from runyard.pricing import Costs, Usage, Usages, price
-from runyard.pricing.cost import MONTH_S, Lines
+from runyard.pricing.prices import FreeTier, PriceBook, PricePeriod, Rates
+from runyard.pricing.rating import Lines
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 DAY = "2026-11-23"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from runyard.manifest.location import Location
+from runyard.location import Location
 
 ZERO = Decimal(0)
 # The default book's currency, and that of a budget which names none.

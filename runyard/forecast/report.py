@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from runyard import table
-from runyard.pricing.cost import Costs, Lines, ServiceCost
-from runyard.pricing.usage import MONTH_HOURS, Usages
+from runyard.forecast.cost import Costs, ServiceCost
+from runyard.forecast.usage import MONTH_HOURS, Usages
+from runyard.pricing.rating import Lines
 
 SCHEMA_VERSION = 1
 _COLUMNS = ("floor", "expected", "ceiling", "basis")

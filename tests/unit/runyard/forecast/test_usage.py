@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from runyard.errors import ManifestError
-from runyard.pricing import SIZES, Usage, Usages, parse_usages
+from runyard.forecast import SIZES, Usage, Usages, parse_usages
 
 KNOWN = ["shop/web", "shop/cart"]
 

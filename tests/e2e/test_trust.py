@@ -68,12 +68,12 @@ def lose_volume(name: str) -> Callable[[Stack], None]:
 
 # What the provider of Pulumi's Docker plugin does not look at: an update typed by hand is refused with the name.
 LOST: dict[str, tuple[Callable[[Stack], None], str]] = {
-    "gateway": (lambda stack: docker("rm", "--force", part(stack, "gateway")), "gateway"),
-    "orchestrator": (lambda stack: docker("rm", "--force", part(stack, "orchestrator")), "orchestrator"),
-    "network": (lose_network, "tenant.default"),
-    "gateways-volume": (lose_volume("gateway"), "gateway"),
-    "orchestrators-volume": (lose_volume("orchestrator"), "orchestrator"),
-    "launchers-volume": (lose_volume("launcher"), "launcher"),
+    "gateway": (lambda stack: docker("rm", "--force", part(stack, "gateway")), "container {}gateway"),
+    "orchestrator": (lambda stack: docker("rm", "--force", part(stack, "orchestrator")), "container {}orchestrator"),
+    "network": (lose_network, "network {}tenant.default"),
+    "gateways-volume": (lose_volume("gateway"), "container {}gateway"),
+    "orchestrators-volume": (lose_volume("orchestrator"), "container {}orchestrator"),
+    "launchers-volume": (lose_volume("launcher"), "container {}orchestrator"),
 }
 
 
@@ -81,11 +81,14 @@ LOST: dict[str, tuple[Callable[[Stack], None], str]] = {
 def test_lost_network_volume_or_part_is_named_and_comes_back_with_a_refresh(stack: Stack, lost: str):
     lose, named = LOST[lost]
     lose(stack)
-    for refused in (stack.preview(check=False), stack.up(check=False)):
-        assert refused.returncode != 0
-        assert f"{part(stack, named)}" in refused.stdout + refused.stderr
-        assert "--refresh" in refused.stdout + refused.stderr
-    stack.up("--refresh")
+    shown = stack.preview("--diff")
+    assert f"gone from the host, an update makes it anew: {named.format(part(stack, ''))}" in shown.stdout
+    refused = stack.up(check=False)
+    assert refused.returncode != 0
+    assert "and Pulumi does not see it without a refresh" in refused.stdout + refused.stderr
+    # What `make up` does then.
+    stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", stack.name)
+    stack.up()
     until(lambda: whole(stack))
     stack.expect_no_changes()
 
@@ -246,10 +249,11 @@ def test_planted_secret_is_found_nowhere(stack: Stack):
     orchestrator = part(stack, "orchestrator")
     places = {
         "state": "".join(path.read_text() for path in stack.state.rglob("*") if path.is_file()),
-        "volumes": docker("exec", orchestrator, "sh", "-c", "cat $(find /var/lib/runyard -type f)"),
         "inspect": json.dumps([inspect(name) for name in stack.names()]),
         "logs": "".join(docker("logs", name) for name in stack.names()),
         "status": json.dumps(stack.status()),
         "preview": stack.preview("--diff").stdout + stack.preview("--json").stdout,
     }
     assert [where for where, text in places.items() if canary in text] == []
+    # The volumes of both parts, which only the orchestrator sees; grep ends with 1 where it finds nothing.
+    assert docker("exec", orchestrator, "sh", "-c", f"grep -rl {canary} /var/lib/runyard || true") == ""

@@ -42,15 +42,15 @@ class Subject(NamedTuple):
     locks: str
 
 
-class Verdict(NamedTuple):
+class Comparison(NamedTuple):
     """Why Pulumi must be asked, each reason in a few words; without any, `deployed` is the state that stands."""
 
     reasons: Sequence[str]
     deployed: State | None = None
 
 
-def judge(subject: Subject, record: Record, transport: Transport, day: str) -> Verdict:
-    """Judge whether an update has nothing to do.
+def compare(subject: Subject, record: Record, transport: Transport, day: str) -> Comparison:
+    """Tell whether an update has nothing to do.
 
     `day` is the ISO date in UTC: waivers, certificates and price books have days on which they begin and end.
     """
@@ -60,21 +60,21 @@ def judge(subject: Subject, record: Record, transport: Transport, day: str) -> V
     ):
         try:
             if os.path.isdir(subject.locks) and os.listdir(subject.locks):
-                return Verdict(["another update holds the stack"])
+                return Comparison(["another update holds the stack"])
             with open(subject.state_file, "rb") as file:
                 text = file.read()
             parts = {"state": hashlib.sha256(text).hexdigest(), **take_parts(subject, record.tools, day)}
             reasons = _moved(record, parts) + [f"{each} changed" for each in changed_reads(record.reads)]
             reasons += _moved(record, {"environment": environment.result()})
             if reasons:
-                return Verdict(reasons)
+                return Comparison(reasons)
             deployed = parse_state(text)
             expected = expect(deployed)
             seen = asked.result()
         except (OSError, ValueError, RunyardError) as error:
-            return Verdict([str(error)])
+            return Comparison([str(error)])
     reasons = [*differences(deployed, expected, seen), *_moved(record, host_parts(expected, seen))]
-    return Verdict(reasons, deployed)
+    return Comparison(reasons, deployed)
 
 
 def _environment(subject: Subject, record: Record) -> str:

@@ -7,6 +7,8 @@ PLAN ?=
 FORCE ?=
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
+# Ours that need the standard library alone; those in toolchain/ have Pulumi's sources below them.
+GO_MODULES = $(patsubst %/go.mod,%,$(wildcard services/*/go.mod services/*/*/go.mod))
 
 .PHONY: up down preview verify lint check test fidelity bench lock
 
@@ -27,14 +29,17 @@ lint:
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+	@$(BOOTSTRAP) lint -- luacheck --quiet services/gateway/lua
+	@for module in $(GO_MODULES); do $(BOOTSTRAP) lint -- go vet -C $$module ./... || exit 1; done
 
 # Formatting, lint, strict types and unit tests: no engine, no nginx, under a minute.
 check: lint
 	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" tests/unit tests/preview
 
-# Everything: all tests that need no engine, with their coverage, then what needs it, which the toolchain starts.
+# Everything: all tests that need no engine, with their coverage, then what needs it. What they start, nginx, Go and
+# the engine, the toolchain brings; a test that is skipped fails (tests/harness/skips.py has the few that may be).
 test: lint
-	$(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report=term tests/unit tests/preview
+	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report=term tests/unit tests/preview
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m engine tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e
 
@@ -43,7 +48,7 @@ fidelity:
 	@RUNYARD_FIDELITY=all $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e/test_fidelity.py
 
 bench:
-	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.bench
+	@$(BOOTSTRAP) benchmarks -- $(PYTHON) -m tests.bench
 
 lock:
 	@$(BOOTSTRAP) environment

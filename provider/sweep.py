@@ -14,6 +14,8 @@ from runyard import names
 from runyard.host.engine import Thing
 
 _INSTANCE = ("container", names.ROLE_INSTANCE)
+# What an instance's containers shared; what a tenant keeps is of another role and stays.
+_SCRATCH = ("volume", names.ROLE_SCRATCH)
 # Each waits for the engine, and for an instance that takes its time to end; the engine does some at a time.
 _AT_ONCE = 16
 
@@ -47,10 +49,13 @@ class Sweep(Kind):
         return Outputs()
 
     def delete(self, state: State) -> None:
-        """Remove every instance that is left, strangers that call themselves one too, and the stack's claims."""
+        """Remove every instance that is left with its volumes, strangers that call themselves one too, and claims."""
         stack, engine = state.inputs["stack"], self._engine()
-        left = [each for each in engine.owned(stack) if (each.kind, each.role) == _INSTANCE]
+        found = engine.owned(stack)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            # Taken apart here, so that what failed is raised.
-            list(pool.map(engine.remove, left))
+            # The volumes after all that has one of them.
+            for kind in (_INSTANCE, _SCRATCH):
+                left = [each for each in found if (each.kind, each.role) == kind]
+                # Taken apart here, so that what failed is raised.
+                list(pool.map(engine.remove, left))
         self._release(stack)

@@ -35,6 +35,9 @@ ROLE_GATEWAY_TEST = "gateway-test"
 ROLE_ORCHESTRATOR = "orchestrator"
 ROLE_NETWORK = "network"
 ROLE_VOLUME = "volume"
+# Of volumes: what a tenant keeps, and what goes with an instance.
+ROLE_DATA = "data"
+ROLE_SCRATCH = "scratch"
 ROLE_CLAIM = "claim"
 # One name for all stacks of a host: whoever has a container of this name has the turn to claim.
 CLAIM_TURN = "runyard.claim"
@@ -63,6 +66,12 @@ ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
 LAUNCHER_MOUNT = "/.runyard"
+# Containers of an instance that stand in no document, named as no container of one can be: the first owns the network
+# and holds what is shared, the second makes volumes fit to be mounted, the third holds the directories of them.
+HOLDER = "_holder"
+PREPARER = "_preparer"
+PARTS_HOLDER = "_parts"
+HELPERS = (HOLDER, PREPARER, PARTS_HOLDER)
 
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 # Cloud Run's own limit; it leaves room for `-<hash>` inside a DNS label's 63 characters.
@@ -88,6 +97,22 @@ def claim_container(stack: str) -> str:
 def platform_volume(stack: str, part: str) -> str:
     """Name the volume in which a part of the platform keeps its state."""
     return f"runyard.{stack}.{part}"
+
+
+def persistent_volume(stack: str, tenant: str, volume: str) -> str:
+    """Name the engine's volume of a persistent volume of a tenant; it outlives instances, revisions and the stack."""
+    return f"runyard.{stack}.volume.{tenant}.{volume}"
+
+
+def instance_volume(stack: str, tenant: str, revision: str, volume: str, instance: str) -> str:
+    """Name the engine's volume in which the containers of one instance share memory."""
+    return f"runyard.{stack}.{tenant}.{revision}.{volume}.{instance}"
+
+
+def part_volume(stack: str, tenant: str, revision: str, part: tuple[str, str], instance: str) -> str:
+    """Name the engine's volume that is one directory (`part` has a volume and a path in it) for one instance."""
+    volume, sub_path = part
+    return f"{instance_volume(stack, tenant, revision, volume, instance)}.{digest(sub_path)[:HASH_LENGTH]}"
 
 
 def is_runyards(name: str) -> bool:

@@ -24,14 +24,15 @@ def main(arguments: Sequence[str]) -> int:
 
     kit = Kit(dict(os.environ))
     plain = {"environment": kit.bring_environment, "images": kit.bring_images, "bring": kit.bring}
+    running = {"run": kit.run, "tests": kit.tests, "lint": kit.lint, "benchmarks": kit.benchmarks}
     if parsed.verb in plain:
         plain[parsed.verb]()
     elif parsed.verb == "lock":
         write_locks(kit.steps, kit.checkout, kit.environment.python)
     elif parsed.verb == "restart-engine":
         kit.restart_engine(dry_run=parsed.dry_run)
-    elif parsed.verb == "run":
-        return kit.run(parsed.extra)
+    elif parsed.verb in running:
+        running[parsed.verb](parsed.extra)
     else:
         update = kit.update(kit.bring(), parsed.stack, parsed.plan)
         if parsed.verb == "down":

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 
 DESCRIPTION = "Brings what this machine lacks, then runs Pulumi or a command with it."
 
+VERBS = (
+    *("bring", "environment", "images", "lock", "restart-engine"),
+    *("up", "preview", "down"),
+    # What follows `--` is run with everything, with what tests need that start no engine, with what linters need, with
+    # what benchmarks need.
+    *("run", "tests", "lint", "benchmarks"),
+)
+
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; `extra` is what goes to Pulumi or is the command to run."""
     parser = argparse.ArgumentParser(prog="toolchain/bootstrap", description=DESCRIPTION)
-    verbs = ["bring", "environment", "images", "lock", "up", "preview", "down", "run", "restart-engine"]
-    parser.add_argument("verb", choices=verbs)
+    parser.add_argument("verb", choices=VERBS)
     parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
     parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
     parser.add_argument("--plan", default="", help="of up: a plan that `runyard review --save` wrote, to hold to")

@@ -28,6 +28,7 @@ class BaseImage:
     store: Cache
     environment: Mapping[str, str]
     pins: Pins
+    keyring: Path = KEYRING
 
     def bring(self) -> None:
         """Pull the image where a registry answers, else make it; nothing happens when the engine has it."""
@@ -48,7 +49,7 @@ class BaseImage:
                 f"base image: {self.pins.base_image}: cannot be pulled, and only root can make it with debootstrap\n"
                 f"  run `make up` once as root, or load the image from elsewhere: docker save | docker load"
             )
-        if not (shutil.which("debootstrap", path=self.environment.get("PATH")) and KEYRING.exists()):
+        if not (shutil.which("debootstrap", path=self.environment.get("PATH")) and self.keyring.exists()):
             with self.steps.step("base image", "install debootstrap and Debian's keyring"):
                 install_packages(self.steps, "base image", ["debootstrap", "debian-archive-keyring"], self.environment)
         with (
@@ -60,7 +61,7 @@ class BaseImage:
 
     def _bootstrap(self, directory: Path) -> None:
         command = [
-            *("debootstrap", "--variant=minbase", "--include=ca-certificates", f"--keyring={KEYRING}"),
+            *("debootstrap", "--variant=minbase", "--include=ca-certificates", f"--keyring={self.keyring}"),
             *(self.pins.base_suite, str(directory), *self._mirror()),
         ]
         self.steps.run("base image", command, environment=self.environment)

@@ -51,18 +51,29 @@ class Go:
     python: Path
     usual_place: Path = USUAL_PLACE
 
+    def find(self) -> Path | None:
+        """Find a `go` command that is new enough, wherever one may be; None when one must be brought."""
+        on_path = shutil.which("go", path=self.environment.get("PATH"))
+        for candidate in (Path(on_path) if on_path else None, self.usual_place, self._brought()):
+            if candidate and version_of(candidate) >= self._wanted():
+                return candidate
+        return None
+
     def command(self) -> Path:
         """Find or bring the `go` command."""
-        wanted = tuple(map(int, self.minimum.split(".")))
-        brought = self.cache.root / f"go-{self.version}" / "bin" / "go"
-        on_path = shutil.which("go", path=self.environment.get("PATH"))
-        for candidate in (Path(on_path) if on_path else None, self.usual_place, brought):
-            if candidate and version_of(candidate) >= wanted:
-                return candidate
+        if found := self.find():
+            return found
+        brought = self._brought()
         self._bring(brought.parent.parent.name)
-        if version_of(brought) < wanted:
+        if version_of(brought) < self._wanted():
             raise ToolchainError(f"go: {brought}: must be at least {self.minimum}, and does not run or is older")
         return brought
+
+    def _brought(self) -> Path:
+        return self.cache.root / f"go-{self.version}" / "bin" / "go"
+
+    def _wanted(self) -> tuple[int, ...]:
+        return tuple(map(int, self.minimum.split(".")))
 
     def _bring(self, name: str) -> None:
         with (

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from runyard import files
 from runyard.errors import ToolchainError, UsageError
@@ -20,6 +20,7 @@ from toolchain.engine import Engine
 from toolchain.environment import STAMP, Environment
 from toolchain.gobuild import Go
 from toolchain.lock import LockKeeper
+from toolchain.packages import FOR_BENCHMARKS, FOR_LINT, FOR_TESTS, Packages
 from toolchain.plugin import PluginInstaller
 from toolchain.pulumi import Installer, Pulumi
 from toolchain.state import State
@@ -124,16 +125,36 @@ class Kit:
             self.steps, self.store, self.variables, self.checkout, self.environment.python, self.go, base
         ).bring()
 
-    def run(self, command: Sequence[str]) -> int:
-        """Bring everything and run a command with it; return its exit code."""
-        if not command:
-            raise UsageError("run: must be followed by a command: toolchain/bootstrap run -- COMMAND")
-        tools = self.bring()
-        sys.stdout.flush()
-        try:
-            os.execvpe(command[0], list(command), dict(tools.environment))  # noqa: S606  a fixed list, no shell
-        except OSError as error:
-            raise UsageError(f"run {command[0]}: {error.strerror}") from None
+    def run(self, command: Sequence[str]) -> NoReturn:
+        """Bring everything and become a command with it."""
+        _check_command("run", command)
+        _become("run", command, self.bring().environment)
+
+    def tests(self, command: Sequence[str]) -> NoReturn:
+        """Bring what tests without an engine start, and become a command with it, whose PATH begins with Go."""
+        _check_command("tests", command)
+        self.bring_environment()
+        _become("tests", command, self._with_programs(FOR_TESTS, self.variables))
+
+    def lint(self, command: Sequence[str]) -> NoReturn:
+        """Bring what linters of other languages need, and become a command with it, whose PATH begins with Go."""
+        _check_command("lint", command)
+        self.bring_environment()
+        _become("lint", command, self._with_programs(FOR_LINT, self.variables))
+
+    def benchmarks(self, command: Sequence[str]) -> NoReturn:
+        """Bring everything and what benchmarks start beside it, and become a command with it."""
+        _check_command("benchmarks", command)
+        _become("benchmarks", command, self._with_programs(FOR_BENCHMARKS, self.bring().environment))
+
+    def _with_programs(self, packages: Sequence[str], variables: Mapping[str, str]) -> Mapping[str, str]:
+        programs = Packages(self.steps, self.variables)
+        with self.store.held_if_needed(self._say_waiting) as hold:
+            if programs.missing(packages) or self.go.find() is None:
+                hold()
+            programs.bring(packages)
+            go = self.go.command()
+        return {**variables, "PATH": f"{go.parent}:{variables['PATH']}"}
 
     def update(self, tools: Tools, stack: str, plan: str = "") -> Update:
         """Return Pulumi's verbs on a stack that exists and that no dead update holds, held to a saved plan if given."""
@@ -159,3 +180,17 @@ class Kit:
 
     def _say_waiting(self) -> None:
         self.steps.say("toolchain", f"another run is busy with {self.store.root}: waiting for it")
+
+
+def _check_command(verb: str, command: Sequence[str]) -> None:
+    """Before anything is brought: that may take minutes."""
+    if not command:
+        raise UsageError(f"{verb}: must be followed by a command: toolchain/bootstrap {verb} -- COMMAND")
+
+
+def _become(verb: str, command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+    sys.stdout.flush()
+    try:
+        os.execvpe(command[0], list(command), dict(variables))  # noqa: S606  a fixed list, no shell
+    except OSError as error:
+        raise UsageError(f"{verb} {command[0]}: {error.strerror}") from None

@@ -15,6 +15,8 @@ from toolchain.step import Steps
 
 # The gateway as its image has it (services/gateway/Dockerfile), and a client that reads what it compresses.
 FOR_TESTS = ("nginx", "libnginx-mod-http-lua", "libnginx-mod-http-brotli-filter", "lua-cjson", "openssl", "curl")
+# What holds the gateway's Lua.
+FOR_LINT = ("lua-check",)
 # What drives and what stands beside the gateway in tests/bench.
 FOR_BENCHMARKS = (*FOR_TESTS, "wrk", "haproxy")
 # A package that brings a server may start it, on port 80; ours are started by the tests, on ports of their own.
@@ -29,9 +31,13 @@ class Packages:
     environment: Mapping[str, str]
     systemd: Path = Path("/run/systemd/system")
 
+    def missing(self, packages: Sequence[str]) -> list[str]:
+        """List those of `packages` that are not installed."""
+        return [each for each in packages if not self._is_installed(each)]
+
     def bring(self, packages: Sequence[str]) -> None:
         """Install what is missing of `packages`; ToolchainError says what, where this user or machine cannot."""
-        missing = [each for each in packages if not self._is_installed(each)]
+        missing = self.missing(packages)
         if not missing:
             return
         if not shutil.which("apt-get", path=self.environment.get("PATH")) or os.geteuid() != 0:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from runyard import names
-from runyard.contracts import ContainerDocument, part_of
+from runyard.contracts import ContainerDocument, VolumeMount, part_of
 from runyard.host.recovery import planned_names
 from runyard.plan import RevisionPlan, ServicePlan
 from runyard.verify.plugin import Inspection, Subject
-
-# Where the launcher stands in instances that have secrets.
-_LAUNCHER = "/.runyard"
 
 
 def test_service_has_its_instances(subject: Subject, service: ServicePlan) -> None:
@@ -83,14 +80,39 @@ def test_service_instances_are_hardened(subject: Subject, service: ServicePlan) 
 
 
 def test_service_instances_mount_nothing_of_the_host(subject: Subject, service: ServicePlan) -> None:
-    for _, container, instance in _contained(subject, service):
+    for _, _, instance in _contained(subject, service):
         assert [each for each in instance["Mounts"] if each["Type"] == "bind"] == []
-        written = {each.path for each in container.volume_mounts if not each.read_only}
-        named = {each["Destination"]: each for each in instance["Mounts"] if each["Type"] == "volume"}
-        launcher = named.pop(_LAUNCHER, None)
+
+
+def test_service_instances_mount_the_volumes_of_the_document_and_no_others(
+    subject: Subject, service: ServicePlan
+) -> None:
+    for revision, container, instance in _contained(subject, service):
+        found = {each["Destination"]: each for each in instance["Mounts"] if each["Type"] == "volume"}
+        launcher = found.pop(names.LAUNCHER_MOUNT, None)
         if launcher is not None:
             assert (launcher["Name"], launcher["RW"]) == (names.platform_volume(subject.plan.stack, "launcher"), False)
-        assert {path for path, each in named.items() if each["RW"]} <= written
+        number = instance["Config"]["Labels"][names.INSTANCE]
+        wanted = {
+            each.path: (_volume_name(revision, each, number), not each.read_only) for each in container.volume_mounts
+        }
+        assert {path: (each["Name"], each["RW"]) for path, each in found.items()} == wanted
+
+
+def test_service_instances_helpers_run_the_launcher_alone(subject: Subject, service: ServicePlan) -> None:
+    for revision in service.active:
+        for helper in _helpers(subject, revision):
+            limits, name = helper["HostConfig"], helper["Config"]["Labels"][names.CONTAINER]
+            assert helper["Config"]["Entrypoint"][0] == f"{names.LAUNCHER_MOUNT}/launch"
+            assert limits["CapDrop"] == ["ALL"]
+            # It gets into directories that their users have closed, without a network.
+            assert (limits["CapAdd"] or []) == (["CAP_DAC_OVERRIDE"] if name == names.PREPARER else [])
+            assert (limits["NetworkMode"] == "none") == (name != names.HOLDER)
+            assert limits["Privileged"] is False
+            assert limits["ReadonlyRootfs"] is True
+            assert "no-new-privileges" in limits["SecurityOpt"]
+            assert limits["Memory"] > 0
+            assert [each for each in helper["Mounts"] if each["Type"] == "bind"] == []
 
 
 def test_service_instances_have_addresses_of_their_tenant(subject: Subject, service: ServicePlan) -> None:
@@ -129,7 +151,9 @@ def test_stack_has_no_container_that_nothing_planned(subject: Subject) -> None:
     planned = {name for kind, name in planned_names(subject.plan) if kind == "container"}
     planned |= {names.claim_container(subject.plan.stack), names.CLAIM_TURN}
     active = [revision for service in subject.plan.services for revision in service.active]
-    planned |= {_name(each) for revision in active for each in _instances(subject, revision)}
+    planned |= {
+        _name(each) for revision in active for each in (*_instances(subject, revision), *_helpers(subject, revision))
+    }
     assert sorted({_name(each) for each in subject.containers()} - planned) == []
 
 
@@ -155,15 +179,34 @@ def _contained(subject: Subject, service: ServicePlan) -> Iterator[tuple[Revisio
 
 def _instances(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
     """Give the containers of a revision's instances; labels alone make nobody one of them, so their names count too."""
-    document, parts = revision.document, _parts(revision)
-    found = []
+    return _named(subject, revision, _parts(revision))
+
+
+def _helpers(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
+    """Give the containers of a revision's instances that stand in no document."""
+    return _named(subject, revision, names.HELPERS)
+
+
+def _named(subject: Subject, revision: RevisionPlan, containers: Collection[str]) -> list[Inspection]:
+    document, found = revision.document, []
     for each in subject.containers(names.ROLE_INSTANCE):
         labels = each["Config"]["Labels"]
         container, instance = labels.get(names.CONTAINER, ""), labels.get(names.INSTANCE, "")
         name = names.instance_container(document.stack, document.tenant, document.name, container, instance)
-        if container in parts and _name(each) == name:
+        if container in containers and _name(each) == name:
             found.append(each)
     return found
+
+
+def _volume_name(revision: RevisionPlan, mount: VolumeMount, instance: str) -> str:
+    """Name the engine's volume that a mount stands for."""
+    document = revision.document
+    place = (document.stack, document.tenant, document.name)
+    if mount.sub_path:
+        return names.part_volume(*place, (mount.volume, mount.sub_path), instance)
+    if any((each.name, each.kind) == (mount.volume, "persistent") for each in document.volumes):
+        return names.persistent_volume(document.stack, document.tenant, mount.volume)
+    return names.instance_volume(*place, mount.volume, instance)
 
 
 def _running_parts(subject: Subject, revision: RevisionPlan) -> list[Inspection]:

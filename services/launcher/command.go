@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -19,6 +20,28 @@ type commandError struct {
 
 func (refused *commandError) Error() string {
 	return fmt.Sprintf("run %s: %v", refused.command, refused.cause)
+}
+
+// launch takes the delivery and executes the command; it returns only with an error, which names no value.
+func launch(arguments []string) error {
+	if len(arguments) < 2 || arguments[0] != "--" {
+		return errors.New("must be called as: launch -- command arguments…")
+	}
+	delivery, err := readDelivery(standardInput)
+	if err != nil {
+		return err
+	}
+	if err := writeFiles(delivery.Files); err != nil {
+		return err
+	}
+	environment, err := mergeEnvironment(os.Environ(), delivery.Environment)
+	if err != nil {
+		return err
+	}
+	if err := emptyInput(); err != nil {
+		return err
+	}
+	return execute(arguments[1:], environment)
 }
 
 // mergeEnvironment gives the container's variables in their order, then those of the delivery by name: where both have a

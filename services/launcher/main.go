@@ -1,5 +1,9 @@
 // Launch gives a container its secrets and then becomes the image's own command: `launch -- command arguments…`.
 //
+// Two more verbs are for containers of an instance that run nothing of its image. `launch hold` stays until it is told
+// to stop, and so keeps the instance's network and volumes. `launch prepare volume [directory…]…` makes volumes fit to
+// be mounted (see prepare.go).
+//
 // The secrets come as JSON on standard input (see Delivery), so that no inspection of the container shows them. The
 // command is executed in this process's place: process id, user, working directory and limits stay as the engine made
 // them, signals and the exit code are the command's, and its standard input is empty.
@@ -9,10 +13,7 @@
 // container. What must not be seen there comes as a file.
 package main
 
-import (
-	"errors"
-	"os"
-)
+import "os"
 
 // The codes of Docker and of shells: an error of this program itself, a command that cannot be executed, and none.
 const (
@@ -22,8 +23,11 @@ const (
 )
 
 func main() {
-	err := launch(os.Args[1:])
-	// launch comes back only when it failed. One line, in one write, so that lines of others do not run into it.
+	err := run(os.Args[1:])
+	if err == nil {
+		return
+	}
+	// One line, in one write, so that lines of others do not run into it.
 	os.Stderr.WriteString("launch: " + err.Error() + "\n")
 	code := exitOwnError
 	if refused, ok := err.(*commandError); ok {
@@ -32,24 +36,15 @@ func main() {
 	os.Exit(code)
 }
 
-// launch takes the delivery and executes the command; it returns only with an error, which names no value.
-func launch(arguments []string) error {
-	if len(arguments) < 2 || arguments[0] != "--" {
-		return errors.New("must be called as: launch -- command arguments…")
+// run carries out a verb; with a command it returns only with an error.
+func run(arguments []string) error {
+	switch {
+	case len(arguments) == 1 && arguments[0] == "hold":
+		hold()
+		return nil
+	case len(arguments) > 1 && arguments[0] == "prepare":
+		return prepare(arguments[1:])
+	default:
+		return launch(arguments)
 	}
-	delivery, err := readDelivery(standardInput)
-	if err != nil {
-		return err
-	}
-	if err := writeFiles(delivery.Files); err != nil {
-		return err
-	}
-	environment, err := mergeEnvironment(os.Environ(), delivery.Environment)
-	if err != nil {
-		return err
-	}
-	if err := emptyInput(); err != nil {
-		return err
-	}
-	return execute(arguments[1:], environment)
 }

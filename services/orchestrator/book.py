@@ -29,7 +29,10 @@ class BookedContainer:
 
 @dataclass(frozen=True, slots=True)
 class BookEntry:
-    """An instance: whose it is, which document it was made from, where it lives and what it consists of."""
+    """An instance: whose it is, which document it was made from, where it lives and what it consists of.
+
+    `volumes` are the engine's that go with it, `data` those that it writes to and that stay.
+    """
 
     instance: str
     tenant: str
@@ -39,6 +42,8 @@ class BookEntry:
     network: str
     address: str
     containers: tuple[BookedContainer, ...]
+    volumes: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
     version: int = VERSION
 
     @property
@@ -59,6 +64,7 @@ class Book:
         self._orphans_file = directory / "orphans.json"
         self._journal = journal
         self._entries: dict[str, BookEntry] = {}
+        self._spent: dict[str, BookEntry] = {}
         self._owners: dict[str, str] = {}
         self._making: set[str] = set()
         self._corrupt: list[str] = []
@@ -125,11 +131,24 @@ class Book:
         self.write(replace(entry, containers=found))
 
     def strike(self, instances: Iterable[str]) -> None:
-        """Forget instances of which nothing is left."""
+        """Forget instances of which no container is left; one with volumes is spent until they are gone too."""
         for instance in instances:
-            if self._entries.pop(instance, None) is not None:
+            entry = self._entries.pop(instance, None)
+            if entry is not None and entry.volumes:
+                self._spent[instance] = entry
+            elif entry is not None:
                 files.remove(self._path(instance))
         self._owners = {each: key for each, key in self._owners.items() if key in self._entries}
+
+    @property
+    def spent(self) -> Mapping[str, BookEntry]:
+        """The instances of which volumes may be left; not to be changed."""
+        return self._spent
+
+    def forget(self, instance: str) -> None:
+        """Forget a spent instance: its volumes are gone."""
+        if self._spent.pop(instance, None) is not None:
+            files.remove(self._path(instance))
 
     def note_orphans(self, containers: Collection[str]) -> None:
         """Note which containers were there before a book that was lost began anew."""

@@ -12,7 +12,8 @@ def desired_count(spec: RevisionDocument, request: RolloutRequest, percent: int)
     that is named at all has an instance, unless the service is scaled to 0 by hand.
     """
     if request.manual_instances is not None:
-        return max(1, part_of(request.manual_instances, percent)) if request.manual_instances else 0
+        count = max(1, part_of(request.manual_instances, percent)) if request.manual_instances else 0
+        return min(count, 1) if _has_one_writer(spec) else count
     return _within(spec, request, max(1, spec.min_instances, part_of(request.min_instances, percent)))
 
 
@@ -25,6 +26,12 @@ def matching_count(spec: RevisionDocument, request: RolloutRequest, percent: int
 
 
 def _within(spec: RevisionDocument, request: RolloutRequest, count: int) -> int:
+    if _has_one_writer(spec):
+        return 1
     # A maximum of 0 is none; the revision's own minimum is never cut.
     bounds = [bound for bound in (spec.max_instances, request.max_instances) if bound]
     return max(1, spec.min_instances, min([count, *bounds]))
+
+
+def _has_one_writer(spec: RevisionDocument) -> bool:
+    return any(each.kind == "persistent" for each in spec.volumes)

@@ -111,6 +111,8 @@ def _networks(inspection: Json) -> dict[str, str]:
 
 
 def _wanted_networks(config: Json) -> dict[str, str]:
+    if config["HostConfig"]["NetworkMode"] == "none":
+        return {"none": ""}
     found = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
     return {name: each["IPAMConfig"]["IPv4Address"] for name, each in found.items()}
 

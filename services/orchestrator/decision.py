@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from services.orchestrator.backoff import slot_after_failure
+from services.orchestrator.parts import data_volumes
 from services.orchestrator.state import (
     UNKNOWN,
     Action,
@@ -70,6 +71,9 @@ def note_failed_start(memory: Memory, revision: str, instance: str, now: float) 
 def _expired(instance: Instance, observation: Observation, memory: Memory, now: float) -> bool:
     if instance.service_key in observation.deleted or instance.key in observation.abandoned:
         return True
+    # Whoever is to have its volumes next waits for its end.
+    if instance.data:
+        return True
     return now - memory.surplus_since[instance.id] >= SURPLUS_GRACE_S
 
 
@@ -88,15 +92,28 @@ def _replaced(observation: Observation, alive: list[Instance], edits: Mapping[st
         RemoveInstance(each.id, edits[each.id])
         for each in sorted(alive, key=lambda each: each.id)
         if each.id in edits
-        and (not is_ready(each, observation.health) or ready.get(each.key, 0) >= observation.wanted[each.key])
+        # Nobody can serve in the place of one that has its volumes for itself.
+        and (
+            each.data
+            or not is_ready(each, observation.health)
+            or ready.get(each.key, 0) >= observation.wanted[each.key]
+        )
     ]
 
 
 def _unfinished(instance: Instance, observation: Observation) -> str:
     # Left by an orchestrator that was killed between two creations.
     revision = observation.revisions.get(instance.key)
-    if revision is not None and len(instance.containers) < len(revision.containers):
-        return "its making was interrupted"
+    if revision is None:
+        return ""
+    present = {each.name: each for each in instance.containers}
+    began = False
+    for part in reversed(revision.parts):
+        container = present.get(part.document.name)
+        # What was there to end may be pruned once something that waits for it was started.
+        if container is None and not (part.role == "init" and began):
+            return "its making was interrupted"
+        began = began or (container is not None and container.state != "created")
     return ""
 
 
@@ -144,6 +161,15 @@ def _next_starts(instance: Instance, observation: Observation) -> list[StartCont
     waiting = {each.name: each for each in instance.containers if each.state == "created"}
     if not waiting:
         return []
+    present = {each.name: each for each in instance.containers}
+    for part in revision.parts:
+        before = present.get(part.document.name)
+        if part.role == "app" or before is None:
+            continue
+        if before.state == "created":
+            return [StartContainer(instance.id, instance.key, before.id)]
+        if not (before.done if part.role == "init" else before.state == "running"):
+            return []
     started = {each.name for each in instance.containers if _started(each.id, observation.health)}
     for document in revision.containers:
         container = waiting.get(document.name)
@@ -157,6 +183,19 @@ def _started(container: str, health: Mapping[str, Health]) -> bool:
     return health.get(container, UNKNOWN).started
 
 
+def _written(observation: Observation) -> set[str]:
+    """Name the engine's volumes that have a writer: by the book, and of what is about to be entered there."""
+    return {
+        *observation.written,
+        *(name for key in observation.starting.values() for name in _data_of(observation, key)),
+    }
+
+
+def _data_of(observation: Observation, key: str) -> tuple[str, ...]:
+    revision = observation.revisions.get(key)
+    return data_volumes(revision.spec) if revision else ()
+
+
 def _create_missing(
     observation: Observation, memory: Memory, alive: list[Instance], now: float
 ) -> tuple[list[CreateInstance], Memory, list[float]]:
@@ -168,8 +207,15 @@ def _create_missing(
     # One that is being removed lives no more; one with a container being started does.
     for key in [*observation.starting.values(), *(each.key for each in alive)]:
         living[key] = living.get(key, 0) + 1
+    taken = _written(observation)
     for key in sorted(observation.wanted):
         missing = max(0, observation.wanted[key] - living.get(key, 0)) if key in observation.revisions else 0
+        own = _data_of(observation, key)
+        if missing and not taken.isdisjoint(own):
+            # Its volumes have a writer, which must be gone before; the end of its removal begins another pass.
+            continue
+        # Of those that write to a volume there is one, whatever is wanted.
+        missing = min(missing, 1) if own else missing
         places = sorted(slots.get(key, ()), key=lambda slot: (slot.not_before, slot.failures))[:missing]
         places += [FRESH] * (missing - len(places))
         due = [place for place in places if place.not_before <= now]
@@ -177,6 +223,7 @@ def _create_missing(
             sequence += 1
             attempts[f"{sequence:x}"] = place.failures
             created.append(CreateInstance(f"{sequence:x}", key))
+            taken.update(own)
         later = tuple(place for place in places if place.not_before > now)
         waiting += [place.not_before for place in later]
         slots[key] = later

@@ -9,6 +9,7 @@ from runyard.contracts import RolloutRequest
 from runyard.names import service_key
 from services.orchestrator.capacity import desired_count, matching_count
 from services.orchestrator.commitment import Commitment, advance, held_counts, shares_to_serve, traffic_in_force
+from services.orchestrator.parts import data_volumes
 from services.orchestrator.shift import percents
 from services.orchestrator.state import Revision
 
@@ -30,6 +31,30 @@ def wanted(rollouts: Mapping[str, Commitment], candidates: Mapping[str, RolloutR
     for key, count in (item for each in counts for item in each.items()):
         found[key] = max(count, found.get(key, 0))
     return dict(sorted(found.items()))
+
+
+def give_way(
+    found: Mapping[str, int], candidates: Mapping[str, RolloutRequest], revisions: Mapping[str, Revision]
+) -> dict[str, int]:
+    """Want nothing of a revision while a rollout under way brings another one that has the same persistent volume.
+
+    A volume has one writer, so the old instance ends before the new one starts. When the rollout fails it is no
+    candidate any more, and the old one is wanted again.
+    """
+    coming: dict[str, str] = {}
+    for request in candidates.values():
+        for share in request.traffic:
+            key = service_key(request.tenant, share.revision)
+            coming |= dict.fromkeys(_data_of(revisions, key), key)
+    return {
+        key: 0 if any(coming.get(volume, key) != key for volume in _data_of(revisions, key)) else count
+        for key, count in found.items()
+    }
+
+
+def _data_of(revisions: Mapping[str, Revision], key: str) -> tuple[str, ...]:
+    revision = revisions.get(key)
+    return data_volumes(revision.spec) if revision else ()
 
 
 def needed(request: RolloutRequest, current: Commitment | None, view: View) -> dict[str, int]:
@@ -101,4 +126,4 @@ def _shares(percent: Mapping[str, int]) -> dict[str, int]:
     return {name: value for name, value in percent.items() if value}
 
 
-__all__ = ["View", "needed", "serving_now", "take_on", "take_over", "wanted"]
+__all__ = ["View", "give_way", "needed", "serving_now", "take_on", "take_over", "wanted"]

@@ -11,7 +11,9 @@ from services.orchestrator.book import BookedContainer, BookEntry
 from services.orchestrator.comparison import describe_edit, describe_fault
 from services.orchestrator.images import Image
 from services.orchestrator.making import Placement, container_config, container_name
+from services.orchestrator.parts import data_volumes
 from services.orchestrator.state import DEFAULT_GRACE_S, Container, Instance, Json, Revision
+from services.orchestrator.volumes import scratch_volumes
 
 # What an image adds is never compared here: no edit can change it.
 _ANY_IMAGE = Image("")
@@ -38,6 +40,7 @@ def read_instance(entry: BookEntry, inspections: Mapping[str, Json], revision: R
         containers=tuple(_read_container(entry, each, inspections[each.id], revision) for each in booked),
         grace_s=revision.spec.termination_grace_s if revision else DEFAULT_GRACE_S,
         identity=entry.identity,
+        data=entry.data,
     )
 
 
@@ -45,10 +48,10 @@ def _read_container(
     entry: BookEntry, booked: BookedContainer, inspection: Json, revision: Revision | None
 ) -> Container:
     state = inspection["State"]
-    document = revision.container(booked.container) if revision else None
+    part = revision.part(booked.container) if revision else None
     fault = edited = ""
-    if revision is not None and document is not None:
-        config = container_config(revision, document, placement_of(entry, revision, booked.container), _ANY_IMAGE)
+    if revision is not None and part is not None:
+        config = container_config(revision, part.document, placement_of(entry, revision, booked.container), _ANY_IMAGE)
         fault = describe_fault(inspection, config)
         edited = describe_edit(inspection, config, container_name(revision, booked.container, entry.instance))
     return Container(
@@ -59,15 +62,17 @@ def _read_container(
         oom_killed=bool(state.get("OOMKilled")),
         fault=fault,
         edited=edited,
+        role=part.role if part else "app",
     )
 
 
 def placement_of(entry: BookEntry, revision: Revision, container: str) -> Placement:
     """Give where a container of an instance in the book lives."""
-    first = revision.containers[0].name
-    if container == first:
+    if container == revision.owner:
         return Placement(entry.instance, address=entry.address)
-    owner = next((each.id for each in entry.containers if each.container == first), "")
+    if container in (names.PREPARER, names.PARTS_HOLDER):
+        return Placement(entry.instance)
+    owner = next((each.id for each in entry.containers if each.container == revision.owner), "")
     return Placement(entry.instance, owner=owner)
 
 
@@ -85,17 +90,33 @@ def read_orphan(group: list[Json], revision: Revision) -> BookEntry | None:
     """Read the entry that a lost book would have had for these containers of one instance; None if they fit none."""
     labels = labels_of(group[0])
     by_name = {labels_of(each).get(names.CONTAINER, ""): each for each in group}
-    wanted = [each.name for each in revision.containers]
+    # Those that have ended as they should may have been pruned.
+    wanted = [each.document.name for each in revision.parts if each.role != "init" or each.document.name in by_name]
     if len(by_name) != len(group) or sorted(by_name) != sorted(wanted):
         return None
-    network = revision.spec.network
-    address = addresses_of(by_name[wanted[0]]).get(network, "")
+    address = addresses_of(by_name[revision.owner]).get(revision.spec.network, "")
     if not address:
         return None
     instance = labels.get(names.INSTANCE, "")
     booked = [BookedContainer(name, container_name(revision, name, instance), by_name[name]["Id"]) for name in wanted]
+    return entry_of(revision, instance, address, tuple(booked))
+
+
+def entry_of(revision: Revision, instance: str, address: str, containers: tuple[BookedContainer, ...]) -> BookEntry:
+    """Give what the book has of an instance of a revision."""
     spec = revision.spec
-    return BookEntry(instance, spec.tenant, spec.service, spec.name, spec.identity, network, address, tuple(booked))
+    return BookEntry(
+        instance=instance,
+        tenant=spec.tenant,
+        service=spec.service,
+        revision=spec.name,
+        identity=spec.identity,
+        network=spec.network,
+        address=address,
+        containers=containers,
+        volumes=scratch_volumes(revision, instance),
+        data=data_volumes(spec),
+    )
 
 
 def addresses_of_network(network: Json) -> tuple[str, set[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,10 @@ from runyard import files, names
 from runyard.codec import VERSION
 from runyard.contracts import RevisionDocument, SecretValue, SignedRevision, decode, encode
 from runyard.errors import ContractError, UsageError
+from services.orchestrator.acceptance import check_document
 from services.orchestrator.journal import Journal
 from services.orchestrator.signature import Verifier
 from services.orchestrator.state import Revision
-
-# What follows the name where the manifest chose it.
-_IDENTITY = re.compile(r"\.[0-9a-z]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +101,11 @@ class DocumentStore:
         return found
 
     def read(self, signed: SignedRevision) -> Revision:
-        """Read a signed document; UsageError if it is not of our key or our stack, ContractError if it is none."""
+        """Read a signed document; UsageError if it is not ours or asks for too much."""
         if not self._verifier.verify(signed):
             raise UsageError("revision document: must be signed by this stack's key, and its signature does not fit")
         spec = decode(RevisionDocument, signed.document)
-        if spec.stack != self._stack:
-            raise UsageError(f"revision document {spec.identity}: must be of stack {self._stack}, got {spec.stack}")
-        for part in (spec.tenant, spec.service, spec.name, *(each.name for each in spec.containers)):
-            if not names.DNS_LABEL.fullmatch(part):
-                raise UsageError(f"revision document: names must be DNS labels, got {part!r}")
-        if spec.identity != spec.name and not _IDENTITY.fullmatch(spec.identity.removeprefix(spec.name)):
-            raise UsageError(f"revision document: identity must be its name and a hash, got {spec.identity!r}")
-        if not spec.containers:
-            raise UsageError(f"revision document {spec.identity}: must have a container")
-        # Carried out in part it would be another service than the one that was signed.
-        if spec.init_containers or spec.volumes:
-            raise UsageError(f"revision document {spec.identity}: init containers and volumes cannot be made here")
+        check_document(spec, self._stack)
         return Revision(spec)
 
     def put(self, signed: Iterable[SignedRevision]) -> None:

@@ -13,6 +13,7 @@ import aiodocker
 import aiohttp
 from aiodocker.events import DockerEvents
 from aiodocker.stream import Stream
+from aiodocker.volumes import DockerVolume
 
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
 from services.orchestrator.state import Json
@@ -67,6 +68,18 @@ class Engine(Protocol):
 
     async def pull(self, reference: str) -> None:
         """Bring an image, named by its digest, from its registry."""
+        ...
+
+    async def create_volume(self, name: str, labels: Mapping[str, str], options: Mapping[str, str]) -> Json:
+        """Create a volume and describe it in Docker's words; one of this name is left and described as it is."""
+        ...
+
+    async def users(self, volume: str) -> tuple[str, ...]:
+        """Name the running containers that have a volume."""
+        ...
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume; one that is gone is no error, Conflict if a container has it."""
         ...
 
     async def create(self, name: str, config: Json) -> str:
@@ -140,6 +153,28 @@ class DockerEngine:
         with translated(f"pull {reference}"):
             async with asyncio.timeout(PULL_TIMEOUT_S):
                 await self._docker.images.pull(reference)
+
+    async def create_volume(self, name: str, labels: Mapping[str, str], options: Mapping[str, str]) -> Json:
+        """Create a volume and describe it in Docker's words; one of this name is left and described as it is."""
+        wanted = {"Name": name, "Driver": "local", "Labels": dict(labels), "DriverOpts": dict(options)}
+        with translated(f"create volume {name}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                # aiodocker ships types but left its volumes without.
+                made = await self._docker.volumes.create(wanted)  # type: ignore[no-untyped-call]
+                return dict(await made.show())
+
+    async def users(self, volume: str) -> tuple[str, ...]:
+        """Name the running containers that have a volume."""
+        with translated(f"list users of volume {volume}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                found = await self._docker.containers.list(filters=json.dumps({"volume": [volume]}))
+                return tuple(sorted(str(each["Names"][0]).lstrip("/") for each in found))
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume; one that is gone is no error, Conflict if a container has it."""
+        with translated(f"remove volume {name}", gone_is_fine=True):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await DockerVolume(self._docker, name).delete()  # type: ignore[no-untyped-call]
 
     async def create(self, name: str, config: Json) -> str:
         """Create a container and give its id."""

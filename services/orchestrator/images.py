@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from runyard import names
 from runyard.contracts import ContainerDocument, ImageIdentity, RevisionDocument
 from runyard.errors import HostError, NotFound
 from services.orchestrator.engine import Engine
@@ -38,7 +39,7 @@ class Images:
 
         One that is missing is pulled if a registry has it under a digest; NotFound names it otherwise.
         """
-        identity = document.images.get(container.name, ImageIdentity(""))
+        identity = _identity(document, container)
         if identity.id in self._known:
             return self._known[identity.id]
         try:
@@ -52,7 +53,7 @@ class Images:
 
     async def bring_back(self, document: RevisionDocument, container: ContainerDocument) -> None:
         """Pull an image that has gone since it was found; NotFound names it if no registry has it."""
-        identity = document.images.get(container.name, ImageIdentity(""))
+        identity = _identity(document, container)
         self._known.pop(identity.id, None)
         await self._pull(container.image, identity)
 
@@ -65,6 +66,12 @@ class Images:
             await self._engine.pull(reference)
         except HostError as error:
             raise NotFound(f"image {image}{known} is not on this host, and pull {reference}: {error}") from error
+
+
+def _identity(document: RevisionDocument, container: ContainerDocument) -> ImageIdentity:
+    # Helpers have the image of the first container.
+    name = document.containers[0].name if container.name in names.HELPERS else container.name
+    return document.images.get(name, ImageIdentity(""))
 
 
 def read_image(inspection: Json) -> Image:

@@ -164,9 +164,10 @@ class Inventory:
         return {key: group for key, group in kept.items() if group}
 
     async def _differs(self, entry: BookEntry, revision: Revision, labels: Mapping[str, str], inspection: Json) -> str:
-        container = revision.container(labels.get(names.CONTAINER, ""))
-        if container is None:
+        part = revision.part(labels.get(names.CONTAINER, ""))
+        if part is None:
             return "container"
+        container = part.document
         try:
             image = await self._images.find(revision.spec, container)
         except NotFound:

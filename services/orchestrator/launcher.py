@@ -7,21 +7,22 @@ import json
 import posixpath
 from pathlib import Path
 
-from runyard import files
+from runyard import files, names
 from runyard.contracts import ContainerDocument, SecretValue
 from services.orchestrator.engine import Refused
 from services.orchestrator.journal import Journal
-from services.orchestrator.making import LAUNCH, has_secrets
+from services.orchestrator.making import has_secrets
+from services.orchestrator.parts import LAUNCH
 from services.orchestrator.secret_values import SecretValues
 
 # Where the orchestrator's image has the program.
-SOURCE = Path("/opt/runyard/launcher/launch")
+LAUNCHER_PROGRAM = Path("/opt/runyard/launcher/launch")
 
 
 class Launcher:
     """The launcher's program on its volume, and what it is told; nothing that it is told is ever written down."""
 
-    def __init__(self, values: SecretValues, directory: Path, source: Path = SOURCE) -> None:
+    def __init__(self, values: SecretValues, directory: Path, source: Path) -> None:
         self._values = values
         self._source = source
         self._target = directory / "launch"
@@ -42,6 +43,8 @@ class Launcher:
 
     def start_input(self, container: ContainerDocument) -> str:
         """Give what a container is started with; empty without secrets. Refused if there is no launcher or no value."""
+        if container.name in names.HELPERS and not self._installed:
+            raise Refused(f"helper {container.name}: the orchestrator's image has no launcher")
         return self._message(container, files_too=True) if has_secrets(container) else ""
 
     def probe_input(self, container: ContainerDocument) -> str:

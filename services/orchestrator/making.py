@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from runyard import names
 from runyard.contracts import ContainerDocument
 from services.orchestrator.images import Image
+from services.orchestrator.parts import LAUNCH
 from services.orchestrator.state import Json, Revision
+from services.orchestrator.volumes import volume_name
 
 # Ten megabytes thrice: enough for last lines, and a thousand chatty instances do not fill the disk.
 LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
@@ -22,12 +24,11 @@ CPU_PERIOD_US = 100_000
 SHARED_MEMORY_BYTES = 64 * 1024 * 1024
 # As much as a secret may have in the clouds' vaults, for each file.
 FILE_BYTES = 1024 * 1024
-LAUNCH = f"{names.LAUNCHER_MOUNT}/launch"
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a container lives: an address of its own, or the namespace of the container `owner`."""
+    """Where a container lives: an address of its own, the namespace of the container `owner`, or without a network."""
 
     instance: str
     address: str = ""
@@ -63,7 +64,7 @@ def container_config(revision: Revision, container: ContainerDocument, placement
         "AttachStdin": launched,
         "OpenStdin": launched,
         "StdinOnce": launched,
-        **_place(revision, placement, _host_config(revision, container, image)),
+        **_place(revision, placement, _host_config(revision, container, placement.instance, image)),
     }
 
 
@@ -96,8 +97,11 @@ def _labels(revision: Revision, container: ContainerDocument, instance: str, ima
     }
 
 
-def _host_config(revision: Revision, container: ContainerDocument, image: Image) -> Json:
+def _host_config(revision: Revision, container: ContainerDocument, instance: str, image: Image) -> Json:
+    # One that prepares volumes runs our program alone, and must get into directories that their users have closed.
+    added = {"CapAdd": ["CAP_DAC_OVERRIDE"]} if container.name == names.PREPARER else {}
     return {
+        **added,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "ReadonlyRootfs": True,
@@ -116,7 +120,7 @@ def _host_config(revision: Revision, container: ContainerDocument, image: Image)
         "AutoRemove": False,
         "LogConfig": LOG_CONFIG,
         "Tmpfs": _memory(container, image),
-        "Mounts": [_launcher(revision.spec.stack)] if has_secrets(container) else [],
+        "Mounts": _mounts(revision, container, instance),
     }
 
 
@@ -128,14 +132,27 @@ def _memory(container: ContainerDocument, image: Image) -> dict[str, str]:
     """
     # Mode 1777 as /tmp has everywhere, so that any user of the image can write.
     options = "rw,nosuid,nodev,mode=1777,size={}"
-    found = {path: options.format(container.memory_bytes) for path in image.volumes}
+    mounted = {each.path for each in container.volume_mounts}
+    found = {path: options.format(container.memory_bytes) for path in image.volumes if path not in mounted}
     found |= {each.path: options.format(each.size_bytes) for each in container.memory_mounts}
     return found | {each.path: options.format(FILE_BYTES * max(1, len(each.files))) for each in container.file_mounts}
 
 
-def _launcher(stack: str) -> Json:
-    source = names.platform_volume(stack, "launcher")
-    return {"Type": "volume", "Source": source, "Target": names.LAUNCHER_MOUNT, "ReadOnly": True}
+def _mounts(revision: Revision, container: ContainerDocument, instance: str) -> list[Json]:
+    found = [
+        _volume(volume_name(revision, each.volume, each.sub_path, instance), each.path, read_only=each.read_only)
+        for each in container.volume_mounts
+    ]
+    if has_secrets(container) or container.name in names.HELPERS:
+        launcher = names.platform_volume(revision.spec.stack, "launcher")
+        found.append(_volume(launcher, names.LAUNCHER_MOUNT, read_only=True))
+    return found
+
+
+def _volume(source: str, target: str, *, read_only: bool) -> Json:
+    # Without NoCopy the engine fills an empty volume from the image, and mounts it for that before it may be.
+    options = {"NoCopy": True}
+    return {"Type": "volume", "Source": source, "Target": target, "ReadOnly": read_only, "VolumeOptions": options}
 
 
 def _place(revision: Revision, placement: Placement, host: Json) -> Json:
@@ -143,6 +160,8 @@ def _place(revision: Revision, placement: Placement, host: Json) -> Json:
     if placement.owner:
         # It has the owner's hosts file, and Docker refuses one of its own.
         return {"HostConfig": {**host, "NetworkMode": f"container:{placement.owner}"}}
+    if not placement.address:
+        return {"HostConfig": {**host, "NetworkMode": "none"}}
     known = sorted(f"{names.internal_host(each)}:{spec.gateway_address}" for each in spec.callees)
     endpoint = {"IPAMConfig": {"IPv4Address": placement.address}}
     return {

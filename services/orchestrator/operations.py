@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from runyard.contracts import ContainerDocument
 from runyard.errors import HostError, HostUnreachable, NotFound
 from services.orchestrator.addresses import AddressBook
 from services.orchestrator.base import Base
 from services.orchestrator.book import Book, BookedContainer, BookEntry
-from services.orchestrator.descriptions import addresses_of_network
+from services.orchestrator.descriptions import addresses_of_network, entry_of, placement_of
 from services.orchestrator.engine import Engine, Refused
 from services.orchestrator.failures import LOG_LINES, FailureLog, readable
 from services.orchestrator.gateway import Gateway
@@ -20,8 +19,18 @@ from services.orchestrator.images import Images
 from services.orchestrator.inventory import Inventory
 from services.orchestrator.journal import Journal
 from services.orchestrator.launcher import Launcher
-from services.orchestrator.making import Placement, container_config, container_name
-from services.orchestrator.state import Action, CreateInstance, Instance, RemoveInstance, Revision, StartContainer
+from services.orchestrator.making import container_config, container_name
+from services.orchestrator.state import (
+    ENDED,
+    Action,
+    Container,
+    CreateInstance,
+    Instance,
+    RemoveInstance,
+    Revision,
+    StartContainer,
+)
+from services.orchestrator.volumes import make_volumes
 
 # Creating and starting is the engine's hardest work, and it does little of it in parallel: more at once would
 # only make each one slower, and the first instance of a wave later.
@@ -79,6 +88,7 @@ class Operations:
         self._starting: dict[str, str] = {}
         self._reserved: dict[str, tuple[str, str]] = {}
         self._noted: set[str] = set()
+        self._clearing: dict[str, asyncio.Task[None]] = {}
 
     @property
     def busy(self) -> frozenset[str]:
@@ -151,44 +161,44 @@ class Operations:
         if not await known:
             self._tools.journal.write("caller not confirmed", level="warning", instance=instance, address=address)
         async with self._gate:
-            for container, id_ in zip(revision.containers, made, strict=True):
-                if not container.depends_on:
-                    await self._tools.engine.start(id_, self._tools.launcher.start_input(container))
+            for part, id_ in zip(revision.parts, made, strict=True):
+                if not part.document.depends_on:
+                    await self._tools.engine.start(id_, self._tools.launcher.start_input(part.document))
+                if part.role != "app":
+                    # What follows starts after it, one by one, as the passes find it done.
+                    break
 
     def _enter(self, instance: str, revision: Revision, address: str) -> BookEntry:
-        spec = revision.spec
-        booked = [
-            BookedContainer(each.name, container_name(revision, each.name, instance)) for each in revision.containers
-        ]
-        whose = (spec.tenant, spec.service, spec.name, spec.identity)
-        entry = BookEntry(instance, *whose, spec.network, address, tuple(booked))
+        found = [each.document.name for each in revision.parts]
+        booked = tuple(BookedContainer(each, container_name(revision, each, instance)) for each in found)
+        entry = entry_of(revision, instance, address, booked)
         self._tools.book.begin(entry)
         return entry
 
     async def _make_containers(self, entry: BookEntry, revision: Revision, made: list[str]) -> None:
         try:
-            for booked, container in zip(entry.containers, revision.containers, strict=True):
+            for part in revision.parts:
                 # Refused here rather than when it is started: nothing is made in vain.
-                self._tools.launcher.start_input(container)
-                placement = Placement(entry.instance, address=entry.address, owner=made[0] if made else "")
-                made.append(await self._make_container(booked.name, revision, container, placement))
+                self._tools.launcher.start_input(part.document)
+            await make_volumes(self._tools.engine, revision, entry.instance)
+            for part in revision.parts:
+                made.append(await self._make_container(_with_ids(entry, made), revision, part.document.name))
         finally:
-            ids = [*made, *[""] * (len(entry.containers) - len(made))]
-            booked_ids = [replace(each, id=id_) for each, id_ in zip(entry.containers, ids, strict=True)]
             if made:
-                self._tools.book.write(replace(entry, containers=tuple(booked_ids)))
+                self._tools.book.write(_with_ids(entry, made))
 
-    async def _make_container(
-        self, name: str, revision: Revision, container: ContainerDocument, placement: Placement
-    ) -> str:
-        tools = self._tools
+    async def _make_container(self, entry: BookEntry, revision: Revision, name: str) -> str:
+        tools, part = self._tools, revision.part(name)
+        assert part is not None  # noqa: S101 - the caller has it of this revision
+        container, placement = part.document, placement_of(entry, revision, name)
+        engine_name = container_name(revision, name, entry.instance)
         image = await tools.images.find(revision.spec, container)
         try:
-            return await tools.engine.create(name, container_config(revision, container, placement, image))
+            return await tools.engine.create(engine_name, container_config(revision, container, placement, image))
         except NotFound:
             # Pruned since it was found.
             await tools.images.bring_back(revision.spec, container)
-        return await tools.engine.create(name, container_config(revision, container, placement, image))
+        return await tools.engine.create(engine_name, container_config(revision, container, placement, image))
 
     async def _reserve(self, instance: str, revision: Revision) -> str:
         network = revision.spec.network
@@ -215,11 +225,11 @@ class Operations:
     async def _start(self, action: StartContainer, instance: Instance, revision: Revision) -> bool:
         made = [each.id for each in instance.containers]
         name = next(each.name for each in instance.containers if each.id == action.container)
-        container = revision.container(name)
+        part = revision.part(name)
         async with self._gate:
             try:
                 await self._publication.publish(CALLER_WAIT_S)
-                told = self._tools.launcher.start_input(container) if container else ""
+                told = self._tools.launcher.start_input(part.document) if part else ""
                 await self._tools.engine.start(action.container, told)
             except HostError as error:
                 await self._give_up(instance.id, instance.key, made, error)
@@ -230,7 +240,10 @@ class Operations:
 
     async def _remove(self, action: RemoveInstance, instance: Instance) -> bool:
         engine, containers = self._tools.engine, [each.id for each in instance.containers]
-        running = [each.id for each in instance.containers if each.state in ("running", "paused")]
+        # Helpers have nothing to end; the others need what they hold until they are gone.
+        running = [
+            each.id for each in instance.containers if each.state in ("running", "paused") and each.role != "holder"
+        ]
         if action.failure and instance.id not in self._noted:
             await self._note(action, instance)
         await self._publication.publish(WITHDRAW_WAIT_S if running else 0)
@@ -263,7 +276,9 @@ class Operations:
     async def last_lines(self, instance: Instance) -> tuple[str, ...]:
         """Give the last log lines of an instance, its ended containers' before the others'."""
         lines: list[str] = []
-        for container in sorted(instance.containers, key=lambda each: (each.state == "running", each.name)):
+        for container in sorted(instance.containers, key=_telling):
+            if container.state == "created":
+                continue
             try:
                 lines += await self._tools.engine.logs(container.id, LOG_LINES)
             except HostError as error:
@@ -284,12 +299,41 @@ class Operations:
                 return
             waited += step
 
+    def clear_spent(self) -> None:
+        """Remove the volumes of instances that are gone, those that the book names and no others."""
+        for instance, entry in self._tools.book.spent.items():
+            if instance not in self._clearing:
+                self._clearing[instance] = asyncio.create_task(self._clear(entry))
+
+    async def _clear(self, entry: BookEntry) -> None:
+        try:
+            # The directories first: what they are parts of is not in use any more then.
+            for volume in reversed(entry.volumes):
+                await self._tools.engine.remove_volume(volume)
+            self._tools.book.forget(entry.instance)
+        except HostError as error:
+            self._tools.journal.write("volume left", level="warning", instance=entry.instance, error=str(error))
+            await self._tools.sleep(RETRY_S)
+        finally:
+            del self._clearing[entry.instance]
+
     async def close(self) -> None:
         """Abandon what is under way; the next orchestrator finds it in the book."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._clearing.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _with_ids(entry: BookEntry, made: list[str]) -> BookEntry:
+    ids = [*made, *[""] * (len(entry.containers) - len(made))]
+    booked = [replace(each, id=id_) for each, id_ in zip(entry.containers, ids, strict=True)]
+    return replace(entry, containers=tuple(booked))
+
+
+def _telling(container: Container) -> tuple[bool, bool, str]:
+    """Order containers by what their logs tell of a failure: first those that ended as they should not."""
+    return container.state not in ENDED or container.done, container.state == "running", container.name
 
 
 def _told(action: Action) -> dict[str, str]:

@@ -16,6 +16,7 @@ from runyard.contracts import (
 )
 from runyard.errors import UsageError
 from runyard.names import service_key
+from services.orchestrator.acceptance import check_writers
 from services.orchestrator.holdings import describe_holdings
 from services.orchestrator.outcomes import OutcomeLog
 from services.orchestrator.pending import CONFIRM_S, PendingRollouts, Proposal
@@ -68,6 +69,7 @@ class Orchestrator:
             for secret in each.spec.secrets:
                 if secret.digest not in request.values:
                     raise UsageError(f"{where}: {each.name}: secret {secret.name} has no value of key {secret.key}")
+        check_writers(request.rollout, (each.spec for each in revisions))
         missing = {each.revision for each in request.rollout.traffic} - {each.name for each in revisions}
         if missing:
             raise UsageError(f"{where}: traffic names what has no document: {', '.join(sorted(missing))}")

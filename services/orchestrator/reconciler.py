@@ -11,7 +11,7 @@ from runyard.contracts import RolloutRequest
 from runyard.errors import HostError
 from services.orchestrator.commitment import Commitment, due_in_s
 from services.orchestrator.decision import Decision, decide, note_failed_start
-from services.orchestrator.demand import View, take_on, wanted
+from services.orchestrator.demand import View, give_way, take_on, wanted
 from services.orchestrator.desired import DesiredStore
 from services.orchestrator.documents import DocumentStore
 from services.orchestrator.engine import NETWORK_EVENTS
@@ -147,7 +147,7 @@ class Reconciler:
             count = sum(each.key == key for each in self.instances)
             if count:
                 found[key] = max(count, found.get(key, 0))
-        return found
+        return give_way(found, self._candidates, self.revisions)
 
     def view(self) -> View:
         """Give what demand depends on, as it is now; within a pass, as it was when the pass began to decide."""
@@ -243,7 +243,12 @@ class Reconciler:
         if self._settle_by is None:
             self._settle_by = now + SETTLE_S
         probed = [each for each in self.instances if each.key in self.revisions]
-        running = [each for instance in probed for each in instance.containers if each.state == "running"]
+        running = [
+            each
+            for instance in probed
+            for each in instance.containers
+            if each.state == "running" and each.role == "app"
+        ]
         known = [each for each in running if each.id in health and (health[each.id].probed or health[each.id].failed)]
         if len(known) < len(running) and now < self._settle_by:
             return False
@@ -270,10 +275,11 @@ class Reconciler:
         self._journal.write(event, level=level, service=names.service_key(commitment.tenant, commitment.service))
 
     def _forget(self) -> None:
-        """Let documents go that nothing needs any more, and the values that only they named."""
+        """Let go what nothing needs any more: documents, the values that only they named, volumes of instances."""
         entries = self._tools.book.entries.values()
         if self._parts.documents.forget({(each.tenant, each.identity) for each in entries}):
             self._parts.values.keep({each.digest for each in self._parts.documents.secrets})
+        self._operations.clear_spent()
 
     def _decide(self) -> Decision:
         now, wanted_now = self._parts.timing.clock(), self.wanted()
@@ -286,6 +292,7 @@ class Reconciler:
             starting=self._operations.starting,
             deleted=frozenset(self._deleted),
             abandoned=frozenset(self._abandoned - wanted_now.keys()),
+            written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
         )
         decision = decide(observation, self._memory, now)
         self._memory = decision.memory

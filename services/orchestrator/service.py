@@ -75,7 +75,8 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     store = DesiredStore(directory, journal)
     documents = DocumentStore(directory, settings.stack, settings.verifier, journal)
     values = SecretValues(directory, journal)
-    book, images, launcher = Book(directory, journal), Images(engine), Launcher(values, settings.launcher_directory)
+    book, images = Book(directory, journal), Images(engine)
+    launcher = Launcher(values, settings.launcher_directory, settings.launcher_program)
     attempts = ProbeRunner(engine, launcher.probe_input)
     for each in (engine, gateway, attempts):
         stack.push_async_callback(each.close)

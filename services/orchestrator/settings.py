@@ -9,6 +9,7 @@ from pathlib import Path
 from runyard.contracts import TlsSettings, decode
 from runyard.errors import UsageError
 from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, LAUNCHER_DIRECTORY, ORCHESTRATOR_DIRECTORY
+from services.orchestrator.launcher import LAUNCHER_PROGRAM
 from services.orchestrator.signature import Verifier
 
 DEFAULT_ADDRESS = "127.0.0.1:3001"
@@ -16,7 +17,7 @@ DEFAULT_ADDRESS = "127.0.0.1:3001"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where everything is; the directories are only ever set by tests."""
+    """Where everything is; directories and program are only ever set by tests."""
 
     stack: str
     host: str
@@ -24,6 +25,7 @@ class Settings:
     directory: Path
     gateway_directory: Path
     launcher_directory: Path
+    launcher_program: Path
     verifier: Verifier
     tls: TlsSettings = field(default_factory=TlsSettings)
 
@@ -59,6 +61,7 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         directory=Path(environment.get("RUNYARD_ORCHESTRATOR_DIRECTORY", ORCHESTRATOR_DIRECTORY)),
         gateway_directory=Path(environment.get("RUNYARD_GATEWAY_DIRECTORY", GATEWAY_DIRECTORY)),
         launcher_directory=Path(environment.get("RUNYARD_LAUNCHER_DIRECTORY", LAUNCHER_DIRECTORY)),
+        launcher_program=Path(environment.get("RUNYARD_LAUNCHER_PROGRAM", LAUNCHER_PROGRAM)),
         verifier=Verifier(environment.get("RUNYARD_PUBLIC_KEY", "")),
         tls=decode(TlsSettings, environment.get("RUNYARD_TLS", "{}")),
     )

@@ -5,12 +5,14 @@ Everything here is frozen data; `decision.decide` turns it into actions. Times a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runyard import names
 from runyard.contracts import ContainerDocument, RevisionDocument
 from runyard.names import service_key
+from services.orchestrator.parts import Part, Role, parts_of
 
 Json = dict[str, Any]
 
@@ -22,13 +24,25 @@ DEFAULT_GRACE_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A revision whose document is held; `containers` are its own in start order, the network's owner first."""
+    """A revision whose document is held; `parts` are all containers of an instance, `containers` those that serve.
+
+    Both are in start order.
+    """
 
     spec: RevisionDocument
+    parts: tuple[Part, ...] = field(init=False, compare=False, repr=False)
     containers: tuple[ContainerDocument, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "containers", start_order(self.spec.containers))
+        parts = parts_of(self.spec)
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "containers", tuple(each.document for each in parts if each.role == "app"))
+
+    @property
+    def owner(self) -> str:
+        """Name the container that owns the network: the holder where there is one, else the first that serves."""
+        first = self.parts[0].document.name
+        return first if first == names.HOLDER else self.containers[0].name
 
     @property
     def tenant(self) -> str:
@@ -61,20 +75,12 @@ class Revision:
         return self.spec.callees
 
     def container(self, name: str) -> ContainerDocument | None:
-        """Give one of its containers."""
+        """Give one of its containers that serve."""
         return next((each for each in self.containers if each.name == name), None)
 
-
-def start_order(containers: Iterable[ContainerDocument]) -> tuple[ContainerDocument, ...]:
-    """Order containers so that each comes after those it depends on, and otherwise as they are declared."""
-    waiting, ordered = list(containers), list[ContainerDocument]()
-    while waiting:
-        done = {each.name for each in ordered}
-        # The manifest reader refuses cycles; should one come all the same, the first in line goes first.
-        chosen = next((each for each in waiting if done.issuperset(each.depends_on)), waiting[0])
-        waiting.remove(chosen)
-        ordered.append(chosen)
-    return tuple(ordered)
+    def part(self, name: str) -> Part | None:
+        """Give one of an instance's containers, whatever it is there for."""
+        return next((each for each in self.parts if each.document.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,27 @@ class Container:
     oom_killed: bool = False
     fault: str = ""
     edited: str = ""
+    role: Role = "app"
+
+    @property
+    def done(self) -> bool:
+        """Whether it was there to end, and has, as it should."""
+        return self.role == "init" and self.state in ENDED and self.exit_code == 0 and not self.oom_killed
+
+    @property
+    def title(self) -> str:
+        """Name it in messages."""
+        if self.name in names.HELPERS:
+            return f"helper {self.name}"
+        return f"{'init ' if self.role == 'init' else ''}container {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What runs (or dies, or is half made) of a revision, under one address; `identity` is that of its document."""
+    """What runs (or dies, or is half made) of a revision, under one address; `identity` is that of its document.
+
+    `data` are the engine's volumes that it writes to and that stay: nobody else may have one of them meanwhile.
+    """
 
     id: str
     tenant: str
@@ -106,6 +128,7 @@ class Instance:
     containers: tuple[Container, ...]
     grace_s: int = DEFAULT_GRACE_S
     identity: str = ""
+    data: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -144,6 +167,7 @@ class Slot:
 class Observation:
     """All that a decision may look at, besides the memory of earlier ones.
 
+    `written` names the engine's volumes that an instance of the book has for itself, whether it is seen or not.
     `wanted` counts the instances of each active revision; `busy` names instances with an operation under way
     and `starting` those of them that are being made, with their revision. `deleted` names services that were
     removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace.
@@ -157,6 +181,7 @@ class Observation:
     starting: Mapping[str, str] = field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
     abandoned: frozenset[str] = frozenset()
+    written: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,15 +234,17 @@ Action = CreateInstance | StartContainer | RemoveInstance
 def failure_of(instance: Instance, health: Mapping[str, Health]) -> str:
     """Describe why an instance is dead; empty while it lives."""
     for container in instance.containers:
+        if container.done:
+            continue
         if container.state in ENDED:
             if container.oom_killed:
-                return f"container {container.name}: killed for using more memory than its limit (OOM)"
-            return f"container {container.name}: exited with code {container.exit_code}"
+                return f"{container.title}: killed for using more memory than its limit (OOM)"
+            return f"{container.title}: exited with code {container.exit_code}"
         if container.fault:
-            return f"container {container.name}: {container.fault}"
+            return f"{container.title}: {container.fault}"
         failed = health.get(container.id, UNKNOWN).failed
         if failed:
-            return f"container {container.name}: {failed}"
+            return f"{container.title}: {failed}"
     return ""
 
 
@@ -226,11 +253,15 @@ def edit_of(instance: Instance, revisions: Mapping[str, Revision]) -> str:
     revision = revisions.get(instance.key)
     if revision is not None and instance.identity != revision.spec.identity:
         return f"is of {instance.identity}, and the revision's document is now {revision.spec.identity}"
-    return next((f"container {each.name}: {each.edited}" for each in instance.containers if each.edited), "")
+    return next((f"{each.title}: {each.edited}" for each in instance.containers if each.edited), "")
 
 
 def is_ready(instance: Instance, health: Mapping[str, Health]) -> bool:
-    """Tell whether every container of an instance runs, has started and is ready."""
-    return bool(instance.containers) and all(
-        container.state == "running" and health.get(container.id, UNKNOWN).ready for container in instance.containers
+    """Tell whether every container of an instance that serves runs, has started and is ready."""
+    serving = [each for each in instance.containers if each.role == "app"]
+    held = all(each.state == "running" for each in instance.containers if each.role == "holder")
+    return (
+        bool(serving)
+        and held
+        and all(each.state == "running" and health.get(each.id, UNKNOWN).ready for each in serving)
     )

@@ -189,12 +189,18 @@ class Stack:
         return sorted(docker("ps", *scope, *filters, "--format", "{{.Names}}").split())
 
     def left_on_host(self) -> list[str]:
-        """List every container, network and volume that has the stack's label or a name of its."""
+        """List every container, network and volume that has the stack's label; what tenants keep stays on purpose."""
         label = ["--filter", f"label=runyard.dev/stack={self.name}"]
         found = self.names()
         found += docker("network", "ls", *label, "--format", "{{.Name}}").split()
         found += docker("volume", "ls", *label, "--format", "{{.Name}}").split()
-        return found
+        return [each for each in found if each not in self.kept_on_host()]
+
+    def kept_on_host(self) -> list[str]:
+        """List the tenants' persistent volumes, which outlive the stack."""
+        labels = ("runyard.dev/role=data", f"runyard.dev/stack={self.name}")
+        filters = [word for each in labels for word in ("--filter", f"label={each}")]
+        return docker("volume", "ls", *filters, "--format", "{{.Name}}").split()
 
 
 def docker(*arguments: str) -> str:
@@ -256,4 +262,6 @@ def stack_for(directory: Path, name: str, port: int) -> Iterator[Stack]:
         left = stack.left_on_host()
         for container in stack.names():
             docker("rm", "--force", "--volumes", container)
+        for volume in stack.kept_on_host():
+            docker("volume", "rm", volume)
     assert left == []

@@ -5,6 +5,7 @@ Nothing that merely says it is ours is adopted, served or removed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,9 @@ import pytest
 from tests.e2e.conftest import next_stack
 from tests.e2e.stack import Stack, docker, inspect, service, until
 
+# So many that each edit below is the first or second of its instance: after more, the orchestrator waits longer.
+COUNT = 6
+SEVERAL = {"autoscaling.knative.dev/minScale": str(COUNT)}
 HOSTS = ("hello.localhost", "other.localhost")
 
 
@@ -22,7 +26,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with next_stack(tmp_path_factory, "trust") as made:
         secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
         made.set_secret("runyard:secrets.default.api", "canary-93be1f")
-        made.write("hello", service("hello", template={"autoscaling.knative.dev/minScale": "2"}))
+        made.write("hello", service("hello", template=SEVERAL))
         made.write("other", service("other", env=[secret]))
         made.up()
         yield made
@@ -41,9 +45,26 @@ def ids(stack: Stack) -> set[str]:
 
 
 def whole(stack: Stack) -> bool:
-    """Tell whether all serve: two instances of one service and one of the other, and the orchestrator is in step."""
+    """Tell whether all serve: every instance of one service and one of the other, and the orchestrator is in step."""
     counts = [len(instances(stack, name)) for name in ("hello", "other")]
-    return counts == [2, 1] and stack.status()["in_step"] and all(stack.get(host).status == 200 for host in HOSTS)
+    return counts == [COUNT, 1] and stack.status()["in_step"] and all(stack.get(host).status == 200 for host in HOSTS)
+
+
+def mend(stack: Stack) -> None:
+    """Do what `make up` does when something has gone from the host, and wait until all serve."""
+    stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", stack.name)
+    stack.up()
+    until(lambda: whole(stack))
+
+
+@pytest.fixture(autouse=True)
+def left_whole(stack: Stack) -> Iterator[None]:
+    """Mend what a test that failed has left broken, so that the next one tells of itself."""
+    yield
+    with contextlib.suppress(OSError, IndexError, AssertionError):
+        until(lambda: whole(stack), within_s=5)
+        return
+    mend(stack)
 
 
 def lose_network(stack: Stack) -> None:
@@ -82,14 +103,13 @@ def test_lost_network_volume_or_part_is_named_and_comes_back_with_a_refresh(stac
     lose, named = LOST[lost]
     lose(stack)
     shown = stack.preview("--diff")
-    assert f"gone from the host, an update makes it anew: {named.format(part(stack, ''))}" in shown.stdout
+    assert (
+        f"gone from the host, an update makes it anew: {named.format(part(stack, ''))}" in shown.stdout + shown.stderr
+    )
     refused = stack.up(check=False)
     assert refused.returncode != 0
-    assert "and Pulumi does not see it without a refresh" in refused.stdout + refused.stderr
-    # What `make up` does then.
-    stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", stack.name)
-    stack.up()
-    until(lambda: whole(stack))
+    assert "gone from the host, and Pulumi has not seen it" in refused.stdout + refused.stderr
+    mend(stack)
     stack.expect_no_changes()
 
 
@@ -177,7 +197,8 @@ def test_container_that_only_says_it_is_an_instance_gets_no_request_and_is_left_
     try:
         answers = {stack.get("hello.localhost").json()["revision"] for _ in range(40)}
         assert "forged" not in answers
-        until(lambda: any(forged[:12] in each or name in each for each in stack.status()["problems"]))
+        called = inspect(forged)["Name"].removeprefix("/")
+        until(lambda: any(f"container {called} has" in each for each in stack.status()["problems"]))
         stack.up()
         assert inspect(forged)["State"]["Running"]
         assert "forged" not in {stack.get("hello.localhost").json()["revision"] for _ in range(40)}
@@ -192,7 +213,7 @@ def test_document_that_somebody_wrote_is_not_used(stack: Stack):
     orchestrator = part(stack, "orchestrator")
     before = ids(stack)
     found = docker("exec", orchestrator, "sh", "-c", "grep -rl hello /var/lib/runyard/orchestrator").split()
-    (document,) = [path for path in found if "/revisions/" in path and "hello" in path]
+    (document,) = [path for path in found if "/documents/" in path and "hello" in path]
     signed = json.loads(docker("exec", orchestrator, "cat", document))
     forged = signed | {"document": signed["document"].replace('"pids_limit":256', '"pids_limit":4000')}
     assert forged != signed
@@ -211,7 +232,7 @@ def test_document_that_somebody_wrote_is_not_used(stack: Stack):
 def test_book_that_is_lost_is_written_anew_from_what_runs(stack: Stack):
     before = ids(stack)
     orchestrator = part(stack, "orchestrator")
-    docker("exec", orchestrator, "sh", "-c", "rm -rf /var/lib/runyard/orchestrator/instances/*")
+    docker("exec", orchestrator, "sh", "-c", "rm -rf /var/lib/runyard/orchestrator/instances")
     docker("restart", "--time", "1", orchestrator)
     until(lambda: whole(stack))
     assert ids(stack) == before
@@ -222,22 +243,20 @@ def test_moved_tag_is_told_and_moves_no_revision(stack: Stack):
     revision = stack.get("hello.localhost").json()["revision"]
     docker("tag", "runyard/hello:1", "runyard/trust:1")
     try:
-        stack.write(
-            "hello", service("hello", image="runyard/trust:1", template={"autoscaling.knative.dev/minScale": "2"})
-        )
+        stack.write("hello", service("hello", image="runyard/trust:1", template=SEVERAL))
         stack.up()
         moved = stack.get("hello.localhost").json()["revision"]
         assert moved != revision
         base = inspect(part(stack, "gateway"))["Config"]["Image"]
         docker("tag", base, "runyard/trust:1")
         shown = stack.preview("--diff")
-        assert "runyard/trust:1" in shown.stdout
+        assert "runyard/trust:1" in shown.stdout + shown.stderr
         stack.expect_no_changes()
         docker("kill", instances(stack)[0])
         until(lambda: whole(stack))
         assert stack.get("hello.localhost").json()["revision"] == moved
     finally:
-        stack.write("hello", service("hello", template={"autoscaling.knative.dev/minScale": "2"}))
+        stack.write("hello", service("hello", template=SEVERAL))
         stack.up()
         docker("image", "rm", "--force", "runyard/trust:1")
     until(lambda: whole(stack))

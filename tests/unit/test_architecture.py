@@ -6,7 +6,7 @@ import ast
 import re
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,11 @@ from tests.unit.checkout import SOURCE_ROOTS
 
 SOURCE_LINES, TEST_LINES, MEDIAN_LINES, ENTRY_LINES = 400, 600, 120, 60
 FUNCTION_LINES = 60
+# Whole functions of what is not Python, at the left margin as gofmt and our Lua have them.
+FUNCTIONS = {
+    ".go": re.compile(r"^func .*?^}", re.MULTILINE | re.DOTALL),
+    ".lua": re.compile(r"^(?:local )?function .*?^end", re.MULTILINE | re.DOTALL),
+}
 BAG_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 # Hosts of package registries, in pieces, so that this file does not hold what it looks for.
 REGISTRIES = [
@@ -42,6 +47,9 @@ IMPURE = {
     "time",
     "urllib",
 }
+
+
+GO_MODULES = [path for path in checkout.files() if path.name == "go.mod"]
 
 
 def python(*roots: str) -> list[Path]:
@@ -97,6 +105,41 @@ def test_imports_for_typing_and_inside_functions_count() -> None:
 
 def test_cycle_is_found_through_other_modules() -> None:
     assert checkout.cycle({"a": ["b"], "b": ["c", "os"], "c": ["b"]}) == ["b", "c", "b"]
+
+
+def lua_imports() -> dict[str, set[str]]:
+    """Map the gateway's modules of Lua, as `require` names them, to those that they require."""
+    paths = checkout.code("services", suffixes=(".lua",))
+    required = re.compile(r"""\brequire\s*\(?\s*["']([\w.]+)["']""")
+    return {".".join(path.with_suffix("").parts[3:]): {*required.findall(checkout.text(path))} for path in paths}
+
+
+def go_imports() -> dict[str, set[str]]:
+    """Map the packages of our Go modules, by their paths of import, to all that they import."""
+    modules = {path.parent: re.search(r"^module (\S+)$", checkout.text(path), re.MULTILINE) for path in GO_MODULES}
+    found: dict[str, set[str]] = {}
+    for path in checkout.code(*SOURCE_ROOTS, suffixes=(".go",)):
+        root = next(above for above in path.parents if above in modules)
+        name = modules[root]
+        assert name, root
+        package = "/".join([name[1], *path.parent.relative_to(root).parts])
+        imports = re.findall(r"^import (?:\(.*?^\)|.*?$)", checkout.text(path), re.MULTILINE | re.DOTALL)
+        found.setdefault(package, set()).update(re.findall(r'"([^"]+)"', "\n".join(imports)))
+    return found
+
+
+@pytest.mark.parametrize("imports", [lua_imports, go_imports])
+def test_imports_of_lua_and_go_make_no_cycle(imports: Callable[[], dict[str, set[str]]]) -> None:
+    graph = imports()
+    # Whose imports were all misread would have no cycle either.
+    assert any(graph.values())
+    assert checkout.cycle(graph) == []
+
+
+def test_lua_requires_modules_that_are_there() -> None:
+    graph = lua_imports()
+    ours = {each for required in graph.values() for each in required if each.split(".")[0] == "runyard"}
+    assert sorted(ours - graph.keys()) == []
 
 
 def test_core_knows_no_pulumi() -> None:
@@ -168,10 +211,11 @@ def test_functions_are_short() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or node.lineno) - node.lineno >= FUNCTION_LINES
     ]
-    for path in checkout.code(*SOURCE_ROOTS, suffixes=(".go",)):
-        for found in re.finditer(r"^func .*?^}", checkout.text(path), re.MULTILINE | re.DOTALL):
-            if found[0].count("\n") >= FUNCTION_LINES:
-                long.append(f"{path}: {found[0].splitlines()[0]}")
+    for suffix, function in FUNCTIONS.items():
+        for path in checkout.code(*SOURCE_ROOTS, suffixes=(suffix,)):
+            for found in function.finditer(checkout.text(path)):
+                if found[0].count("\n") >= FUNCTION_LINES:
+                    long.append(f"{path}: {found[0].splitlines()[0]}")
     assert long == []
 
 

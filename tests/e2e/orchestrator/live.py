@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,7 @@ import docker.errors
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from docker.models.containers import Container
+from docker.models.volumes import Volume
 from docker.types import IPAMConfig, IPAMPool
 
 from runyard import names
@@ -96,17 +98,31 @@ class RecordingGateway:
 class Live:
     """The orchestrator as a process of its own, so that it can be killed; everything it makes goes at the end."""
 
-    def __init__(self, directory: Path, subnet: str) -> None:
+    def __init__(self, directory: Path, subnet: str, *, launcher: bool = False) -> None:
         self.docker = docker.from_env()
         self.stack = f"e2e-{uuid4().hex[:8]}"
         self.network = names.tenant_network(self.stack, "default")
         self.gateway = RecordingGateway()
         self._subnet = subnet
+        self._launcher = launcher
         self._key = Ed25519PrivateKey.generate()
         self._documents: dict[str, RevisionDocument] = {}
         self._directory = directory
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
+
+    def _bring_launcher(self) -> None:
+        """Build the launcher and put its directory where instances mount it, as an installation has it."""
+        go = shutil.which("go") or "/usr/local/go/bin/go"
+        environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
+        command = [go, "build", "-trimpath", "-o", str(self._directory / "launch"), "."]
+        subprocess.run(command, cwd=ROOT / "services" / "launcher", env=environment, check=True)
+        (self._directory / "launcher").mkdir(exist_ok=True)
+        self.docker.volumes.create(
+            names.platform_volume(self.stack, "launcher"),
+            labels={names.STACK: self.stack},
+            driver_opts={"type": "none", "o": "bind", "device": str(self._directory / "launcher")},
+        )
 
     async def __aenter__(self) -> Self:
         pool = IPAMPool(subnet=self._subnet)
@@ -116,6 +132,8 @@ class Live:
             options={"com.docker.network.bridge.enable_icc": "false"},
             ipam=IPAMConfig(pool_configs=[pool]),
         )
+        if self._launcher:
+            self._bring_launcher()
         self._runner = await self.gateway.serve(self._directory / "admin.sock")
         await self.start()
         return self
@@ -133,6 +151,8 @@ class Live:
             with contextlib.suppress(docker.errors.APIError):
                 container.remove(force=True)
         try:
+            for volume in self.volumes():
+                volume.remove()
             for network in self.docker.networks.list(filters={"label": f"{names.STACK}={self.stack}"}):
                 network.remove()
         except docker.errors.APIError:
@@ -148,6 +168,7 @@ class Live:
             "RUNYARD_ORCHESTRATOR_DIRECTORY": str(self._directory / "own"),
             "RUNYARD_GATEWAY_DIRECTORY": str(self._directory),
             "RUNYARD_LAUNCHER_DIRECTORY": str(self._directory / "launcher"),
+            "RUNYARD_LAUNCHER_PROGRAM": str(self._directory / "launch"),
             "RUNYARD_PUBLIC_KEY": base64.b64encode(self._key.public_key().public_bytes_raw()).decode(),
         }
         command = (sys.executable, "-m", "services.orchestrator")
@@ -194,7 +215,7 @@ class Live:
         text = encode(document)
         return SignedRevision(text, base64.b64encode(self._key.sign(text.encode())).decode())
 
-    def add(self, revision: str, *containers: ContainerDocument, grace_s: int = 3) -> None:
+    def add(self, revision: str, *containers: ContainerDocument, grace_s: int = 3, **fields: Any) -> None:
         """Have a document for the next update."""
         self._documents[revision] = RevisionDocument(
             stack=self.stack,
@@ -207,6 +228,7 @@ class Live:
             gateway_address="",
             containers=containers or (container(),),
             termination_grace_s=grace_s,
+            **fields,
         )
 
     def lose_volume(self) -> None:
@@ -218,6 +240,12 @@ class Live:
     async def status(self) -> dict[str, Any]:
         """Give the orchestrator's status."""
         return (await self.ask("GET", "/v1/status"))[1]
+
+    def volumes(self, role: str = "") -> list[Volume]:
+        """Give the volumes of this stack."""
+        label = f"{names.ROLE}={role}" if role else f"{names.STACK}={self.stack}"
+        found = self.docker.volumes.list(filters={"label": label})
+        return [each for each in found if each.attrs["Labels"][names.STACK] == self.stack]
 
     def containers(self, *, all: bool = False) -> list[Container]:
         """Give the containers of this stack."""

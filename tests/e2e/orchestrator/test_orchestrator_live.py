@@ -37,8 +37,8 @@ def on_engine(test: Callable[[Live], Coroutine[Any, Any, None]]) -> Callable[[Pa
     return run
 
 
-async def alive(directory: Path, test: Callable[[Live], Coroutine[Any, Any, None]]) -> None:
-    async with Live(directory, SUBNET) as live:
+async def alive(directory: Path, test: Callable[[Live], Coroutine[Any, Any, None]], *, launcher: bool = False) -> None:
+    async with Live(directory, SUBNET, launcher=launcher) as live:
         await test(live)
 
 

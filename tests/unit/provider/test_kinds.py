@@ -109,10 +109,13 @@ def test_sweep_does_nothing_until_it_is_deleted_and_then_removes_every_instance_
     volume = Thing("volume", "runyard.dev.gateway", "3", "dev", names.ROLE_INSTANCE)
     part = Thing("container", "runyard.dev.gateway", "4", "dev", names.ROLE_GATEWAY)
     other = Thing("container", "runyard.test.default.a", "5", "test", names.ROLE_INSTANCE)
-    engine, released = Engine(instance, stranger, volume, part, other), list[str]()
+    scratch = Thing("volume", "runyard.dev.default.hello-1.work.ab", "6", "dev", names.ROLE_SCRATCH)
+    data = Thing("volume", "runyard.dev.volume.default.data", "7", "dev", names.ROLE_DATA)
+    engine, released = Engine(instance, stranger, volume, part, other, scratch, data), list[str]()
     kind = Sweep(lambda: engine, released.append)
     kind.create(STACK)
-    assert (len(engine.things), kind.identify(STACK)) == (5, "dev/sweep")
+    assert (len(engine.things), kind.identify(STACK)) == (7, "dev/sweep")
     kind.delete(State("dev/sweep", STACK, {}))
-    assert engine.things == [volume, part, other]
+    # What a tenant keeps is kept.
+    assert engine.things == [volume, part, other, data]
     assert released == ["dev"]

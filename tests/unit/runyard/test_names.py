@@ -69,3 +69,16 @@ def test_sockets_lie_in_the_directories_that_are_mounted() -> None:
 def test_name_that_runyard_gives_is_told_from_others() -> None:
     assert names.is_runyards(names.platform_volume("prod", "gateway"))
     assert not names.is_runyards("runyards.data")
+
+
+def test_volumes_of_tenants_and_of_instances_never_share_a_name() -> None:
+    found = [
+        names.persistent_volume("prod", "volume", "data"),
+        names.persistent_volume("prod", "default", "data"),
+        names.instance_volume("prod", "volume", "default", "data", "1"),
+        names.instance_volume("prod", "default", "web-1", "data", "1"),
+        names.part_volume("prod", "default", "web-1", ("data", "a"), "1"),
+        names.part_volume("prod", "default", "web-1", ("data", "a/b"), "1"),
+    ]
+    assert len(set(found)) == len(found)
+    assert not any(map(names.DNS_LABEL.fullmatch, names.HELPERS))

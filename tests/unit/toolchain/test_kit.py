@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.unit.toolchain.test_engine import answering
 from toolchain import cache
 from toolchain.environment import LOCK, STAMP
 from toolchain.kit import CHECKOUT, Kit
+from toolchain.packages import FOR_LINT, FOR_TESTS
 from toolchain.pulumi import Pulumi
 
 # A machine that has everything: Pulumi with its host and plugin, an engine, an environment of this lock file.
@@ -128,15 +130,56 @@ def test_update_is_held_to_a_saved_plan_only_when_one_is_given(kit: Kit) -> None
     assert "RUNYARD_PLAN" not in kit.update(tools, "dev").environment
 
 
-def test_run_without_a_command_is_refused(kit: Kit) -> None:
-    with pytest.raises(UsageError, match="run: must be followed by a command"):
-        kit.run([])
+@pytest.mark.parametrize("verb", ["run", "tests", "lint", "benchmarks"])
+def test_verb_that_runs_a_command_is_refused_without_one_before_anything_is_brought(
+    kit: Kit, words: io.StringIO, verb: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        getattr(kit, verb)([])
+    assert str(caught.value) == f"{verb}: must be followed by a command: toolchain/bootstrap {verb} -- COMMAND"
+    assert words.getvalue() == ""
 
 
 def test_run_of_an_unknown_command_is_refused(kit: Kit) -> None:
     with pytest.raises(UsageError) as caught:
         kit.run(["nonesuch"])
     assert str(caught.value) == "run nonesuch: No such file or directory"
+
+
+@pytest.mark.parametrize(("verb", "packages"), [("tests", FOR_TESTS), ("lint", FOR_LINT)])
+def test_tests_and_linters_have_their_packages_and_go_and_no_engine(
+    kit: Kit, program: WriteProgram, tmp_path: Path, words: io.StringIO, verb: str, packages: tuple[str, ...]
+) -> None:
+    program("dpkg-query", f'echo "$3" >> {tmp_path}/looked; printf installed')
+    go = program("go", "echo go version go1.26.6 linux/amd64")
+    with pytest.raises(UsageError, match=f"{verb} nonesuch: No such file or directory"):
+        getattr(kit, verb)(["nonesuch"])
+    assert words.getvalue() == f"environment: {tmp_path}/checkout/.venv is up to date\n"
+    assert set((tmp_path / "looked").read_text().split()) == set(packages)
+    assert kit.go.command() == go
+
+
+def test_tests_find_the_go_that_was_brought_first_on_their_path(checkout: Path, tmp_path: Path) -> None:
+    brought = tmp_path / "cache" / "go-1.26.6" / "bin" / "go"
+    brought.parent.mkdir(parents=True)
+    brought.write_text("#!/bin/sh\necho go version go1.26.6 linux/amd64\n")
+    brought.chmod(0o755)
+    # Found on a PATH that has no other, by a process of its own, because `tests` becomes its command.
+    code = (
+        "import os, pathlib, sys; from toolchain.kit import Kit\n"
+        "kit = Kit(dict(os.environ), pathlib.Path(sys.argv[1]))\n"
+        "kit.go.usual_place = pathlib.Path('/nonesuch')\n"
+        "kit.tests(['sh', '-c', 'command -v go'])"
+    )
+    look = tmp_path / "programs" / "dpkg-query"
+    look.parent.mkdir()
+    look.write_text("#!/bin/sh\nprintf installed\n")
+    look.chmod(0o755)
+    variables = {"PATH": f"{look.parent}:/bin", "RUNYARD_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    told = subprocess.run(
+        [sys.executable, "-c", code, checkout], cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines()[-1] == str(brought)
 
 
 def test_kit_that_brings_something_leaves_nothing_of_a_killed_run(kit: Kit, tmp_path: Path) -> None:

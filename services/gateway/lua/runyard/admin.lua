@@ -11,6 +11,7 @@ local routing = require "runyard.routing"
 
 -- Not the dictionary of snapshots: where that is full, a lock could throw an entry out.
 local locks = ngx.shared.health
+local var = require("runyard.request").var
 
 local M = {}
 
@@ -163,11 +164,12 @@ end
 
 -- How many requests an instance has. With `?wait=` in seconds, answers when it has none, or when that time is over.
 function M.inflight_of(ip)
-    local wait_s = ngx.var.arg_wait and tonumber(ngx.var.arg_wait) or 0
+    local wait_s = var.arg_wait and tonumber(var.arg_wait) or 0
     if ngx.req.get_method() ~= "GET" or not (wait_s >= 0 and wait_s <= LONGEST_WAIT_S) then
         return answer.problem(400, "inflight", "must be GET, with wait from 0 to " .. LONGEST_WAIT_S)
     end
-    local deadline, count = clock.now() + wait_s, nil
+    local deadline = clock.now() + wait_s
+    local count
     repeat
         local names = names_at(ip)
         count = wait_for_none(names, deadline)

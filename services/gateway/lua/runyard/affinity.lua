@@ -4,10 +4,11 @@
 -- nobody an address, and one that is forged, of another service or of a place that is gone matches none and counts as
 -- none. As on Cloud Run it is a best effort: an instance that is full or away does not make its clients wait.
 local file = require "runyard.file"
+local request = require "runyard.request"
 local routing = require "runyard.routing"
 
 local shared = ngx.shared.snapshot
-local var = ngx.var
+local var = request.var
 
 local M = {}
 
@@ -70,7 +71,7 @@ end
 
 -- The revision and endpoint that the client's cookie names, or nil.
 function M.place(service)
-    local cookie = var["cookie_" .. COOKIE]
+    local cookie = request.cookie(COOKIE)
     return cookie and places(service).by_cookie[cookie]
 end
 

@@ -4,8 +4,9 @@ local certificates = require "runyard.certificates"
 local grpc = require "runyard.grpc"
 local snapshot = require "runyard.snapshot"
 local snapshot_file = require "runyard.snapshot_file"
+local verdicts = require "runyard.verdicts"
 
-local var = ngx.var
+local var = require("runyard.request").var
 
 local M = {}
 
@@ -23,33 +24,6 @@ local titles = {
     [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [501] = "Not Implemented",
     [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout",
     [505] = "HTTP Version Not Supported", [507] = "Insufficient Storage",
-}
-
-local verdicts = {
-    ["unknown-host"] = { 404, "no service answers this host" },
-    ["unknown-path"] = { 404, "no service answers this path of the host" },
-    ["unclear-path"] = { 400, "the path climbs, or could be read in two ways" },
-    ["length-required"] = { 411, "the service limits its requests and takes them unread: they must tell their length" },
-    ["request-too-large"] = { 413, "the body is larger than the service takes" },
-    ["no-room"] = { 503, "the gateway has no room for the body now" },
-    ["response-too-large"] = { 502, "the response is larger than the service may send" },
-    ["host-mismatch"] = { 400, "the Host header differs from the host of the request line, or its port is no port" },
-    ["unknown-caller"] = { 403, "the address of the caller belongs to no instance" },
-    ["public-host"] = { 403, "instances call services as <service>.internal here" },
-    ["undeclared-call"] = { 403, "the manifest of the caller does not name this service in runyard.dev/uses" },
-    ["stopped"] = { 503, "the service is scaled to 0 instances by hand" },
-    ["no-instance"] = { 503, "no instance became ready in time" },
-    ["broken"] = { 503, "no instance can be reached; the gateway tries them again from time to time" },
-    ["all-busy"] = { 503, "every instance was at its concurrency limit for as long as a request may wait" },
-    ["queue-full"] = { 429, "as many requests as may wait for an instance of the service already do" },
-    ["instance-failed"] = { 502, "the connection to the instance failed and the request may not be sent again" },
-    ["client-limit"] = { 429, "this client asks more often than the service lets one client ask" },
-    ["service-limit"] = { 429, "the service is asked more often than its limit of requests a second" },
-    ["tenant-limit"] = { 429, "the tenant's services are asked more often than its quota of requests a second" },
-    ["concurrency-limit"] = { 429, "the service has as many requests at once as its limit" },
-    ["retries-spent"] = { 502, "the connection to the instance failed, and too many requests were sent again already" },
-    ["request-timeout"] = { 504, "the request took longer than the service's time" },
-    ["instance-timeout"] = { 504, "the instance did not answer in time" },
 }
 
 -- Sends a body and ends the request; the body of the request is discarded, so that it cannot be taken for the next
@@ -107,10 +81,10 @@ end
 
 -- Gives the answer that a verdict names; `retry_after_s` is for one of 429 or 503.
 function M.give(verdict, retry_after_s)
-    if verdict == "healthz" then
+    if verdict == verdicts.HEALTHZ then
         return M.health()
     end
-    local status, detail = unpack(verdicts[verdict])
+    local status, detail = verdicts.answer(verdict)
     return M.problem(status, verdict, detail, nil, retry_after_s)
 end
 
@@ -120,7 +94,8 @@ function M.page(verdict, page, retry_after_s)
         return M.give(verdict, retry_after_s)
     end
     local media_type = page:find("^%s*<") and "text/html" or "text/plain"
-    return M.send(verdicts[verdict][1], media_type .. "; charset=utf-8", page, retry_after_s)
+    local status = verdicts.answer(verdict)
+    return M.send(status, media_type .. "; charset=utf-8", page, retry_after_s)
 end
 
 -- Turns an error of nginx's own making (a request it could not read, a body too large) into a problem.

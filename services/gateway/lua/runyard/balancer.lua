@@ -1,7 +1,7 @@
 -- Balancer: picks an instance for each try and counts what is in flight, exactly, across workers.
 --
--- One rule keeps the counts from leaking: `held` has an endpoint for a request if and only if it holds one count of that
--- endpoint's address. $instance is the same for the log.
+-- One rule keeps the counts from leaking: `held` has an endpoint for a request if and only if it holds one count of
+-- that endpoint's address. $instance is the same for the log.
 local affinity = require "runyard.affinity"
 local budget = require "runyard.budget"
 local clock = require "runyard.clock"
@@ -15,7 +15,7 @@ local upstream = require "ngx.balancer"
 local watch = require "runyard.watch"
 local routing = require "runyard.routing"
 
-local var, now, random = ngx.var, clock.now, math.random
+local var, now, random = require("runyard.request").var, clock.now, math.random
 local key = connection.key
 
 local M = {}
@@ -28,7 +28,7 @@ local REFUSED_S = 1
 -- Set by M.configure: seconds.
 local connect_timeout_s, default_timeout_s
 
-local held = {}  -- by runyard.connection's key: the endpoint of which a request holds a count
+local held = require("runyard.request").by_key("endpoint")
 
 -- Methods whose requests may be sent twice (RFC 9110, 9.2.2). nginx takes unknown methods for idempotent; we do not.
 local idempotent = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
@@ -187,10 +187,10 @@ end
 -- received counts: a refused connection is no load to anybody.
 function M.may_repeat(endpoints, sent)
     if sent == 0 or budget.spend(endpoints.budget) then
-        counters.add("retries", endpoints.key)
+        counters.add(counters.RETRIES, endpoints.key)
         return true
     end
-    counters.add("retries_refused", endpoints.key)
+    counters.add(counters.RETRIES_REFUSED, endpoints.key)
     return false
 end
 
@@ -239,7 +239,7 @@ local function set_times(service, endpoints)
     if silence ~= left or service.timeout_s ~= default_timeout_s or left < default_timeout_s - 1 then
         upstream.set_timeouts(connect_timeout_s, silence, silence)
     end
-    watch.begin(service, left, endpoints.way or service.way or service.aside)
+    watch.begin(service, left, endpoints.location or service.location or service.aside)
     return true
 end
 

@@ -1,13 +1,15 @@
 -- Bodies: the room on the gateway's disk that the bodies of requests take, and who may have how much of it.
 --
--- A body is counted by its length before it is read, and until its request ends. Nobody can fill the disk: a tenant gets
--- no more than it leaves free, a client no more than half of that. So n of them that take all they can leave 1/(n + 1),
--- or 2/(n + 2), to the others.
+-- A body is counted by its length before it is read, and until its request ends. Nobody can fill the disk: a tenant
+-- gets no more than it leaves free, a client no more than half of that. So n of them that take all they can leave 1/(n
+-- + 1), or 2/(n + 2), to the others.
 local connection = require "runyard.connection"
 local inflight = require "runyard.inflight"
+local request = require "runyard.request"
 local watch = require "runyard.watch"
+local verdicts = require "runyard.verdicts"
 
-local var = ngx.var
+local var = request.var
 
 local M = {}
 
@@ -18,7 +20,7 @@ local MEMORY_BYTES = 16384
 local CLIENTS = 1024
 
 local room, largest_bytes  -- of all bodies in pages, and of one
-local held = {}  -- by runyard.connection's key: the pages of a request, and the names that they are counted by
+local held = request.by_key("body")
 
 function M.configure(settings)
     room, largest_bytes = settings.bodies_mib * 2 ^ 20 / PAGE_BYTES, settings.kept_body_bytes
@@ -56,13 +58,13 @@ function M.take(bytes, seconds)
         return nil
     end
     if bytes > largest_bytes then
-        return "request-too-large"
+        return verdicts.REQUEST_TOO_LARGE
     end
     local pages = math.ceil(bytes / PAGE_BYTES)
     local client = ngx.crc32_short(connection.client()) % CLIENTS
     local names = { "bodies|", "bodies|tenant|" .. var.tenant, "bodies|client|" .. client }
     if not count(names, pages) then
-        return "no-room"
+        return verdicts.NO_ROOM
     end
     held[name] = { pages = pages, names = names }
     -- nginx's client_body_timeout is for each read.

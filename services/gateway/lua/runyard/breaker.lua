@@ -3,9 +3,9 @@
 -- Closed: requests pass. Open: none of the revision's instances can be reached, so requests are answered 503 at once
 -- instead of being held. Half-open: the time is over, and a ping (no client's request) finds out whether one answers.
 --
--- Only failures to get an answer count here, as Envoy parts them with split_external_local_origin_errors: a revision whose
--- every answer is 500 is the application's own to explain, and is passed on. The state is that of a set of instances:
--- when the orchestrator replaces one, the new set starts closed.
+-- Only failures to get an answer count here, as Envoy parts them with split_external_local_origin_errors: a revision
+-- whose every answer is 500 is the application's own to explain, and is passed on. The state is that of a set of
+-- instances: when the orchestrator replaces one, the new set starts closed.
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
 local ping = require "runyard.ping"
@@ -17,8 +17,8 @@ local now = clock.now
 local M = {}
 
 local MOST_FAILURES = 5
--- For so long there must have been nothing but failures. An instance that was killed is replaced within two seconds, and
--- requests are held for it: no GET is lost to a breaker.
+-- For so long there must have been nothing but failures. An instance that was killed is replaced within two seconds,
+-- and requests are held for it: no GET is lost to a breaker.
 local PATIENCE_S = 3
 local SHORTEST_S = 1
 local LONGEST_S = 30
@@ -41,12 +41,12 @@ local function open(group)
     local duration = math.min(SHORTEST_S * 2 ^ (times - 1), LONGEST_S)
     shared:set("open|" .. group.set, now() + duration, FORGET_S)
     routing.raise_health_epoch()
-    counters.add("breaker_opened", group.key)
+    counters.add(counters.BREAKER_OPENED, group.key)
     ngx.log(ngx.WARN, "no instance of ", group.key, " can be reached: answer 503 for ", duration, " s")
 end
 
--- Notes that an instance of the revision gave no answer; `weight` is how many failures that counts for, `began` since when
--- it was silent, if not now.
+-- Notes that an instance of the revision gave no answer; `weight` is how many failures that counts for, `began` since
+-- when it was silent, if not now.
 function M.failed(group, weight, began)
     local count = shared:incr("down|" .. group.set, weight, 0)
     shared:expire("down|" .. group.set, FORGET_S)

@@ -1,7 +1,8 @@
 -- Budget: how many requests a revision may be sent a second time, so that failures do not multiply the load.
 --
 -- Linkerd's numbers (retryRatio 0.2, minRetriesPerSecond 10, ttl 10 s; Envoy's retry_budget has 20 % too). Every worker
--- keeps its own: when each sends at most a fifth more than it was asked, all of them together do, and no lock is needed.
+-- keeps its own: when each sends at most a fifth more than it was asked, all of them together do, and no lock is
+-- needed.
 local clock = require "runyard.clock"
 
 local M = {}

@@ -3,9 +3,9 @@
 -- nginx keeps and checks the answers (Cache-Control, Vary, Set-Cookie). Here is what it leaves out of RFC 9111, and the
 -- epoch in the key: a purge changes it, so that what was kept before is never asked for again and ages out.
 local purged = ngx.shared.purged
-local var = ngx.var
+local var = require("runyard.request").var
 
-local M = { WAY = "@cached" }
+local M = { LOCATION = "@cached" }
 
 local methods = { GET = true, HEAD = true }
 
@@ -24,13 +24,13 @@ end
 -- The location for a request of a service with a cache, or nil when the cache must not or cannot answer: an answer to
 -- Authorization is nobody else's (RFC 9111, 3.5), a part is not the whole, and what has a body is no plain GET. Whether
 -- HTTP/2 brings one without a length is for runyard.locations to find out.
-function M.way(service)
+function M.location(service)
     if not methods[var.request_method] or var.http_authorization or var.http_range or var.http_upgrade
         or var.http_content_length or var.http_transfer_encoding then
         return nil
     end
     var.cache_epoch = epoch(service.key, path_of(var.request_uri))
-    return M.WAY
+    return M.LOCATION
 end
 
 -- Makes invalid what is kept of a service, or of one path of it whatever the host and the query. Returns nothing.

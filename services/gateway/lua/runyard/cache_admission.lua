@@ -1,10 +1,12 @@
 -- Cache admission: which responses the cache may keep, so that its disk never fills up.
 --
--- nginx's max_size is for its manager, which looks every ten seconds; until then anything is written, and a client whose
--- response finds no room is cut. So a response must tell its length, and what is being written must fit into what is free.
+-- nginx's max_size is for its manager, which looks every ten seconds; until then anything is written, and a client
+-- whose response finds no room is cut. So a response must tell its length, and what is being written must fit into what
+-- is free.
 local connection = require "runyard.connection"
 local ffi = require "ffi"
 local inflight = require "runyard.inflight"
+local request = require "runyard.request"
 
 ffi.cdef [[
     // Of glibc on 64 bits.
@@ -12,7 +14,7 @@ ffi.cdef [[
     int statvfs(const char *path, struct runyard_disk *disk);
 ]]
 
-local var = ngx.var
+local var = request.var
 
 local M = {}
 
@@ -25,7 +27,7 @@ local PART = 8
 
 local directory, largest_bytes
 local disk = ffi.new("struct runyard_disk")
-local held = {}  -- by runyard.connection's key: the pages that a response may write
+local held = request.by_key("kept_pages")
 
 function M.configure(settings)
     directory, largest_bytes = settings.cache_directory, settings.cache_mib * 2 ^ 20 / PART
@@ -38,7 +40,8 @@ local function free_pages()
     return tonumber(disk.available) * tonumber(disk.fragment) / PAGE_BYTES
 end
 
--- Has nginx keep this response, if it may be kept at all, or not; its service lets none be longer than `most`, if not 0.
+-- Has nginx keep this response, if it may be kept at all, or not; its service lets none be longer than `most`, if not
+-- 0.
 function M.decide(most)
     local name = connection.key()
     M.finish(name)

@@ -1,5 +1,5 @@
--- Canonical: writes what runyard.shape has checked as JSON with its keys sorted and no spaces, so that equal entries are
--- equal texts. cjson would write an empty list as an object, and runyard.contracts would not read that.
+-- Canonical: writes what runyard.shape has checked as JSON with its keys sorted and no spaces, so that equal entries
+-- are equal texts. cjson would write an empty list as an object, and runyard.contracts would not read that.
 local cjson = require "cjson.safe"
 local grammar = require "runyard.grammar"
 

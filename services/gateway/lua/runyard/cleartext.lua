@@ -2,14 +2,18 @@
 local answer = require "runyard.answer"
 local challenges = require "runyard.challenges"
 local router = require "runyard.router"
+local verdicts = require "runyard.verdicts"
 
-local var = ngx.var
+local var = require("runyard.request").var
 
 local M = {}
 
 local origin_port
 -- Said here as they would be there: no client should be sent to a handshake that is refused.
-local refused = { ["unknown-host"] = true, ["host-mismatch"] = true, ["public-host"] = true, healthz = true }
+local refused = {
+    [verdicts.UNKNOWN_HOST] = true, [verdicts.HOST_MISMATCH] = true, [verdicts.PUBLIC_HOST] = true,
+    [verdicts.HEALTHZ] = true,
+}
 
 function M.configure(settings)
     origin_port = settings.https_port == 443 and "" or ":" .. settings.https_port

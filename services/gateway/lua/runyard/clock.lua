@@ -1,5 +1,6 @@
--- Clock: seconds since the machine started. All workers read the same one, to the nanosecond and at the moment they ask;
--- ngx.now() stands still within a turn of the event loop, counts milliseconds, and steps when somebody sets the time.
+-- Clock: seconds since the machine started. All workers read the same one, to the nanosecond and at the moment they
+-- ask; ngx.now() stands still within a turn of the event loop, counts milliseconds, and steps when somebody sets the
+-- time.
 local ffi = require "ffi"
 
 ffi.cdef [[

@@ -1,15 +1,16 @@
 -- Connection: names the request that runs now in the tables of this worker that outlive a phase.
 --
--- The name is its connection's address in memory (of a stream, with HTTP/2): a connection has one request at a time, and
--- what nginx asks on its own behind that (a stale response's successor) has the same. The address of a request would not
--- do: such an inner one has its own, and there is no log phase to tell that it ended. ngx.ctx does not survive error_page,
--- and a variable costs ten times as much.
+-- The name is its connection's address in memory (of a stream, with HTTP/2): a connection has one request at a time,
+-- and what nginx asks on its own behind that (a stale response's successor) has the same. The address of a request
+-- would not do: such an inner one has its own, and there is no log phase to tell that it ended. ngx.ctx does not
+-- survive error_page, and a variable costs ten times as much.
 local ffi = require "ffi"
 local request = require "resty.core.base".get_request
+local var = require("runyard.request").var
 
 ffi.cdef [[
-    // Of nginx's ngx_http_request_t, ngx_connection_t and ngx_http_upstream_t with its ngx_peer_connection_t, which begin
-    // with these in every version that has HTTP/2; and of what its keepalive module notes for a request.
+    // Of nginx's ngx_http_request_t, ngx_connection_t and ngx_http_upstream_t with its ngx_peer_connection_t, which
+    // begin with these in every version that has HTTP/2; and of what its keepalive module notes for a request.
     typedef struct runyard_request runyard_request;
     typedef struct { runyard_request *data; void *events[2]; int fd; } runyard_connection;
     typedef struct { void *pool; } runyard_keeper;
@@ -45,7 +46,7 @@ end
 
 -- What tells one client from another: its address, in nginx's binary form.
 function M.client()
-    return ngx.var.binary_remote_addr:sub(1, ADDRESS_BYTES)
+    return var.binary_remote_addr:sub(1, ADDRESS_BYTES)
 end
 
 -- The request that has this name now, as nginx's own, or nil.

@@ -2,15 +2,16 @@
 local counters = require "runyard.counters"
 local limit = require "runyard.limit"
 local routing = require "runyard.routing"
+local verdicts = require "runyard.verdicts"
 
-local var = ngx.var
+local var = require("runyard.request").var
 
 local M = {}
 
 -- The answers that say that the service is down or overloaded; others are the client's own doing.
 local replaced = {
-    ["broken"] = true, ["no-instance"] = true, ["stopped"] = true, ["all-busy"] = true, ["retries-spent"] = true,
-    ["instance-failed"] = true, ["instance-timeout"] = true,
+    [verdicts.BROKEN] = true, [verdicts.NO_INSTANCE] = true, [verdicts.STOPPED] = true, [verdicts.ALL_BUSY] = true,
+    [verdicts.RETRIES_SPENT] = true, [verdicts.INSTANCE_FAILED] = true, [verdicts.INSTANCE_TIMEOUT] = true,
 }
 
 -- What the request's service falls back to instead of this answer, or nil. A request has one fallback: that of the
@@ -20,14 +21,14 @@ function M.find(verdict)
     return service and service.fallback or nil
 end
 
--- Has runyard.router take the request to the fallback from now on, as if it came anew. Returns the name of an answer when
--- the limits of that one refuse it.
+-- Has runyard.router take the request to the fallback from now on, as if it came anew. Returns the name of an answer
+-- when the limits of that one refuse it.
 function M.go_to(service)
-    counters.add("fallbacks", var.tenant .. "/" .. var.service)
+    counters.add(counters.FALLBACKS, var.tenant .. "/" .. var.service)
     var.fallback, var.service = service, service
-    var.verdict = ""
+    var.verdict = verdicts.GO
     var.revision = ""
-    var.way = var.usual_way
+    var.location = var.usual_location
     local other = routing.service(var.tenant .. "/" .. service)
     return other and other.limits and limit.next_refusal(other.limits) or nil
 end

@@ -54,8 +54,9 @@ function M.remove(path)
     return nil
 end
 
--- Replaces the file (`mode` is for one that holds a secret); returns what went wrong, or nil. The name of the temporary file is fixed: one writer at a time
--- (runyard.admin holds a lock), so what a killed one left behind is overwritten and never piles up.
+-- Replaces the file (`mode` is for one that holds a secret); returns what went wrong, or nil. The name of the temporary
+-- file is fixed: one writer at a time (runyard.admin holds a lock), so what a killed one left behind is overwritten and
+-- never piles up.
 function M.write(path, body, mode)
     local temporary = path .. ".new"
     local descriptor = C.open(temporary, WRITE_FLAGS, ffi.cast("int", mode or MODE))

@@ -1,7 +1,8 @@
 -- Grammar: what the texts and numbers of a message may be, and how objects, lists and maps are made of them.
 --
 -- Every text has a grammar, because these values reach log lines and headers. A check takes the path of a value and the
--- value, gives it back with its defaults filled in, or ends with an error that says where, which rule and what was seen.
+-- value, gives it back with its defaults filled in, or ends with an error that says where, which rule and what was
+-- seen.
 local M = {}
 
 local MOST_SHOWN = 120  -- bytes
@@ -106,7 +107,8 @@ end
 
 -- What a route matches and what it puts in its place: segments of unreserved characters, none of which climbs.
 function M.prefix(path, value)
-    local fits = type(value) == "string" and #value <= 256 and value:find("^/[%w._~/-]*$") and not value:find("//", 1, true)
+    local fits = type(value) == "string" and #value <= 256 and value:find("^/[%w._~/-]*$")
+        and not value:find("//", 1, true)
     if not fits or (value ~= "/" and value:sub(-1) == "/") or (value .. "/"):find("/%.%.?/") then
         fail(path, "a path", value)
     end
@@ -199,7 +201,8 @@ function M.object(fields)
             elseif field[2] == nil then
                 error(path .. ": field " .. name .. " is missing", 0)
             else
-                -- A table default is always empty, and made anew so that nobody shares it; its own defaults are filled in.
+                -- A table default is always empty, and made anew so that nobody shares it; its own defaults are filled
+                -- in.
                 value[name] = type(field[2]) == "table" and field[1](path, {}) or field[2]
             end
         end

@@ -1,5 +1,7 @@
 -- Grpc: the gateway's own answers in the form that gRPC clients read: HTTP 200 and a status in the headers
 -- (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Trailers-Only").
+local var = require("runyard.request").var
+
 local M = {}
 
 local TYPE = "application/grpc"
@@ -13,7 +15,7 @@ local codes = {
 
 -- Whether the request is a gRPC call.
 function M.is_call()
-    local content_type = ngx.var.content_type
+    local content_type = var.content_type
     return content_type ~= nil and content_type:sub(1, #TYPE) == TYPE
 end
 

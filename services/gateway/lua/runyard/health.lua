@@ -4,8 +4,9 @@
 -- above, or no answer), for a time that doubles. At most half of a revision's instances are, so never the last one.
 -- When its time is over a single request tries it (or, if it hung, a ping), and it is back or ejected for longer.
 --
--- Shared memory holds failures|, ejected|, times|, hung| and probe| of an address; `health_epoch` in runyard.routing changes with
--- them. Endpoints are the tables of runyard.routing; what is known of one is kept in it until that epoch changes.
+-- Shared memory holds failures|, ejected|, times|, hung| and probe| of an address; `health_epoch` in runyard.routing
+-- changes with them. Endpoints are the tables of runyard.routing; what is known of one is kept in it until that epoch
+-- changes.
 local breaker = require "runyard.breaker"
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
@@ -18,8 +19,8 @@ local now = clock.now
 local M = {}
 
 local MOST_FAILURES = 5
--- The first ejection: about what the orchestrator needs to notice and to push endpoints without it. Envoy's 30 s are for
--- a fleet that nobody heals.
+-- The first ejection: about what the orchestrator needs to notice and to push endpoints without it. Envoy's 30 s are
+-- for a fleet that nobody heals.
 local SHORTEST_S = 1
 local LONGEST_S = 30
 -- An instance that was well for as long as this is ejected as briefly as the first time.
@@ -65,7 +66,7 @@ local function set_ejected(endpoint, hung)
     shared:set("hung|" .. address, hung, duration + FORGET_S)
     shared:delete("probe|" .. address)
     routing.raise_health_epoch()
-    counters.add("ejections", labels(endpoint))
+    counters.add(counters.EJECTIONS, labels(endpoint))
     ngx.log(ngx.WARN, "eject ", address, " of ", labels(endpoint), " for ", duration, " s")
 end
 

@@ -12,8 +12,9 @@ local router = require "runyard.router"
 local watch = require "runyard.watch"
 local locations = require "runyard.locations"
 local routing = require "runyard.routing"
+local verdicts = require "runyard.verdicts"
 
-local var, now = ngx.var, clock.now
+local var, now = require("runyard.request").var, clock.now
 
 local M = {}
 
@@ -47,17 +48,17 @@ local function refuse_again(failed, late)
         balancer.blame(failed, connected)
     end
     if late or connected and last_status() == "504" then
-        return "instance-timeout"  -- it has the request and is slow; another one would only be slow too
+        return verdicts.INSTANCE_TIMEOUT  -- it has the request and is slow; another one would only be slow too
     end
     if locations.is_spent() then
-        return "instance-failed"
+        return verdicts.INSTANCE_FAILED
     end
     if sent > 0 and not balancer.is_idempotent(var.request_method) or sent > MOST_SENT then
-        return "instance-failed"
+        return verdicts.INSTANCE_FAILED
     end
     if failed or sent > 0 then
         if not balancer.may_repeat(routing.endpoints(var.tenant, var.revision), sent) then
-            return "retries-spent"
+            return verdicts.RETRIES_SPENT
         end
         var.retries = tonumber(var.retries) + 1
     end
@@ -70,15 +71,15 @@ local function seconds_left()
     return service and watch.left(service) or math.huge
 end
 
--- Looks once: "" when the request has an instance now, "hold" or "full" when it must wait, else the name of an answer.
+-- Looks once: GO when the request has an instance now, HOLD or FULL when it must wait, else the name of an answer.
 local function look(request)
     local verdict = router.route(var.listener, var.revision)
-    if verdict ~= "" and verdict ~= "aside" then
+    if verdict ~= verdicts.GO and verdict ~= verdicts.ASIDE then
         return verdict
     end
     local group = routing.endpoints(var.tenant, var.revision)
     local may_go = request and queue.is_next(request) or not request and not queue.is_busy(group)
-    return may_go and balancer.reserve() and "" or "full"
+    return may_go and balancer.reserve() and verdicts.GO or verdicts.FULL
 end
 
 local function join(revision)
@@ -95,8 +96,8 @@ end
 local function wait_in_line(waiting, deadline)
     while true do
         local verdict = look(waiting.request)
-        if verdict ~= "hold" and verdict ~= "full" then
-            return verdict ~= "" and verdict or nil
+        if verdict ~= verdicts.HOLD and verdict ~= verdicts.FULL then
+            return verdict ~= verdicts.GO and verdict or nil
         end
         -- Traffic may have moved to another revision, whose line it then joins at the end.
         local revision = var.tenant .. "/" .. var.revision
@@ -105,11 +106,11 @@ local function wait_in_line(waiting, deadline)
             waiting.request = nil
         end
         if now() >= deadline then
-            return verdict == "hold" and "no-instance" or "all-busy"
+            return verdict == verdicts.HOLD and verdicts.NO_INSTANCE or verdicts.ALL_BUSY
         end
         waiting.request = waiting.request or join(revision)
         if not waiting.request then
-            return "queue-full"
+            return verdicts.QUEUE_FULL
         end
         queue.rest(waiting.request, deadline)
     end
@@ -136,7 +137,7 @@ local function deadline_of_service()
 end
 
 local function retry_after_s(verdict)
-    if verdict == "broken" then
+    if verdict == verdicts.BROKEN then
         return breaker.retry_after_s(routing.endpoints(var.tenant, var.revision))
     end
     -- What runyard.limit told the client: in so many seconds there is one more.
@@ -152,7 +153,7 @@ end
 local function refuse(verdict)
     local wait_s, instead = retry_after_s(verdict), fallback.find(verdict)
     if instead and instead.page ~= "" then
-        counters.add("fallbacks", var.tenant .. "/" .. var.service)
+        counters.add(counters.FALLBACKS, var.tenant .. "/" .. var.service)
         return answer.page(verdict, instead.page, wait_s)
     end
     if instead and may_go_elsewhere() then
@@ -172,18 +173,18 @@ local function refuse(verdict)
     return answer.give(verdict, wait_s)
 end
 
--- The access phase of the locations beside the plain one: everything that is not the plain way from a request to an instance.
+-- The access phase of the locations beside the plain one: everything but the usual step from a request to an instance.
 function M.again()
     local verdict = var.verdict
-    if verdict == "aside" then
-        var.verdict = ""
+    if verdict == verdicts.ASIDE then
+        var.verdict = verdicts.GO
         local refusal = locations.refusal() or locations.go_on()
         return refusal and answer.give(refusal)
     end
     if locations.is_cut_short() then
-        return refuse("no-room")
+        return refuse(verdicts.NO_ROOM)
     end
-    if verdict ~= "" and verdict ~= "hold" then
+    if verdict ~= verdicts.GO and verdict ~= verdicts.HOLD then
         return refuse(verdict)
     end
     local failed = balancer.release()
@@ -192,8 +193,8 @@ function M.again()
     local rounds = (tonumber(var.rounds) or 0) + 1
     var.rounds = rounds
     local left = seconds_left()
-    local refusal = rounds > MOST_ROUNDS and "instance-failed" or refuse_again(failed, late)
-        or left <= 0 and "request-timeout" or locations.refusal()
+    local refusal = rounds > MOST_ROUNDS and verdicts.INSTANCE_FAILED or refuse_again(failed, late)
+        or left <= 0 and verdicts.REQUEST_TIMEOUT or locations.refusal()
     if refusal then
         return refuse(refusal)
     end
@@ -204,7 +205,8 @@ function M.again()
         var.hold_until = deadline
     end
     if var.upstream_addr then
-        -- It was tried. A turn of the event loop, in which nginx sees that the dead instance's other idle connections are closed.
+        -- It was tried. A turn of the event loop, in which nginx sees that the dead instance's other idle connections
+        -- are closed.
         ngx.sleep(STEP_S)
     end
     refusal = wait(math.min(deadline, now() + left)) or locations.go_on()

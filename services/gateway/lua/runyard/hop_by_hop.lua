@@ -1,5 +1,5 @@
 -- Hop by hop: the headers that are meant for the gateway alone, because Connection names them (RFC 9110, 7.6.1).
-local var = ngx.var
+local var = require("runyard.request").var
 
 local M = {}
 

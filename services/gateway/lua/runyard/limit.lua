@@ -6,13 +6,15 @@ local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local inflight = require "runyard.inflight"
 local rate = require "runyard.rate"
+local request = require "runyard.request"
+local verdicts = require "runyard.verdicts"
 
 local clients, quotas = ngx.shared.clients, ngx.shared.quotas
-local var = ngx.var
+local var = request.var
 
 local M = {}
 
-local counted = {}  -- by runyard.connection's key: the name of the service's count of which a request holds one
+local counted = request.by_key("concurrency")
 
 -- The limits of a service as this module takes them, or nil when it has none.
 function M.prepare(key, tenant, fields)
@@ -23,7 +25,7 @@ function M.prepare(key, tenant, fields)
     if fields.client_requests_per_second > 0 then
         limits.client = rate.rule(fields.client_requests_per_second, fields.client_burst)
         limits.policy = ('"client";q=%d;w=1'):format(fields.client_requests_per_second)
-        limits.header = fields.client_header ~= "" and "http_" .. fields.client_header:lower():gsub("-", "_") or nil
+        limits.header = fields.client_header ~= "" and fields.client_header:lower():gsub("-", "_") or nil
     end
     if fields.requests_per_second > 0 then
         limits.service = rate.rule(fields.requests_per_second)
@@ -38,7 +40,7 @@ end
 -- Names a client in 16 bytes, so that memory freed by the one that was away longest fits the next one, and no header's
 -- value (it may be a key) stands in memory. A client without the header is told by its address.
 local function client_name(limits)
-    local value = limits.header and var[limits.header]
+    local value = limits.header and request.header(limits.header)
     if value and value ~= "" then
         return ngx.md5_bin(limits.key .. "\0h" .. value)
     end
@@ -57,20 +59,24 @@ function M.tell_full(name, most)
     var.rate_limit = ('"%s";r=0'):format(name)
 end
 
-local function refuse(limits, name, policy, seconds)
-    tell(policy, name, 0, seconds)
-    counters.add("limited_" .. name, limits.key)
-    return name .. "-limit"
+local CLIENT = { name = "client", kind = counters.LIMITED_CLIENT, verdict = verdicts.CLIENT_LIMIT }
+local SERVICE = { name = "service", kind = counters.LIMITED_SERVICE, verdict = verdicts.SERVICE_LIMIT }
+local TENANT = { name = "tenant", kind = counters.LIMITED_TENANT, verdict = verdicts.TENANT_LIMIT }
+
+local function refuse(limits, limit, policy, seconds)
+    tell(policy, limit.name, 0, seconds)
+    counters.add(limit.kind, limits.key)
+    return limit.verdict
 end
 
--- Takes the request out of everything that its service limits. Returns the name of an answer when it does not pass; then
--- nothing is taken.
+-- Takes the request out of everything that its service limits. Returns the name of an answer when it does not pass;
+-- then nothing is taken.
 function M.refusal(limits)
     local client = limits.client and client_name(limits)
     if client then
         local passes, left, seconds = rate.take(clients, client, limits.client, quotas)
         if not passes then
-            return refuse(limits, "client", limits.policy, seconds)
+            return refuse(limits, CLIENT, limits.policy, seconds)
         end
         tell(limits.policy, "client", left, seconds)
     end
@@ -87,7 +93,7 @@ function M.shared_refusal(limits)
     if service then
         local passes, _, seconds = rate.take(quotas, limits.key, service, quotas)
         if not passes then
-            return refuse(limits, "service", ('"service";q=%d;w=1'):format(service.per_second), seconds)
+            return refuse(limits, SERVICE, ('"service";q=%d;w=1'):format(service.per_second), seconds)
         end
     end
     if tenant then
@@ -96,7 +102,7 @@ function M.shared_refusal(limits)
             if service then
                 rate.give(quotas, limits.key, service)
             end
-            return refuse(limits, "tenant", ('"tenant";q=%d;w=1'):format(tenant.per_second), seconds)
+            return refuse(limits, TENANT, ('"tenant";q=%d;w=1'):format(tenant.per_second), seconds)
         end
     end
     if limits.concurrent then
@@ -108,8 +114,8 @@ function M.shared_refusal(limits)
                 rate.give(quotas, limits.tenant_name, tenant)
             end
             M.tell_full("concurrency", limits.concurrent)
-            counters.add("limited_concurrency", limits.key)
-            return "concurrency-limit"
+            counters.add(counters.LIMITED_CONCURRENCY, limits.key)
+            return verdicts.CONCURRENCY_LIMIT
         end
         counted[connection.key()] = limits.count_name
     end

@@ -1,6 +1,7 @@
--- Locations: the locations that a request takes when it does not take the plain one, and what it must pass to go on there.
+-- Locations: the locations that a request takes when it does not take the plain one, and what it must pass to go on
+-- there.
 --
--- $way names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
+-- $location names the location that it needs, $here the one that it is in. They differ in what nginx can only set in a
 -- location: @again buffers both bodies, @stream only the request's, @upload and @h2c neither.
 local bodies = require "runyard.bodies"
 local cache = require "runyard.cache"
@@ -9,13 +10,14 @@ local ffi = require "ffi"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
 local routing = require "runyard.routing"
+local verdicts = require "runyard.verdicts"
 
 ffi.cdef [[
     // Of a stream of HTTP/2, it has nginx throw away what comes, and sends nothing.
     intptr_t ngx_http_discard_request_body(void *request);
 ]]
 
-local var = ngx.var
+local var = require("runyard.request").var
 
 local M = {}
 
@@ -29,11 +31,11 @@ function M.configure(settings)
     default_timeout_s = settings.default_timeout_s
 end
 
--- runyard.router's verdict for a request of a listener that speaks HTTP/2. A GET that tells no length of a body goes the
--- plain way without one: nothing tells whether there is any, and nobody has counted it (runyard.bodies).
+-- runyard.router's verdict for a request of a listener that speaks HTTP/2. A GET that tells no length of a body goes
+-- the plain location without one: nothing tells whether there is any, and nobody has counted it (runyard.bodies).
 function M.route_http2(listener)
     local verdict = router.route(listener)
-    if verdict == "" and var.http2 ~= "" and bodiless[var.request_method] and not var.http_content_length then
+    if verdict == verdicts.GO and var.http2 ~= "" and bodiless[var.request_method] and not var.http_content_length then
         ffi.C.ngx_http_discard_request_body(connection.current())
     end
     return verdict
@@ -72,7 +74,7 @@ function M.read_body()
     end
     -- Where it cannot be written, nginx ends this phase, and error_page begins it again with this verdict.
     local verdict = var.verdict
-    var.verdict = "no-room"
+    var.verdict = verdicts.NO_ROOM
     ngx.req.read_body()
     var.verdict = verdict
 end
@@ -80,18 +82,19 @@ end
 -- Whether nginx could not write the body while it went to an instance: none was asked. What is left of such a body must
 -- go nowhere, as an instance would wait for the rest, or take the next request for it.
 function M.is_cut_short()
-    return var.verdict == "" and not var.upstream_addr and has_body()
+    return var.verdict == verdicts.GO and not var.upstream_addr and has_body()
 end
 
 local function read_all()
     ngx.req.read_body()
 end
 
--- Reads a body of unknown length, in the room that it may need, and returns its bytes, or nil and the name of an answer.
+-- Reads a body of unknown length, in the room that it may need, and returns its bytes, or nil and the name of an
+-- answer.
 local function measure(left)
-    local name, bytes = nil, nil
+    local name
     local verdict = var.verdict
-    var.verdict = "no-room"
+    var.verdict = verdicts.NO_ROOM
     if ngx.req.http_version() == HTTP2 then
         -- Most have none. What nginx has taken before it was asked is 64 KiB at most.
         local reading = ngx.thread.spawn(read_all)
@@ -111,7 +114,7 @@ local function measure(left)
     if name then
         return nil, name
     end
-    bytes = body_bytes()
+    local bytes = body_bytes()
     bodies.shrink(bytes)
     return bytes, bodies.take(bytes, left)
 end
@@ -135,14 +138,14 @@ function M.refusal()
     local untold = not bytes and (var.http_transfer_encoding or ngx.req.http_version() == HTTP2)
     if here == "@upload" then
         if untold and most > 0 then
-            return is_coming() and "length-required" or nil
+            return is_coming() and verdicts.LENGTH_REQUIRED or nil
         end
     elseif here ~= "@h2c" then
         local left = service and watch.left(service) or default_timeout_s
         if untold then
             bytes, failure = measure(left)
-            if bytes and bytes > 0 and var.way == cache.WAY then
-                var.way = "@again"  -- no plain GET: its answer is its own
+            if bytes and bytes > 0 and var.location == cache.LOCATION then
+                var.location = "@again"  -- no plain GET: its answer is its own
             end
         elseif bytes and (most == 0 or bytes <= most) then
             failure = bodies.take(bytes, left)
@@ -151,15 +154,15 @@ function M.refusal()
     if failure then
         return failure
     end
-    return most > 0 and bytes and bytes > most and "request-too-large" or nil
+    return most > 0 and bytes and bytes > most and verdicts.REQUEST_TOO_LARGE or nil
 end
 
 -- Sends the request on: to another location when it turned out to need that, else to the instance. grpc_pass takes its
 -- path from nothing but the request; what nginx would write differently there is refused.
 function M.go_on()
-    if var.way ~= var.here then
-        var.verdict = "aside"
-        return ngx.exec(var.way)
+    if var.location ~= var.here then
+        var.verdict = verdicts.ASIDE
+        return ngx.exec(var.location)
     end
     local target = var.target
     if var.here ~= "@h2c" or not target or target == "" then
@@ -167,7 +170,7 @@ function M.go_on()
     end
     local path = target:match("^[^?]*")
     if path:lower():find("%%[25][fc]") then
-        return "unclear-path"
+        return verdicts.UNCLEAR_PATH
     end
     ngx.req.set_uri(ngx.unescape_uri(path))
 end

@@ -15,22 +15,6 @@ local TYPE = "text/plain; version=0.0.4; charset=utf-8"
 local BATCH = 200
 local PREFIX = "runyard_gateway_"
 
--- Counted in runyard.counters under their names here, by `tenant/revision`.
-local totals = {
-    { "retries", "Requests sent to another instance, or to the same one again, after a failed try." },
-    { "retries_refused", "Retries that were refused because a fifth more than was asked had been sent already." },
-    { "ejections", "Times an instance was ejected after failures in a row." },
-    { "breaker_opened", "Times that no instance could be reached, so that requests were refused." },
-}
--- Counted under `limited_` and these names, by `tenant/service`.
-local limits = { "client", "concurrency", "service", "tenant" }
--- Counted by `tenant/service`: what they are called here, what they are counted as, and what they tell.
-local by_service = {
-    { "queue_wait_seconds_count", "queued", "Requests that waited for an instance and went on or gave up." },
-    { "queue_wait_seconds_sum", "queue_wait_s", "How long those waited together." },
-    { "fallbacks_total", "fallbacks", "Requests that were answered by what their service falls back to." },
-    { "queue_full_total", "queue_full", "Requests that were answered 429 because too many waited." },
-}
 local gauges = {
     { "ejected_instances", "Instances that are ejected now.", health.ejected_in },
     { "breaker_state", "0 closed, 1 half-open, 2 open.", function(group)
@@ -78,28 +62,22 @@ local function keys_of(found, metric)
     return keys
 end
 
-local function add_limited(lines, found)
-    local name = PREFIX .. "limited_requests_total"
-    header(lines, name, "Requests that were answered 429, by the limit that they met.", "counter")
-    for _, limit in ipairs(limits) do
-        for _, key in ipairs(keys_of(found, "limited_" .. limit)) do
+-- The samples of one kind of counter.
+local function add_kind(lines, found, each, owner)
+    for _, key in ipairs(keys_of(found, each.kind)) do
+        local value = found[each.kind .. "|" .. key]
+        if each.by == "revision" then
+            sample(lines, PREFIX .. each.name, key, owner[key], value)
+        else
             local tenant, service = key:match("^([^/]+)/(.+)$")
-            lines[#lines + 1] = ('%s{tenant="%s",service="%s",limit="%s"} %s'):format(
-                name, tenant, service, limit, found["limited_" .. limit .. "|" .. key]
-            )
+            local limit = each.limit and (',limit="%s"'):format(each.limit) or ""
+            lines[#lines + 1] =
+                ('%s{tenant="%s",service="%s"%s} %s'):format(PREFIX .. each.name, tenant, service, limit, value)
         end
     end
 end
 
-local function add_by_service(lines, found)
-    for _, each in ipairs(by_service) do
-        header(lines, PREFIX .. each[1], each[3], "counter")
-        for _, key in ipairs(keys_of(found, each[2])) do
-            local tenant, service = key:match("^([^/]+)/(.+)$")
-            local value = found[each[2] .. "|" .. key]
-            lines[#lines + 1] = ('%s{tenant="%s",service="%s"} %s'):format(PREFIX .. each[1], tenant, service, value)
-        end
-    end
+local function add_queues(lines)
     header(lines, PREFIX .. "queue_length", "Requests that wait for an instance now.", "gauge")
     local names = inflight.names()
     table.sort(names)
@@ -117,15 +95,14 @@ end
 local function render(breathe)
     local lines, found = {}, counters.all()
     local owner, order = revisions()
-    for _, each in ipairs(totals) do
-        local name = PREFIX .. each[1] .. "_total"
-        header(lines, name, each[2], "counter")
-        for _, revision in ipairs(keys_of(found, each[1])) do
-            sample(lines, name, revision, owner[revision], found[each[1] .. "|" .. revision])
+    for _, each in ipairs(counters.kinds) do
+        -- Kinds that are one metric follow each other, and the first of them tells of it.
+        if each.help then
+            header(lines, PREFIX .. each.name, each.help, "counter")
         end
+        add_kind(lines, found, each, owner)
     end
-    add_limited(lines, found)
-    add_by_service(lines, found)
+    add_queues(lines)
     for _, each in ipairs(gauges) do
         header(lines, PREFIX .. each[1], each[2], "gauge")
         for index, key in ipairs(order) do

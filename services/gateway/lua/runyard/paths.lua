@@ -2,7 +2,8 @@
 --
 -- The path is taken as the client wrote it, for that is what instances get. One that two readers could take for
 -- different places is refused, so a request cannot reach, or be rewritten to, a place that its own text does not name.
-local var = ngx.var
+local verdicts = require "runyard.verdicts"
+local var = require("runyard.request").var
 local sub, find, byte = string.sub, string.find, string.byte
 
 local M = {}
@@ -67,11 +68,11 @@ end
 function M.find(route)
     local path, query = read()
     if not path then
-        return nil, "unclear-path"
+        return nil, verdicts.UNCLEAR_PATH
     end
     local part = match(route.paths, path) or route
     if not part.service then
-        return nil, "unknown-path"
+        return nil, verdicts.UNKNOWN_PATH
     end
     if part.rewrite then
         aim(part, path, query)

@@ -1,15 +1,15 @@
 -- Pools: which of nginx's keepalive pools holds the idle connections to an instance.
 --
 -- nginx looks for an idle connection one by one in the pool of its upstream block, and a pool that is full closes the
--- oldest: with 500 services and one pool, most requests made a new connection and cost three times as much. So there are
--- many pools, of blocks that nothing names, and each instance has one of them, told by its address: once the balancer has
--- named the instance, nginx's own note of where to look is turned to that pool.
+-- oldest: with 500 services and one pool, most requests made a new connection and cost three times as much. So there
+-- are many pools, of blocks that nothing names, and each instance has one of them, told by its address: once the
+-- balancer has named the instance, nginx's own note of where to look is turned to that pool.
 local connection = require "runyard.connection"
 local ffi = require "ffi"
 
 ffi.cdef [[
-    // Of nginx's ngx_cycle_t, ngx_module_t, ngx_http_upstream_main_conf_t and ngx_http_upstream_srv_conf_t, which begin with
-    // these.
+    // Of nginx's ngx_cycle_t, ngx_module_t, ngx_http_upstream_main_conf_t and ngx_http_upstream_srv_conf_t, which begin
+    // with these.
     typedef struct { void ****configuration; } runyard_cycle;
     typedef struct { uintptr_t context_index, index; } runyard_module;
     typedef struct { void *init[2]; void *data; void **configuration; void *servers; uintptr_t flags;

@@ -1,8 +1,8 @@
 -- Queue: where requests wait for a place at an instance, first come, first served, as many as their service lets wait.
 --
--- Every worker has a line of its own for each revision. The first of a line looks for a place, the others sleep until they
--- are first; it tells the other workers since when it waits, and lets theirs go before when they have waited clearly
--- longer. What a worker frees goes to its own first at once, without waiting for another worker to look.
+-- Every worker has a line of its own for each revision. The first of a line looks for a place, the others sleep until
+-- they are first; it tells the other workers since when it waits, and lets theirs go before when they have waited
+-- clearly longer. What a worker frees goes to its own first at once, without waiting for another worker to look.
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
 local inflight = require "runyard.inflight"
@@ -14,8 +14,8 @@ local now = clock.now
 
 local M = {}
 
--- How much longer another worker's first must have waited to go before, in seconds: about as long as it may take to look
--- again. Less would leave places empty until it does.
+-- How much longer another worker's first must have waited to go before, in seconds: about as long as it may take to
+-- look again. Less would leave places empty until it does.
 local TOLERANCE_S = 0.01
 -- The first of a line looks again after a sixteenth of what it has waited, so that short waits stay short and long ones
 -- cost little, but never sooner or later than this, in seconds.
@@ -46,7 +46,7 @@ end
 -- Puts a request at the end of a line; nil when `size` requests of its service wait already. Whoever joins must leave.
 function M.join(service, revision, size)
     if not inflight.take("queue|" .. service, size) then
-        counters.add("queue_full", service)
+        counters.add(counters.QUEUE_FULL, service)
         return nil
     end
     local line = lines[revision] or { first = 1, last = 0 }
@@ -75,8 +75,8 @@ function M.leave(request)
     if inflight.give("waiting|" .. request.revision) == 0 then
         routing.raise_health_epoch()
     end
-    counters.add("queued", request.service)
-    counters.add("queue_wait_s", request.service, now() - request.since)
+    counters.add(counters.QUEUED, request.service)
+    counters.add(counters.QUEUE_WAIT_S, request.service, now() - request.since)
 end
 
 -- Whether it is this request's turn.
@@ -121,7 +121,8 @@ function M.is_busy(group)
     return group.queued
 end
 
--- In a worker that starts: forgets what the workers before it on their seats told, which nobody clears when it is killed.
+-- In a worker that starts: forgets what the workers before it on their seats told, which nobody clears when it is
+-- killed.
 function M.start_worker()
     local living = {}
     for _, seat in ipairs(inflight.other_seats()) do

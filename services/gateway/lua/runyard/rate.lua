@@ -20,8 +20,9 @@ local PATIENCE_S = 0.05
 -- Far more than what sums of fractions are off by, and far less than what a request costs.
 local EPSILON_S = 1e-6
 
--- A rule: so many requests a second, and so many at once. The default burst is a tenth of a second's worth, which is what
--- a second may bring beyond its rate, but ten, or a second's worth of less: small services meet pages and not streams.
+-- A rule: so many requests a second, and so many at once. The default burst is a tenth of a second's worth, which is
+-- what a second may bring beyond its rate, but ten, or a second's worth of less: small services meet pages and not
+-- streams.
 function M.rule(per_second, burst)
     if not burst or burst == 0 then
         burst = math.min(per_second, math.max(10, math.ceil(per_second / 10)))
@@ -33,8 +34,8 @@ function M.rule(per_second, burst)
     }
 end
 
--- Nobody came for a while, so that the number is of the past: moves it to the clock, by adding what is missing. Only adding
--- keeps the promise above even if two do it at once; the lock keeps them from adding twice.
+-- Nobody came for a while, so that the number is of the past: moves it to the clock, by adding what is missing. Only
+-- adding keeps the promise above even if two do it at once; the lock keeps them from adding twice.
 local function catch_up(bucket, name, locks, at)
     if not locks:add("rate|" .. name, true, LOCK_S) then
         return
@@ -46,8 +47,8 @@ local function catch_up(bucket, name, locks, at)
     locks:delete("rate|" .. name)
 end
 
--- Moves on a bucket that lags, once it has been brought up to the clock: what `incr` says then, false when another worker
--- kept it for too long. Apart, because a loop would keep LuaJIT from compiling what most requests do.
+-- Moves on a bucket that lags, once it has been brought up to the clock: what `incr` says then, false when another
+-- worker kept it for too long. Apart, because a loop would keep LuaJIT from compiling what most requests do.
 local function move_on_later(bucket, name, rule, locks, at)
     bucket:incr(name, -rule.period)
     repeat
@@ -64,8 +65,8 @@ local function move_on_later(bucket, name, rule, locks, at)
     return false
 end
 
--- Takes a request out of the bucket `name` of the shared memory `bucket`. Returns whether it passes, how many more would
--- at once, and in how many seconds the next one would or, if it passes, the bucket is full again.
+-- Takes a request out of the bucket `name` of the shared memory `bucket`. Returns whether it passes, how many more
+-- would at once, and in how many seconds the next one would or, if it passes, the bucket is full again.
 function M.take(bucket, name, rule, locks)
     -- Kept while it turns: a clock that goes on would always be ahead of the bucket by a little.
     local at = clock.now()

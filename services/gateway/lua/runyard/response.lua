@@ -1,10 +1,12 @@
 -- Response: looks at a response on its way to the client, in the locations beside the plain one: its size and time.
 local balancer = require "runyard.balancer"
 local cache_admission = require "runyard.cache_admission"
+local request = require "runyard.request"
 local watch = require "runyard.watch"
 local routing = require "runyard.routing"
+local verdicts = require "runyard.verdicts"
 
-local var = ngx.var
+local var = request.var
 
 local M = {}
 
@@ -22,7 +24,7 @@ end
 -- The header filter. A response that says that it is too large is taken back, and runyard.hold answers.
 function M.header()
     local is_held = balancer.holds()
-    local service = var.verdict == "" and current_service(is_held)
+    local service = var.verdict == verdicts.GO and current_service(is_held)
     if not service then
         return  -- an answer of the gateway itself
     end
@@ -38,22 +40,22 @@ function M.header()
     end
     local length = tonumber(ngx.header["Content-Length"])
     if length and length > most then
-        var.verdict = "response-too-large"
-        var.way = "@last"
+        var.verdict = verdicts.RESPONSE_TOO_LARGE
+        var.location = "@last"
         return ngx.exit(502)
     end
-    ngx.ctx.room = most
+    request.set_room(most)
 end
 
 -- The body filter. What turns out too large on the way is cut, so that the client sees a failure and no short answer.
 function M.body()
     watch.hear()
-    local room = ngx.ctx.room
+    local room = request.room()
     if not room then
         return
     end
     room = room - #ngx.arg[1]
-    ngx.ctx.room = room
+    request.set_room(room)
     if room < 0 then
         return ngx.ERROR
     end

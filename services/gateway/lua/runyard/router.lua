@@ -1,8 +1,6 @@
 -- Router: decides which revision answers a request, or why none may.
 --
--- A verdict is "" (go on), "aside" (go on, but in the location that $way names), "hold" (wait, runyard.hold) or the
--- name of an answer that the gateway gives itself (runyard.answer). It stands in $verdict, because ngx.ctx does not
--- survive the way through error_page.
+-- What it decides is one of runyard.verdicts, and stands in $verdict: "" for most, which go on where they are.
 local affinity = require "runyard.affinity"
 local breaker = require "runyard.breaker"
 local cache = require "runyard.cache"
@@ -12,8 +10,10 @@ local hosts = require "runyard.hosts"
 local limit = require "runyard.limit"
 local paths = require "runyard.paths"
 local routing = require "runyard.routing"
+local verdicts = require "runyard.verdicts"
 
-local var = ngx.var
+local var = require("runyard.request").var
+local GO, ASIDE, HOLD = verdicts.GO, verdicts.ASIDE, verdicts.HOLD
 local byte, lower, sub, find = string.byte, string.lower, string.sub, string.find
 
 local M = {}
@@ -86,24 +86,24 @@ local function settle(service, revision, pinned)
         return refusal
     end
     if not revision then
-        return "hold"  -- no traffic yet: the first rollout may be under way
+        return HOLD  -- no traffic yet: the first rollout may be under way
     end
     var.revision = revision
     local endpoints = routing.endpoints(service.tenant, revision)
-    local way = endpoints.way or service.way or (service.cache and cache.way(service))
-    if way then
-        var.way = way
+    local location = endpoints.location or service.location or (service.cache and cache.location(service))
+    if location then
+        var.location = location
     end
     if endpoints.count == 0 then
         -- Nobody waits for instances that are not wanted.
-        return service.stopped and "stopped" or "hold"
+        return service.stopped and verdicts.STOPPED or HOLD
     end
     if breaker.refuses(endpoints) then
-        return "broken"
+        return verdicts.BROKEN
     end
     endpoints.service = service
     routing.chosen[connection.key()] = endpoints
-    return (way or service.aside) and "aside" or ""
+    return (location or service.aside) and ASIDE or GO
 end
 
 -- The same for a host of which others answer parts.
@@ -113,7 +113,7 @@ local function settle_path(route, pinned)
         return trouble
     end
     local verdict = settle(part.service, choose(part.service, pinned), pinned)
-    return verdict == "" and part.rewrite and "aside" or verdict
+    return verdict == GO and part.rewrite and ASIDE or verdict
 end
 
 local function edge(pinned)
@@ -121,22 +121,22 @@ local function edge(pinned)
     -- Nobody's instance has the loopback address, and asking the shared memory costs a lock.
     local peer = var.remote_addr
     if peer ~= LOOPBACK and routing.caller(peer) then
-        return "public-host"
+        return verdicts.PUBLIC_HOST
     end
     local host = var.host
     local route = routing.routes[host] or hosts.resolve(host)
     if not route then
         -- Before the default backend: whoever asks how the gateway is must not hear how a service is.
         if var.uri == "/healthz" then
-            return "healthz"
+            return verdicts.HEALTHZ
         end
         route = hosts.default()
         if not route then
-            return "unknown-host"
+            return verdicts.UNKNOWN_HOST
         end
     end
     if not host_agrees(host) then
-        return "host-mismatch"
+        return verdicts.HOST_MISMATCH
     end
     if routing.routes[host] then
         -- It stands in the snapshot, so it is what a log may hold; a match of nginx's would cost four times as much.
@@ -152,25 +152,25 @@ local function internal(pinned)
     local key = routing.caller(var.remote_addr)
     local caller = key and routing.service(key)
     if not caller then
-        return "unknown-caller"
+        return verdicts.UNKNOWN_CALLER
     end
     var.caller = caller.name
     var.tenant = caller.tenant
     local host = var.host
     if sub(host, -#INTERNAL) ~= INTERNAL then
-        return "public-host"
+        return verdicts.PUBLIC_HOST
     end
     local name = sub(host, 1, -#INTERNAL - 1)
     if not caller.uses[name] then
-        return "undeclared-call"
+        return verdicts.UNDECLARED_CALL
     end
     if not host_agrees(host) then
-        return "host-mismatch"
+        return verdicts.HOST_MISMATCH
     end
     var.service = name
     local service = routing.service(caller.tenant .. "/" .. name)
     if not service then
-        return "hold"  -- declared but not deployed yet
+        return HOLD  -- declared but not deployed yet
     end
     return settle(service, choose(service, pinned), pinned)
 end
@@ -182,7 +182,7 @@ function M.route(listener, pinned)
     local other = pinned and var.fallback
     if other and other ~= "" then
         local service = routing.service(var.tenant .. "/" .. other)
-        return service and settle(service, choose(service, pinned), pinned) or "hold"
+        return service and settle(service, choose(service, pinned), pinned) or HOLD
     end
     if listener == "edge" then
         if pinned == nil then

@@ -15,10 +15,12 @@ local random = math.random
 local M = {
     routes = {},  -- what runyard.hosts resolved for a host at the edge, until the epoch changes
     patterns = {},  -- the same for a pattern; apart, because a client may send anything as its host
-    chosen = {},  -- by runyard.connection's key: the endpoints that runyard.router chose, with their `service`, likewise
+    -- By runyard.connection's key: the endpoints that runyard.router chose, with their `service`, likewise.
+    chosen = {},
     sessions = {},  -- what runyard.affinity made of a service's endpoints, likewise
     turn = -1,  -- when this turn of the event loop began, by ngx.now()
-    health_epoch = 0,  -- a number that differs when anything did that runyard.health or runyard.breaker keep in shared memory
+    -- A number that differs when anything did that runyard.health or runyard.breaker keep in shared memory.
+    health_epoch = 0,
 }
 
 -- How long an instance may owe an answer before runyard.health pings it the first time, in seconds.
@@ -26,8 +28,8 @@ local SILENCE_S = 1
 
 -- What was decoded of the entries, by name: only of those that are there, so that strangers cannot fill it.
 local cache = {}
--- The same by tenant and then by name: the plain way looks up three of them, and joining a key anew would cost each
--- of its requests the making of two strings.
+-- The same by tenant and then by name: the plain location looks up three of them, and joining a key anew would cost
+-- each of its requests the making of two strings.
 local services, groups = {}, {}
 local callers = {}  -- service keys by address
 local epoch = -1
@@ -71,8 +73,8 @@ local function go_on(current)
     M.chosen, M.sessions = {}, {}
 end
 
--- Forgets what an older epoch resolved, so that what was confirmed before a request came holds for it. The health epoch, which
--- costs a lock, is looked at once per turn of the event loop: ngx.now() stands still within one.
+-- Forgets what an older epoch resolved, so that what was confirmed before a request came holds for it. The health
+-- epoch, which costs a lock, is looked at once per turn of the event loop: ngx.now() stands still within one.
 function M.sync()
     local current = store.epoch()
     if current ~= epoch then
@@ -111,7 +113,7 @@ local function prepare_service(key, fields)
         fallback = (fields.fallback.page ~= "" or fields.fallback.service ~= "") and fields.fallback or nil,
         limits = limit.prepare(key, tenant, fields.limits),
         -- The location that its requests need, when it is not the usual one.
-        way = not fields.handling.request_buffering and "@upload" or nil,
+        location = not fields.handling.request_buffering and "@upload" or nil,
         -- Whether they must be looked at in the usual one, too.
         aside = needs_look(fields.handling),
         cache = fields.handling.cache,
@@ -154,7 +156,7 @@ local function prepare_endpoints(key, fields)
         -- Knative's 0 means no limit.
         limit = fields.concurrency > 0 and fields.concurrency or math.huge,
         protocol = fields.protocol,
-        way = fields.protocol == "h2c" and "@h2c" or nil,
+        location = fields.protocol == "h2c" and "@h2c" or nil,
         budget = own_budget,
     }
     for index, address in ipairs(fields.addresses) do

@@ -96,8 +96,7 @@ local function check(shape, name, value)
         return result
     end
     grammar.explain(true)
-    done, result = pcall(shape, name, value)
-    return nil, result
+    return nil, select(2, pcall(shape, name, value))
 end
 
 -- Returns the snapshot with its defaults filled in, or nil and what is wrong with it.
@@ -114,7 +113,8 @@ function M.check_delta(value)
     for section, names in pairs(found.removed) do
         for index, name in ipairs(names) do
             if found[section][name] ~= nil then
-                return nil, ("delta.removed.%s[%d]: must not be among what changes, got %q"):format(section, index - 1, name)
+                local problem = "delta.removed.%s[%d]: must not be among what changes, got %q"
+                return nil, problem:format(section, index - 1, name)
             end
         end
     end

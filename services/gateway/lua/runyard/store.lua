@@ -1,4 +1,5 @@
--- Store: the entries of the snapshot in shared memory, changed many at once: whoever reads sees all of a change or none.
+-- Store: the entries of the snapshot in shared memory, changed many at once: whoever reads sees all of a change or
+-- none.
 --
 -- Each change begins an epoch. Before it touches an entry, the writer puts what stood there into `undo|<epoch before>`,
 -- and then raises `begun`; when all is written it raises `done`. A reader belongs to an epoch, reads an entry, and only
@@ -28,7 +29,8 @@ local BATCH = 500
 local MOST_DECODED = 16
 local decoded, decoded_count = {}, 0
 
-local epochs  -- struct runyard_epochs *; outside of the dictionary, since reading it there would cost every request a lock
+-- struct runyard_epochs *; outside of the dictionary, since reading it there would cost every request a lock.
+local epochs
 
 -- In the master, before it forks.
 function M.start()

@@ -8,6 +8,7 @@
 -- the one that runs; the functions of its own that do are public symbols.
 local connection = require "runyard.connection"
 local ffi = require "ffi"
+local registered = require "runyard.request"
 
 ffi.cdef [[
     // Takes the request from its upstream, as every nginx module does that sends a request again.
@@ -30,10 +31,9 @@ local CUT = -1  -- NGX_ERROR: no answer, no keep-alive, no last chunk
 local TIMEOUT = 504
 local SWITCHED = 101
 
--- By runyard.connection's key: when a request must have ended, when its response must have begun, the longest silence of
--- its instance and when that was last heard, and whether it was ended for its late response. And what nginx fetches
--- behind a stale response: a request inside the one of this key, which has its answer already.
-local ends, starts, silences, heard, late, behind = {}, {}, {}, {}, {}, {}
+-- What each of them has, runyard.request tells.
+local ends, starts, silences = registered.by_key("ends"), registered.by_key("starts"), registered.by_key("silences")
+local heard, late, behind = registered.by_key("heard"), registered.by_key("late"), registered.by_key("behind")
 
 -- Watches the request of this key no more: it waits in the gateway, which has a clock of its own, or has ended.
 function M.leave(name)
@@ -107,7 +107,8 @@ function M.expect(left)
     ends[key()] = now() + left
 end
 
--- Watches a request that goes to an instance now. `closely`: it goes a way whose filters tell of its response.
+-- Watches a request that goes to an instance now. `closely`: it goes through a location whose filters tell of its
+-- response.
 function M.begin(service, left, closely)
     local name = key()
     ends[name] = now() + left

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from runyard import names
-from runyard.contracts import Holdings, ImageIdentity, OrchestratorStatus, RevisionDocument, RevisionStatus
+from runyard.contracts import (
+    Holdings,
+    ImageIdentity,
+    OrchestratorStatus,
+    RevisionDocument,
+    RevisionStatus,
+    VolumeDocument,
+    VolumeMount,
+)
 from runyard.manifest.model import EnvVar, KeyReference, Scaling
 from runyard.plan import Plan, RevisionPlan, ServicePlan, plan
 from runyard.verify import checks_container
@@ -172,9 +180,13 @@ def test_stack_that_is_as_planned_passes_every_check() -> None:
         (
             "Mounts",
             [{"Type": "volume", "Name": "runyard.dev.launcher", "Destination": "/.runyard", "RW": True}],
-            "mount_nothing_of_the_host",
+            "mount_the_volumes_of_the_document_and_no_others",
         ),
-        ("Mounts", [{"Type": "volume", "Name": "v", "Destination": "/v", "RW": True}], "mount_nothing_of_the_host"),
+        (
+            "Mounts",
+            [{"Type": "volume", "Name": "v", "Destination": "/v", "RW": True}],
+            "mount_the_volumes_of_the_document_and_no_others",
+        ),
         ("NetworkSettings/Networks", {"bridge": {"IPAddress": "1.2.3.4"}}, "have_addresses_of_their_tenant"),
         ("HostConfig/ExtraHosts", None, "resolve_only_the_callees_that_are_declared"),
         ("State/Running", False, "service_has_its_instances"),
@@ -270,3 +282,54 @@ def test_claim_that_is_not_handed_over_is_no_stranger() -> None:
     subject = FakeSubject()
     subject.found.append(part("claim"))
     assert failing(subject) == set()
+
+
+def with_volumes() -> FakeSubject:
+    """Give a stack whose instance has volumes, and the helpers that these need."""
+    subject = FakeSubject()
+    document = subject.service.revision.document
+    mounts = (VolumeMount("data", "/data"), VolumeMount("work", "/part", read_only=True, sub_path="a"))
+    containers = (replace(document.containers[0], volume_mounts=mounts),)
+    volumes = (VolumeDocument("data", "persistent", 1), VolumeDocument("work", "shared", 1))
+    revision = RevisionPlan(replace(document, containers=containers, volumes=volumes))
+    subject.service = replace(subject.service, revision=revision)
+    subject.plan = replace(subject.plan, services=(subject.service,))
+    part = names.part_volume("dev", "default", document.name, ("work", "a"), "a1")
+    subject.found[0]["Mounts"] += [
+        {"Type": "volume", "Name": "runyard.dev.volume.default.data", "Destination": "/data", "RW": True},
+        {"Type": "volume", "Name": part, "Destination": "/part", "RW": False},
+    ]
+    for name, more in ((names.HOLDER, {}), (names.PREPARER, {"CapAdd": ["CAP_DAC_OVERRIDE"], "NetworkMode": "none"})):
+        helper = copy.deepcopy(subject.found[0])
+        helper["Name"] = helper["Name"].replace(".hello.a1", f".{name}.a1")
+        helper["Config"]["Labels"][names.CONTAINER] = name
+        helper["Config"]["Entrypoint"] = ["/.runyard/launch", "hold"]
+        helper["HostConfig"] |= more
+        subject.found.append(helper)
+    return subject
+
+
+def test_instance_with_volumes_and_helpers_passes_every_check() -> None:
+    assert failing(with_volumes()) == set()
+
+
+@pytest.mark.parametrize("change", [{"Name": "other"}, {"RW": False}, {"Destination": "/elsewhere"}])
+def test_volume_that_is_not_the_documents_is_told(change: dict[str, Any]) -> None:
+    subject = with_volumes()
+    subject.found[0]["Mounts"][1] |= change
+    assert failing(subject) == {"mount_the_volumes_of_the_document_and_no_others"}
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("HostConfig", {"CapAdd": ["SYS_ADMIN"]}),
+        ("HostConfig", {"NetworkMode": "host"}),
+        ("HostConfig", {"ReadonlyRootfs": False}),
+        ("Config", {"Entrypoint": ["sh"]}),
+    ],
+)
+def test_helper_that_does_or_may_something_else_is_told(part: str, change: dict[str, Any]) -> None:
+    subject = with_volumes()
+    subject.found[-1][part] |= change
+    assert failing(subject) == {"helpers_run_the_launcher_alone"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,15 @@ def test_orphans_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     (tmp_path / "orphans.json").write_text("{")
     again = book(tmp_path)
     assert (again.lost, again.orphans, again.corrupt) == (False, frozenset(), ("orphans.json",))
+
+
+def test_instance_with_volumes_is_spent_until_they_are_gone_also_after_a_restart(tmp_path: Path) -> None:
+    found = begun(tmp_path)
+    entry = replace(ENTRY, volumes=("work.7f",), data=("data",))
+    found.write(entry)
+    found.strike(["7f"])
+    assert (dict(found.entries), dict(found.spent), found.owner("id-app")) == ({}, {"7f": entry}, None)
+    again = book(tmp_path)
+    again.strike(["7f"])
+    again.forget("7f")
+    assert (dict(again.spent), dict(book(tmp_path).entries)) == ({}, {})

@@ -3,9 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runyard import names
+from runyard.contracts import VolumeDocument
 from services.orchestrator.decision import SURPLUS_GRACE_S, decide, note_failed_start
 from services.orchestrator.state import (
     Container,
@@ -238,3 +241,107 @@ def test_any_observation_converges_and_is_decided_alike_twice(states: list[str],
     created = [action for action in decision.actions if isinstance(action, CreateInstance)]
     assert len(living) + len(created) >= wanted or decision.due is not None
     assert len(created) == max(0, wanted - len(living))
+
+
+def staged(**states: str) -> Instance:
+    """Give an instance with an init container, as far as it has come."""
+    roles = {names.HOLDER: "holder", "init": "init", "app": "app"}
+    boxes = tuple(
+        Container(f"c-{name}", name, states[name], role=role) for name, role in roles.items() if name in states
+    )
+    return Instance("1", "default", "hello", "hello-1", "10.0.0.9", "n", boxes, identity="hello-1")
+
+
+STAGED = {"default/hello-1": Revision(document("hello-1", init_containers=(container("init"),)))}
+
+
+@pytest.mark.parametrize(
+    ("states", "begins"),
+    [
+        ({names.HOLDER: "running", "init": "created", "app": "created"}, "c-init"),
+        ({names.HOLDER: "running", "init": "running", "app": "created"}, ""),
+        ({names.HOLDER: "running", "init": "exited", "app": "created"}, "c-app"),
+        ({names.HOLDER: "running", "init": "exited", "app": "running"}, ""),
+        # Pruned after its work.
+        ({names.HOLDER: "running", "app": "running"}, ""),
+    ],
+)  # fmt: skip
+def test_parts_start_one_after_another(states: dict[str, str], begins: str) -> None:
+    seen = observation(staged(**states), revisions=STAGED, ready=states["app"] == "running")
+    started = (StartContainer("1", "default/hello-1", begins),) if begins else ()
+    assert decide(seen, MEMORY, 100).actions == started
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        {names.HOLDER: "running", "app": "created"},
+        {names.HOLDER: "running", "init": "exited"},
+        {"init": "exited", "app": "running"},
+    ],
+)
+def test_part_that_is_missing_before_its_work_means_that_the_making_was_interrupted(states: dict[str, str]) -> None:
+    decision = decide(observation(staged(**states), revisions=STAGED), MEMORY, 100)
+    assert decision.actions[0] == RemoveInstance("1", "its making was interrupted", drained=False)
+
+
+WRITERS = {
+    f"default/hello-{number}": Revision(document(f"hello-{number}", volumes=(VolumeDocument("d", "persistent", 1),)))
+    for number in (1, 2)
+}
+VOLUME = "runyard.test.volume.default.d"
+
+
+def writing(key: str, name: str = "hello-1", state: str = "running") -> Instance:
+    return replace(instance(key, state, name), data=(VOLUME,))
+
+
+def test_writer_that_is_not_wanted_goes_without_a_grace_and_the_next_waits_for_its_end() -> None:
+    wanted = {"default/hello-1": 0, "default/hello-2": 1}
+    seen = replace(observation(writing("1"), revisions=WRITERS, written=frozenset({VOLUME})), wanted=wanted)
+    decision = decide(seen, MEMORY, 100)
+    assert (decision.actions, decision.due) == ((RemoveInstance("1"),), None)
+    going = replace(seen, busy=frozenset({"1"}))
+    assert decide(going, MEMORY, 100).actions == ()
+    # Nobody sees it any more, and the book still has it.
+    assert decide(replace(going, instances=()), MEMORY, 100).actions == ()
+    gone = replace(seen, instances=(), written=frozenset())
+    assert decide(gone, MEMORY, 100).actions == (CreateInstance("a1", "default/hello-2"),)
+
+
+def test_writer_that_is_about_to_be_made_keeps_others_from_it() -> None:
+    seen = observation(revisions=WRITERS, busy=frozenset({"7"}), starting={"7": "default/hello-1"})
+    assert decide(replace(seen, wanted={"default/hello-2": 1}), MEMORY, 100).actions == ()
+
+
+def test_of_two_that_want_one_volume_and_of_many_instances_one_is_made() -> None:
+    seen = replace(observation(revisions=WRITERS), wanted={"default/hello-1": 3, "default/hello-2": 1})
+    assert decide(seen, MEMORY, 100).actions == (CreateInstance("a1", "default/hello-1"),)
+
+
+def test_dead_writer_waits_its_turn_as_any_other() -> None:
+    dead = observation(writing("1", state="exited"), revisions=WRITERS, written=frozenset({VOLUME}))
+    first = decide(dead, replace(MEMORY, attempts={"1": 1}), 100)
+    assert [type(each) for each in first.actions] == [RemoveInstance]
+    gone = observation(revisions=WRITERS)
+    assert decide(gone, first.memory, 100.9).actions == ()
+    assert decide(gone, first.memory, 101).actions == (CreateInstance("a1", "default/hello-1"),)
+
+
+@given(
+    wanted=st.dictionaries(st.sampled_from(sorted(WRITERS)), st.integers(0, 3)),
+    there=st.lists(st.sampled_from(["hello-1", "hello-2"]), max_size=1),
+    state=st.sampled_from(["created", "running", "exited", "paused"]),
+    busy=st.booleans(),
+)
+def test_there_are_never_two_writers(wanted: dict[str, int], there: list[str], state: str, busy: bool) -> None:
+    instances = tuple(writing("1", name, state) for name in there)
+    seen = Observation(
+        WRITERS,
+        instances,
+        wanted,
+        busy=frozenset({"1"}) if busy else frozenset(),
+        written=frozenset(name for each in instances for name in each.data),
+    )
+    made = [each for each in decide(seen, MEMORY, 100).actions if isinstance(each, CreateInstance)]
+    assert len(made) + len(instances) <= 1

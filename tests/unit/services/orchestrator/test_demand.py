@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import RolloutRequest, TrafficShare
+from runyard.contracts import RolloutRequest, TrafficShare, VolumeDocument
 from services.orchestrator.commitment import Commitment, HeldCapacity, commit
-from services.orchestrator.demand import View, needed, serving_now, take_on, take_over, wanted
+from services.orchestrator.demand import View, give_way, needed, serving_now, take_on, take_over, wanted
 from services.orchestrator.state import Revision
 
 from .world import document
 
 KEY = "shop/web"
+DATA = VolumeDocument("data", "persistent", 1)
 ONE, TWO = "shop/web-1", "shop/web-2"
 
 
@@ -99,3 +100,22 @@ def test_shift_looks_at_its_own_tenants_revisions_alone() -> None:
     seen = view((4, 0), 1010)
     other = {**seen.ready, "acme/web-2": 5}
     assert take_on(moving, replace(seen, ready=other)).stalled
+
+
+def test_old_writer_gives_way_to_the_revision_that_a_rollout_brings() -> None:
+    seen = view(volumes=(DATA,))
+    both = {**seen.revisions, ONE: revision(1, volumes=(DATA,))}
+    found = {ONE: 1, TWO: 1, "shop/other-1": 2}
+    new = RolloutRequest("shop", "web", (TrafficShare("web-2", 100),))
+    assert give_way(found, {KEY: new}, both) == {ONE: 0, TWO: 1, "shop/other-1": 2}
+    # When it has failed, or is done, nobody asks for that any more.
+    assert give_way(found, {}, both) == found
+    assert give_way(found, {KEY: request(100)}, both) == {**found, TWO: 0}
+    assert give_way(found, {KEY: new}, {ONE: both[ONE], TWO: revision(2)}) == found
+
+
+def test_revision_with_one_writer_has_one_instance_whatever_is_asked_for() -> None:
+    seen = view(volumes=(DATA,), min_instances=3)
+    assert needed(request(0, 100), in_force(100), seen)[TWO] == 1
+    assert needed(request(0, 100, manual_instances=3), in_force(100), seen)[TWO] == 1
+    assert needed(request(0, 100, manual_instances=0), in_force(100), seen)[TWO] == 0

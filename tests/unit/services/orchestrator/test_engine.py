@@ -62,6 +62,7 @@ class Daemon:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.events: dict[str, list[tuple[str, dict[str, Any]]]] = {"container": [], "network": []}
         self.told = asyncio.Event()
+        self.sent: list[Any] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.partition("/v1.41")[2] or request.path
@@ -69,7 +70,18 @@ class Daemon:
         if path == "/version":
             return web.json_response({"ApiVersion": "1.41"})
         if path == "/containers/json":
-            return web.json_response([{"Id": "a", "State": "running"}, {"Id": "b", "State": "created"}])
+            found = [("a", "running"), ("b", "created")]
+            return web.json_response(
+                [{"Id": each, "State": state, "Names": [f"/{each}-name"]} for each, state in found]
+            )
+        if path == "/volumes/create":
+            self.sent.append(await request.json())
+            return web.json_response({"Name": "v"}, status=201)
+        if path == "/volumes/v":
+            return web.json_response({"Name": "v", "Mountpoint": "/there"})
+        if path == "/volumes/used":
+            body = json.dumps({"message": "volume is in use"}).encode()
+            return web.Response(status=409, body=body, headers={"Content-Type": "application/json"})
         if path == "/events":
             return await self._tell(request)
         if path == "/containers/c/json":
@@ -164,3 +176,24 @@ def test_engine_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
 
     with pytest.raises(HostUnreachable, match=r"^list containers: "):
         asyncio.run(whole())
+
+
+def test_volume_is_made_with_its_labels_and_options_and_described(tmp_path: Path) -> None:
+    daemon = Daemon()
+    made = with_daemon(tmp_path, daemon, lambda engine: engine.create_volume("v", {"k": "v"}, {"type": "tmpfs"}))
+    assert made == {"Name": "v", "Mountpoint": "/there"}
+    assert daemon.sent == [{"Name": "v", "Driver": "local", "Labels": {"k": "v"}, "DriverOpts": {"type": "tmpfs"}}]
+
+
+def test_volume_that_is_gone_is_as_good_as_removed_and_one_in_use_is_told(tmp_path: Path) -> None:
+    with_daemon(tmp_path, Daemon(), lambda engine: engine.remove_volume("gone"))
+    with pytest.raises(Conflict, match="remove volume used: volume is in use"):
+        with_daemon(tmp_path, Daemon(), lambda engine: engine.remove_volume("used"))
+
+
+def test_users_of_a_volume_are_those_that_run(tmp_path: Path) -> None:
+    daemon = Daemon()
+    assert with_daemon(tmp_path, daemon, lambda engine: engine.users("v")) == ("a-name", "b-name")
+    _, _, query = daemon.asked[-1]
+    assert query["filters"] == '{"volume": ["v"]}'
+    assert query.get("all", "").lower() in ("", "0", "false")

@@ -5,13 +5,23 @@ from typing import Any
 import pytest
 
 from runyard import names
-from runyard.contracts import ContainerDocument, FilesMount, MemoryMount, SecretFile, SecretValue, Variable
+from runyard.contracts import (
+    ContainerDocument,
+    FilesMount,
+    MemoryMount,
+    SecretFile,
+    SecretValue,
+    Variable,
+    VolumeDocument,
+    VolumeMount,
+)
 from services.orchestrator.images import Image
 from services.orchestrator.making import Placement, container_config, container_name
 from services.orchestrator.state import Revision
 
 from .world import NETWORK, container, document
 
+NO_COPY = {"VolumeOptions": {"NoCopy": True}}
 ALONE = Placement("7f", address="10.130.0.9")
 IMAGE = Image("sha256:abc", ("/entry",), ("serve", "now"), {"PATH": "/bin", "A": "image"}, "/srv", "nobody")
 
@@ -127,7 +137,7 @@ def test_secrets_come_through_the_launcher_and_stand_nowhere() -> None:
     assert (made["Entrypoint"], made["Cmd"]) == (["/.runyard/launch"], ["--", "/entry", "serve", "now"])
     assert (made["OpenStdin"], made["StdinOnce"]) == (True, True)
     assert made["HostConfig"]["Mounts"] == [
-        {"Type": "volume", "Source": "runyard.test.launcher", "Target": "/.runyard", "ReadOnly": True}
+        {"Type": "volume", "Source": "runyard.test.launcher", "Target": "/.runyard", "ReadOnly": True, **NO_COPY}
     ]
     assert made["HostConfig"]["Tmpfs"]["/secrets"] == f"rw,nosuid,nodev,mode=1777,size={2 * 2**20}"
     assert not any(each.startswith("DB=") for each in made["Env"])
@@ -141,3 +151,44 @@ def test_container_without_secrets_has_no_launcher_and_no_input() -> None:
 def test_container_is_named_by_its_identity() -> None:
     revision = Revision(document("web-1", tenant="shop"))
     assert container_name(revision, "app", "7f") == "runyard.test.shop.web-1.app.7f"
+
+
+DATA, WORK = VolumeDocument("data", "persistent", 1), VolumeDocument("work", "shared", 1)
+
+
+def test_volumes_are_mounted_by_the_names_that_the_engine_has_and_nothing_is_copied_into_them() -> None:
+    mounts = (
+        VolumeMount("data", "/data"),
+        VolumeMount("work", "/work", read_only=True),
+        VolumeMount("work", "/part", sub_path="a/b"),
+    )
+    made = host(container(volume_mounts=mounts), volumes=(DATA, WORK))["Mounts"]
+    assert [(each["Source"], each["Target"], each["ReadOnly"]) for each in made] == [
+        ("runyard.test.volume.default.data", "/data", False),
+        ("runyard.test.default.hello-1.work.7f", "/work", True),
+        (f"runyard.test.default.hello-1.work.7f.{names.digest('a/b')[:8]}", "/part", False),
+    ]
+    assert all(each["VolumeOptions"] == {"NoCopy": True} for each in made)
+
+
+def test_volume_lies_where_the_image_declares_one_and_no_memory_is_laid_over_it() -> None:
+    image = Image("sha256:abc", volumes=("/data", "/other"))
+    made = host(container(volume_mounts=(VolumeMount("data", "/data"),)), image, volumes=(DATA,))
+    assert list(made["Tmpfs"]) == ["/other"]
+
+
+def test_only_the_helper_that_prepares_volumes_may_more_and_it_has_no_network() -> None:
+    mount = VolumeMount("data", "/data", sub_path="a")
+    revision = Revision(document("hello-1", container(volume_mounts=(mount,)), volumes=(DATA, WORK)))
+    made = {
+        each.document.name: container_config(revision, each.document, Placement("7f"), IMAGE)["HostConfig"]
+        for each in revision.parts
+    }
+    assert {name: each.get("CapAdd", []) for name, each in made.items()} == {
+        "_holder": [],
+        "_preparer": ["CAP_DAC_OVERRIDE"],
+        "_parts": [],
+        "app": [],
+    }
+    assert {each["NetworkMode"] for each in made.values()} == {"none"}
+    assert {each["Target"] for each in made["_preparer"]["Mounts"]} == {"/volumes/data", "/.runyard"}

@@ -12,10 +12,9 @@ from services.orchestrator.state import (
     edit_of,
     failure_of,
     is_ready,
-    start_order,
 )
 
-from .world import container, document
+from .world import document
 
 READY = Health(started=True, ready=True)
 
@@ -64,13 +63,3 @@ def test_instance_of_another_document_of_the_name_is_no_longer_what_it_should_be
     old = replace(instance("running"), tenant="shop", revision="hello-1", identity="hello-1.1")
     assert edit_of(old, revisions) == "is of hello-1.1, and the revision's document is now hello-1.2"
     assert edit_of(replace(old, identity="hello-1.2"), revisions) == ""
-
-
-def test_start_order_puts_dependencies_first_and_keeps_the_rest() -> None:
-    ordered = start_order([container("app", depends_on=("db",)), container("log"), container("db")])
-    assert [each.name for each in ordered] == ["log", "db", "app"]
-
-
-def test_start_order_of_a_cycle_still_has_everybody_once() -> None:
-    ordered = start_order([container("a", depends_on=("b",)), container("b", depends_on=("a",))])
-    assert [each.name for each in ordered] == ["a", "b"]

@@ -25,7 +25,7 @@ from runyard.contracts import (
     SignedRevision,
     encode,
 )
-from runyard.errors import HostError, HostUnreachable, NotFound, UsageError
+from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, UsageError
 from services.orchestrator.addresses import AddressBook
 from services.orchestrator.authority import create_authority
 from services.orchestrator.base import Base
@@ -164,6 +164,9 @@ class FakeEngine:
         self.errors: dict[str, HostError] = {}
         self.output: dict[str, tuple[str, ...]] = {}
         self.exits_at_once: dict[str, int] = {}
+        # How containers end that are there to end, by their names in the document.
+        self.ends: dict[str, int] = {names.PREPARER: 0}
+        self.volumes: dict[str, Json] = {}
         self.exit_code = 0
         self.away = False
         self.images: dict[str, Json] = {IMAGE: {"Id": IMAGE, "Config": {"Cmd": ["serve"], "Env": ["PATH=/bin"]}}}
@@ -221,6 +224,26 @@ class FakeEngine:
             raise NotFound(f"pull {reference}: not found")
         self.images[self.registry[reference]["Id"]] = self.registry[reference]
 
+    async def create_volume(self, name: str, labels: Mapping[str, str], options: Mapping[str, str]) -> Json:
+        self._enter("create_volume", name)
+        made = {"Name": name, "Labels": dict(labels), "Options": dict(options) or None, "Mountpoint": f"/engine/{name}"}
+        return self.volumes.setdefault(name, made)
+
+    async def users(self, volume: str) -> tuple[str, ...]:
+        self._enter("users", volume)
+        found = [
+            str(each["Name"]).lstrip("/")
+            for each in self.containers.values()
+            if volume in [mount["Name"] for mount in each["Mounts"]] and each["State"]["Status"] == "running"
+        ]
+        return tuple(sorted(found))
+
+    async def remove_volume(self, name: str) -> None:
+        self._enter("remove_volume", name)
+        if any(name in [mount["Name"] for mount in each["Mounts"]] for each in self.containers.values()):
+            raise Conflict(f"remove volume {name}: volume is in use")
+        self.volumes.pop(name, None)
+
     async def create(self, name: str, config: Json) -> str:
         self._enter("create", name)
         if config["Image"] not in self.images:
@@ -232,6 +255,7 @@ class FakeEngine:
         container = f"{next(self._ids):064x}"
         networks = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
         host = config.get("HostConfig", {})
+        networks = networks or ({"none": {"IPAMConfig": None}} if host.get("NetworkMode") == "none" else {})
         self.containers[container] = {
             "Id": container,
             "Name": f"/{name}",
@@ -250,8 +274,8 @@ class FakeEngine:
     async def start(self, container: str, standard_input: str = "") -> None:
         self._enter("start", container)
         self.inputs[container] = standard_input
-        revision = self._get(container)["Config"]["Labels"][names.REVISION]
-        code = self.exits_at_once.get(revision)
+        labels = self._get(container)["Config"]["Labels"]
+        code = self.exits_at_once.get(labels[names.REVISION], self.ends.get(labels[names.CONTAINER]))
         self._get(container)["State"] = {"Status": "running" if code is None else "exited", "ExitCode": code or 0}
 
     def die(self, container: str, exit_code: int, *, oom: bool = False) -> None:
@@ -270,8 +294,9 @@ class FakeEngine:
 
     async def logs(self, container: str, lines: int) -> tuple[str, ...]:
         self._enter("logs", container)
-        revision = self._get(container)["Config"]["Labels"][names.REVISION]
-        return self.output.get(revision, ())[-lines:]
+        labels = self._get(container)["Config"]["Labels"]
+        own = self.output.get(labels[names.CONTAINER], ())
+        return (own or self.output.get(labels[names.REVISION], ()))[-lines:]
 
     async def run(self, container: str, command: tuple[str, ...], standard_input: str = "") -> int:
         self._enter("run", container)
@@ -328,11 +353,11 @@ def document(name: str = "hello-1", *containers: ContainerDocument, **fields: An
         "name": name,
         "identity": name,
         "digest": names.digest(name),
-        "network": NETWORK,
+        "network": names.tenant_network(STACK, fields.get("tenant", "default")),
         "gateway_address": "10.130.1.1",
         "containers": held,
         "termination_grace_s": 3,
-        "images": {each.name: ImageIdentity(IMAGE) for each in held},
+        "images": {each.name: ImageIdentity(IMAGE) for each in (*held, *fields.get("init_containers", ()))},
         **fields,
     }
     return RevisionDocument(**given)

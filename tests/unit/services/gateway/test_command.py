@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,8 +16,9 @@ import pytest
 from runyard.gateway import GatewayConfig, Listener, digest, render
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, free_ports, make_gateway, until
+from tests.unit.services.launcher.program import GO_INSTALLED, build
 
-SCRIPT = Path(__file__).resolve().parents[4] / "services" / "gateway" / "entrypoint.sh"
+SOURCE = Path(__file__).resolve().parents[4] / "services" / "gateway" / "command"
 FILE = "nginx-test.conf"
 
 
@@ -24,6 +27,7 @@ class Image:
     """The commands of the image in a directory of a test; its gateway is asked as in every other test."""
 
     gateway: Gateway
+    program: Path
     served: subprocess.Popen[bytes] | None = None
 
     @property
@@ -46,7 +50,7 @@ class Image:
 
     def command(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["sh", str(SCRIPT), *arguments], env=self.environment(text), capture_output=True, text=True, check=False
+            [self.program, *arguments], env=self.environment(text), capture_output=True, text=True, check=False
         )
 
     def configure(self, config: GatewayConfig) -> subprocess.CompletedProcess[str]:
@@ -57,7 +61,7 @@ class Image:
 
     def serve(self) -> None:
         with (self.directory / "error.log").open("ab") as errors:
-            self.served = subprocess.Popen(["sh", str(SCRIPT)], env=self.environment(), stderr=errors)
+            self.served = subprocess.Popen([self.program], env=self.environment(), stderr=errors)
         until(lambda: self.health() != "nothing", "it serves")
 
     def health(self) -> str:
@@ -77,11 +81,17 @@ class Image:
             self.served.wait(PATIENCE_S)
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    go = shutil.which("go") or str(GO_INSTALLED)
+    return build(go, SOURCE, tmp_path_factory.mktemp("command") / "runyard-gateway")
+
+
 @pytest.fixture
-def image(tmp_path: Path) -> Iterator[Image]:
+def image(tmp_path: Path, program: Path) -> Iterator[Image]:
     if os.geteuid() != 0:
         pytest.skip("the image's commands run as root, who makes files for others")
-    found = Image(make_gateway(tmp_path, user="root"))
+    found = Image(make_gateway(tmp_path, user="root"), program)
     yield found
     found.stop()
 
@@ -190,6 +200,55 @@ def test_purge_prints_the_gateways_answer(image: Image) -> None:
     answer = image.command("purge", '{"service": "default/hello"}').stdout
     assert answer.startswith("HTTP/1.1 409 ")
     assert "urn:runyard:problem:no-cache" in answer
+
+
+def test_gateway_is_the_process_that_was_started(image: Image) -> None:
+    # The container's first process gets SIGQUIT and SIGHUP: it must be nginx itself.
+    image.configure(image.gateway.config)
+    image.serve()
+    assert image.served is not None
+    assert b"nginx" in Path(f"/proc/{image.served.pid}/cmdline").read_bytes()
+    image.served.send_signal(signal.SIGQUIT)
+    assert image.served.wait(PATIENCE_S) == 0
+
+
+def test_what_workers_write_is_made_as_theirs(image: Image) -> None:
+    workers = pwd.getpwnam("www-data")
+    # Whoever runs the tests may enter the directory; the workers' user has to as well.
+    for each in (image.directory, *image.directory.parents[:3]):
+        each.chmod(0o755)
+    made = subprocess.run(
+        [image.program, "configure"],
+        env={**image.environment(render(replace(image.gateway.config, user="www-data"))), "RUNYARD_USER": "www-data"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    temporary = Path(image.gateway.config.temporary_directory)
+    for each in ("body", "proxy", "fastcgi", "uwsgi", "scgi", "cache/kept"):
+        found = (temporary / each).stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (workers.pw_uid, workers.pw_gid, 0o700)
+    state = (image.directory / "state").stat()
+    assert (state.st_uid, state.st_gid, state.st_mode & 0o7777) == (0, workers.pw_gid, 0o770)
+
+
+@pytest.mark.parametrize("arguments", [("ls",), ("confirm", "digest"), ("purge",), ("restore", "now")])
+def test_unknown_command_is_refused(image: Image, arguments: tuple[str, ...]) -> None:
+    done = image.command(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("must be serve, configure, confirm DIGEST SECONDS, restore or purge JSON, got ")
+
+
+def test_purge_without_a_gateway_fails_and_says_so(image: Image) -> None:
+    done = image.command("purge", "{}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("ask the gateway: dial unix ")
+
+
+def test_program_is_static_and_needs_nothing_but_the_standard_library(program: Path) -> None:
+    assert b"/lib64/ld-linux" not in program.read_bytes()
+    assert "require" not in (SOURCE / "go.mod").read_text()
 
 
 def test_error_log_tells_no_query(image: Image) -> None:

@@ -1,0 +1,3 @@
+module runyard.dev/gateway
+
+go 1.24

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"syscall"
+)
+
+var query = regexp.MustCompile(`\?[^" ]*`)
+
+// serve becomes nginx, so that the container's signals are nginx's own; it returns only with an error.
+func serve(settings Settings) error {
+	if _, err := os.Stat(settings.Configuration); err != nil {
+		return fmt.Errorf("no configuration in %s: pulumi refresh, then up, delivers it again", settings.Configuration)
+	}
+	// A killed nginx leaves its socket behind, and a new one cannot bind to it.
+	if err := removeSocket(settings); err != nil {
+		return err
+	}
+	if err := makeDirectories(settings); err != nil {
+		return err
+	}
+	// What keeps nginx from starting is told before redact is between, because its last lines go with the container.
+	if err := test(settings.Configuration); err != nil {
+		return err
+	}
+	if err := removeSocket(settings); err != nil {
+		return err
+	}
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		return err
+	}
+	if err := startRedacting(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("exec nginx", syscall.Exec(nginx, []string{"nginx", "-c", settings.Configuration}, os.Environ()))
+}
+
+func removeSocket(settings Settings) error {
+	if err := os.Remove(settings.socket()); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+// startRedacting puts this program, as a child of what will be nginx, between standard error and where it goes. It ends
+// with the last process that writes to it.
+func startRedacting() error {
+	out, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	defer in.Close()
+	redacting := exec.Command("/proc/self/exe", "redact")
+	redacting.Args[0] = os.Args[0]
+	redacting.Stdin, redacting.Stderr = out, os.Stderr
+	if err := redacting.Start(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("replace standard error", syscall.Dup3(int(in.Fd()), int(os.Stderr.Fd()), 0))
+}
+
+// redact passes nginx's error log on, line by line. nginx writes whole request lines into it, and a query may hold
+// secrets; what it says of no client is its own.
+func redact(log io.Reader, out io.Writer) error {
+	lines := bufio.NewReader(log)
+	for {
+		line, ended := lines.ReadBytes('\n')
+		if bytes.Contains(line, []byte(", client: ")) {
+			line = query.ReplaceAll(line, []byte("?"))
+		}
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+		if ended == io.EOF {
+			return nil
+		}
+		if ended != nil {
+			return ended
+		}
+	}
+}

@@ -1,0 +1,89 @@
+-- Request: all that the gateway notes of the request that runs, and all that it reads of it, registered in one place.
+--
+-- What must survive error_page stands in nginx's variables, which ngx.ctx does not; what must be found by others than
+-- the request itself, in tables of the worker. `var` is nginx's own table and costs no more:
+-- tests/unit/services/gateway/ test_request.py holds that no name is read or written that is not here, and none of
+-- nginx's is written.
+local M = {}
+
+-- Noted in nginx's variables, by the modules that have decided it.
+M.noted = {
+    verdict = "what was decided of it, one of runyard.verdicts",
+    location = "the location that it needs",
+    call_id = "its name in the log and in X-Request-Id",
+    log_host = "its host, once a route knows it",
+    tenant = "whose service it is for",
+    service = "which service it is for: the fallback's name once that answers",
+    revision = "which revision was chosen",
+    caller = "the service that asks, on the internal listener",
+    instance = "the address of the endpoint of which it holds a count",
+    fallback = "the service that answers instead",
+    target = "the path and query that a route's rewriting makes",
+    prefix = "what that rewriting cuts off",
+    session = "the cookie that brings the client back",
+    rate_policy = "the limit that its answer tells of",
+    rate_limit = "what that limit leaves",
+    retries = "how often it was sent again",
+    rounds = "how often error_page brought it back",
+    hold_until = "until when it may wait",
+    cache_epoch = "since when kept answers are good for it",
+    unkept = "whether its response must not be kept",
+}
+
+-- Told by nginx and by nginx.conf.
+M.told = {
+    listener = "edge or internal", here = "the location that it is in", usual_location = "where it goes by its Accept",
+    upgrade = "the protocol that it asks to switch to, if that is one that is known",
+    remote_addr = "its peer", binary_remote_addr = "its peer", scheme = "http or https", http2 = "h2, h2c or nothing",
+    request_method = "method", request_uri = "path and query as they came", uri = "path as nginx reads it",
+    host = "host as nginx reads it", arg_wait = "how long the orchestrator waits", content_type = "Content-Type",
+    http_host = "Host", http_authorization = "Authorization", http_connection = "Connection",
+    http_content_length = "Content-Length", http_range = "Range", http_upgrade = "Upgrade",
+    http_transfer_encoding = "Transfer-Encoding",
+    upstream_addr = "the instances that were tried", upstream_status = "what each of them answered",
+    upstream_connect_time = "how long each connection took", upstream_cache_status = "what the cache has of it",
+    upstream_http_transfer_encoding = "Transfer-Encoding of the response",
+}
+
+M.var = ngx.var
+
+-- Tables of this worker, by runyard.connection's key; what was chosen for it is forgotten with each change of the
+-- snapshot and so stands in runyard.routing. Each belongs to the one module that takes it, which empties it of
+-- a request in the log phase (runyard.finish) at the latest.
+local tables = {
+    endpoint = {},  -- runyard.balancer: the endpoint of which it holds a count
+    concurrency = {},  -- runyard.limit: the name of the service's count of which it holds one
+    body = {},  -- runyard.bodies: the pages that its body takes, and the names that they are counted by
+    kept_pages = {},  -- runyard.cache_admission: the pages that its response may write
+    -- runyard.watch: when it must have ended, when its response must have begun, the longest silence of its instance
+    -- and when that was last heard, and whether it was ended for its late response. And what nginx fetches behind a
+    -- stale response: a request inside the one of this key, which has its answer already.
+    ends = {}, starts = {}, silences = {}, heard = {}, late = {}, behind = {},
+}
+
+-- The table of this name; to be taken once, when a module is loaded.
+function M.by_key(name)
+    return tables[name] or error("no table of requests is registered as " .. tostring(name), 2)
+end
+
+-- A header by its name in small letters and with underscores, or nil.
+function M.header(name)
+    return ngx.var["http_" .. name]
+end
+
+-- A cookie, or nil.
+function M.cookie(name)
+    return ngx.var["cookie_" .. name]
+end
+
+-- How many bytes its response may still have, or nil when nobody limits it. In ngx.ctx, because it is of the answer
+-- that is being sent: another one after error_page begins without it.
+function M.room()
+    return ngx.ctx.room
+end
+
+function M.set_room(bytes)
+    ngx.ctx.room = bytes
+end
+
+return M

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Literal
+
+# What an engine has by name.
+Kind = Literal["container", "network", "volume"]
 
 LABEL_PREFIX = "runyard.dev/"
 STACK = LABEL_PREFIX + "stack"

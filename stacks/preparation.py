@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 import pulumi
 
 from runyard.errors import HostError, HostUnreachable
-from runyard.host import Deployment, Engine, Orchestrator, admit, recover
+from runyard.host import Engine, Orchestrator, admit, recover
 from runyard.host.claims import Desk, observe_claims, reserve
-from runyard.host.engine import Kind, Thing
+from runyard.host.engine import Thing
 from runyard.images import image_reference
+from runyard.names import Kind
 from runyard.plan import PartPlan
-from runyard.uptodate.state import missing
+from runyard.pulumi.deployment import Deployment
+from runyard.pulumi.state import missing
 from stacks.admission import Admitted
 from stacks.outlook import tell_moved_traffic
 

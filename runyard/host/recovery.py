@@ -13,9 +13,10 @@ from collections.abc import Iterable
 
 from runyard import names
 from runyard.errors import Conflict
-from runyard.host.deployment import Deployment
-from runyard.host.engine import Engine, Kind, Thing
+from runyard.host.engine import Engine, Thing
+from runyard.names import Kind
 from runyard.plan import Plan
+from runyard.pulumi.deployment import Deployment
 
 
 def recover(engine: Engine, stack: str, deployment: Deployment) -> list[Thing]:

@@ -11,21 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runyard.accounts import Budget, Member, Quotas
+
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
-from runyard.manifest.accounts import Budget, Member, Quotas
-from runyard.manifest.location import Location as Location
-from runyard.manifest.prices import PriceBook
+from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
 from runyard.manifest.volumes import FileSource as FileSource
 from runyard.manifest.volumes import PersistentVolume as PersistentVolume
 from runyard.manifest.volumes import Volume as Volume
 from runyard.manifest.volumes import VolumeItem as VolumeItem
 from runyard.manifest.volumes import VolumeMount as VolumeMount
+from runyard.pricing.prices import PriceBook
 from runyard.scaling import counts
 
 Egress = Literal["all", "none"]

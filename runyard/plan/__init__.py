@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runyard import names
+from runyard.accounts import Quotas
 from runyard.contracts import Handling, Limits, RolloutRequest, RouteRequest, TrafficShare
-from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Manifests, Platform, Service
 from runyard.manifest.routes import is_whole_host
 from runyard.plan.facts import describe_service

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from runyard.manifest.accounts import Quotas
+from runyard.accounts import Quotas
 from runyard.manifest.model import Location, Manifests, Service, Tenant
 from runyard.names import service_host, service_key, tagged_host
 from runyard.plan.parts import PARTS

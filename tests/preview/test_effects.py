@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runyard.manifest.accounts import Quotas
+from runyard.accounts import Quotas
 from runyard.manifest.model import Gateway, Platform, Tenant
 from runyard.manifest.tls import Acme, Tls
 from runyard.plan import plan

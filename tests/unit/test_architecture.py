@@ -189,7 +189,8 @@ def test_only_host_talks_to_docker_on_the_clients_side() -> None:
 
 def test_decisions_do_no_input_or_output() -> None:
     graph = checkout.import_graph()
-    pure = [name for name in graph if checkout.room(name) in {"runyard.plan", "runyard.scaling", "runyard.pricing"}]
+    rooms = {"runyard.plan", "runyard.scaling", "runyard.forecast", "runyard.pricing"}
+    pure = [name for name in graph if checkout.room(name) in rooms]
     assert pure
     assert [(name, each) for name in pure for each in graph[name] if each.split(".")[0] in IMPURE] == []
 
@@ -205,7 +206,7 @@ def test_toolchain_needs_only_the_standard_library() -> None:
     assert {each.split(".")[0] for each in needed - ours} <= set(sys.stdlib_module_names)
     assert {room for each in ours if (room := checkout.room(each))} <= {
         *("toolchain", "runyard.uptodate", "runyard.host", "runyard.contracts", "runyard.codec"),
-        *("runyard.errors", "runyard.files", "runyard.names"),
+        *("runyard.errors", "runyard.files", "runyard.names", "runyard.pulumi"),
     }
 
 

@@ -12,9 +12,9 @@ import pytest
 from policies.rule import Context, Rule
 from policies.rules import RULES
 from policies.verdict import judge
+from runyard.accounts import Budget, Member, Quotas
 from runyard.errors import ManifestError
 from runyard.manifest import load
-from runyard.manifest.accounts import Budget, Member, Quotas
 from runyard.manifest.model import (
     EnvVar,
     Gateway,

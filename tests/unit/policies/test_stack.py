@@ -14,8 +14,8 @@ from policies.rule import Context, Finding
 from policies.stack import Stack
 from policies.verdict import judge
 from runyard import contracts
+from runyard.accounts import Quotas
 from runyard.contracts import TrafficShare
-from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Manifests, Scaling, Tenant
 from runyard.plan import RevisionPlan, ServicePlan
 from runyard.plan.quota import Capacity

@@ -10,12 +10,12 @@ import pytest
 from policies.environment import environment_of
 from policies.rule import Context
 from runyard.errors import ManifestError, PolicyError
-from runyard.host import Deployment
+from runyard.forecast import Usages, price
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.plan import plan
 from runyard.plan.quota import Capacity
-from runyard.pricing import Usages, price
+from runyard.pulumi.deployment import Deployment
 from stacks import admission
 from stacks.admission import load_usages
 

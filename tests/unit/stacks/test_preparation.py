@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from runyard.errors import HostError
-from runyard.host import Deployment
 from runyard.host.engine import Thing
 from runyard.plan import plan
+from runyard.pulumi.deployment import Deployment
 from stacks.preparation import check_present, find_present, start_parts
 from tests.unit.runyard.plan.example import manifests
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.manifest.accounts import Quotas
+from runyard.accounts import Quotas
 from runyard.manifest.model import (
     Container,
     Location,

@@ -69,6 +69,7 @@ NAPS = {
 }
 PATCHES = {
     "tests/unit/runyard/cli/test_main.py": "a command of the test's own, added to the table as any other is",
+    "tests/unit/runyard/cli/test_output.py": "a command of the test's own, added to the table as any other is",
     "tests/unit/stacks/test_traces.py": "what is tested replaces a function of Pulumi's SDK; this puts it back",
 }
 

@@ -14,6 +14,9 @@ from tests.preview.transitions import CHANGES, UNCHANGING, Step, walk
 from tests.preview.transitions.planned import by_key, foretell, plan_world, write_world
 
 SEQUENCES, STEPS = 20, 50
+# `make check` has a few of the sequences, `make test` all.
+QUICK = 4
+REST = range(QUICK, SEQUENCES)
 # How the plan calls what a manifest's Platform calls so.
 PLATFORM = {
     "holdTimeoutSeconds": "hold_timeout_s",
@@ -41,7 +44,7 @@ def test_all_kinds_of_change_are_among_a_thousand_steps() -> None:
     assert {kind for kind in CHANGES if count[kind] < 3} == set()
 
 
-@pytest.mark.parametrize("number", range(SEQUENCES))
+@pytest.mark.parametrize("number", [*range(QUICK), *(pytest.param(n, marks=pytest.mark.slow) for n in REST)])
 def test_every_step_is_valid_and_changes_in_the_plan_what_it_says(number: int, tmp_path: Path) -> None:
     before: Plan | None = None
     for step in steps(f"plan {number}"):

@@ -63,6 +63,13 @@ local function pattern(name)
     return route or nil
 end
 
+-- Whether this is the host, or a tag's host, of a service that is not for the public: then nobody answers in its place.
+local function hidden(host)
+    local dashes = find(host, "---", 2, true)
+    local key = routing.host(host) or dashes and routing.host(sub(host, dashes + 3))
+    return key and not public(key)
+end
+
 -- The route of a public host that is not among routing.routes, or nil: its own, its tag's, or that of the pattern that
 -- has a star for its first label.
 function M.resolve(host)
@@ -74,13 +81,13 @@ function M.resolve(host)
         routing.routes[host] = route
         return route
     end
-    local dot = find(host, ".", 2, true)
+    local dot = not hidden(host) and find(host, ".", 2, true)
     return dot and pattern(EVERY .. sub(host, dot))
 end
 
--- The route of a host that nobody answers: the platform's default backend, or nil.
-function M.default()
-    return pattern(EVERY)
+-- The route of a host that is nobody's: the platform's default backend, or nil.
+function M.default(host)
+    return not hidden(host) and pattern(EVERY) or nil
 end
 
 return M

@@ -130,7 +130,7 @@ local function edge(pinned)
         if var.uri == "/healthz" then
             return verdicts.HEALTHZ
         end
-        route = hosts.default()
+        route = hosts.default(host)
         if not route then
             return verdicts.UNKNOWN_HOST
         end

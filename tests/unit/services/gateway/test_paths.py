@@ -159,6 +159,14 @@ def test_default_backend_answers_unknown_hosts_but_not_the_gateways_health(shop:
     assert shop.request(host="nobody.localhost").kind == "unknown-host"
 
 
+@pytest.mark.parametrize("everybody", ["*", "*.localhost"])
+def test_nobody_answers_in_the_place_of_a_service_that_is_not_public(shop: Gateway, everybody: str) -> None:
+    shop.push(hosts={**shop.snapshot.hosts, "hidden.localhost": "default/hidden", everybody: "default/web"})
+    assert reach(shop, "nobody.localhost", "/x") == ("web", "/x")
+    for host in ("hidden.localhost", "next---hidden.localhost"):
+        assert shop.request(host=host).kind == "unknown-host", host
+
+
 def test_instances_reach_services_by_name_whatever_the_routes_say(shop: Gateway) -> None:
     services = {**shop.snapshot.services, "default/caller": service(uses=("admin",))}
     shop.push(services=services, callers={"127.0.0.2": "default/caller"})

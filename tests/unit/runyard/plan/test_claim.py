@@ -7,8 +7,8 @@ import json
 import pytest
 
 from runyard import contracts
-from runyard.errors import ContractError
 from runyard.accounts import Quotas
+from runyard.errors import ContractError
 from runyard.manifest.model import Scaling, Tenant, TrafficTarget
 from runyard.plan import keep_revisions, plan
 from runyard.plan.claim import Claim, Standing, covers, join, make_claim, parse_claim, uses_of

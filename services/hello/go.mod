@@ -1,3 +1,3 @@
-module runyard.dev/workload
+module runyard.dev/hello
 
 go 1.24

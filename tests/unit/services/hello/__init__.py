@@ -1,1 +1,1 @@
-"""Unit tests of the sample workload: the real program, over real sockets."""
+"""Unit tests of the sample application: the real program, over real sockets."""

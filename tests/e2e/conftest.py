@@ -1,4 +1,4 @@
-"""Stacks for the end-to-end tests: one to share, and one of its own for each test that breaks things."""
+"""Stacks for the end-to-end tests: those that tests share, and one of its own for each that needs an empty host."""
 
 from __future__ import annotations
 
@@ -32,6 +32,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack of the test's own, with nothing in it."""
     with new_stack(tmp_path_factory, "stack") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def module_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with new_stack(tmp_path_factory, "shared") as made:
+        yield made
+
+
+@pytest.fixture
+def shared(module_stack: Stack) -> Stack:
+    """Give the module's stack without services: for every test that does not begin or end with an empty host."""
+    module_stack.clear()
+    return module_stack
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from tests.harness.stack import Stack, docker, inspect, new_stack, service
 
 # A packet that a firewall drops has no answer; one on this host takes well under a millisecond.
 DROPPED_MS = 1500
-PORT = 3390
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +97,7 @@ def test_no_instance_is_reached_by_its_address(tenants: Stack, caller: str, targ
 @pytest.mark.parametrize("network", ["tenant.alpha", "platform"])
 def test_ports_of_the_platform_do_not_answer_instances(tenants: Stack, network: str):
     address = host_address(tenants, network)
-    for port, path in ((PORT, "/"), (PORT + 1, "/v1/status"), (2375, "/version")):
+    for port, path in ((tenants.port, "/"), (tenants.orchestrator_port, "/v1/status"), (2375, "/version")):
         told = call(tenants, "web.alpha", f"http://{address}:{port}{path}", "cart.beta.localhost").json()
         assert "connection refused" in told["error"], (port, told)
 
@@ -113,18 +112,14 @@ def test_instance_without_egress_answers_and_reaches_nothing_outside_the_host(te
 
 def test_edge_on_every_address_still_refuses_instances(tenants: Stack):
     address = host_address(tenants, "tenant.alpha")
-    tenants.write(
-        "platform",
-        {
-            "apiVersion": "runyard.dev/v1",
-            "kind": "Platform",
-            "metadata": {"name": "platform"},
-            "spec": {"gateway": {"port": PORT, "address": "0.0.0.0"}, "orchestratorPort": PORT + 1},
-        },
-    )
+    tenants.platform(gateway={"port": tenants.port, "address": "0.0.0.0"})
     tenants.up()
-    assert kind_of(call(tenants, "web.alpha", f"http://{address}:{PORT}/", "cart.beta.localhost")) == "public-host"
-    assert kind_of(call(tenants, "web.beta", f"http://{address}:{PORT}/", "cart.alpha.localhost")) == "public-host"
+    assert (
+        kind_of(call(tenants, "web.alpha", f"http://{address}:{tenants.port}/", "cart.beta.localhost")) == "public-host"
+    )
+    assert (
+        kind_of(call(tenants, "web.beta", f"http://{address}:{tenants.port}/", "cart.alpha.localhost")) == "public-host"
+    )
 
 
 def test_instance_holds_no_right_socket_or_disk_of_the_host(tenants: Stack):

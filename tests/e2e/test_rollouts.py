@@ -17,7 +17,6 @@ from tests.harness.waiting import until
 
 RATE = 500
 # Above those of tests/e2e/conftest.py.
-PORT = 3290
 SLOW = {"serving.knative.dev/rollout-duration": "20s"}
 
 

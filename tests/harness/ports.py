@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import socket
 from contextlib import ExitStack
@@ -10,13 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 # Below what the kernel gives to outgoing connections: one of those, made between the choice and the server's start,
-# would hold the port. Above 4000, where the stacks of the end-to-end tests and the platform's own defaults are.
+# would hold the port. Above 4000, where the platform's own defaults are.
 _LOWEST = 10_000
 _EPHEMERAL = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 # Of its own for each process, so that two that run at a time do not try the same ones.
 _DRAW = random.SystemRandom()
-# Fixed, because they are in manifests; a developer's stack on 3000 stays untouched. A stack takes three.
-_STACKS = itertools.count(3200, 3)
 
 
 class StackPorts(NamedTuple):
@@ -25,12 +22,6 @@ class StackPorts(NamedTuple):
     edge: int
     orchestrator: int
     tls: int
-
-
-def stack_ports() -> StackPorts:
-    """Give ports that no other stack of this run has."""
-    first = next(_STACKS)
-    return StackPorts(first, first + 1, first + 2)
 
 
 def free_ports(count: int) -> list[int]:
@@ -50,3 +41,8 @@ def free_ports(count: int) -> list[int]:
 def free_port() -> int:
     """Give one such port."""
     return free_ports(1)[0]
+
+
+def stack_ports() -> StackPorts:
+    """Give ports for a stack. Drawn, as its name is from them: two runs on one machine must not share a stack."""
+    return StackPorts(*free_ports(3))

@@ -17,7 +17,7 @@ import pytest
 from runyard.host import Engine, Orchestrator
 from tests.harness.client import Answer, ask
 from tests.harness.ports import StackPorts, stack_ports
-from tests.harness.waiting import PATIENCE_S
+from tests.harness.waiting import PATIENCE_S, until
 from toolchain.backend import file_backend
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +65,8 @@ class Stack:
     def __init__(self, directory: Path, name: str, ports: StackPorts) -> None:
         self.name = name
         self.port, self.orchestrator_port, self.tls_port = ports
+        # Before anything is made, and so that nothing is cleaned up: what has the name already is somebody else's.
+        assert self.left_on_host() == [], f"stack {name}: is somebody else's, left alone"
         self.directory = directory
         self.manifests = directory / "manifests"
         self.state = directory / "state"
@@ -97,6 +99,18 @@ class Stack:
 
     def remove(self, name: str) -> None:
         (self.manifests / f"{name}.yaml").unlink()
+
+    def clear(self) -> None:
+        """Take down every service that a test has left, however it ended, and keep the platform as it is at first."""
+        left = [each for each in self.manifests.iterdir() if each.stem != "platform"]
+        if not left:
+            return
+        for each in left:
+            each.unlink()
+        self.platform(gateway={"port": self.port})
+        self.pulumi("cancel", "--yes", "--stack", self.name, check=False)
+        self.up()
+        until(lambda: not self.names("instance") and not self.held(), "the services are gone")
 
     def command(self, *arguments: str) -> list[str]:
         return ["pulumi", "--non-interactive", *arguments, "--config-file", str(self.directory / "stack.yaml")]

@@ -1,4 +1,4 @@
-// Workload is Runyard's sample service: it shows what an instance is given, and misbehaves on request.
+// Hello is Runyard's sample service: it shows what an instance is given, and misbehaves on request.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""What the workload shows of itself, its environment and the requests it gets."""
+"""What the hello shows of itself, its environment and the requests it gets."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ import socket
 
 import pytest
 
-from tests.unit.services.workload.program import Start, Workload
+from tests.unit.services.hello.program import Hello, Start
 
 
-def test_root_names_service_revision_and_instance(workload: Workload) -> None:
-    answer = workload.get("/")
+def test_root_names_service_revision_and_instance(hello: Hello) -> None:
+    answer = hello.get("/")
     assert answer.status == 200
     assert answer.json() == {"service": "hello", "revision": "hello-0a1b2c3d", "instance": socket.gethostname()}
 
 
-def test_root_may_be_kept_by_caches_for_as_long_as_it_is_asked(workload: Workload) -> None:
-    assert workload.get("/?max_age_s=60").headers["Cache-Control"] == "max-age=60"
-    assert "Cache-Control" not in workload.get("/").headers
-    refusal = workload.get("/?max_age_s=never")
+def test_root_may_be_kept_by_caches_for_as_long_as_it_is_asked(hello: Hello) -> None:
+    assert hello.get("/?max_age_s=60").headers["Cache-Control"] == "max-age=60"
+    assert "Cache-Control" not in hello.get("/").headers
+    refusal = hello.get("/?max_age_s=never")
     assert (refusal.status, "max_age_s: must be" in refusal.json()["error"]) == (400, True)
 
 
-def test_unknown_path_is_not_found(workload: Workload) -> None:
-    assert workload.get("/nowhere").status == 404
+def test_unknown_path_is_not_found(hello: Hello) -> None:
+    assert hello.get("/nowhere").status == 404
 
 
-def test_headers_are_shown_as_they_arrived(workload: Workload) -> None:
-    answer = workload.get("/headers?a=1", headers={"X-Request-Id": "r-1", "Host": "hello.localhost"}).json()
+def test_headers_are_shown_as_they_arrived(hello: Hello) -> None:
+    answer = hello.get("/headers?a=1", headers={"X-Request-Id": "r-1", "Host": "hello.localhost"}).json()
     assert (answer["method"], answer["path"], answer["host"]) == ("GET", "/headers?a=1", "hello.localhost")
     assert answer["headers"]["X-Request-Id"] == ["r-1"]
 
 
 def test_environment_is_shown_with_names_and_values(start: Start) -> None:
-    workload = start(GREETING="a=b & c")
-    workload.log()
-    shown = workload.get("/env").json()
+    hello = start(GREETING="a=b & c")
+    hello.log()
+    shown = hello.get("/env").json()
     assert shown["GREETING"] == "a=b & c"
     assert shown["K_REVISION"] == "hello-0a1b2c3d"
 
 
-def test_echo_sends_body_and_type_back(workload: Workload) -> None:
+def test_echo_sends_body_and_type_back(hello: Hello) -> None:
     body = bytes(range(256)) * 8192
-    answer = workload.post("/echo", body, {"Content-Type": "x/y"})
+    answer = hello.post("/echo", body, {"Content-Type": "x/y"})
     assert (answer.status, answer.headers["Content-Type"]) == (200, "x/y")
     assert answer.body == body
 
@@ -89,21 +89,21 @@ def test_call_of_text_answer_quotes_it(start: Start) -> None:
     assert answer == {"status": 200, "body": "chunk 1\n"}
 
 
-def test_call_of_dead_address_is_bad_gateway_with_the_cause(workload: Workload) -> None:
-    answer = workload.get("/call", query={"url": "http://127.0.0.1:1/"})
+def test_call_of_dead_address_is_bad_gateway_with_the_cause(hello: Hello) -> None:
+    answer = hello.get("/call", query={"url": "http://127.0.0.1:1/"})
     assert answer.status == 502
     assert answer.json()["status"] == 0
     assert "connection refused" in answer.json()["error"]
 
 
-def test_call_gives_up_after_the_time_it_was_given(workload: Workload) -> None:
-    answer = workload.get("/call", query={"url": workload.url + "/sleep?ms=60000", "timeout_ms": "50"})
+def test_call_gives_up_after_the_time_it_was_given(hello: Hello) -> None:
+    answer = hello.get("/call", query={"url": hello.url + "/sleep?ms=60000", "timeout_ms": "50"})
     assert answer.status == 502
     assert "context deadline exceeded" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("url", ["", "cart.internal", "file:///etc/passwd", "http://"])
-def test_call_refuses_what_is_no_http_address(workload: Workload, url: str) -> None:
-    answer = workload.get("/call", query={"url": url})
+def test_call_refuses_what_is_no_http_address(hello: Hello, url: str) -> None:
+    answer = hello.get("/call", query={"url": url})
     assert answer.status == 400
     assert answer.json() == {"error": f'url: must be an http address, got "{url}"'}

@@ -1,4 +1,4 @@
-"""The sample workload as a running program, and the requests that tests send it."""
+"""The sample application as a running program, and the requests that tests send it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.harness.waiting import PATIENCE_S
 
 
 @dataclass
-class Workload:
-    """A running workload: where it answers, and what it has logged."""
+class Hello:
+    """A running application: where it answers, and what it has logged."""
 
     process: subprocess.Popen[str]
     port: int
@@ -50,4 +50,4 @@ class Workload:
         return self.process.wait(PATIENCE_S)
 
 
-Start = Callable[..., Workload]
+Start = Callable[..., Hello]

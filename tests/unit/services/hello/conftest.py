@@ -1,4 +1,4 @@
-"""The sample workload's binary, built once from its Go source, and a way to start it on a free port."""
+"""The sample application's binary, built once from its Go source, and a way to start it on a free port."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 from tests.harness.ports import free_port
 from tests.harness.programs import build_go
-from tests.unit.services.workload.program import Start, Workload
+from tests.unit.services.hello.program import Hello, Start
 
-SOURCE = Path(__file__).parents[4] / "services" / "workload"
+SOURCE = Path(__file__).parents[4] / "services" / "hello"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,32 +24,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_go(SOURCE, tmp_path_factory.mktemp("workload") / "workload")
+    return build_go(SOURCE, tmp_path_factory.mktemp("hello") / "hello")
 
 
 @pytest.fixture
 def start(binary: Path) -> Iterator[Start]:
-    """Start workloads with the given variables; they are killed when the test ends."""
-    running: list[Workload] = []
+    """Start instances with the given variables; they are killed when the test ends."""
+    running: list[Hello] = []
 
-    def launch(**environment: str) -> Workload:
+    def launch(**environment: str) -> Hello:
         port = free_port()
         settings = {"PORT": str(port), "K_SERVICE": "hello", "K_REVISION": "hello-0a1b2c3d"} | environment
         process = subprocess.Popen([binary], env=settings, stdout=subprocess.PIPE, text=True)
-        running.append(Workload(process, port))
+        running.append(Hello(process, port))
         return running[-1]
 
     yield launch
-    for workload in running:
-        workload.process.kill()
-        workload.process.wait()
-        assert workload.process.stdout is not None
-        workload.process.stdout.close()
+    for hello in running:
+        hello.process.kill()
+        hello.process.wait()
+        assert hello.process.stdout is not None
+        hello.process.stdout.close()
 
 
 @pytest.fixture
-def workload(start: Start) -> Workload:
-    """One workload that has started to listen."""
+def hello(start: Start) -> Hello:
+    """One hello that has started to listen."""
     started = start()
     assert started.log()["event"] == "started"
     return started

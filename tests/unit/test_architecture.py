@@ -65,7 +65,6 @@ NAPS = {
     "tests/unit/services/gateway/instance.py": "an instance that takes its time to answer, or trickles",
     "tests/unit/services/gateway/test_cache.py": "an instance that drips its body",
     "tests/unit/services/gateway/test_request_log.py": "an instance that reads slowly",
-    "tests/unit/services/launcher/test_launcher_volumes.py": "a program that stays, which only time can show",
     "tests/unit/services/orchestrator/test_control.py": "a clock of the test's own, moved while a real client waits",
 }
 PATCHES = {

@@ -39,7 +39,8 @@ check: lint
 # Everything: all tests that need no engine, with their coverage, then what needs it. What they start, nginx, Go and
 # the engine, the toolchain brings; a test that is skipped fails (tests/harness/skips.py has the few that may be).
 test: lint
-	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report=term tests/unit tests/preview
+	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report= tests/unit tests/preview
+	$(PYTHON) -m tests.harness.floors
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m engine tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e
 

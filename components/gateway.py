@@ -1,69 +1,48 @@
-"""Gateway: nginx on the host's network, with a volume for its routes and its admin socket."""
+"""Gateway: what its nginx is told, and the resource that tests it, beside the gateway's container."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import pulumi
-
-from components.docker import DockerResource
-from components.network import Network
-from components.part import PartArgs, describe_part, part_container, part_volume
+from components.beside import Around, Beside, Made
 from components.resource import GatewayConfiguration, render_json
 from runyard import contracts, names
-from runyard.gateway import GatewayConfig, Listener, digest
-from runyard.images import image_reference
+from runyard.gateway import GatewayConfig, Listener, ListenerKind, digest
 from runyard.manifest.model import Platform
-
-# Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
-_MEMORY_MIB = 640
-# Bodies that wait for an instance lie in /tmp, which counts against the memory above, beside little else.
-_TMP_MIB = GatewayConfig().bodies_mib + 1
-# What is kept beyond the cache's size until nginx looks, every ten seconds; what finds no room is not kept.
-_CACHE_MIB = GatewayConfig().cache_mib * 3 // 2
+from runyard.plan import PartPlan
+from runyard.plan.listeners import ListenerPlan
 
 
-class Gateway(pulumi.ComponentResource):
-    """The gateway of a stack.
+class Configuration(Beside):
+    """The configuration of the gateway, tested with its image where it listens before the container starts with it."""
 
-    Outputs: `container_name`; `volume` is what the orchestrator shares to reach the admin socket.
-    """
+    def tell(self, image: str) -> Mapping[str, str]:
+        """Name the file with which the container starts."""
+        return {"RUNYARD_CONFIGURATION": names.gateway_configuration(image)}
 
-    container_name: pulumi.Output[str]
-    facts: dict[str, Any]
-    volume: DockerResource
-    container: DockerResource
+    def describe(self) -> Mapping[str, Any]:
+        """Describe where clients find the gateway, and what a Platform can change of the configuration."""
+        return _describe_platform(self.ground.plan.platform) | {"configuration": _describe(self._planned())}
 
-    def __init__(self, stack: str, platform: Platform, inner: Network, inner_address: str) -> None:
-        """Declare the gateway; `inner_address` is the host's address on `inner`, the platform's bridge."""
-        config = plan_configuration(platform, inner_address)
-        image = image_reference("gateway")
-        args = _container_args(stack, image)
-        self.facts = describe_part(args) | _describe_platform(platform) | {"configuration": _describe(config)}
-        super().__init__("runyard:gateway:Gateway", "gateway", self.facts)
-        self.volume = part_volume("gateway.volume", stack, "gateway", self)
-        # After the bridge, whose address the test binds, and before the container, which starts with what was
-        # tested with its image.
-        configuration = GatewayConfiguration(
-            "gateway.configuration",
-            stack,
-            image,
-            {
-                "configuration": contracts.encode(config),
-                "digest": digest(config),
-                "places": render_json(_places(platform, inner_address)),
-            },
-            pulumi.ResourceOptions(parent=self, depends_on=[self.volume, inner]),
-        )
-        options = pulumi.ResourceOptions(parent=self, depends_on=[self.volume, configuration])
-        self.container = part_container(stack, args, options)
-        self.container_name = self.container.name
-        self.register_outputs({"container_name": self.container_name})
+    def make(self, around: Around) -> Made:
+        """Declare the configuration, after the bridge, whose address the test binds."""
+        plan, config = self.ground.plan, self._planned()
+        texts = {
+            "configuration": contracts.encode(config),
+            "digest": digest(config),
+            "places": render_json(_places(plan.platform, self.part)),
+        }
+        name = f"{self.part.part.name}.configuration"
+        options = around.options(*around.volumes, self.ground.networks[plan.platform_network.name])
+        return Made(GatewayConfiguration(name, plan.stack, around.image, texts, options))
+
+    def _planned(self) -> GatewayConfig:
+        return plan_configuration(self.ground.plan.platform, self.part)
 
 
 # The keys of the Platform's `spec.gateway` that say a field of the configuration; the first one that is given counts.
-_Said = tuple[str, ...]
-_KEYS: dict[str, _Said] = {
+_KEYS: dict[str, tuple[str, ...]] = {
     "max_body_bytes": ("maxBodySize",),
     "connect_timeout_ms": ("connectTimeoutSeconds",),
     "hold_timeout_ms": ("holdTimeoutSeconds",),
@@ -75,39 +54,11 @@ _KEYS: dict[str, _Said] = {
 }
 
 
-def _container_args(stack: str, image: str) -> PartArgs:
-    return PartArgs(
-        part="gateway",
-        role=names.ROLE_GATEWAY,
-        memory_mib=_MEMORY_MIB,
-        tmp_mib=_TMP_MIB,
-        memory_mounts={f"{GatewayConfig().temporary_directory}/{names.GATEWAY_CACHE}": _CACHE_MIB},
-        capabilities=names.GATEWAY_CAPABILITIES,
-        volumes={names.platform_volume(stack, "gateway"): names.GATEWAY_DIRECTORY},
-        environment={"RUNYARD_CONFIGURATION": names.gateway_configuration(image)},
-    )
-
-
-def _listeners(platform: Platform, inner_address: str) -> list[tuple[Listener, _Said]]:
-    said = platform.gateway
-    edge: list[tuple[Listener, _Said]] = [(Listener("edge", f"{said.address}:{said.port}"), ("address", "port"))]
-    if said.h2c_port is not None:
-        edge.append((Listener("edge", f"{said.address}:{said.h2c_port}", http2=True), ("h2cPort",)))
-    if said.tls.on:
-        edge.append((Listener("edge", f"{said.address}:{said.tls.port}", tls=True), ("tls",)))
-    return [
-        *edge,
-        # What instances call as `http://<service>.internal`, and their gRPC clients as `<service>.internal:81`.
-        (Listener("internal", f"{inner_address}:{names.INTERNAL_PORT}"), ()),
-        (Listener("internal", f"{inner_address}:{names.INTERNAL_H2C_PORT}", http2=True), ()),
-    ]
-
-
-def plan_configuration(platform: Platform, inner_address: str) -> GatewayConfig:
-    """Plan what the gateway of a Platform is told; `inner_address` is the host's on the platform's bridge."""
+def plan_configuration(platform: Platform, gateway: PartPlan) -> GatewayConfig:
+    """Plan what the gateway of a Platform is told: where it listens, and what it may use of its container's memory."""
     said, tls = platform.gateway, platform.gateway.tls
     return GatewayConfig(
-        listeners=tuple(listener for listener, _ in _listeners(platform, inner_address)),
+        listeners=tuple(_listener(each) for each in gateway.listeners),
         max_body_bytes=said.max_body_bytes,
         connect_timeout_ms=said.connect_timeout_s * 1000,
         hold_timeout_ms=said.hold_timeout_s * 1000,
@@ -116,7 +67,17 @@ def plan_configuration(platform: Platform, inner_address: str) -> GatewayConfig:
         hsts_s=tls.hsts_s if tls.on else 0,
         acme=tls.mode == "acme",
         compression=said.compression,
+        # A mebibyte is left for what else lies in /tmp.
+        bodies_mib=gateway.part.tmp_mib - 1,
+        # nginx looks every ten seconds whether the cache is over its size.
+        cache_mib=gateway.part.memory_mounts[names.GATEWAY_CACHE_DIRECTORY] * 2 // 3,
     )
+
+
+def _listener(plan: ListenerPlan) -> Listener:
+    # What only shows its status is no listener of nginx's.
+    kind: ListenerKind = "internal" if plan.kind == "internal" else "edge"
+    return Listener(kind, plan.address, http2=plan.http2, tls=plan.tls)
 
 
 def _describe_platform(platform: Platform) -> dict[str, Any]:
@@ -139,9 +100,11 @@ def _describe(config: GatewayConfig) -> dict[str, Any]:
     return {**shown, "digest": digest(config), "listeners": [each.address for each in config.listeners]}
 
 
-def _places(platform: Platform, inner_address: str) -> dict[str, str]:
+def _places(platform: Platform, gateway: PartPlan) -> dict[str, str]:
     """Say where in the manifest the fields of the configuration were said, as far as they were."""
-    listeners = _listeners(platform, inner_address)
-    keys = {**_KEYS, **{f"listeners[{index}]": said for index, (_, said) in enumerate(listeners)}}
-    found = {field: next((key for key in said if key in platform.places), None) for field, said in keys.items()}
+    listeners = {f"listeners[{index}]": each.said for index, each in enumerate(gateway.listeners)}
+    found = {
+        field: next((key for key in said if key in platform.places), None)
+        for field, said in {**_KEYS, **listeners}.items()
+    }
     return {field: f"{platform.places[key]}: spec.gateway.{key}" for field, key in found.items() if key is not None}

@@ -1,90 +1,113 @@
-"""Part: a container that the platform itself runs, hardened and supervised in one way."""
+"""Part: a container that the platform itself runs, hardened and supervised in one way, and what it has beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pulumi
 
+from components.beside import Around, Beside, Ground
 from components.docker import DockerResource
 from components.labels import platform_labels
 from runyard import names
 from runyard.images import image_reference
+from runyard.plan import PartPlan
 
 # Longer values are whole files, such as nginx.conf.
 _SHOWN_LENGTH = 200
 _TMPFS = "rw,nosuid,nodev,mode=1777,size={}m"
 
 
-@dataclass(frozen=True)
-class PartArgs:
-    """What differs between the platform's parts; `mounts` maps a volume's or host file's name to a path inside."""
+class Part(pulumi.ComponentResource):
+    """A part of the platform with its volumes, and what it has `made` beside them. Output: `container_name`."""
 
-    part: str
-    role: str
-    memory_mib: int
-    tmp_mib: int = 16
-    # Paths of further memory, in MiB.
-    memory_mounts: Mapping[str, int] = field(default_factory=dict)
-    capabilities: Sequence[str] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    volumes: Mapping[str, str] = field(default_factory=dict)
-    binds: Mapping[str, str] = field(default_factory=dict)
+    container_name: pulumi.Output[str]
+    facts: dict[str, Any]
+    made: tuple[pulumi.Resource, ...]
+    container: DockerResource
+
+    def __init__(self, plan: PartPlan, ground: Ground, besides: Sequence[Beside]) -> None:
+        """Declare a part on what stands already; its own volumes are added to those of `ground`."""
+        image = image_reference(plan.part.image)
+        told = {key: value for each in besides for key, value in each.tell(image).items()}
+        environment = {**plan.environment, **told}
+        self.facts = _describe(plan, image, environment)
+        for each in besides:
+            self.facts |= each.describe()
+        after = [resource for each in besides for resource in each.after()]
+        super().__init__(
+            plan.part.component, plan.part.name, self.facts, pulumi.ResourceOptions(depends_on=after or None)
+        )
+        own = [self._volume(plan, name) for name in plan.own_volumes]
+        ground.volumes.update(zip(plan.own_volumes, own, strict=True))
+        made = [each.make(Around(image, self, own)) for each in besides]
+        self.made = tuple(each.resource for each in made)
+        before = [*self.made, *(ground.volumes[name] for name in plan.volumes)]
+        given: dict[str, pulumi.Input[str]] = dict(environment)
+        for beside in made:
+            # Of other resources: no manifest can change it, and no preview should show it as if one could.
+            given |= beside.environment
+        options = pulumi.ResourceOptions(parent=self, depends_on=before)
+        self.container = DockerResource(
+            "container", f"{plan.part.name}.container", _container(plan, image, given), options
+        )
+        self.container_name = self.container.name
+        self.register_outputs({"container_name": self.container_name})
+
+    def _volume(self, plan: PartPlan, name: str) -> DockerResource:
+        """Declare a volume in which the part keeps what must outlive its container."""
+        short = plan.own_volumes[name].name
+        props = {"name": name, "labels": platform_labels(plan.stack, names.ROLE_VOLUME)}
+        resource = f"{plan.part.name}.{'volume' if short == plan.part.name else short}"
+        return DockerResource("volume", resource, props, pulumi.ResourceOptions(parent=self))
 
 
-def describe_part(args: PartArgs) -> dict[str, Any]:
+def _describe(plan: PartPlan, image: str, environment: Mapping[str, str]) -> dict[str, Any]:
     """Describe what a part's container is made of, for previews to compare; a long text is shown as its hash."""
-    facts = asdict(args) | {"image": image_reference(args.part)}
-    facts["environment"] = {
-        key: value if len(value) <= _SHOWN_LENGTH else names.digest(value)[: names.HASH_LENGTH]
-        for key, value in args.environment.items()
+    part = plan.part
+    facts = {
+        "binds": dict(part.binds),
+        "capabilities": list(part.capabilities),
+        "environment": {
+            key: value if len(value) <= _SHOWN_LENGTH else names.digest(value)[: names.HASH_LENGTH]
+            for key, value in environment.items()
+        },
+        "image": image,
+        "memory_mib": part.memory_mib,
+        "memory_mounts": dict(part.memory_mounts),
+        "tmp_mib": part.tmp_mib,
+        "volumes": plan.volumes,
     }
-    return {key: value for key, value in sorted(facts.items()) if value and key not in ("part", "role")}
+    return {key: value for key, value in facts.items() if value}
 
 
-def part_volume(name: str, stack: str, part: str, parent: pulumi.Resource) -> DockerResource:
-    """Declare the volume in which a part keeps what must outlive its container."""
-    props = {"name": names.platform_volume(stack, part), "labels": platform_labels(stack, names.ROLE_VOLUME)}
-    return DockerResource("volume", name, props, pulumi.ResourceOptions(parent=parent))
-
-
-def part_container(
-    stack: str,
-    args: PartArgs,
-    opts: pulumi.ResourceOptions,
-    made: Mapping[str, pulumi.Output[str]] | None = None,
-) -> DockerResource:
-    """Declare a part's container on the host's network, where it reaches every bridge without joining any.
-
-    `made` is what its environment has of other resources beside `args`: no manifest can change that.
-    """
-    environment: dict[str, pulumi.Input[str]] = {**args.environment, **(made or {})}
+def _container(plan: PartPlan, image: str, environment: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
+    """Say a part's container, on the host's network, where it reaches every bridge without joining any."""
+    part = plan.part
     memory = {
-        "/tmp": _TMPFS.format(args.tmp_mib),  # noqa: S108 - inside the container
+        "/tmp": _TMPFS.format(part.tmp_mib),  # noqa: S108 - inside the container
         "/run": "rw,nosuid,nodev,size=4m",
-        **{path: _TMPFS.format(size) for path, size in args.memory_mounts.items()},
+        **{path: _TMPFS.format(size) for path, size in part.memory_mounts.items()},
     }
-    volumes = [{"volumeName": volume, "containerPath": path} for volume, path in sorted(args.volumes.items())]
-    binds = [{"hostPath": source, "containerPath": path} for source, path in sorted(args.binds.items())]
-    props = {
-        "name": names.platform_container(stack, args.part),
-        "image": image_reference(args.part),
+    volumes = [{"volumeName": volume, "containerPath": path} for volume, path in sorted(plan.volumes.items())]
+    binds = [{"hostPath": source, "containerPath": path} for source, path in sorted(part.binds.items())]
+    return {
+        "name": plan.container,
+        "image": image,
         "networkMode": "host",
         # The engine restarts a part that dies and after a reboot; a part that was stopped by hand stays stopped.
         "restart": "unless-stopped",
         "mustRun": True,
-        "memory": args.memory_mib,
-        "memorySwap": args.memory_mib,
+        "memory": part.memory_mib,
+        "memorySwap": part.memory_mib,
         "readOnly": True,
         "tmpfs": memory,
-        "capabilities": {"drops": ["ALL"], **({"adds": list(args.capabilities)} if args.capabilities else {})},
+        "capabilities": {"drops": ["ALL"], **({"adds": list(part.capabilities)} if part.capabilities else {})},
         "securityOpts": ["no-new-privileges"],
         "envs": [pulumi.Output.concat(key, "=", value) for key, value in sorted(environment.items())],
         "volumes": volumes + binds,
         "logDriver": "json-file",
         "logOpts": {"max-size": "10m", "max-file": "3"},
-        "labels": platform_labels(stack, args.role),
+        "labels": platform_labels(plan.stack, part.role),
     }
-    return DockerResource("container", f"{args.part}.container", props, opts)

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.gateway import Gateway
+from components.beside import Beside, Ground, Key, LastSweep
+from components.gateway import Configuration
 from components.network import Network
-from components.orchestrator import Orchestrator
-from components.resource import Certificate, Claim
+from components.part import Part
+from components.resource import Certificate, Claim, SigningKey
 from components.service import Service, ServicePlatform
 from runyard.names import service_key
 from runyard.plan import Plan, ServicePlan
 from runyard.plan.outlook import Facts
+from runyard.plan.parts import BesideKind
 from runyard.secrets import TenantSecrets
+
+BESIDES: Mapping[BesideKind, type[Beside]] = {"configuration": Configuration, "key": Key, "sweep": LastSweep}
 
 
 @dataclass(frozen=True)
@@ -46,25 +50,21 @@ class Built:
 def build(plan: Plan, given: Given) -> Built:
     """Declare everything that a plan asks for."""
     networks = {network.name: Network(network, plan.stack) for network in plan.networks}
-    inner = networks[plan.platform_network.name]
-    gateway = Gateway(plan.stack, plan.platform, inner, plan.platform_network.host_address)
-    # Every network stands before the orchestrator and so outlives it: its sweep frees them of instances.
-    orchestrator = Orchestrator(
-        plan.stack, plan.platform, gateway, opts=pulumi.ResourceOptions(depends_on=list(networks.values()))
-    )
-    parts = [gateway.container, orchestrator.container]
+    ground = Ground(plan, networks)
+    parts = [Part(each, ground, [BESIDES[kind](ground, each) for kind in each.part.beside]) for each in plan.parts]
+    (key,) = (each for part in parts for each in part.made if isinstance(each, SigningKey))
+    containers = [part.container for part in parts]
     if plan.platform.gateway.tls.on:
         for name, pair in sorted(given.certificates.items()):
-            Certificate(name, plan.stack, pair, pulumi.ResourceOptions(depends_on=parts))
-    platform = ServicePlatform(plan.stack, plan.platform.gateway, orchestrator.key.private, parts)
+            Certificate(name, plan.stack, pair, pulumi.ResourceOptions(depends_on=containers))
+    platform = ServicePlatform(plan.stack, plan.platform.gateway, key.private, containers)
     services = [
         Service(each, platform, given.secrets.get(each.tenant), _on_networks(each, networks)) for each in plan.services
     ]
     # Last: what an update takes away is claimed until it is gone.
-    claim = Claim("claim", plan.stack, given.claim, pulumi.ResourceOptions(depends_on=[*parts, *services]))
+    claim = Claim("claim", plan.stack, given.claim, pulumi.ResourceOptions(depends_on=[*containers, *services]))
     facts: Facts = {
-        ("Gateway", "gateway"): gateway.facts,
-        ("Orchestrator", "orchestrator"): orchestrator.facts,
+        **{(each.part.kind, each.part.name): part.facts for each, part in zip(plan.parts, parts, strict=True)},
         **{("Network", network.short): network.facts for network in networks.values()},
         **{
             ("Service", f"{each.tenant}.{each.name}"): service.shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policies.mount import listed
-from policies.part import allowances, part_of
+from policies.part import capabilities_of, part_of
 from policies.property import Properties
 from policies.resource import ResourceRule
 
@@ -28,7 +28,7 @@ def check_capabilities(properties: Properties, stack: str) -> Iterator[str]:
     """Find added capabilities, and those that are not dropped."""
     capabilities = properties.get("capabilities") or {}
     added = {_capability(each) for each in capabilities.get("adds") or ()}
-    excess = added - allowances(properties, stack).capabilities
+    excess = added - capabilities_of(properties, stack)
     if excess:
         yield f"capabilities.adds must be empty, got {', '.join(sorted(excess))}"
     if "CAP_ALL" not in {_capability(each) for each in capabilities.get("drops") or ()}:

@@ -12,6 +12,7 @@ from policies.environment import environment_of
 from policies.rule import Context
 from policies.verdict import Verdict, judge
 from runyard.errors import HostUnreachable, UsageError
+from runyard.forecast import Usages, parse_usages
 from runyard.manifest import load
 from runyard.manifest.model import Manifests, Platform, Tenant
 from runyard.manifest.sources import load_text
@@ -19,7 +20,6 @@ from runyard.names import DEFAULT_TENANT, service_key
 from runyard.plan import Plan, keep_revisions, plan
 from runyard.plan.history import Pasts
 from runyard.plan.quota import Capacity
-from runyard.pricing import Usages, parse_usages
 from runyard.secrets import digest_secrets, flatten_secrets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,8 +54,8 @@ def observe_state(settings: Settings) -> State:
     if settings.project != PROJECT:
         raise UsageError(f"state of project {settings.project}: earlier revisions are kept in that of {PROJECT} alone")
     # Here, as few stacks need it: it takes a part of what a pack takes to start.
-    from runyard.host import parse_deployment
-    from runyard.host.export import Export
+    from runyard.pulumi.deployment import parse_deployment
+    from runyard.pulumi.export import Export
 
     with Export(settings.stack) as export:
         deployment = parse_deployment(export.read())

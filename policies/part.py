@@ -7,13 +7,14 @@ whatever else is called `runyard.<stack>.orchestrator` is not what this checkout
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from policies.mount import listed, volumes_of
 from policies.property import Properties, Unknown
 from runyard import names
 from runyard.images import image_reference
+from runyard.plan import parts
+from runyard.plan.parts import Part
 
 # What a program can change of an image without changing its name.
 _REPLACEMENTS = (
@@ -32,23 +33,8 @@ _REPLACEMENTS = (
 _OWN_VARIABLES = "RUNYARD_"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What a part may have beyond any other container; `volumes` are the parts whose volumes it mounts."""
-
-    volumes: frozenset[str]
-    capabilities: frozenset[str] = frozenset()
-    has_engine_socket: bool = False
-
-
-NO_PART = Part(frozenset())
-# By role, which is also the name of the part's image.
-PARTS: Mapping[str, Part] = {
-    names.ROLE_GATEWAY: Part(frozenset({names.ROLE_GATEWAY}), frozenset(names.GATEWAY_CAPABILITIES)),
-    names.ROLE_ORCHESTRATOR: Part(
-        frozenset({names.ROLE_GATEWAY, names.ROLE_ORCHESTRATOR, "launcher"}), has_engine_socket=True
-    ),
-}
+# By role.
+PARTS: Mapping[str, Part] = {part.role: part for part in parts.PARTS}
 
 
 def labels_of(properties: Properties) -> dict[str, str]:
@@ -64,17 +50,25 @@ def part_of(properties: Properties, stack: str) -> str:
         return ""
     if properties.get("name") != names.platform_container(stack, role):
         return ""
-    return role if properties.get("image") == _image(role) else ""
+    return role if properties.get("image") == _image(PARTS[role].image) else ""
 
 
-def allowances(properties: Properties, stack: str) -> Part:
-    """Give what a container may have beyond any other: nothing unless it is a part of the platform."""
-    return PARTS.get(part_of(properties, stack), NO_PART)
+def capabilities_of(properties: Properties, stack: str) -> frozenset[str]:
+    """Name the capabilities that a container may add: none unless it is a part of the platform."""
+    part = PARTS.get(part_of(properties, stack))
+    return frozenset(part.capabilities if part else ())
+
+
+def may_have_engine_socket(properties: Properties, stack: str) -> bool:
+    """Tell whether a container may hold the engine's socket."""
+    part = PARTS.get(part_of(properties, stack))
+    return part is not None and part.has_engine_socket
 
 
 def own_volumes(properties: Properties, stack: str) -> frozenset[str]:
     """Name the platform's volumes that a container may mount."""
-    return frozenset(names.platform_volume(stack, each) for each in allowances(properties, stack).volumes)
+    part = PARTS.get(part_of(properties, stack))
+    return frozenset(names.platform_volume(stack, each.name) for each in (part.volumes if part else ()))
 
 
 def changes_of(properties: Properties, stack: str) -> list[str]:
@@ -89,6 +83,6 @@ def changes_of(properties: Properties, stack: str) -> list[str]:
 
 
 @cache
-def _image(role: str) -> str:
+def _image(name: str) -> str:
     # Hashes the image's inputs: once is enough, as a pack lives as long as one update.
-    return image_reference(role)
+    return image_reference(name)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from policies.environment import Environment
+from runyard.forecast import Usages
 from runyard.manifest.model import Location, Manifests, Service
 from runyard.plan import Plan
 from runyard.plan.quota import Capacity, Use, Uses
 from runyard.plan.use import uses_of_plan
-from runyard.pricing import Usages
 
 Severity = Literal["advisory", "mandatory"]
 DOCS = "docs/policies.md"

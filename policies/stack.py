@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from policies import document, exclusive
-from policies.part import labels_of, part_of
+from policies.part import PARTS, labels_of, part_of
 from policies.property import UnknownValue
 from policies.resource import CONTAINER, SERVICE, Resource
 from policies.resource_rules import RESOURCE_RULES
@@ -166,12 +166,15 @@ def _failed(resource: Resource, rule: str, error: Exception) -> Finding:
 def _use_of(container: Resource, stack: str) -> Use:
     """Give what a container uses: one for which a tenant answers counts to its quotas, and any to the host."""
     given = container.properties
-    tenant = "" if part_of(given, stack) else labels_of(given).get(names.TENANT, "")
+    part = PARTS.get(part_of(given, stack))
+    tenant = "" if part else labels_of(given).get(names.TENANT, "")
     quota = float(given.get("cpuQuota") or 0)
     # The provider counts in mebibytes, and Pulumi hands every number over as a float.
+    memory = int(float(given.get("memory") or 0) * _MEBIBYTE)
+    # What the platform's parts have by plan is in the sums already.
     amounts = {
         "cpu": int(quota * 1000 / float(given.get("cpuPeriod") or _CPU_PERIOD_US)),
-        "memory": int(float(given.get("memory") or 0) * _MEBIBYTE),
+        "memory": max(0, memory - part.memory_bytes) if part else memory,
         "instances": 1,
     }
     return Use(stack, tenant, container.name, amounts, amounts)

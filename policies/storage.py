@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policies.mount import drivers_of, host_paths, lenders_of, volumes_of
-from policies.part import allowances, own_volumes
+from policies.part import may_have_engine_socket, own_volumes
 from policies.property import Properties
 from policies.resource import VOLUME, ResourceRule
 from runyard import names
@@ -17,7 +17,7 @@ _DEVICES = ("devices", "deviceCgroupRules", "deviceRequests", "gpus")
 def check_socket(properties: Properties, stack: str) -> Iterator[str]:
     """Find containers that hold the engine's socket, and with it the host."""
     for path in host_paths(properties):
-        if path in _ENGINE_SOCKETS and not allowances(properties, stack).has_engine_socket:
+        if path in _ENGINE_SOCKETS and not may_have_engine_socket(properties, stack):
             yield f"the engine's socket must not be mounted, got {path}"
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from provider.kind import Kind, Outputs, State, Values, differing
 from provider.wire import UNKNOWN
 from runyard import contracts
-from runyard.errors import HostError, UsageError
-from runyard.host.gateway import RefusedConfiguration
+from runyard.errors import HostError, RefusedConfiguration, UsageError
 
 if TYPE_CHECKING:
     # What renders takes its template library along, which most updates have no use for.

@@ -1,19 +1,32 @@
-"""Errors of Runyard, one tree.
+"""Errors of Runyard, one tree, and the code that a program ends with for each.
 
-RunyardError                exit 1
-+-- UsageError              exit 2  the command line or a path cannot be used
-+-- ManifestError           exit 2  carries every problem found, in stable order
-+-- ContractError           exit 1  a message between two parts is not of the agreed shape
-+-- HostError               exit 1  the Docker host refused or failed
-|   +-- HostUnreachable     exit 1  no engine answered
-|   +-- NotFound            exit 1  the named thing is not on the host
-|   +-- Conflict            exit 1  a name or address is taken by somebody else
-+-- RolloutError            exit 1  a revision did not become ready; nothing was switched
-+-- LockError               exit 1  another update holds the stack, or its lock cannot be judged
-+-- PolicyError             exit 5  a policy, quota or budget refuses the change
-+-- VerifyError             exit 7  what runs is not what was asked for
-+-- PlanError               exit 7  what would be applied is not what was reviewed
-+-- DeadlineError           exit 9  the time allowed ran out
+RunyardError                    exit 1
++-- UsageError                  exit 2  the command line or a path cannot be used
++-- ManifestError               exit 2  carries every problem found, in stable order
++-- ContractError               exit 1  a message between two parts is not of the agreed shape
++-- HostError                   exit 1  the Docker host refused or failed
+|   +-- HostUnreachable         exit 1  no engine answered
+|   +-- NotFound                exit 1  the named thing is not on the host
+|   +-- Conflict                exit 1  a name or address is taken by somebody else
+|   +-- RelayEnded              exit 1  the orchestrator's end of a relay went away
+|   +-- RefusedConfiguration    exit 1  nginx does not take the gateway's configuration
+|   +-- Refused                 exit 1  the engine will refuse this each time (services.orchestrator)
++-- RolloutError                exit 1  a revision did not become ready; nothing was switched
+|   +-- RolloutFailed           exit 1  it was given up, with its last log lines (services.orchestrator)
+|   +-- RolloutSuperseded       exit 1  a newer request replaced it (services.orchestrator)
++-- Unfinished                  exit 1  a resource is there and not as asked for; the next update mends it (provider)
++-- ToolchainError              exit 1  a tool, package or image is lacking and could not be brought
++-- LockError                   exit 1  another update holds the stack, or its lock cannot be judged
++-- PolicyError                 exit 5  a policy, quota or budget refuses the change
++-- VerifyError                 exit 7  what runs is not what was asked for
++-- ChangesError                exit 7  something would change where nothing was to
++-- PlanError                   exit 7  what would be applied is not what was reviewed
++-- CancelledError              exit 8  the user or a signal ended it
++-- DeadlineError               exit 9  the time allowed ran out
+
+A class whose room is named carries data of that room, and is defined in it; all others are defined here. Signals that
+are no errors, each caught by the room that raises it: _Stop and AmbiguousScalar (runyard.manifest), UnknownValue
+(policies), Unavailable (toolchain).
 """
 
 from __future__ import annotations
@@ -72,6 +85,14 @@ class Conflict(HostError):
     """A name or address that Runyard needs is held by something it does not own."""
 
 
+class RelayEnded(HostError):
+    """The other side of a relay ended before it answered: not up yet, or restarted; asking anew may help."""
+
+
+class RefusedConfiguration(HostError):
+    """nginx does not take the configuration; the text is its own. What was served before is still served."""
+
+
 class RolloutError(RunyardError):
     """A revision that did not become ready in time; traffic was left where it was."""
 
@@ -96,10 +117,22 @@ class VerifyError(RunyardError):
     exit_code = 7
 
 
+class ChangesError(RunyardError):
+    """A change where none was expected."""
+
+    exit_code = 7
+
+
 class PlanError(RunyardError):
     """A saved plan whose manifests, state or price book have moved since; the message names each."""
 
     exit_code = 7
+
+
+class CancelledError(RunyardError):
+    """An operation that was interrupted before its end."""
+
+    exit_code = 8
 
 
 class DeadlineError(RunyardError):

@@ -17,15 +17,19 @@ def write(path: Path, data: str | bytes, *, mode: int = 0o644, durable: bool = T
     """
     draft = path.with_name(path.name + _DRAFT)
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
-        # A creation's mode is cut by the umask.
-        os.fchmod(file.fileno(), mode)
-        file.write(data.encode() if isinstance(data, str) else data)
-        if durable:
-            file.flush()
-            # Synced before the rename, or a power cut could leave the new name on an empty file.
-            os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+            # A creation's mode is cut by the umask.
+            os.fchmod(file.fileno(), mode)
+            file.write(data.encode() if isinstance(data, str) else data)
+            if durable:
+                file.flush()
+                # Synced before the rename, or a power cut could leave the new name on an empty file.
+                os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
     if durable:
         _sync(path.parent)
 

@@ -92,7 +92,7 @@ class GatewayConfig:
     # Whether edges without TLS answer ACME servers (RFC 8555, 8.3).
     acme: bool = False
     directory: str = names.GATEWAY_DIRECTORY
-    temporary_directory: str = "/tmp/gateway"  # noqa: S108 the container's own tmpfs
+    temporary_directory: str = names.GATEWAY_TEMPORARY_DIRECTORY
     lua_directory: str = "/usr/share/runyard/lua"
     modules_directory: str = "/usr/lib/nginx/modules"
     user: str = "www-data"
@@ -116,7 +116,7 @@ class GatewayConfig:
     @property
     def cache_directory(self) -> str:
         """Where kept answers lie; the workers' own, below what may be a mount and so root's."""
-        return f"{self.temporary_directory}/{names.GATEWAY_CACHE}/kept"
+        return f"{self.temporary_directory}/cache/kept"
 
     @property
     def kept_body_bytes(self) -> int:

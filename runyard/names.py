@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Literal
+
+# What an engine has by name.
+Kind = Literal["container", "network", "volume"]
 
 LABEL_PREFIX = "runyard.dev/"
 STACK = LABEL_PREFIX + "stack"
@@ -47,8 +51,9 @@ INTERNAL_PORT = 80
 INTERNAL_H2C_PORT = 81
 # Paths inside the platform's containers; the volume is mounted at the same place in gateway and orchestrator.
 GATEWAY_DIRECTORY = "/var/lib/runyard/gateway"
-# Below the temporary directory: a mount of its own, so that it takes no room from bodies.
-GATEWAY_CACHE = "cache"
+GATEWAY_TEMPORARY_DIRECTORY = "/tmp/gateway"  # noqa: S108 the container's own tmpfs
+# A mount of its own, so that it takes no room from bodies.
+GATEWAY_CACHE_DIRECTORY = GATEWAY_TEMPORARY_DIRECTORY + "/cache"
 # Ports 80 and 81 on the inner address, and workers that are not root. Spelled as the engine gives them back, or a
 # refresh would make every preview show a change.
 GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")

@@ -9,10 +9,11 @@ import pulumi
 from components.platform import Given, build
 from runyard import contracts
 from runyard.errors import RunyardError
-from runyard.host.export import Export
+from runyard.pulumi.export import Export
 from runyard.secrets import flatten_certificates, flatten_secrets
 from runyard.uptodate.reads import told_reads
 from stacks import admission, binding, preparation
+from stacks.ending import tell_ending
 from stacks.outlook import tell_effects
 from stacks.traces import drop_debug_lines, short_stack_traces
 
@@ -29,6 +30,7 @@ try:
         binding.check_plan(os.environ, admitted, export.read())
     preparation.prepare_host(admitted, dry_run=dry_run)
 except RunyardError as error:
+    tell_ending(os.environ, error)
     # Pulumi prints a RunError as it is, and anything else with a traceback.
     raise pulumi.RunError(str(error)) from None
 given = Given(contracts.encode(admitted.claim), secrets, certificates)

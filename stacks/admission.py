@@ -14,10 +14,8 @@ from policies.rules import RULES
 from policies.rules.accounts import SHARED
 from policies.verdict import judge
 from runyard.errors import HostUnreachable
-from runyard.host import Deployment, parse_deployment
+from runyard.forecast import Usages, parse_usages
 from runyard.host.capacity import observe_capacity
-from runyard.host.deployment import check_form
-from runyard.host.export import Export
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.manifest.sources import load_text
@@ -25,7 +23,8 @@ from runyard.names import service_key
 from runyard.plan import Plan, keep_revisions, plan
 from runyard.plan.claim import Claim, make_claim
 from runyard.plan.quota import Capacity, Use
-from runyard.pricing import Usages, parse_usages
+from runyard.pulumi.deployment import Deployment, check_form, parse_deployment
+from runyard.pulumi.export import Export
 from runyard.secrets import TenantSecrets, check_references, digest_secrets
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runyard.errors import UsageError
-from runyard.review.binding import bind, check_binding, parse_binding
+from runyard.pulumi.binding import bind, check_binding, parse_binding
+from runyard.pulumi.state import parse_state
 from stacks.admission import Admitted
 
 # A variable and not the stack's configuration, where Pulumi would keep it for the next update.
@@ -27,4 +28,4 @@ def check_plan(environment: Mapping[str, str], admitted: Admitted, export: str) 
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"read the plan {file}: {error}") from error
     saved = parse_binding(text)
-    check_binding(saved, bind((saved.before, saved.after), admitted.manifests, admitted.plan, export))
+    check_binding(saved, bind((saved.before, saved.after), admitted.manifests, admitted.plan, parse_state(export)))

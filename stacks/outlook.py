@@ -7,8 +7,9 @@ from contextlib import closing
 import pulumi
 
 from runyard.errors import HostError
-from runyard.host import Deployment, Engine, Orchestrator
+from runyard.host import Engine, Orchestrator
 from runyard.plan.outlook import Facts, describe_moved, describe_outlook
+from runyard.pulumi.deployment import Deployment
 
 # An orchestrator that runs answers in milliseconds; a preview does not wait long for one that is being restarted.
 _PATIENCE_S = 2.0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import pulumi
 
-from runyard import names
 from runyard.errors import HostError, HostUnreachable
-from runyard.host import Deployment, Engine, Orchestrator, admit, recover
+from runyard.host import Engine, Orchestrator, admit, recover
 from runyard.host.claims import Desk, observe_claims, reserve
-from runyard.host.engine import Kind, Thing
-from runyard.host.recovery import PARTS
+from runyard.host.engine import Thing
 from runyard.images import image_reference
-from runyard.uptodate.state import missing
+from runyard.names import Kind
+from runyard.plan import PartPlan
+from runyard.pulumi.deployment import Deployment
+from runyard.pulumi.state import missing
 from stacks.admission import Admitted
 from stacks.outlook import tell_moved_traffic
 
@@ -43,7 +44,7 @@ def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
         things = engine.things()
         admit(admitted.plan, things, deployment)
         check_present(deployment, things, dry_run=dry_run)
-        start_parts(engine, stack, find_present(deployment, things), dry_run=dry_run)
+        start_parts(engine, admitted.plan.parts, find_present(deployment, things), dry_run=dry_run)
         tell_moved_traffic(engine, stack, deployment)
         _claim(engine, admitted, dry_run=dry_run)
 
@@ -67,10 +68,9 @@ def check_present(deployment: Deployment, things: Iterable[Thing], *, dry_run: b
     pulumi.log.info(f"gone from the host, an update makes it anew: {said}")
 
 
-def start_parts(engine: Engine, stack: str, present: Collection[Named], *, dry_run: bool) -> None:
+def start_parts(engine: Engine, parts: Sequence[PartPlan], present: Collection[Named], *, dry_run: bool) -> None:
     """Start the platform's own containers that stand still: nothing else would, and services wait for them."""
-    for part in PARTS:
-        name = names.platform_container(stack, part)
+    for name in (part.container for part in parts):
         if ("container", name) not in present or engine.running(name):
             continue
         if dry_run:

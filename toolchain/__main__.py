@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from runyard.errors import RunyardError
+from runyard.errors import CancelledError, RunyardError
 from toolchain.arguments import parse_arguments
 
 
@@ -44,8 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except RunyardError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)  # 128 + SIGINT, as a shell writes it
+    except (RunyardError, KeyboardInterrupt) as error:
+        told = error if isinstance(error, RunyardError) else CancelledError("interrupted")
+        print(f"error: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)

@@ -16,7 +16,7 @@ LOCK = Path("toolchain", "requirements.txt")
 STAMP = ".runyard-lock"
 # What a `pulumi up` imports. With no bytecode of it each of the program's processes compiles for two seconds, and where
 # PYTHONDONTWRITEBYTECODE is set, as in many container images, it would never get any.
-IMPORTED = ("pulumi", "pulumi_docker", "docker", "dill", "yaml", "jsonschema", "jinja2", "click")
+IMPORTED = ("pulumi", "grpc", "yaml", "jsonschema", "jsonschema_rs", "jinja2", "click")
 IMPORT = "import importlib.util as u; [__import__(each) for each in {names!r} if u.find_spec(each)]"
 SCRIPT = """#!{python}
 import sys

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+from runyard import files
 from runyard.errors import ToolchainError, UsageError
 from toolchain import cache, pins
 from toolchain.base import BaseImage
@@ -174,9 +175,8 @@ class Kit:
         lines = [f"export {name}={shlex.quote(variables[name])}" for name in EXPORTED if name in variables]
         file = self.checkout / ".runyard" / "env"
         file.parent.mkdir(exist_ok=True)
-        draft = file.with_name("env.new")
-        draft.write_text("# Source this to run plain `pulumi` on what `make up` made.\n" + "\n".join(lines) + "\n")
-        draft.rename(file)
+        text = "# Source this to run plain `pulumi` on what `make up` made.\n" + "\n".join(lines) + "\n"
+        files.write(file, text)
 
     def _say_waiting(self) -> None:
         self.steps.say("toolchain", f"another run is busy with {self.store.root}: waiting for it")

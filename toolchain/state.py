@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runyard import files
 from runyard.errors import ToolchainError
 from toolchain.backend import PASSPHRASE_VARIABLES, PROJECT, file_backend, private_directory, state_file
 from toolchain.step import Steps
@@ -51,13 +52,9 @@ class State:
     def _passphrase(self) -> Path:
         file = self.directory / "passphrase"
         self.directory.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all: a stack encrypted with half a passphrase could not be read again.
-        draft = file.with_name(f"passphrase.{os.getpid()}")
         if not file.exists():
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as out:
-                out.write(secrets.token_urlsafe(PASSPHRASE_BYTES) + "\n")
-            draft.rename(file)
+            # Whole or not at all: a stack encrypted with half a passphrase could not be read again.
+            files.write(file, secrets.token_urlsafe(PASSPHRASE_BYTES) + "\n", mode=0o600)
             self.steps.say("state", f"made a passphrase in {file}: keep it, the stack's secrets need it")
         if file.stat().st_mode & 0o077:
             file.chmod(0o600)

@@ -12,9 +12,9 @@ from types import FrameType
 
 from runyard.errors import ToolchainError
 from runyard.host.transport import Transport
+from runyard.pulumi.state import missing, parse_state, shown_outputs
 from runyard.uptodate.observation import Listing, observe_listing
-from runyard.uptodate.state import missing, parse_state, shown_outputs
-from toolchain.backend import PROJECT
+from toolchain.backend import PROJECT, private_directory
 from toolchain.outputs import flatten
 from toolchain.pulumi import Pulumi
 from toolchain.state import StackState
@@ -23,6 +23,8 @@ from toolchain.uptodate import PLAN_VARIABLE, UpToDate
 
 # Every update asks it; with a pack that cannot be loaded, Pulumi changes nothing.
 POLICY_PACK = ("--policy-pack", "policies")
+# As stacks/ending.py has it, which the program runs.
+ENDING_VARIABLE = "RUNYARD_ENDING"
 # Enough to see what happened; the rest is as many lines of Pulumi's own.
 SHOWN_MISSING = 5
 
@@ -44,7 +46,7 @@ class Update:
     tools: Sequence[str] = ()
 
     def up(self, manifests: str, extra: Sequence[str] = ()) -> int:
-        """Apply the manifests and print the outputs; return Pulumi's exit code."""
+        """Apply the manifests and print the outputs; return the exit code of the error that ended it, or Pulumi's."""
         if self._lacks_something():
             # A run of its own: the program reads the state, which `up --refresh` writes only at its end.
             code = self._pulumi("refresh", ["--yes", "--skip-preview", "--suppress-outputs"])
@@ -104,9 +106,17 @@ class Update:
 
     def _pulumi(self, verb: str, arguments: Sequence[str], added: Mapping[str, str] | None = None) -> int:
         command = [str(self.pulumi.command), verb, "--stack", self.stack, *arguments]
-        process = subprocess.Popen(command, cwd=self.checkout, env={**self.environment, **(added or {})})
+        ending = Path(private_directory(str(self.checkout)), f"ending.{self.stack}")
+        ending.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ending.unlink(missing_ok=True)
+        variables = {**self.environment, **(added or {}), ENDING_VARIABLE: str(ending)}
+        process = subprocess.Popen(command, cwd=self.checkout, env=variables)
         with _passing_signals_to(process):
             code = process.wait()
+        if code > 0 and ending.exists():
+            # The program's error, where Pulumi has one code for every failure.
+            code = int(ending.read_text())
+            ending.unlink()
         # A process that died of a signal has a negative code, which a shell writes as 128 + signal.
         return code if code >= 0 else 128 - code
 

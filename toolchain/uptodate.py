@@ -15,12 +15,12 @@ from contextlib import closing
 
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
+from runyard.pulumi.state import parse_state
 from runyard.uptodate import fingerprint
-from runyard.uptodate.check import Subject, Verdict, changed_reads, host_parts, judge, take_parts
+from runyard.uptodate.check import Comparison, Subject, changed_reads, compare, host_parts, take_parts
 from runyard.uptodate.expectation import expect
 from runyard.uptodate.observation import observe
 from runyard.uptodate.record import Record, forget_record, load_record, parse_reads, save_record
-from runyard.uptodate.state import parse_state
 from toolchain.backend import backend_of, lock_directory, passphrase_file, private_directory, state_file
 
 # Where the engine is looked for first when the environment names none.
@@ -53,8 +53,8 @@ class UpToDate:
         self._reads_file = os.path.join(directory, f"reads.{stack}.json")
         self._before: Mapping[str, str] = {}
 
-    def judge(self, manifests: str) -> Verdict | None:
-        """Judge whether an update with these manifests has nothing to do; None where nobody here can say."""
+    def compare(self, manifests: str) -> Comparison | None:
+        """Tell whether an update with these manifests has nothing to do; None where nobody here can say."""
         record = load_record(self._file)
         subject = self._subject(manifests)
         # A saved plan is for the program to hold the update to.
@@ -64,7 +64,7 @@ class UpToDate:
             # A context of the docker command, which alone knows which one is in force.
             return None
         with closing(Transport(record.engine)) as transport:
-            return judge(subject, record, transport, self._today())
+            return compare(subject, record, transport, self._today())
 
     def begin(self, manifests: str, tools: Sequence[str]) -> dict[str, str]:
         """Forget the record and take the fingerprints before an update; give the variable that its program needs."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from policies.rule import Context, Rule, Violation, of_service
+from runyard.forecast import Costs, price
+from runyard.forecast.report import render_money
 from runyard.manifest.model import Location, Tenant
 from runyard.manifest.schema import closest
 from runyard.names import DEFAULT_TENANT
 from runyard.plan.quota import check_capacity, check_quotas
-from runyard.pricing import Costs, price
-from runyard.pricing.report import render_money
 
 
 def check_quota(context: Context) -> Iterator[Violation]:
@@ -103,7 +103,7 @@ RULES = (
     ),
     Rule(
         "host-large-enough",
-        "All services fit the host at their minScale, with an instance of each active revision.",
+        "Platform and services fit the host at minScale, with an instance of each active revision.",
         "mandatory",
         "ask for less, or use a larger host",
         check_host,

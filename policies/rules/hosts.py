@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from policies.rule import Context, Rule, Violation, of_service
 from runyard import names
+from runyard.plan.parts import PARTS, plan_parts
 
-# Of the platform's own parts, those of later versions too: their hosts are `<name>.<domain>`.
-_PARTS = frozenset({"gateway", "orchestrator", "billing", "console", "grafana", "prometheus"})
+# Of the platform's own parts, and of those of later versions: their hosts are `<name>.<domain>`.
+_PARTS = frozenset({*(part.name for part in PARTS), "billing", "console", "grafana", "prometheus"})
 # The ports of design: TLS, billing, console, Grafana, Prometheus.
 _PART_PORTS = frozenset({3002, 3003, 3004, 3443, 9090})
 
@@ -23,10 +24,13 @@ def check_names(context: Context) -> Iterator[Violation]:
 def check_ports(context: Context) -> Iterator[Violation]:
     """Find a gateway or orchestrator on the port of another part."""
     platform = context.manifests.platform
-    for what, port in (("gateway", platform.gateway.port), ("orchestrator", platform.orchestrator_port)):
-        if port in _PART_PORTS:
-            message = f"{what}'s port must not be that of another part of the platform, got {port}"
-            yield Violation(message, location=platform.location)
+    # Ports do not depend on the stack, nor on the address of its bridge.
+    for each in plan_parts(platform, stack="", inner_address=""):
+        # The first listener is the part's own; of those that follow, one is TLS on the very port that it has by design.
+        for port in (listener.port for listener in each.listeners[:1]):
+            if port in _PART_PORTS:
+                message = f"{each.part.name}'s port must not be that of another part of the platform, got {port}"
+                yield Violation(message, location=platform.location)
 
 
 def check_reached(context: Context) -> Iterator[Violation]:

@@ -1,4 +1,4 @@
-"""Command `cost`: what manifests cost in a month, as text, JSON or Markdown."""
+"""Command `cost`: what manifests cost in a month."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ import datetime
 
 import click
 
+from runyard.cli.output import Output, reporting
 from runyard.errors import UsageError
+from runyard.forecast import Usages, parse_usages, price
+from runyard.forecast.report import describe_costs, render_markdown, render_text
 from runyard.manifest import load
 from runyard.manifest.sources import load_text
 from runyard.names import service_key
-from runyard.pricing import Usages, parse_usages, price
-from runyard.pricing.report import render_json, render_markdown, render_text
-
-_RENDERERS = {"text": render_text, "json": render_json, "markdown": render_markdown}
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("-o", "--output", type=click.Choice(sorted(_RENDERERS)), default="text", help="Form of the report.")
 @click.option("--usage", "usage_file", metavar="FILE", help="Usage to expect of each service; all are small without.")
 @click.option("--date", "day", metavar="YYYY-MM-DD", help="Day whose prices count; today (UTC) by default.")
-def cost(paths: tuple[str, ...], output: str, usage_file: str | None, day: str | None) -> None:
+@reporting()
+def cost(paths: tuple[str, ...], usage_file: str | None, day: str | None, out: Output) -> None:
     """Show the monthly cost of manifests: idle at minScale, expected, and busy at maxScale."""
     loaded = load(paths)
     manifests = loaded.manifests
     # Of all warnings, those of prices alone make these numbers others than were meant.
-    for warning in loaded.warnings:
-        if warning.rule.startswith("pricebook."):
-            click.echo(warning.text(), err=True)
+    out.warn(each.text() for each in loaded.warnings if each.rule.startswith("pricebook."))
     known = [service_key(service.tenant, service.name) for service in manifests.services]
     usages = load_usages(usage_file, known)
-    click.echo(_RENDERERS[output](price(manifests, parse_day(day), usages), usages), nl=False)
+    costs = price(manifests, parse_day(day), usages)
+    out.show(
+        lambda: describe_costs(costs, usages),
+        lambda: render_text(costs, usages),
+        markdown=lambda: render_markdown(costs, usages),
+    )
 
 
 def load_usages(file: str | None, known: list[str]) -> Usages:

@@ -1,4 +1,4 @@
-"""Group of commands that are imported one by one, from a table of names."""
+"""Group of commands that are imported one by one, from a table of names, and whose errors look and count alike."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import Any
 
 import click
+
+from runyard.cli.output import tell_error
+from runyard.errors import CancelledError, RunyardError, UsageError
 
 
 class LazyGroup(click.Group):
@@ -32,3 +35,26 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.table[name][1]) for name in sorted(self.table)])
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Run a command and give its exit code; what fails is an error on stderr, never a traceback."""
+        try:
+            result = super().invoke(ctx)
+        except RunyardError as error:
+            return _fail(ctx, error)
+        except (click.exceptions.Abort, KeyboardInterrupt):
+            return _fail(ctx, CancelledError("interrupted"))
+        except click.ClickException as error:
+            return _fail(ctx, usage_error(error))
+        return result if isinstance(result, int) else 0
+
+
+def usage_error(error: click.ClickException) -> UsageError:
+    """Give click's error as one of ours, with the usage of the command that it is about."""
+    context = getattr(error, "ctx", None)
+    return UsageError(error.format_message() + (f"\n{context.get_usage()}" if context else ""))
+
+
+def _fail(ctx: click.Context, error: RunyardError) -> int:
+    tell_error(error, colour=ctx.color is not False)
+    return error.exit_code

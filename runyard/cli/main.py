@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import click
 
-from runyard.cli.group import LazyGroup
-from runyard.errors import RunyardError
+from runyard.cli.group import LazyGroup, usage_error
+from runyard.cli.output import tell_error
 
 # Name of a command -> "module:function" of a click command, and the line that `runyard --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
     "release": ("runyard.cli.release:release", "Give back what a stack has claimed of its host and does not use."),
-    "review": ("runyard.cli.review:review", "Compare two revisions: changes, policies, quotas and cost."),
+    "review": ("runyard.cli.review:review", "Compare two sides of manifests: changes, policies, quotas and cost."),
     "purge": ("runyard.cli.purge:purge", "Forget what the gateway's cache keeps of a service."),
     "rollback": ("runyard.cli.rollback:rollback", "Move a service's traffic back to an earlier revision."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
@@ -30,19 +30,14 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and give its exit code; errors of ours are one line on stderr, never a traceback."""
+    """Run a command and give its exit code, that of the error's class where one ended it (runyard/errors.py)."""
     try:
         result = cli.main(arguments, prog_name="runyard", standalone_mode=False)
-    except RunyardError as error:
-        click.echo(f"error: {error}", err=True)
-        return error.exit_code
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.exceptions.Abort:
-        click.echo("error: interrupted", err=True)
-        # Signals end non-zero; 8 is what the other commands give when they are cancelled.
-        return 8
+        # Before any command: an option of the group, or none of either.
+        told = usage_error(error)
+        tell_error(told)
+        return told.exit_code
     return result if isinstance(result, int) else 0
 
 

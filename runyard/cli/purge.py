@@ -6,6 +6,7 @@ import json
 
 import click
 
+from runyard.cli.output import Output, reporting
 from runyard.errors import HostError, UsageError
 from runyard.host import Engine
 from runyard.host.gateway import GatewayHost
@@ -17,12 +18,16 @@ from runyard.names import DEFAULT_TENANT, service_key
 @click.argument("path", required=False)
 @click.option("-t", "--tenant", default=DEFAULT_TENANT, show_default=True, help="The tenant whose service it is.")
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack that it runs in.")
-def purge(service: str, path: str | None, tenant: str, stack: str) -> None:
+@reporting()
+def purge(service: str, path: str | None, tenant: str, stack: str, out: Output) -> None:
     """Forget the responses that the cache keeps of SERVICE, or of one PATH of it with every host and query."""
     with Engine() as engine:
         answer = GatewayHost(engine, stack).purge(purge_request(tenant, service, path))
     check_answer(service_key(tenant, service), answer)
-    click.echo(f"{service_key(tenant, service)}: nothing is kept of {path or 'any path'} any more")
+    out.show(
+        lambda: {"tenant": tenant, "service": service, "path": path},
+        lambda: f"{service_key(tenant, service)}: nothing is kept of {path or 'any path'} any more",
+    )
 
 
 def purge_request(tenant: str, service: str, path: str | None) -> str:

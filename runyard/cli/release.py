@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from runyard import names
+from runyard.cli.output import Output, reporting
 from runyard.errors import UsageError
 from runyard.host import Engine
 from runyard.host.claims import release as give_back
@@ -12,7 +13,8 @@ from runyard.host.claims import release as give_back
 
 @click.command()
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack whose claims go.")
-def release(stack: str) -> None:
+@reporting()
+def release(stack: str, out: Output) -> None:
     """Give back what a stack has claimed of its host by an `up` that was killed and is given up.
 
     What its orchestrator keeps went with that. Refuses while a container of the stack stands, for then the claim is
@@ -26,4 +28,7 @@ def release(stack: str) -> None:
         if standing:
             raise UsageError(f"release stack {stack}: must have no container, got {len(standing)}: {standing[0]}, …")
         count = give_back(engine, stack)
-    click.echo(f"released {count} claim{'' if count == 1 else 's'} of stack {stack}")
+    out.show(
+        lambda: {"stack": stack, "released": count},
+        lambda: f"released {count} claim{'' if count == 1 else 's'} of stack {stack}",
+    )

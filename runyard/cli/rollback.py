@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import closing
 from dataclasses import asdict
+from typing import Any
 
 import click
 
+from runyard.cli.output import Output, reporting
 from runyard.contracts import OrchestratorStatus, RollbackRequest, ServiceStatus
 from runyard.errors import NotFound
 from runyard.host import Engine, Orchestrator
@@ -21,12 +22,12 @@ from runyard.plan.outlook import render_shares
 @click.argument("revision", required=False)
 @click.option("-t", "--tenant", default=DEFAULT_TENANT, show_default=True, help="The tenant whose service it is.")
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack that it runs in.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--timeout", "timeout_s", type=click.IntRange(1, 3600), default=60, show_default=True, metavar="SECONDS",
     help="How long the revision may take to become ready; nothing is moved before it is.",
 )  # fmt: skip
-def rollback(service: str, revision: str | None, tenant: str, stack: str, output: str, timeout_s: int) -> None:
+@reporting()
+def rollback(service: str, revision: str | None, tenant: str, stack: str, timeout_s: int, out: Output) -> None:
     """Move all traffic of SERVICE to REVISION, by default the one before the newest that has any.
 
     Tags stay where they are. The next `pulumi preview` shows the difference from the manifest, and the next update
@@ -40,7 +41,7 @@ def rollback(service: str, revision: str | None, tenant: str, stack: str, output
         orchestrator.roll_back(wanted)
         took_s = time.monotonic() - began
         after = find_service(orchestrator.status(), tenant, service)
-    click.echo(render_json(before, after, took_s) if output == "json" else render_text(before, after, took_s))
+    out.show(lambda: describe(before, after, took_s), lambda: render_text(before, after, took_s))
 
 
 def find_service(status: OrchestratorStatus, tenant: str, service: str) -> ServiceStatus:
@@ -78,13 +79,12 @@ def render_text(before: ServiceStatus, after: ServiceStatus, took_s: float) -> s
     return "\n".join(lines)
 
 
-def render_json(before: ServiceStatus, after: ServiceStatus, took_s: float) -> str:
-    """Give the traffic before and after as JSON, and after how many seconds it had moved."""
-    found = {
+def describe(before: ServiceStatus, after: ServiceStatus, took_s: float) -> dict[str, Any]:
+    """Describe the traffic before and after as plain data, and after how many seconds it had moved."""
+    return {
         "tenant": after.tenant,
         "service": after.service,
         "before": [asdict(share) for share in before.traffic],
         "after": [asdict(share) for share in after.traffic],
         "tookSeconds": round(took_s, 3),
     }
-    return json.dumps(found, sort_keys=True)

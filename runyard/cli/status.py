@@ -11,10 +11,12 @@ from typing import Any
 
 import click
 
-from runyard import contracts
+from runyard import contracts, table
+from runyard.cli.output import Output, reporting
 from runyard.contracts import CertificateStatus, OrchestratorStatus, RevisionStatus, ShiftStatus
 from runyard.host import Engine, Orchestrator
 from runyard.host.claims import Claims, observe_claims
+from runyard.names import service_key
 from runyard.plan.claim import uses_of
 from runyard.plan.outlook import render_shares
 from runyard.plan.quota import CASES, RESOURCES, Use, render_amount
@@ -25,25 +27,25 @@ SHOWN = {resource: RESOURCES[resource] for resource in ("services", "instances",
 
 @click.command()
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack to look at.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def status(stack: str, output: str) -> None:
+@reporting()
+def status(stack: str, out: Output) -> None:
     """Show a live stack's services, their traffic, and their revisions with the reason of the last failure.
 
     Also what every stack of the host has claimed of it, this one or another.
     """
     with Engine() as engine:
         claims = observe_claims(engine, lambda each: Orchestrator(engine, each))
-        if output == "text":
+        if out.form == "text":
             # Before the orchestrator is asked: an update that was killed early leaves a claim and none of the rest.
-            click.echo(render_claims(claims))
+            out.show(lambda: describe_claims(claims), lambda: render_claims(claims))
         with closing(Orchestrator(engine, stack)) as orchestrator:
             found = orchestrator.status()
             strangers = orchestrator.holdings().strangers
-    if output == "json":
-        told = json.loads(contracts.encode(found)) | {"strangers": strangers, "claims": describe_claims(claims)}
-        click.echo(json.dumps(told, sort_keys=True, separators=(",", ":")))
-    else:
-        click.echo(render_status(found, strangers))
+    out.show(
+        lambda: json.loads(contracts.encode(found)) | {"strangers": strangers, "claims": describe_claims(claims)},
+        lambda: render_status(found, strangers),
+        markdown=lambda: render_markdown(found, strangers, claims),
+    )
 
 
 def describe_claims(claims: Claims) -> list[dict[str, Any]]:
@@ -99,9 +101,35 @@ def render_status(found: OrchestratorStatus, strangers: Sequence[str] = ()) -> s
     lines += [_certificate_line(each) for each in found.certificates]
     lines += [f"problem: {each}" for each in found.problems]
     lines += [f"stranger: {each} has the stack's labels, is not served and is left alone" for each in strangers]
-    step = "in step" if found.in_step else "not in step"
-    lines.append(f"{len(found.services)} services, {step} with the gateway at generation {found.generation}")
+    lines.append(_step_line(found))
     return "\n".join(lines)
+
+
+def render_markdown(found: OrchestratorStatus, strangers: Sequence[str], claims: Claims) -> str:
+    """Render services and revisions as tables, and all that is not as it should be as a list."""
+    services = [
+        (service_key(each.tenant, each.service), " ".join(each.hosts), render_shares(each.traffic))
+        for each in found.services
+    ]
+    revisions = [
+        (service_key(each.tenant, each.service), each.revision, f"{each.ready}/{each.desired}", each.reason)
+        for each in found.revisions
+    ]
+    notes = [*render_claims(claims).splitlines(), *(_certificate_line(each) for each in found.certificates)]
+    notes += [f"problem: {each}" for each in found.problems] + [f"stranger: {each}" for each in strangers]
+    lines = [
+        *table.render_markdown(("service", "hosts", "traffic"), services),
+        "",
+        *table.render_markdown(("service", "revision", "ready", "reason"), revisions, right={2}),
+        "",
+        *(f"- {each}" for each in [*notes, _step_line(found)]),
+    ]
+    return "\n".join(lines)
+
+
+def _step_line(found: OrchestratorStatus) -> str:
+    step = "in step" if found.in_step else "not in step"
+    return f"{len(found.services)} services, {step} with the gateway at generation {found.generation}"
 
 
 def _describe_shift(shift: ShiftStatus) -> str:

@@ -1,12 +1,12 @@
-"""Command `validate`: read manifests and tell every problem, as text, JSON or SARIF."""
+"""Command `validate`: read manifests and tell every problem."""
 
 from __future__ import annotations
 
-import sys
 from typing import cast
 
 import click
 
+from runyard.cli.output import Output, reporting
 from runyard.errors import ManifestError
 from runyard.manifest import load
 from runyard.manifest.problems import Problem
@@ -16,15 +16,12 @@ _INVALID = ManifestError.exit_code
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json", "sarif"]), default="text", help="Form of the report."
-)
 @click.option("--strict-warnings", is_flag=True, help="Let warnings fail too.")
-@click.pass_context
-def validate(context: click.Context, paths: tuple[str, ...], output: str, strict_warnings: bool) -> int:
+@reporting("sarif")
+def validate(paths: tuple[str, ...], strict_warnings: bool, out: Output) -> int:
     """Check manifests: files, directories or globs of YAML.
 
-    Exits with 0 if they can be deployed and with 2 if they cannot. Problems go to stderr; JSON and SARIF to stdout.
+    Exits with 0 if they can be deployed and with 2 if they cannot. As text, problems go to stderr.
     """
     summary = ""
     problems: tuple[Problem, ...]
@@ -35,24 +32,21 @@ def validate(context: click.Context, paths: tuple[str, ...], output: str, strict
     else:
         problems = loaded.warnings
         count = len(loaded.manifests.services)
-        summary = f"valid: {count} service{'' if count == 1 else 's'}\n"
-    _write(problems, output, summary)
+        summary = f"valid: {count} service{'' if count == 1 else 's'}"
+    _show(problems, summary, out)
     fails = not summary or (strict_warnings and problems)
     return _INVALID if fails else 0
 
 
-def _write(problems: tuple[Problem, ...], output: str, summary: str) -> None:
+def _show(problems: tuple[Problem, ...], summary: str, out: Output) -> None:
     # Imported here because a valid file needs no report.
-    from runyard.manifest.report import render_json, render_sarif, render_text
+    from runyard.manifest import report
 
-    if output == "text":
-        sys.stderr.write(_escaped(render_text(problems)))
-        sys.stdout.write(summary)
-    else:
-        sys.stdout.write(render_json(problems) if output == "json" else render_sarif(problems))
-
-
-def _escaped(text: str) -> str:
-    """Escape what the stream cannot show, such as a file name that is not UTF-8."""
-    encoding = sys.stderr.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    if out.form == "text":
+        out.warn([report.render_text(problems)])
+    out.show(
+        lambda: report.describe(problems),
+        lambda: summary,
+        markdown=lambda: report.render_markdown(problems),
+        sarif=lambda: report.render_sarif(problems),
+    )

@@ -26,7 +26,7 @@ from runyard.contracts.revision import (
     VolumeDocument,
     VolumeMount,
 )
-from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare, part_of
+from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare
 from runyard.contracts.route import Fallback, Handling, Ingress, Limits, PathRoute, RouteRequest
 from runyard.contracts.service import (
     Holdings,
@@ -96,5 +96,4 @@ __all__ = [
     "encode",
     "encode_differing",
     "fields_of",
-    "part_of",
 ]

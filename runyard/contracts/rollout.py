@@ -16,11 +16,6 @@ class TrafficShare:
     tag: str = ""
 
 
-def part_of(count: int, percent: int) -> int:
-    """Give the part of a service's own count that a share of its traffic has, rounded up: together never too few."""
-    return -(-count * percent // 100)
-
-
 @dataclass(frozen=True, slots=True)
 class RolloutRequest:
     """Asks the orchestrator to make every named revision ready by the deadline, then to move the traffic.

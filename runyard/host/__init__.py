@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runyard.host.control import Orchestrator
-    from runyard.host.deployment import Deployment, parse_deployment
     from runyard.host.engine import Engine
     from runyard.host.recovery import admit, recover
 
-__all__ = ["Deployment", "Engine", "Orchestrator", "admit", "parse_deployment", "recover"]
+__all__ = ["Engine", "Orchestrator", "admit", "recover"]
 
 _HOMES = {
-    "Deployment": "deployment",
     "Engine": "engine",
     "Orchestrator": "control",
     "admit": "recovery",
-    "parse_deployment": "deployment",
     "recover": "recovery",
 }
 

@@ -16,9 +16,9 @@ from runyard.contracts import (
     RolloutOutcomes,
     ServiceRequest,
 )
-from runyard.errors import HostError, HostUnreachable, NotFound, RolloutError
+from runyard.errors import HostError, HostUnreachable, NotFound, RelayEnded, RolloutError
 from runyard.host.engine import Engine
-from runyard.host.relay import Relay, RelayEnded
+from runyard.host.relay import Relay
 
 # A container that the engine has just (re)started needs this long at worst until its socket answers.
 START_TIMEOUT_S = 30

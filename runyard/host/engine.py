@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from runyard import names
@@ -16,11 +16,11 @@ from runyard.errors import HostError, NotFound
 from runyard.host.reference import parse_reference
 from runyard.host.relay import Relay, unframe
 from runyard.host.transport import FOREIGN, Answer, Transport, translate
+from runyard.names import Kind
 
 if TYPE_CHECKING:
     from runyard.contracts import ImageIdentity
 
-Kind = Literal["container", "network", "volume"]
 
 # The kernel's default, where a container names none.
 CPU_PERIOD_US = 100_000

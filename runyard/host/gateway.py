@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from runyard import names
-from runyard.errors import HostError, NotFound
+from runyard.errors import HostError, NotFound, RefusedConfiguration
 from runyard.host.engine import Task, Thing
 
 # nginx's complaint about a configuration that it could not take over is among them.
@@ -54,10 +54,6 @@ class Host(Protocol):
     def last_lines(self, container: str, count: int) -> list[str]:
         """Give the last lines that a container wrote."""
         ...
-
-
-class RefusedConfiguration(HostError):
-    """nginx does not take the configuration; the text is its own. What was served before is still served."""
 
 
 class GatewayHost:

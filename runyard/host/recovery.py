@@ -13,11 +13,10 @@ from collections.abc import Iterable
 
 from runyard import names
 from runyard.errors import Conflict
-from runyard.host.deployment import Deployment
-from runyard.host.engine import Engine, Kind, Thing
+from runyard.host.engine import Engine, Thing
+from runyard.names import Kind
 from runyard.plan import Plan
-
-PARTS = ("gateway", "orchestrator")
+from runyard.pulumi.deployment import Deployment
 
 
 def recover(engine: Engine, stack: str, deployment: Deployment) -> list[Thing]:
@@ -72,8 +71,8 @@ def admit(plan: Plan, things: Iterable[Thing], deployment: Deployment) -> None:
 def planned_names(plan: Plan) -> set[tuple[Kind, str]]:
     """List the names that Pulumi takes on its host for a plan, by kind; instances are the orchestrator's to name."""
     wanted: set[tuple[Kind, str]] = {("network", network.name) for network in plan.networks}
-    wanted |= {("container", names.platform_container(plan.stack, part)) for part in PARTS}
-    return wanted | {("volume", names.platform_volume(plan.stack, each)) for each in (*PARTS, "launcher")}
+    wanted |= {("container", part.container) for part in plan.parts}
+    return wanted | {("volume", volume) for part in plan.parts for volume in part.own_volumes}
 
 
 def _owner(thing: Thing, stack: str) -> str:

@@ -12,17 +12,13 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runyard.errors import HostError
+from runyard.errors import HostError, RelayEnded
 from runyard.host.transport import Stream
 
 # Docker's frame: the stream in the first byte, the length of what follows in the last four (API, "attach").
 _HEADER = struct.Struct(">BxxxL")
 _OUTPUT, _ERRORS = 1, 2
 _CHUNK_BYTES = 64 * 1024
-
-
-class RelayEnded(HostError):
-    """The other side ended before it answered: not up yet, or restarted; asking anew may help."""
 
 
 class Relay:

@@ -11,22 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runyard.accounts import Budget, Member, Quotas
+
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
-from runyard.contracts import part_of
-from runyard.manifest.accounts import Budget, Member, Quotas
-from runyard.manifest.location import Location as Location
-from runyard.manifest.prices import PriceBook
+from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
 from runyard.manifest.volumes import FileSource as FileSource
 from runyard.manifest.volumes import PersistentVolume as PersistentVolume
 from runyard.manifest.volumes import Volume as Volume
 from runyard.manifest.volumes import VolumeItem as VolumeItem
 from runyard.manifest.volumes import VolumeMount as VolumeMount
+from runyard.pricing.prices import PriceBook
+from runyard.scaling import counts
 
 Egress = Literal["all", "none"]
 # With less, Cloud Run takes one request at a time and bills by request.
@@ -246,8 +247,7 @@ class Service:
 
         A revision that is named counts with the template's own settings: its earlier ones are not in the manifest.
         """
-        # Nothing scales to zero yet, so each active revision keeps an instance whatever its minScale is.
-        return self._scale(1)
+        return self._scale(counts.KEPT)
 
     @property
     def asked_scale(self) -> tuple[int, int | None]:
@@ -255,18 +255,15 @@ class Service:
         return self._scale(0)
 
     def _scale(self, kept: int) -> tuple[int, int | None]:
-        # The orchestrator parts the service's own counts by share and rounds up, with one for whatever is named.
-        shares = self._shares()
-        if self.manual_instance_count is not None:
-            manual = self.manual_instance_count
-            total = sum(max(1, part_of(manual, share)) for share in shares) if manual else 0
-            return total, total
-        fewest = max(kept, self.template.scaling.min_scale)
-        least = sum(max(fewest, part_of(self.min_scale or 0, share)) for share in shares)
-        # A maximum of 0 is none; the service's own is for all of its revisions together.
-        own = self.template.scaling.max_scale
-        bounds = [bound for bound in (own * len(shares) if own else None, self.max_scale) if bound]
-        return least, max(least, len(shares), min(bounds)) if bounds else None
+        settings = counts.Settings(
+            least=self.template.scaling.min_scale,
+            most=self.template.scaling.max_scale,
+            service_least=self.min_scale or 0,
+            service_most=self.max_scale or 0,
+            by_hand=self.manual_instance_count,
+        )
+        span = counts.service_span(settings, self._shares(), kept)
+        return span.least, span.most
 
     def _shares(self) -> tuple[int, ...]:
         """Give the percent of each revision that the traffic names, tags without a share too."""

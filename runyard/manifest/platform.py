@@ -94,17 +94,17 @@ def _check_address(platform: Raw, path: Path, findings: Findings) -> None:
 
 def _check_ports(platform: Raw, findings: Findings) -> None:
     defaults = Platform()
-    gateway = value_at(platform, "spec", "gateway", "port")
-    orchestrator = value_at(platform, "spec", "orchestratorPort")
-    if (gateway or defaults.gateway.port) == (orchestrator or defaults.orchestrator_port):
-        path = ("spec", "orchestratorPort") if orchestrator else ("spec", "gateway", "port")
-        message = f"must differ from the gateway's port, got {orchestrator or gateway} for both"
+    edge = value_at(platform, "spec", "gateway", "port")
+    status = value_at(platform, "spec", "orchestratorPort")
+    if (edge or defaults.gateway.port) == (status or defaults.orchestrator_port):
+        path = ("spec", "orchestratorPort") if status else ("spec", "gateway", "port")
+        message = f"must differ from the gateway's port, got {status or edge} for both"
         findings.error(path, "platform.ports", message)
     h2c = value_at(platform, "spec", "gateway", "h2cPort")
-    if h2c is not None and h2c in (gateway or defaults.gateway.port, orchestrator or defaults.orchestrator_port):
+    if h2c is not None and h2c in (edge or defaults.gateway.port, status or defaults.orchestrator_port):
         message = f"must differ from the other ports of the platform, got {h2c} for two of them"
         findings.error(("spec", "gateway", "h2cPort"), "platform.ports", message)
-    others = (gateway or defaults.gateway.port, orchestrator or defaults.orchestrator_port, h2c)
+    others = (edge or defaults.gateway.port, status or defaults.orchestrator_port, h2c)
     check_tls(platform, frozenset(each for each in others if isinstance(each, int)), findings)
 
 

@@ -10,7 +10,11 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from runyard.manifest.model import Location
-from runyard.manifest.prices import (
+from runyard.manifest.problems import Findings, Path, render_value
+from runyard.manifest.raw import Raw, mapping_at, mappings_at, text_at
+from runyard.manifest.reader import read_documents
+from runyard.manifest.tenant import check_amount
+from runyard.pricing.prices import (
     DEFAULT_CURRENCY,
     DEFAULT_MINIMUM_CHARGE_MS,
     ZERO,
@@ -19,10 +23,6 @@ from runyard.manifest.prices import (
     PricePeriod,
     Rates,
 )
-from runyard.manifest.problems import Findings, Path, render_value
-from runyard.manifest.raw import Raw, mapping_at, mappings_at, text_at
-from runyard.manifest.reader import read_documents
-from runyard.manifest.tenant import check_amount
 from runyard.units import parse_amount
 
 DEFAULT_BOOK = FilePath(__file__).with_suffix(".yaml")

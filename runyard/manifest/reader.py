@@ -19,6 +19,8 @@ from runyard.manifest.scalars import AmbiguousScalar, parse_scalar
 
 # The deepest field of a Service is 11 levels down.
 DEPTH_LIMIT = 64
+# What libyaml says from 0.2.6 on, whose parser reads ahead of the limit above.
+_LIBRARY_TOO_DEEP = "exceeded maximum nesting depth"
 # A Service that uses every field many times has some hundreds of nodes; aliases are counted as what they stand for.
 DOCUMENT_NODE_LIMIT = 20_000
 # 2,000 services of the usual 60 nodes; the slowest file of so many is refused within a second.
@@ -77,8 +79,14 @@ def _syntax_problem(file: str, error: yaml.MarkedYAMLError) -> Problem:
     mark: Any = error.problem_mark or error.context_mark
     context = f" {error.context}" if error.context else ""
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
-    message = f"cannot be read as YAML: {error.problem}{context}"
-    return Problem(Location(file, line + 1, column + 1), "", message, "yaml.syntax")
+    where = Location(file, line + 1, column + 1)
+    if error.problem == _LIBRARY_TOO_DEEP:
+        return Problem(where, "", _too_deep(), "yaml.depth")
+    return Problem(where, "", f"cannot be read as YAML: {error.problem}{context}", "yaml.syntax")
+
+
+def _too_deep() -> str:
+    return f"must not be nested deeper than {DEPTH_LIMIT} levels; reading stopped here"
 
 
 def _run(next_event: Callable[[], Any], builder: _Builder) -> Iterator[Document]:
@@ -220,8 +228,7 @@ class _Builder:
         if event.tag is not None and event.tag not in ("!", _TAG + ("map" if is_mapping else "seq")):
             self._refuse_tag(event)
         if len(self._stack) >= DEPTH_LIMIT:
-            message = f"must not be nested deeper than {DEPTH_LIMIT} levels; reading stopped here"
-            self._stop(event.start_mark, "yaml.depth", message)
+            self._stop(event.start_mark, "yaml.depth", _too_deep())
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         self._stack.append(_Frame(is_mapping, event, self._nodes - 1))

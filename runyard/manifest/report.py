@@ -1,4 +1,4 @@
-"""Reports of problems for programs: our own JSON, and SARIF 2.1.0 for code scanners and editors."""
+"""Reports of problems: plain data for programs, a table, and SARIF 2.1.0 for code scanners and editors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from runyard import table
 from runyard.manifest.problems import Problem
 
 SCHEMA_VERSION = 1
@@ -18,16 +19,21 @@ def render_text(problems: Sequence[Problem]) -> str:
     return "".join(f"{problem.text()}\n" for problem in problems)
 
 
-def render_json(problems: Sequence[Problem]) -> str:
-    """Render as JSON with a `schemaVersion`; the same problems give the same text."""
+def describe(problems: Sequence[Problem]) -> dict[str, Any]:
+    """Describe problems as plain data with a `schemaVersion`."""
     errors = sum(problem.severity == "error" for problem in problems)
-    report = {
+    return {
         "schemaVersion": SCHEMA_VERSION,
         "valid": errors == 0,
         "summary": {"errors": errors, "warnings": len(problems) - errors},
         "problems": [_problem(problem) for problem in problems],
     }
-    return json.dumps(report, indent=2) + "\n"
+
+
+def render_markdown(problems: Sequence[Problem]) -> str:
+    """Render a table with a row for each problem."""
+    rows = [(str(each.location), each.severity, each.path, each.message, each.hint) for each in problems]
+    return "\n".join(table.render_markdown(("where", "severity", "path", "problem", "hint"), rows)) + "\n"
 
 
 def render_sarif(problems: Sequence[Problem]) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from runyard.manifest.documents import Document
 from runyard.manifest.model import Manifests, Platform, Service, Tenant
-from runyard.manifest.prices import DEFAULT_CURRENCY, PriceBook
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
 from runyard.manifest.rules_handling import check_sizes
@@ -15,6 +14,7 @@ from runyard.manifest.rules_persistence import check_writers
 from runyard.manifest.rules_routes import check_default_backend, check_hosts
 from runyard.manifest.schema import closest
 from runyard.names import DEFAULT_TENANT
+from runyard.pricing.prices import DEFAULT_CURRENCY, PriceBook
 
 _FALLBACK = (*SERVICE_ANNOTATIONS, "runyard.dev/fallback")
 _USES = (*SERVICE_ANNOTATIONS, "runyard.dev/uses")

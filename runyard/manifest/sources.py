@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from runyard.errors import ManifestError
-from runyard.manifest.location import escape_name
+from runyard.location import escape_name
 from runyard.manifest.model import Location
 from runyard.manifest.problems import Problem
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from runyard.manifest.accounts import Budget, Member, Quotas
+from runyard.accounts import Budget, Member, Quotas
 from runyard.manifest.model import Location, Tenant
 from runyard.manifest.platform import check_network
-from runyard.manifest.prices import DEFAULT_CURRENCY
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, mappings_at, text_at, value_at
+from runyard.pricing.prices import DEFAULT_CURRENCY
 from runyard.units import parse_amount, parse_bytes, parse_cpu_millis
 
 # A bridge needs its gateway and an instance; more than a /8 is not one company's to give.

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runyard import names
+from runyard.accounts import Quotas
 from runyard.contracts import Handling, Limits, RolloutRequest, RouteRequest, TrafficShare
-from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Manifests, Platform, Service
 from runyard.manifest.routes import is_whole_host
 from runyard.plan.facts import describe_service
 from runyard.plan.history import keep_revisions
 from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan
 from runyard.plan.network import plan_networks
+from runyard.plan.parts import PartPlan, plan_parts
 from runyard.plan.revision import RevisionContext, plan_revision
 
 __all__ = [
     "NetworkPlan",
+    "PartPlan",
     "Plan",
     "RevisionPlan",
     "ServicePlan",
@@ -31,7 +33,8 @@ def plan(
     """Plan a stack from its manifests; equal arguments give an equal plan.
 
     `secret_digests` maps a tenant to `name/key` to a hash of the secret's value. Raises ManifestError where
-    manifests that are each sound cannot stand together, such as tenants whose subnets overlap.
+    manifests that are each sound cannot stand together, such as tenants whose subnets overlap, or where two listeners
+    of the platform have one address.
     """
     networks = plan_networks(stack, manifests)
     by_name = {network.name: network for network in networks}
@@ -46,7 +49,8 @@ def plan(
             secret_digests=(secret_digests or {}).get(service.tenant, {}),
         )
         services.append(_plan_service(service, manifests.platform, quotas.get(service.tenant, Quotas()), context))
-    return Plan(stack=stack, platform=manifests.platform, networks=networks, services=tuple(services))
+    parts = plan_parts(manifests.platform, stack, networks[0].host_address)
+    return Plan(stack, manifests.platform, networks, parts, tuple(services))
 
 
 def _plan_service(service: Service, platform: Platform, quotas: Quotas, context: RevisionContext) -> ServicePlan:

@@ -13,6 +13,7 @@ from runyard import contracts, names
 from runyard.errors import ContractError
 from runyard.manifest.model import Manifests
 from runyard.plan.model import Plan
+from runyard.plan.parts import PartPlan
 from runyard.plan.quota import Use, use_of
 from runyard.plan.use import larger, use_of_revisions
 
@@ -22,7 +23,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a stack claims: the use of each of its services, by tenant and name."""
+    """What a stack claims: the use of its services by tenant and name, and of its parts, which have no tenant."""
 
     stack: str
     services: tuple[Use, ...] = ()
@@ -42,13 +43,20 @@ class Standing:
 
 
 def make_claim(manifests: Manifests, plan: Plan) -> Claim:
-    """Claim what the services of a plan use; an earlier revision that has traffic counts at its own size."""
+    """Claim what the services and parts of a plan use; an earlier revision that has traffic counts at its own size."""
     planned = {(each.tenant, each.name): each for each in plan.services}
     uses = []
     for service in manifests.services:
         kept = use_of_revisions(plan.stack, planned[service.tenant, service.name])
         uses.append(larger(use_of(plan.stack, service, manifests.platform.domain), kept))
+    uses += [_use_of_part(each) for each in plan.parts]
     return Claim(plan.stack, tuple(sorted(uses, key=_key)))
+
+
+def _use_of_part(plan: PartPlan) -> Use:
+    # Of no tenant, so it counts to the host and to nobody's quota.
+    memory = {"memory": plan.part.memory_bytes}
+    return Use(plan.stack, "", plan.part.name, memory, memory)
 
 
 def parse_claim(text: str, stack: str) -> Claim:

@@ -12,6 +12,7 @@ from typing import Any
 
 from runyard.contracts import RevisionDocument, RolloutRequest, RouteRequest
 from runyard.manifest.model import Location, Platform
+from runyard.plan.parts import PartPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,12 @@ class ServicePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a stack should be: networks (the platform's first), then services by tenant and name."""
+    """All that a stack should be: networks (the platform's first), its parts, and services by tenant and name."""
 
     stack: str
     platform: Platform
     networks: tuple[NetworkPlan, ...]
+    parts: tuple[PartPlan, ...]
     services: tuple[ServicePlan, ...]
 
     @property

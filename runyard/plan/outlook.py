@@ -10,7 +10,8 @@ from typing import Any
 from runyard.contracts import ServiceStatus, TrafficShare
 from runyard.manifest.problems import render_path
 from runyard.names import service_key
-from runyard.plan.effect import Document, Effect, Operation, effect_of, with_one_writer, worst
+from runyard.plan.effect import Effect, worst
+from runyard.plan.effect_table import Document, Operation, effect_of, with_one_writer
 
 # What components were declared with, by kind and name.
 Facts = Mapping[tuple[Document, str], Mapping[str, Any]]

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from runyard.manifest.accounts import Quotas
+from runyard.accounts import Quotas
 from runyard.manifest.model import Location, Manifests, Service, Tenant
 from runyard.names import service_host, service_key, tagged_host
+from runyard.plan.parts import PARTS
 
 Case = Literal["best", "worst"]
 Unit = Literal["cpu", "bytes", "count"]
@@ -163,7 +164,7 @@ def check_quotas(
 def check_capacity(
     manifests: Manifests, capacity: Capacity, elsewhere: Sequence[Use] = (), uses: Uses | None = None
 ) -> tuple[QuotaFinding, ...]:
-    """Find what of the host the services cannot fit in, all at their minScale, and a container larger than the host.
+    """Find what of the host services and platform cannot fit in, at minScale, and a container larger than the host.
 
     `elsewhere` and `uses` are as in `check_quotas`.
     """
@@ -172,6 +173,8 @@ def check_capacity(
         part = _parts(service, manifests.platform.domain, "best", uses)
         for resource, terms in totals.items():
             terms.append(Term(f"{service.tenant}/{service.name}", part[resource]))
+    # A part has no limit of processor time: it shares what there is with the instances.
+    totals["memory"] += [Term(part.name, part.memory_bytes) for part in PARTS]
     for resource, terms in totals.items():
         terms += [use.term(resource, "best") for use in elsewhere]
     findings = list(_check_largest(manifests.services, capacity))

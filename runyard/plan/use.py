@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runyard.contracts import RevisionDocument, RolloutRequest, part_of
+from runyard.contracts import RolloutRequest
 from runyard.names import service_key
 from runyard.plan.model import Plan, ServicePlan
 from runyard.plan.quota import RESOURCES, Use, Uses, most
+from runyard.scaling.counts import revision_span, service_bound, settings_of
 
 
 def uses_of_plan(plan: Plan) -> Uses:
@@ -28,16 +29,17 @@ def use_of_revisions(stack: str, plan: ServicePlan) -> Use:
     for revision in plan.active:
         document = revision.document
         each_has = {"cpu": document.cpu_millis, "memory": document.memory_bytes, "instances": 1}
-        asked, least, greatest = _scale(document, plan.rollout, shares[revision.name])
+        settings, share = settings_of(document, plan.rollout), shares[revision.name]
+        span, asked = revision_span(settings, share), revision_span(settings, share, kept=0).least
         for resource, amount in each_has.items():
-            best[resource] = _sum(best[resource], amount * (asked if resource == "cpu" else least))
-            worst[resource] = _sum(worst[resource], None if greatest is None else amount * greatest)
+            best[resource] = _sum(best[resource], amount * (asked if resource == "cpu" else span.least))
+            worst[resource] = _sum(worst[resource], None if span.most is None else amount * span.most)
             largest[resource] = max(largest[resource], amount)
     bound = plan.rollout.max_instances
     if bound and plan.rollout.manual_instances is None:
         # The service's own maximum is for all of its revisions together.
         for resource, amount in largest.items():
-            bounded, asked_for = max(bound, len(shares)) * amount, worst[resource]
+            bounded, asked_for = service_bound(bound, len(shares)) * amount, worst[resource]
             worst[resource] = most(best[resource], bounded if asked_for is None else min(asked_for, bounded))
     return Use(stack, plan.tenant, plan.name, best, worst)
 
@@ -56,19 +58,6 @@ def _shares(rollout: RolloutRequest) -> Mapping[str, int]:
     for share in rollout.traffic:
         shares[share.revision] = shares.get(share.revision, 0) + share.percent
     return shares
-
-
-def _scale(document: RevisionDocument, rollout: RolloutRequest, share: int) -> tuple[int, int, int | None]:
-    """Give how many instances are asked for, how many run at the least, and how many at the most; None is no limit."""
-    manual = rollout.manual_instances
-    if manual is not None:
-        count = max(1, part_of(manual, share)) if manual else 0
-        return count, count, count
-    asked = max(document.min_instances, part_of(rollout.min_instances, share))
-    # Nothing scales to zero yet: a revision in traffic keeps an instance whatever its minScale is.
-    least = max(1, asked)
-    # A maximum of 0 is none.
-    return asked, least, max(least, document.max_instances) if document.max_instances else None
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

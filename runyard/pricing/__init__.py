@@ -1,8 +1,1 @@
-"""Pricing: what manifests cost in a month, by service and tenant; pure, exact, and in decimals."""
-
-from __future__ import annotations
-
-from runyard.pricing.cost import Costs, ServiceCost, TenantCost, price
-from runyard.pricing.usage import SIZES, Usage, Usages, parse_usages
-
-__all__ = ["SIZES", "Costs", "ServiceCost", "TenantCost", "Usage", "Usages", "parse_usages", "price"]
+"""Pricing: prices over time and the rating of what was used; it knows no manifest, so that services can hold it."""

@@ -12,19 +12,19 @@ from typing import Any, Literal
 from policies.secret import SECRET, is_secret, render_words
 from policies.waiver import ANNOTATION
 from runyard.manifest.model import Manifests, Service, Tenant
-from runyard.manifest.prices import PriceBook
 from runyard.manifest.problems import render_path
 from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN
 from runyard.manifest.schema import known_annotations
 from runyard.names import service_key
 from runyard.plan.facts import describe_service, spell_field
 from runyard.plan.quota import RESOURCES, limits_of, render_amount
+from runyard.pricing.prices import PriceBook
 from runyard.units import parse_quantity
 
 Operation = Literal["add", "remove", "change"]
-Document = Literal["Platform", "PriceBook", "Service", "Tenant"]
+ManifestKind = Literal["Platform", "PriceBook", "Service", "Tenant"]
 Path = tuple[str, ...]
-Facts = Mapping[tuple[Document, str], Mapping[Path, Any]]
+Facts = Mapping[tuple[ManifestKind, str], Mapping[Path, Any]]
 _WAIVERS = ("annotations", ANNOTATION)
 # Annotations that Runyard knows and that no field of a Service is made of.
 _WITHOUT_FIELD = frozenset(
@@ -41,7 +41,7 @@ class Change:
     `flagged` asks for a reviewer's eye: a limit that was raised or removed, a new waiver.
     """
 
-    document: Document
+    document: ManifestKind
     name: str
     op: Operation
     path: str
@@ -56,7 +56,7 @@ def find_changes(before: Manifests, after: Manifests) -> tuple[Change, ...]:
     return tuple(change for key in sorted(old.keys() | new.keys()) for change in _compare(key, old, new))
 
 
-def _compare(key: tuple[Document, str], old: Facts, new: Facts) -> Iterator[Change]:
+def _compare(key: tuple[ManifestKind, str], old: Facts, new: Facts) -> Iterator[Change]:
     document, name = key
     if key not in old:
         yield Change(document, name, "add", "")
@@ -75,7 +75,7 @@ def _compare(key: tuple[Document, str], old: Facts, new: Facts) -> Iterator[Chan
 
 
 def _facts(manifests: Manifests) -> Facts:
-    found: dict[tuple[Document, str], Mapping[Path, Any]] = {}
+    found: dict[tuple[ManifestKind, str], Mapping[Path, Any]] = {}
     for service in manifests.services:
         found["Service", service_key(service.tenant, service.name)] = dict(_flat(_describe(service)))
     for tenant in manifests.tenants:

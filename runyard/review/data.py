@@ -1,16 +1,15 @@
-"""Reviews for programs: JSON of a versioned schema, and SARIF for code scanners."""
+"""Reviews for programs: data of a versioned schema, and SARIF for code scanners."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
-from runyard.manifest.location import Location
+from runyard.location import Location
 from runyard.manifest.problems import Problem
 from runyard.manifest.report import render_sarif as render_problems
 from runyard.plan.quota import Headroom
-from runyard.review.preview import UNKNOWN, Group, Preview
+from runyard.pulumi.preview import UNKNOWN, Group, Preview
 from runyard.review.review import CostChange, Judged, Review, Totals
 
 # Of runyard/review/schema.json; a key that goes or changes its meaning raises it, a key that comes does not.
@@ -20,13 +19,8 @@ _CONFIDENCE = "estimate"
 _NOWHERE = Location("manifests", 1, 1)
 
 
-def render_json(review: Review) -> str:
-    """Render as JSON that runyard/review/schema.json describes; amounts of money are text."""
-    return json.dumps(describe_review(review), indent=2, sort_keys=True) + "\n"
-
-
 def describe_review(review: Review) -> dict[str, Any]:
-    """Describe a review as plain data."""
+    """Describe a review as the plain data of runyard/review/schema.json; amounts of money are text."""
     states = ("new", "open", "waived", "fixed")
     return {
         "schemaVersion": SCHEMA_VERSION,

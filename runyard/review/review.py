@@ -10,16 +10,16 @@ from typing import Literal
 from policies.environment import Environment
 from policies.rule import Context, Finding
 from policies.verdict import Verdict, judge
+from runyard.forecast import Costs, Usages, price
+from runyard.forecast.report import render_basis
 from runyard.manifest.model import Manifests
 from runyard.manifest.pricebook import default_book
 from runyard.manifest.problems import Problem
 from runyard.names import service_key
 from runyard.plan.quota import Headroom, headroom
-from runyard.pricing import Costs, Usages, price
-from runyard.pricing.cost import ZERO
-from runyard.pricing.report import render_basis
+from runyard.pricing.rating import ZERO
+from runyard.pulumi.preview import Preview
 from runyard.review.change import Change, find_changes
-from runyard.review.preview import Preview
 from runyard.review.warning import find_new_warnings
 
 State = Literal["new", "open", "waived", "fixed"]

@@ -9,11 +9,11 @@ from decimal import Decimal
 from itertools import accumulate, groupby, takewhile
 from typing import Any
 
+from runyard.forecast.report import render_money
+from runyard.forecast.usage import MONTH_HOURS
 from runyard.plan.quota import Headroom, render_amount
-from runyard.pricing.report import render_money
-from runyard.pricing.usage import MONTH_HOURS
+from runyard.pulumi.preview import UNKNOWN, Group
 from runyard.review.change import Change
-from runyard.review.preview import UNKNOWN, Group
 from runyard.review.review import CostChange, Judged, Review, Room
 from runyard.review.warning import KEPT
 

@@ -15,12 +15,12 @@ from runyard import names
 from runyard.contracts import Holdings
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
+from runyard.pulumi.state import State, missing, parse_state
 from runyard.uptodate import fingerprint
 from runyard.uptodate.expectation import Expectation, expect, unlike
 from runyard.uptodate.meanwhile import Meanwhile
 from runyard.uptodate.observation import Listing, Observation, find_image, observe
 from runyard.uptodate.record import Record
-from runyard.uptodate.state import Deployed, missing, parse_state
 
 # Containers that come and go beside what the state has.
 _PASSING = (names.ROLE_INSTANCE, names.ROLE_CLAIM)
@@ -42,15 +42,15 @@ class Subject(NamedTuple):
     locks: str
 
 
-class Verdict(NamedTuple):
+class Comparison(NamedTuple):
     """Why Pulumi must be asked, each reason in a few words; without any, `deployed` is the state that stands."""
 
     reasons: Sequence[str]
-    deployed: Deployed | None = None
+    deployed: State | None = None
 
 
-def judge(subject: Subject, record: Record, transport: Transport, day: str) -> Verdict:
-    """Judge whether an update has nothing to do.
+def compare(subject: Subject, record: Record, transport: Transport, day: str) -> Comparison:
+    """Tell whether an update has nothing to do.
 
     `day` is the ISO date in UTC: waivers, certificates and price books have days on which they begin and end.
     """
@@ -60,21 +60,21 @@ def judge(subject: Subject, record: Record, transport: Transport, day: str) -> V
     ):
         try:
             if os.path.isdir(subject.locks) and os.listdir(subject.locks):
-                return Verdict(["another update holds the stack"])
+                return Comparison(["another update holds the stack"])
             with open(subject.state_file, "rb") as file:
                 text = file.read()
             parts = {"state": hashlib.sha256(text).hexdigest(), **take_parts(subject, record.tools, day)}
             reasons = _moved(record, parts) + [f"{each} changed" for each in changed_reads(record.reads)]
             reasons += _moved(record, {"environment": environment.result()})
             if reasons:
-                return Verdict(reasons)
+                return Comparison(reasons)
             deployed = parse_state(text)
             expected = expect(deployed)
             seen = asked.result()
         except (OSError, ValueError, RunyardError) as error:
-            return Verdict([str(error)])
+            return Comparison([str(error)])
     reasons = [*differences(deployed, expected, seen), *_moved(record, host_parts(expected, seen))]
-    return Verdict(reasons, deployed)
+    return Comparison(reasons, deployed)
 
 
 def _environment(subject: Subject, record: Record) -> str:
@@ -108,7 +108,7 @@ def host_parts(expected: Expectation, seen: Observation) -> dict[str, str]:
     }
 
 
-def differences(deployed: Deployed, expected: Expectation, seen: Observation) -> list[str]:
+def differences(deployed: State, expected: Expectation, seen: Observation) -> list[str]:
     """Say where the host is not what the state says."""
     if deployed.problem:
         return [deployed.problem]
@@ -123,7 +123,7 @@ def differences(deployed: Deployed, expected: Expectation, seen: Observation) ->
     ]
 
 
-def _standing(deployed: Deployed, listing: Listing) -> Iterator[str]:
+def _standing(deployed: State, listing: Listing) -> Iterator[str]:
     for each in listing.containers:
         if each.role in _PASSING:
             continue
@@ -136,7 +136,7 @@ def _standing(deployed: Deployed, listing: Listing) -> Iterator[str]:
             yield f"network {name} is not in the state"
 
 
-def _kept(deployed: Deployed, holdings: Holdings) -> Iterator[str]:
+def _kept(deployed: State, holdings: Holdings) -> Iterator[str]:
     if holdings.claim != deployed.claim:
         yield "the orchestrator holds another claim"
     if tuple(sorted(holdings.certificates)) != deployed.certificates:

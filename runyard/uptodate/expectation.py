@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from runyard import contracts, names
 from runyard.contracts import Holdings, RolloutRequest, RouteRequest, ServiceHolding
 from runyard.errors import ContractError
-from runyard.uptodate.state import Deployed
+from runyard.pulumi.state import State
 
 
 class Expectation(NamedTuple):
@@ -20,7 +20,7 @@ class Expectation(NamedTuple):
     needed: Mapping[str, str]
 
 
-def expect(deployed: Deployed) -> Expectation:
+def expect(deployed: State) -> Expectation:
     """Say what a state expects of its host; ContractError when a service in it cannot be read."""
     services: dict[str, ServiceHolding] = {}
     images: set[str] = set()

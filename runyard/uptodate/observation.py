@@ -14,8 +14,8 @@ from runyard.contracts import Holdings
 from runyard.errors import HostError
 from runyard.host.relay import Relay
 from runyard.host.transport import Transport
+from runyard.pulumi.state import Thing
 from runyard.uptodate.meanwhile import Meanwhile
-from runyard.uptodate.state import Kind, Thing
 
 # In the orchestrator's image, whose working directory is where its code lies.
 _RELAY = ("python3", "-m", "services.orchestrator.relay", names.ORCHESTRATOR_SOCKET)
@@ -51,7 +51,7 @@ class Listing(NamedTuple):
     @property
     def things(self) -> list[Thing]:
         """List kind, name and id of everything."""
-        found: list[tuple[Kind, str, str]] = [("container", each.name, each.id) for each in self.containers]
+        found: list[Thing] = [("container", each.name, each.id) for each in self.containers]
         found += [("network", name, id_) for name, id_ in self.networks]
         return found + [("volume", name, name) for name in self.volumes]
 
@@ -104,9 +104,10 @@ def observe(transport: Transport, stack: str) -> Observation:
         ask = questions.enter_context
         holdings = ask(_question(transport, stack, "/v1/holdings"))
         listing = observe_listing(transport, stack)
-        orchestrator, gateway = listing.part(names.ROLE_ORCHESTRATOR), listing.part(names.ROLE_GATEWAY)
+        orchestrator = listing.part(names.ROLE_ORCHESTRATOR)
         if orchestrator is not None and orchestrator.state != "running":
             raise HostError(f"container {orchestrator.name} is {orchestrator.state}")
+        gateway = listing.part(names.ROLE_GATEWAY)
         configuration = ask(Meanwhile(lambda: _configuration(transport, gateway)))
         claims = {each: ask(_question(transport, each, "/v1/claim")) for each in listing.neighbours}
         return Observation(

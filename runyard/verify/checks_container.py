@@ -6,9 +6,10 @@ import ipaddress
 from collections.abc import Collection, Iterator
 
 from runyard import names
-from runyard.contracts import ContainerDocument, VolumeMount, part_of
+from runyard.contracts import ContainerDocument, VolumeMount
 from runyard.host.recovery import planned_names
-from runyard.plan import RevisionPlan, ServicePlan
+from runyard.plan import PartPlan, RevisionPlan, ServicePlan
+from runyard.scaling.counts import desired_count, settings_of
 from runyard.verify.plugin import Inspection, Subject
 
 
@@ -18,9 +19,7 @@ def test_service_has_its_instances(subject: Subject, service: ServicePlan) -> No
     for revision in service.active:
         document = revision.document
         share = sum(each.percent for each in rollout.traffic if each.revision == revision.name)
-        least = max(1, document.min_instances, part_of(rollout.min_instances, share))
-        if rollout.manual_instances is not None:
-            least = max(1, part_of(rollout.manual_instances, share)) if rollout.manual_instances else 0
+        least = desired_count(settings_of(document, rollout), share)
         # After a rollout the capacity that was taken over is kept for a while, so there may be more.
         running = [each for each in _running_parts(subject, revision) if each["State"]["Running"]]
         assert len(running) >= least * len(document.containers)
@@ -138,13 +137,13 @@ def test_service_instances_resolve_only_the_callees_that_are_declared(subject: S
                 assert sorted(instance["HostConfig"]["ExtraHosts"] or []) == hosts
 
 
-def test_platform_part_runs_hardened(subject: Subject, part: str) -> None:
-    found = subject.inspect(part)
+def test_platform_part_runs_hardened(subject: Subject, part: PartPlan) -> None:
+    found = subject.inspect(part.container)
     assert found["State"]["Running"] is True
     assert found["HostConfig"]["CapDrop"] == ["ALL"]
     assert found["HostConfig"]["ReadonlyRootfs"] is True
     assert found["HostConfig"]["Privileged"] is False
-    assert found["HostConfig"]["Memory"] > 0
+    assert found["HostConfig"]["Memory"] == part.part.memory_bytes
 
 
 def test_stack_has_no_container_that_nothing_planned(subject: Subject) -> None:

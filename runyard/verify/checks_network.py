@@ -7,6 +7,8 @@ import json
 from runyard.plan import NetworkPlan
 from runyard.verify.plugin import Subject
 
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - to compare with
+
 
 def test_network_is_a_bridge_with_the_planned_subnet(subject: Subject, network: NetworkPlan) -> None:
     found = json.loads(subject.host.check_output("docker network inspect %s", network.name))[0]
@@ -31,13 +33,12 @@ def test_only_the_orchestrator_has_the_engine_socket(subject: Subject) -> None:
         for each in subject.containers()
         if any(mount["Source"].endswith("docker.sock") for mount in each["Mounts"])
     }
-    assert holders == {"orchestrator"}
+    assert holders == {each.part.name for each in subject.plan.parts if each.part.has_engine_socket}
 
 
-def test_gateway_listens_only_where_the_platform_says(subject: Subject) -> None:
-    gateway = subject.plan.platform.gateway
-    assert subject.host.socket(f"tcp://{gateway.address}:{gateway.port}").is_listening
-    inner = subject.plan.platform_network.host_address
-    assert subject.host.socket(f"tcp://{inner}:80").is_listening
-    if gateway.address != "0.0.0.0":  # noqa: S104 - the one address that means all of them
-        assert not subject.host.socket(f"tcp://0.0.0.0:{gateway.port}").is_listening
+def test_parts_listen_only_where_the_platform_says(subject: Subject) -> None:
+    for listener in (listener for part in subject.plan.parts for listener in part.listeners):
+        assert subject.host.socket(f"tcp://{listener.address}").is_listening
+        # Where instances ask, another stack of the host may answer everybody.
+        if listener.kind != "internal" and listener.host != _EVERYWHERE:
+            assert not subject.host.socket(f"tcp://{_EVERYWHERE}:{listener.port}").is_listening

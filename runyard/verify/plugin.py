@@ -13,7 +13,6 @@ import testinfra.host
 from runyard import names
 from runyard.contracts import Holdings, OrchestratorStatus, RevisionDocument
 from runyard.host import Engine, Orchestrator
-from runyard.host.recovery import PARTS
 from runyard.plan import Plan, RevisionPlan
 from runyard.plan.history import Pasts
 
@@ -86,7 +85,7 @@ class VerifyPlugin:
         things: dict[str, dict[str, Any]] = {
             "network": {network.name: network for network in plan.networks},
             "service": {f"{service.tenant}/{service.name}": service for service in plan.services},
-            "part": {part: names.platform_container(plan.stack, part) for part in PARTS},
+            "part": {each.part.name: each for each in plan.parts},
         }
         for argument, planned in things.items():
             if argument in metafunc.fixturenames:

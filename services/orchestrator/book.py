@@ -69,8 +69,8 @@ class Book:
         self._making: set[str] = set()
         self._corrupt: list[str] = []
         self._orphans = self._load_orphans()
-        # Decided by the orphans' file, which is written last: a kill before it loses nothing.
-        self.lost = not self._orphans_file.exists()
+        # The orphans' file is written last, so a kill before it loses nothing; a directory that is gone is as lost.
+        self.lost = not (self._orphans_file.exists() and self._directory.exists())
         self._directory.mkdir(parents=True, exist_ok=True)
         files.clear(self._directory)
         self._load()

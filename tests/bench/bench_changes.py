@@ -22,7 +22,7 @@ from tests.bench.peers.instances import Instance, start_all
 from tests.bench.peers.lineup import serving, suite
 from tests.bench.peers.peer import Peer
 from tests.bench.peers.programs import Programs
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
 
 RATE, SECONDS = 1000, 25
 TURNS = 10

@@ -22,7 +22,7 @@ from tests.bench.peers.lineup import serving, suite
 from tests.bench.peers.ours import ManyServices, OurGateway
 from tests.bench.peers.peer import Peer
 from tests.bench.peers.programs import Programs
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
 
 CONNECTIONS = 32
 

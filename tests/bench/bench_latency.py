@@ -22,7 +22,7 @@ from tests.bench.peers.lineup import serving, suite
 from tests.bench.peers.nginx import LoggingNginx
 from tests.bench.peers.peer import Direct, Peer
 from tests.bench.peers.programs import Programs
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
 
 RATE = 1000
 PERCENTILES = (50, 99, 99.9)

@@ -1,20 +1,16 @@
-"""Stacks for the end-to-end tests: one to share, and one of its own for each test that breaks things."""
+"""Stacks for the end-to-end tests: those that tests share, and one of its own for each that needs an empty host."""
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 
 import pytest
 
 from services.orchestrator.authority import create_authority
-from tests.e2e.stack import Stack, service, stack_for
+from tests.harness.stack import Stack, new_stack, service
 
-# Ports of their own, so that a developer's stack on 3000 stays untouched; two for each stack.
-_PORTS = itertools.count(3200, 2)
 # Signs the certificate that the shared stack has in its configuration.
 SIGNER = create_authority("localhost", "e2e", time.time())
 
@@ -31,17 +27,24 @@ def tools() -> None:
     assert missing == [], f"not on PATH: {missing}; run `make test`, which brings them"
 
 
-def next_stack(directories: pytest.TempPathFactory, name: str) -> AbstractContextManager[Stack]:
-    """Make a stack with nothing in it, on ports and in a directory that no other has."""
-    port = next(_PORTS)
-    return stack_for(directories.mktemp(name), f"e2e{port}", port)
-
-
 @pytest.fixture
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack of the test's own, with nothing in it."""
-    with next_stack(tmp_path_factory, "stack") as made:
+    with new_stack(tmp_path_factory, "stack") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def module_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with new_stack(tmp_path_factory, "shared") as made:
+        yield made
+
+
+@pytest.fixture
+def shared(module_stack: Stack) -> Stack:
+    """Give the module's stack without services: for every test that does not begin or end with an empty host."""
+    module_stack.clear()
+    return module_stack
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
     It speaks TLS beside plain HTTP: cart's certificate is in the configuration, the others are the local CA's.
     """
-    with next_stack(tmp_path_factory, "shop") as made:
+    with new_stack(tmp_path_factory, "shop") as made:
         made.platform(gateway={"port": made.port, "tls": {"mode": "local", "port": made.tls_port, "redirect": False}})
         pair = SIGNER.issue("cart.localhost", time.time())
         for part, text in (("certificate", pair.chain), ("key", pair.key)):

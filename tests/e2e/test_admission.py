@@ -15,7 +15,7 @@ from runyard.host.claims import Claims, Desk, observe_claims, release, reserve
 from runyard.images import image_reference
 from runyard.plan.claim import Claim
 from runyard.plan.quota import Use
-from tests.e2e.stack import ROOT, Stack, service
+from tests.harness.stack import ROOT, Stack, service
 
 MIB = 1024**2
 CANARY = "canary-7c1e55"

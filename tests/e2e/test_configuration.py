@@ -2,11 +2,11 @@
 
 import re
 
-from tests.e2e.stack import Stack, inspect, service
+from tests.harness.stack import Stack, inspect, service
 
 
 def configure(stack: Stack, **gateway: object) -> None:
-    spec = {"gateway": {"port": stack.port, **gateway}, "orchestratorPort": stack.port + 1}
+    spec = {"gateway": {"port": stack.port, **gateway}, "orchestratorPort": stack.orchestrator_port}
     stack.write("platform", {"apiVersion": "runyard.dev/v1", "kind": "Platform", "spec": spec})
 
 

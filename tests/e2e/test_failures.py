@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack, descendants, docker, inspect, kill_group, service, until
+from tests.harness.seeds import given_seed
+from tests.harness.stack import Stack, descendants, docker, inspect, kill_group, service
+from tests.harness.waiting import until
 
 DEADLINE_S = 15
 DEADLINE = {"serving.knative.dev/progress-deadline": f"{DEADLINE_S}s"}
@@ -23,52 +25,52 @@ DEADLINE = {"serving.knative.dev/progress-deadline": f"{DEADLINE_S}s"}
     ],
     ids=["missing_image", "port_that_nobody_listens_on", "container_that_exits", "broken_command"],
 )
-def test_failed_update_says_why_keeps_the_old_revision_and_heals_with_a_good_manifest(stack: Stack, broken, said):
-    stack.write("hello", service("hello", template=DEADLINE))
-    stack.up()
-    before = stack.get("hello.localhost").json()["revision"]
+def test_failed_update_says_why_keeps_the_old_revision_and_heals_with_a_good_manifest(shared: Stack, broken, said):
+    shared.write("hello", service("hello", template=DEADLINE))
+    shared.up()
+    before = shared.get("hello.localhost").json()["revision"]
 
-    stack.write("hello", service("hello", template=DEADLINE, **broken))
-    failed = stack.up(check=False)
+    shared.write("hello", service("hello", template=DEADLINE, **broken))
+    failed = shared.up(check=False)
     assert failed.returncode != 0
     for words in said:
         assert words in failed.stdout + failed.stderr
-    assert stack.get("hello.localhost").json()["revision"] == before
-    until(lambda: all(before in name for name in stack.names("instance", running=True)))
+    assert shared.get("hello.localhost").json()["revision"] == before
+    until(lambda: all(before in name for name in shared.names("instance", running=True)))
 
-    stack.write("hello", service("hello", template=DEADLINE, env=[{"name": "FIXED", "value": "yes"}]))
-    stack.up()
-    after = stack.get("hello.localhost").json()["revision"]
+    shared.write("hello", service("hello", template=DEADLINE, env=[{"name": "FIXED", "value": "yes"}]))
+    shared.up()
+    after = shared.get("hello.localhost").json()["revision"]
     assert after != before
     # What failed has left nothing behind: it is no revision to go back to.
-    assert stack.status()["services"][0]["history"] == [after, before]
-    until(lambda: stack.held() == {before, after})
-    stack.expect_no_changes()
+    assert shared.status()["services"][0]["history"] == [after, before]
+    until(lambda: shared.held() == {before, after})
+    shared.expect_no_changes()
 
 
-def test_failed_update_leaves_callees_times_and_hosts_as_they_were(stack: Stack):
+def test_failed_update_leaves_callees_times_and_hosts_as_they_were(shared: Stack):
     def found() -> tuple[object, ...]:
-        (subject,) = (each for each in stack.status()["services"] if each["service"] == "hello")
-        return subject["uses"], subject["hosts"], stack.get("hello.localhost", "/sleep?ms=1500").status
+        (subject,) = (each for each in shared.status()["services"] if each["service"] == "hello")
+        return subject["uses"], subject["hosts"], shared.get("hello.localhost", "/sleep?ms=1500").status
 
     routes = {"runyard.dev/routes": "old.example.com"}
-    stack.write("cart", service("cart"))
-    stack.write("hello", service("hello", annotations={"runyard.dev/uses": "cart", **routes}, template=DEADLINE))
-    stack.up()
+    shared.write("cart", service("cart"))
+    shared.write("hello", service("hello", annotations={"runyard.dev/uses": "cart", **routes}, template=DEADLINE))
+    shared.up()
     before = found()
     assert before == (["cart"], ["hello.localhost", "old.example.com"], 200)
 
     changed = service("hello", template=DEADLINE, env=[{"name": "FAIL_START", "value": "no database here"}])
     changed["spec"]["template"]["spec"]["timeoutSeconds"] = 1
-    stack.write("hello", changed)
-    assert stack.up(check=False).returncode != 0
+    shared.write("hello", changed)
+    assert shared.up(check=False).returncode != 0
     assert found() == before
 
     del changed["spec"]["template"]["spec"]["containers"][0]["env"]
-    stack.write("hello", changed)
-    stack.up()
+    shared.write("hello", changed)
+    shared.up()
     until(lambda: found() == ([], ["hello.localhost"], 504))
-    stack.expect_no_changes()
+    shared.expect_no_changes()
 
 
 def test_strangers_container_with_a_clashing_name_is_named_and_left_alone(stack: Stack):
@@ -95,8 +97,7 @@ STEPS = ["network:Network", "index:Network", "index:Volume", "SigningKey", "gate
 
 @pytest.mark.parametrize("step", STEPS)
 def test_first_update_killed_at_a_step_converges_at_the_next(stack: Stack, step):
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    seed = given_seed()
     stack.write("hello", service("hello"))
     update = stack.start_up()
     for line in update.stdout:
@@ -118,11 +119,11 @@ def test_first_update_killed_at_a_step_converges_at_the_next(stack: Stack, step)
     stack.expect_no_changes()
 
 
-def test_update_killed_in_the_middle_of_a_change_converges_at_the_next(stack: Stack):
-    stack.write("hello", service("hello"))
-    stack.up()
-    stack.write("hello", service("hello", env=[{"name": "A", "value": "b"}]))
-    update = stack.start_up()
+def test_update_killed_in_the_middle_of_a_change_converges_at_the_next(shared: Stack):
+    shared.write("hello", service("hello"))
+    shared.up()
+    shared.write("hello", service("hello", env=[{"name": "A", "value": "b"}]))
+    update = shared.start_up()
     for line in update.stdout:
         if "index:Service" in line and "updating" in line:
             break
@@ -138,10 +139,10 @@ def test_update_killed_in_the_middle_of_a_change_converges_at_the_next(stack: St
     for pid in helpers.keys() - set(programs):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    assert stack.get("hello.localhost").status == 200
-    stack.pulumi("cancel", "--yes", "--stack", stack.name)
-    stack.up()
+    assert shared.get("hello.localhost").status == 200
+    shared.pulumi("cancel", "--yes", "--stack", shared.name)
+    shared.up()
     # The revision before, kept.
-    assert len(stack.held()) == 2
-    until(lambda: len(stack.names("instance")) == 1, within_s=30)
-    stack.expect_no_changes()
+    assert len(shared.held()) == 2
+    until(lambda: len(shared.names("instance")) == 1, within_s=30)
+    shared.expect_no_changes()

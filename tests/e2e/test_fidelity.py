@@ -25,7 +25,7 @@ import yaml
 
 from runyard.plan import Plan
 from runyard.secrets import flatten_secrets
-from tests.e2e.stack import ROOT, Stack, docker, stable_json
+from tests.harness.stack import ROOT, Stack, docker, stable_json
 from tests.preview.mutations import MANIFESTS, MUTATIONS, SECRETS, Mutation
 from tests.preview.transitions import UNCHANGING, Step, walk
 from tests.preview.transitions.planned import by_key, foretell, plan_world, write_world

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.conftest import next_stack
-from tests.e2e.stack import Answer, Stack, service, until
+from tests.harness.client import Answer
+from tests.harness.stack import Stack, new_stack, service
+from tests.harness.waiting import until
 
 SESSION = "runyard_session"
 
@@ -18,7 +19,7 @@ SESSION = "runyard_session"
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack whose services each ask one thing of the gateway."""
-    with next_stack(tmp_path_factory, "edge") as made:
+    with new_stack(tmp_path_factory, "edge") as made:
         two = {"autoscaling.knative.dev/minScale": "2"}
         made.write("kept", service("kept", annotations={"runyard.dev/cache": "true"}, template=two))
         made.write("sticky", service("sticky", template={**two, "run.googleapis.com/sessionAffinity": "true"}))
@@ -37,7 +38,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def instance(answer: Answer) -> str:
-    assert answer.status == 200, answer.body
+    assert answer.status == 200, answer.text
     return str(answer.json()["instance"])
 
 
@@ -94,7 +95,7 @@ def test_request_beyond_the_only_instance_waits_and_the_next_one_is_refused(edge
 def test_page_or_service_answers_for_a_service_that_is_stopped(edge: Stack):
     page = edge.get("page.localhost")
     assert (page.status, page.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
-    assert page.body == "<h1>back soon</h1>"
+    assert page.text == "<h1>back soon</h1>"
     assert edge.get("other.localhost").json()["service"] == "kept"
 
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 from collections import Counter
 
-from tests.e2e.stack import ROOT, Stack, service, until
+from tests.harness.stack import ROOT, Stack, service
+from tests.harness.waiting import until
 
 
 def hello(greeting: str, *traffic: dict) -> dict:

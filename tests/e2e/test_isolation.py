@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Answer, Stack, docker, inspect, service, stack_for
+from tests.harness.client import Answer
+from tests.harness.stack import Stack, docker, inspect, new_stack, service
 
 # A packet that a firewall drops has no answer; one on this host takes well under a millisecond.
 DROPPED_MS = 1500
-PORT = 3390
 
 
 @pytest.fixture(scope="module")
 def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack of two tenants that both have `web` and `cart`; alpha's `web` may call its `cart`."""
-    with stack_for(tmp_path_factory.mktemp("tenants"), f"e2e{PORT}", PORT) as made:
+    with new_stack(tmp_path_factory, "tenants") as made:
         for tenant in ("alpha", "beta"):
             uses = {"runyard.dev/uses": "cart"} if tenant == "alpha" else {}
             made.write(f"{tenant}-web", service("web", namespace=tenant, annotations=uses))
@@ -97,7 +97,7 @@ def test_no_instance_is_reached_by_its_address(tenants: Stack, caller: str, targ
 @pytest.mark.parametrize("network", ["tenant.alpha", "platform"])
 def test_ports_of_the_platform_do_not_answer_instances(tenants: Stack, network: str):
     address = host_address(tenants, network)
-    for port, path in ((PORT, "/"), (PORT + 1, "/v1/status"), (2375, "/version")):
+    for port, path in ((tenants.port, "/"), (tenants.orchestrator_port, "/v1/status"), (2375, "/version")):
         told = call(tenants, "web.alpha", f"http://{address}:{port}{path}", "cart.beta.localhost").json()
         assert "connection refused" in told["error"], (port, told)
 
@@ -112,18 +112,14 @@ def test_instance_without_egress_answers_and_reaches_nothing_outside_the_host(te
 
 def test_edge_on_every_address_still_refuses_instances(tenants: Stack):
     address = host_address(tenants, "tenant.alpha")
-    tenants.write(
-        "platform",
-        {
-            "apiVersion": "runyard.dev/v1",
-            "kind": "Platform",
-            "metadata": {"name": "platform"},
-            "spec": {"gateway": {"port": PORT, "address": "0.0.0.0"}, "orchestratorPort": PORT + 1},
-        },
-    )
+    tenants.platform(gateway={"port": tenants.port, "address": "0.0.0.0"})
     tenants.up()
-    assert kind_of(call(tenants, "web.alpha", f"http://{address}:{PORT}/", "cart.beta.localhost")) == "public-host"
-    assert kind_of(call(tenants, "web.beta", f"http://{address}:{PORT}/", "cart.alpha.localhost")) == "public-host"
+    assert (
+        kind_of(call(tenants, "web.alpha", f"http://{address}:{tenants.port}/", "cart.beta.localhost")) == "public-host"
+    )
+    assert (
+        kind_of(call(tenants, "web.beta", f"http://{address}:{tenants.port}/", "cart.alpha.localhost")) == "public-host"
+    )
 
 
 def test_instance_holds_no_right_socket_or_disk_of_the_host(tenants: Stack):

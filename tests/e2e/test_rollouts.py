@@ -12,18 +12,18 @@ import aiohttp
 import pytest
 
 from tests.e2e.load import Load
-from tests.e2e.stack import Stack, descendants, docker, inspect, service, stack_for, until
+from tests.harness.stack import Stack, descendants, docker, inspect, new_stack, service
+from tests.harness.waiting import until
 
 RATE = 500
 # Above those of tests/e2e/conftest.py.
-PORT = 3290
 SLOW = {"serving.knative.dev/rollout-duration": "20s"}
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack with a service for each test, so that it is made and taken down once."""
-    with stack_for(tmp_path_factory.mktemp("rollouts"), f"e2e{PORT}", PORT) as made:
+    with new_stack(tmp_path_factory, "rollouts") as made:
         for name, minimum, annotations in (("web", 3, {}), ("counted", 0, {}), ("slow", 0, SLOW)):
             made.write(name, manifest(name, "1", minimum, **annotations))
         made.up()

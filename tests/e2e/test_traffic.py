@@ -12,7 +12,8 @@ import pytest
 
 from tests.e2e.conftest import SIGNER
 from tests.e2e.load import Load
-from tests.e2e.stack import Stack, docker, inspect, until
+from tests.harness.stack import Stack, docker, inspect
+from tests.harness.waiting import until
 
 RATE = 500
 # Enough requests before and after a fault that one lost shows.
@@ -117,7 +118,7 @@ def test_gateway_restart_serves_without_the_orchestrator(shop: Stack):
 def test_declared_callee_answers_by_name(shop: Stack):
     answer = shop.get("web.localhost", "/call?url=http://cart.internal/")
     assert answer.status == 200
-    assert '"cart"' in answer.body or "cart-" in answer.body
+    assert '"cart"' in answer.text or "cart-" in answer.text
 
 
 def test_undeclared_callee_is_refused_by_the_gateway(shop: Stack):

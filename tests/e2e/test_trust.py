@@ -11,19 +11,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.conftest import next_stack
-from tests.e2e.stack import Stack, docker, inspect, service, until
+from tests.harness.stack import Stack, docker, inspect, new_stack, service
+from tests.harness.waiting import until
 
 # So many that each edit below is the first or second of its instance: after more, the orchestrator waits longer.
 COUNT = 6
 SEVERAL = {"autoscaling.knative.dev/minScale": str(COUNT)}
+# An id as the orchestrator gives them, of an instance that it never made.
+FORGED = "0123456789ab"
 HOSTS = ("hello.localhost", "other.localhost")
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack that is up, to be damaged and mended by each test in turn."""
-    with next_stack(tmp_path_factory, "trust") as made:
+    with new_stack(tmp_path_factory, "trust") as made:
         secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
         made.set_secret("runyard:secrets.default.api", "canary-93be1f")
         made.write("hello", service("hello", template=SEVERAL))
@@ -37,7 +39,8 @@ def part(stack: Stack, name: str) -> str:
 
 
 def instances(stack: Stack, name: str = "hello") -> list[str]:
-    return [each for each in stack.names("instance", running=True) if f".default.{name}-" in each]
+    found = [each for each in stack.names("instance", running=True) if f".default.{name}-" in each]
+    return [each for each in found if not each.endswith(FORGED)]
 
 
 def ids(stack: Stack) -> set[str]:
@@ -189,10 +192,10 @@ FORGERIES: dict[str, tuple[str, ...]] = {
 def test_container_that_only_says_it_is_an_instance_gets_no_request_and_is_left_alone(stack: Stack, forgery: str):
     labels = labels_of(stack)
     # As the orchestrator would call the next one.
-    name = instances(stack)[0].rpartition(".")[0] + ".0123456789ab"
+    name = instances(stack)[0].rpartition(".")[0] + f".{FORGED}"
     words = [word.format(network=part(stack, "tenant.default"), name=name) for word in FORGERIES[forgery]]
     for key, value in labels.items():
-        words += ["--label", f"{key}={'0123456789ab' if key == 'runyard.dev/instance' else value}"]
+        words += ["--label", f"{key}={FORGED if key == 'runyard.dev/instance' else value}"]
     forged = docker("run", "--detach", "--env", "K_REVISION=forged", *words, "runyard/hello:1").strip()
     try:
         answers = {stack.get("hello.localhost").json()["revision"] for _ in range(40)}

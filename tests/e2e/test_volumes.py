@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from runyard import names
-from tests.e2e.stack import Stack, docker, service, until
 from tests.e2e.test_lifecycle import verify
+from tests.harness.stack import Stack, docker, service
+from tests.harness.waiting import until
 
 # Answers with what is in two files, as the smallest image can.
 SERVER = (

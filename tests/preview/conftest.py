@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,13 @@ from runyard.plan import Plan
 def pytest_configure(config: pytest.Config) -> None:
     # Pulumi's SDK makes an event loop and a channel in each of its threads and closes none of them.
     config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
+
+
+def pytest_sessionfinish() -> None:
+    # Those of the last tests, before pytest looks for what was left and no filter holds any more.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @dataclass

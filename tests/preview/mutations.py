@@ -414,7 +414,7 @@ def _container() -> list[Mutation]:
     return [
         *_row(HELLO, "C:name", REVISION, "main", "app"),
         *_row(HELLO, "C:image", REVISION, "runyard/hello:again"),
-        *_row(HELLO, "C:command", REVISION, ["/workload"]),
+        *_row(HELLO, "C:command", REVISION, ["/hello"]),
         *_row(HELLO, "C:args", REVISION, ["unused"], ["--unused", "a b", "$(x); `y`"]),
         *_row(HELLO, "C:workingDir", REVISION, "/tmp"),
         *_row(HELLO, "C:imagePullPolicy", FACTS, "IfNotPresent"),

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from runyard.manifest.accounts import Quotas
+from runyard.accounts import Quotas
 from runyard.manifest.model import Gateway, Platform, Tenant
 from runyard.manifest.tls import Acme, Tls
 from runyard.plan import plan
-from runyard.plan.effect import EFFECTS, EffectKind, worst
+from runyard.plan.effect import EffectKind, worst
+from runyard.plan.effect_table import EFFECTS
 from runyard.plan.outlook import decide_effects
 from tests.unit.runyard.plan.example import manifests, service
 

@@ -3,7 +3,7 @@ from policies.resource import CONTAINER, NETWORK, SERVICE, VOLUME, Resource
 from policies.resource_rules import RESOURCE_RULES, RESOURCE_TYPES
 from policies.rule import Context
 from policies.stack import Stack
-from runyard.manifest.accounts import Quotas
+from runyard.accounts import Quotas
 from runyard.manifest.model import Tenant
 from runyard.plan import plan
 from tests.unit.runyard.plan.example import container, manifests, service, template

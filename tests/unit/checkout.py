@@ -16,12 +16,15 @@ LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
     ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate"),
-    ("runyard.host", "runyard.gateway", "runyard.images", "runyard.pulumi", "runyard.secrets"),
-    ("runyard.plan", "runyard.scaling", "runyard.pricing"),
+    ("runyard.host", "runyard.gateway", "runyard.images"),
+    ("runyard.pulumi",),
+    ("runyard.git", "runyard.secrets"),
+    ("runyard.plan", "runyard.forecast"),
     ("runyard.manifest",),
-    ("runyard.contracts",),
+    ("runyard.scaling",),
+    ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
     ("runyard.codec",),
-    ("runyard.errors", "runyard.files", "runyard.names", "runyard.units"),
+    ("runyard.errors", "runyard.files", "runyard.location", "runyard.names", "runyard.table", "runyard.units"),
 )
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")
 CODE_SUFFIXES = (".py", ".go", ".lua", ".ts", ".tsx", ".sh")

@@ -6,11 +6,12 @@ import ast
 import re
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from runyard.plan.parts import PARTS
 from tests.unit import checkout
 from tests.unit.checkout import SOURCE_ROOTS
 
@@ -46,6 +47,30 @@ IMPURE = {
     "subprocess",
     "time",
     "urllib",
+}
+# What tests a tree from elsewhere than its mirror in tests/unit; each file weighs for one tree alone.
+BESIDE = {
+    "runyard": ("tests/cases", "tests/preview/mutations.py", "tests/preview/test_effects.py"),
+    "components": (
+        *("tests/preview/conftest.py", "tests/preview/test_platform.py", "tests/preview/test_history.py"),
+        "tests/preview/test_mutations.py",
+    ),
+    "policies": ("tests/preview/test_policies.py", "tests/e2e/test_admission.py"),
+    "stacks": ("tests/e2e/test_lifecycle.py",),
+}
+# The one tree that is lighter than it should be, by so much.
+WEIGHTS = {"policies": 0.9}
+# Waiting is for tests/harness/waiting.py alone; these play somebody who is slow, which is what is tried on them.
+NAPS = {
+    "tests/unit/services/gateway/instance.py": "an instance that takes its time to answer, or trickles",
+    "tests/unit/services/gateway/test_cache.py": "an instance that drips its body",
+    "tests/unit/services/gateway/test_request_log.py": "an instance that reads slowly",
+    "tests/unit/services/orchestrator/test_control.py": "a clock of the test's own, moved while a real client waits",
+}
+PATCHES = {
+    "tests/unit/runyard/cli/test_main.py": "a command of the test's own, added to the table as any other is",
+    "tests/unit/runyard/cli/test_output.py": "a command of the test's own, added to the table as any other is",
+    "tests/unit/stacks/test_traces.py": "what is tested replaces a function of Pulumi's SDK; this puts it back",
 }
 
 
@@ -165,7 +190,8 @@ def test_only_host_talks_to_docker_on_the_clients_side() -> None:
 
 def test_decisions_do_no_input_or_output() -> None:
     graph = checkout.import_graph()
-    pure = [name for name in graph if checkout.room(name) in {"runyard.plan", "runyard.scaling", "runyard.pricing"}]
+    rooms = {"runyard.plan", "runyard.scaling", "runyard.forecast", "runyard.pricing"}
+    pure = [name for name in graph if checkout.room(name) in rooms]
     assert pure
     assert [(name, each) for name in pure for each in graph[name] if each.split(".")[0] in IMPURE] == []
 
@@ -181,8 +207,59 @@ def test_toolchain_needs_only_the_standard_library() -> None:
     assert {each.split(".")[0] for each in needed - ours} <= set(sys.stdlib_module_names)
     assert {room for each in ours if (room := checkout.room(each))} <= {
         *("toolchain", "runyard.uptodate", "runyard.host", "runyard.contracts", "runyard.codec"),
-        *("runyard.errors", "runyard.files", "runyard.names"),
+        *("runyard.errors", "runyard.files", "runyard.names", "runyard.pulumi"),
     }
+
+
+def test_platforms_parts_are_listed_in_one_place() -> None:
+    owner = Path("runyard", "plan", "parts.py")
+    assert [
+        f"{path}:{line}: names {', '.join(found)}: derive it from {owner}"
+        for path in python(*SOURCE_ROOTS)
+        if path != owner
+        for line, found in second_lists(checkout.tree(path))
+    ] == []
+
+
+def second_lists(module: ast.Module) -> Iterator[tuple[int, list[str]]]:
+    """Find displays that name two parts of the platform or more, by their names, roles or kinds, or as variables."""
+    known = {part.name for part in PARTS}
+    for node in ast.walk(module):
+        # `Literal["a", "b"]` and `a, b = one, other` are tuples, too.
+        if isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict):
+            found = {part for each in ast.walk(node) for part in _words(each) & known}
+            if len(found) > 1:
+                yield node.lineno, sorted(found)
+
+
+def _words(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        # A component's type, such as `runyard:gateway:Gateway`, has its part's name in it; a sentence is no name.
+        return set() if " " in node.value else set(node.value.lower().split(":"))
+    if isinstance(node, ast.Name):
+        return {node.id.lower()}
+    return {node.attr.removeprefix("ROLE_").lower()} if isinstance(node, ast.Attribute) else set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'PARTS = ("gateway", "orchestrator")',
+        'MORE = {"orchestrator", *REST, "gateway"}',
+        "ROLES = [names.ROLE_GATEWAY, names.ROLE_ORCHESTRATOR]",
+        'KINDS = {"runyard:gateway:Gateway": 1, "runyard:orchestrator:Orchestrator": 2}',
+        'Kind = Literal["Gateway", "Orchestrator"]',
+        "parts = [gateway.container, orchestrator.container]",
+        'for part, port in (("gateway", 1), ("orchestrator", 2)): pass',
+    ],
+)
+def test_second_list_of_parts_is_found(source: str) -> None:
+    assert {tuple(found) for _, found in second_lists(ast.parse(source))} == {("gateway", "orchestrator")}
+
+
+@pytest.mark.parametrize("source", ['TOLD = ("the gateway", "orchestrator")', "PARTS = (*PARTS,)", 'A = "gateway",'])
+def test_list_without_two_parts_is_none_of_them(source: str) -> None:
+    assert list(second_lists(ast.parse(source))) == []
 
 
 def test_source_files_are_short() -> None:
@@ -224,9 +301,24 @@ def test_files_are_named_after_what_they_hold() -> None:
 
 
 def test_tests_weigh_as_much_as_what_they_test() -> None:
-    # Scripts and examples under tests/ are not counted, only what runs as a test or serves one.
-    tested = sum(map(lines, checkout.code("runyard", "services")))
-    assert sum(map(lines, python("tests"))) >= tested
+    light = []
+    for root in SOURCE_ROOTS:
+        # Go has its tests beside its source.
+        tests, source = (
+            sum(lines(path) for path in checkout.code(root) if path.stem.endswith("_test") is is_test)
+            for is_test in (True, False)
+        )
+        mirrors = (Path("tests", "unit", root), *map(Path, BESIDE.get(root, ())))
+        tests += sum(lines(path) for path in checkout.files() if any(path.is_relative_to(each) for each in mirrors))
+        if tests < source * WEIGHTS.get(root, 1):
+            light.append(f"{root}: {source} lines, {tests} of tests")
+    assert light == []
+
+
+def test_no_test_weighs_for_two_trees() -> None:
+    named = [path for paths in BESIDE.values() for path in paths]
+    assert len(named) == len(set(named))
+    assert [path for path in named if not (checkout.ROOT / path).exists()] == []
 
 
 def test_no_file_names_a_package_registry() -> None:
@@ -261,15 +353,51 @@ def test_yaml_is_loaded_safely() -> None:
     assert found == []
 
 
-def test_unit_tests_neither_sleep_nor_patch() -> None:
-    found = [
-        f"{path}:{call.lineno}: {name}"
+def is_nap(name: str, call: ast.Call) -> bool:
+    """Tell whether a call lets time pass: a sleep, or a wait whose whole patience is a moment."""
+    given = [*call.args, *(word.value for word in call.keywords if word.arg == "timeout")]
+    literals = [each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, int | float)]
+    if name in {"sleep", "time.sleep", "asyncio.sleep"}:
+        # A turn of the loop takes no time.
+        return literals != [0]
+    return name.split(".")[-1] in {"wait", "wait_for"} and any(0 < each < 1 for each in literals)
+
+
+def is_patch(name: str, _: ast.Call) -> bool:
+    """Tell whether a call changes what is not its own: our code, a library's, or a table of either."""
+    patches = {f"monkeypatch.{verb}" for verb in ("setattr", "delattr", "setitem", "delitem")}
+    return name in patches or name.startswith(("mock.", "patch", "mocker."))
+
+
+@pytest.mark.parametrize(("is_lapse", "allowed"), [(is_nap, NAPS), (is_patch, PATCHES)], ids=["sleep", "patch"])
+def test_unit_tests_neither_sleep_nor_patch(
+    is_lapse: Callable[[str, ast.Call], bool], allowed: Mapping[str, str]
+) -> None:
+    found = {
+        str(path): f"{path}:{call.lineno}: {name}"
         for path in python("tests")
         if path.parts[1] == "unit"
         for name, call in calls(path)
-        if name in {"time.sleep", "sleep", "monkeypatch.setattr"} or name.startswith(("mock.", "patch", "mocker."))
-    ]
-    assert found == []
+        if is_lapse(name, call)
+    }
+    assert [told for path, told in found.items() if path not in allowed] == []
+    # What is mended leaves the list.
+    assert [path for path in allowed if path not in found] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "lapses"),
+    [
+        ("time.sleep(1)", True), ("asyncio.sleep(0.05)", True), ("asyncio.sleep(0)", False), ("clock.sleep(3)", False),
+        ("event.wait(0.05)", True), ("event.wait(timeout=0.05)", True), ("asyncio.wait({task}, timeout=0.02)", True),
+        ("asyncio.wait_for(event.wait(), 0.05)", True), ("event.wait(20)", False), ("process.wait()", False),
+        ("monkeypatch.setitem(TABLE, 'a', 1)", True), ("mock.patch('a.b')", True), ("monkeypatch.setenv('A')", False),
+    ],
+)  # fmt: skip
+def test_guard_tells_what_sleeps_and_patches(text: str, *, lapses: bool) -> None:
+    (call,) = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)][:1]
+    name = ast.unparse(call.func)
+    assert (is_nap(name, call) or is_patch(name, call)) is lapses
 
 
 def test_every_open_task_names_its_issue() -> None:

@@ -85,7 +85,7 @@ def test_example_begins_with_its_schema(example: Path) -> None:
 
 def test_readmes_answer_has_the_samples_fields() -> None:
     (shown,) = blocks(readme(), "json")
-    fields = re.findall(r'`json:"(\w+)"`', checkout.text(Path("services/workload/identity.go")))
+    fields = re.findall(r'`json:"(\w+)"`', checkout.text(Path("services/hello/identity.go")))
     assert re.findall(r'"(\w+)":', shown) == fields
     assert len(fields) == 3
 

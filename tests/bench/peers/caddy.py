@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.peers.peer import CONNECT_S, IDLE, Peer
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
 
 
 class Caddy(Peer):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.peers import process
-from tests.unit.services.gateway.nginx import until
+from tests.harness.waiting import until
 
 # 100 bytes of JSON.
 BODY = '{"message":"hello","padding":"' + "x" * 68 + '"}'

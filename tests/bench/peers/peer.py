@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from tests.bench.peers import process
 from tests.bench.peers.instances import answers
-from tests.ports import free_ports
-from tests.unit.services.gateway.nginx import until
+from tests.harness.ports import free_ports
+from tests.harness.waiting import until
 
 # For connecting, in seconds; the same for all, as it is the gateway's default.
 CONNECT_S = 1

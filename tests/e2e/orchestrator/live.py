@@ -37,7 +37,7 @@ from runyard.contracts import (
     decode,
     encode,
 )
-from tests.ports import free_port
+from tests.harness.ports import free_port
 from tests.unit.services.orchestrator.fake_gateway import amended
 
 IMAGE = "debian:bookworm-slim"

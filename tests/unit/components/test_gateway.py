@@ -16,6 +16,8 @@ from runyard.gateway import GatewayConfig, render
 from runyard.manifest import load
 from runyard.manifest.model import Platform
 from runyard.manifest.reference import list_fields
+from runyard.names import GATEWAY_CACHE_DIRECTORY
+from runyard.plan.parts import plan_parts
 from runyard.units import parse_bytes
 from tests.unit.runyard.rendered import hostile_text, parse, walk
 
@@ -67,7 +69,7 @@ class Way:
         return load([file]).manifests.platform
 
     def directives(self, platform: Platform) -> Directives:
-        config = plan_configuration(platform, INNER_ADDRESS)
+        config = plan_configuration(platform, plan_parts(platform, "dev", INNER_ADDRESS)[0])
         if config not in self.known:
             found = walk(parse(render(config), self.directory))
             # The digest is of the values, and a hash: it says nothing of theirs.
@@ -153,3 +155,10 @@ def test_hostile_text_in_a_manifest_says_no_more_in_nginx_conf(way: Way, given: 
     name, values = given
     for value in values:
         assert_harmless(way, name, value)
+
+
+def test_gateway_may_use_the_memory_that_its_container_has_for_bodies_and_cache() -> None:
+    config = plan_configuration(Platform(), plan_parts(Platform(), "dev", INNER_ADDRESS)[0])
+    # What nginx is told where nobody plans a container is the same.
+    assert (config.bodies_mib, config.cache_mib) == (GatewayConfig().bodies_mib, GatewayConfig().cache_mib)
+    assert config.cache_directory.startswith(GATEWAY_CACHE_DIRECTORY + "/")

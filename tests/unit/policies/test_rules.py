@@ -12,9 +12,9 @@ import pytest
 from policies.rule import Context, Rule
 from policies.rules import RULES
 from policies.verdict import judge
+from runyard.accounts import Budget, Member, Quotas
 from runyard.errors import ManifestError
 from runyard.manifest import load
-from runyard.manifest.accounts import Budget, Member, Quotas
 from runyard.manifest.model import (
     EnvVar,
     Gateway,
@@ -263,9 +263,10 @@ CASES: list[tuple[str, Context, Context, str]] = [
     ),
     (
         "host-large-enough",
-        hosted(GIB),
-        hosted(GIB - 1),
-        "the host's memory must be at least 1Gi at minScale, got 1073741823, 1 over: default/hello 1Gi",
+        hosted(2176 * 1024**2),
+        hosted(2176 * 1024**2 - 1),
+        "the host's memory must be at least 2176Mi at minScale, got 2281701375, 1 over: "
+        "default/hello 1Gi + gateway 640Mi + orchestrator 512Mi",
     ),
     (
         "budget-kept",

@@ -14,8 +14,8 @@ from policies.rule import Context, Finding
 from policies.stack import Stack
 from policies.verdict import judge
 from runyard import contracts
+from runyard.accounts import Quotas
 from runyard.contracts import TrafficShare
-from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Manifests, Scaling, Tenant
 from runyard.plan import RevisionPlan, ServicePlan
 from runyard.plan.quota import Capacity
@@ -61,17 +61,21 @@ def web(**changes: Any) -> ServicePlan:
 
 def test_stack_as_the_platform_makes_it_keeps_every_rule() -> None:
     parts = [part("gateway"), part("orchestrator")]
-    subject = stack(shop(WEB, memory_bytes=1024 * MIB, cpu_millis=2000, instances=2), Capacity(2000, 1536 * MIB))
+    subject = stack(shop(WEB, memory_bytes=1024 * MIB, cpu_millis=2000, instances=2), Capacity(2000, 1664 * MIB))
     assert [subject.judge(each) for each in (*parts, service(web()))] == [[], [], []]
 
 
 def test_parts_count_to_the_host() -> None:
-    subject = stack(shop(WEB), Capacity(2000, 1536 * MIB - 1))
-    assert told(subject, part("gateway")) == []
-    (message,) = told(subject, part("orchestrator"))
-    assert message.startswith(
-        "host-large-enough: the host's memory must be at least 1536Mi at minScale, got 1610612735"
-    )
+    subject = stack(shop(WEB), Capacity(2000, 1664 * MIB))
+    assert told(subject, part("gateway"), part("orchestrator")) == []
+
+
+def test_part_with_more_memory_than_planned_counts_to_the_host_with_all_that_it_has() -> None:
+    subject = stack(shop(WEB), Capacity(2000, 1664 * MIB))
+    large = part("orchestrator")
+    large = dataclasses.replace(large, properties={**large.properties, "memory": 513.0})
+    (message,) = told(subject, large)
+    assert message.startswith("host-large-enough: the host's memory must be at least 1665Mi at minScale, got 1664Mi")
 
 
 def test_container_of_a_tenant_counts_to_its_quota_and_is_told_as_it_registers() -> None:
@@ -85,7 +89,7 @@ def test_container_of_a_tenant_counts_to_its_quota_and_is_told_as_it_registers()
 
 
 def test_container_of_nobody_counts_to_the_host_alone() -> None:
-    subject = stack(shop(WEB, instances=2), Capacity(2000, 768 * MIB))
+    subject = stack(shop(WEB, instances=2), Capacity(2000, (1152 + 768) * MIB))
     assert told(subject, container("one")) == []
     assert [each.partition(":")[0] for each in told(subject, container("two"))] == ["host-large-enough"]
 

@@ -11,9 +11,8 @@ from provider.configuration import GatewayConfiguration, rebinds
 from provider.kind import State
 from provider.wire import UNKNOWN
 from runyard import contracts
-from runyard.errors import HostError
+from runyard.errors import HostError, RefusedConfiguration
 from runyard.gateway import GatewayConfig, Listener, digest, render
-from runyard.host.gateway import RefusedConfiguration
 
 IMAGE = "runyard/gateway:abc"
 

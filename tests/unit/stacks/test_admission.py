@@ -10,12 +10,12 @@ import pytest
 from policies.environment import environment_of
 from policies.rule import Context
 from runyard.errors import ManifestError, PolicyError
-from runyard.host import Deployment
+from runyard.forecast import Usages, price
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.plan import plan
 from runyard.plan.quota import Capacity
-from runyard.pricing import Usages, price
+from runyard.pulumi.deployment import Deployment
 from stacks import admission
 from stacks.admission import load_usages
 
@@ -63,7 +63,7 @@ def test_change_one_unit_over_a_quota_is_refused_with_file_and_line(tmp_path: Pa
 
 def test_change_that_does_not_fit_the_host_is_refused_with_the_sum(tmp_path: Path) -> None:
     with pytest.raises(
-        PolicyError, match=r"the host's memory must be at least 1536Mi at minScale, got 1Gi, 512Mi over"
+        PolicyError, match=r"the host's memory must be at least 2688Mi at minScale, got 1Gi, 1664Mi over"
     ):
         admit_manifests(manifests(tmp_path, SERVICE), "dev", "2026-11-23", Capacity(8000, 1024**3))
 

@@ -9,9 +9,10 @@ import pytest
 
 from runyard import contracts
 from runyard.errors import ContractError, PlanError, UsageError
-from runyard.host.deployment import parse_deployment
 from runyard.plan import plan
-from runyard.review.binding import bind
+from runyard.pulumi.binding import bind
+from runyard.pulumi.deployment import parse_deployment
+from runyard.pulumi.state import parse_state
 from stacks.admission import Admitted
 from stacks.binding import VARIABLE, check_plan
 from tests.unit.runyard.plan.example import manifests, service
@@ -27,7 +28,7 @@ def test_update_without_a_plan_is_held_to_nothing() -> None:
 
 def test_update_goes_on_with_what_was_reviewed_and_with_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
-    file.write_text(contracts.encode(bind(("a", "b"), SUBJECT, ADMITTED.plan, STATE)))
+    file.write_text(contracts.encode(bind(("a", "b"), SUBJECT, ADMITTED.plan, parse_state(STATE))))
     check_plan({VARIABLE: str(file)}, ADMITTED, STATE)
     other = manifests(service(), service(name="other"))
     with pytest.raises(PlanError, match=r"manifest: Service default/other \(hello\.yaml\) was added"):

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from runyard.errors import HostError
-from runyard.host import Deployment
 from runyard.host.engine import Thing
+from runyard.plan import plan
+from runyard.pulumi.deployment import Deployment
 from stacks.preparation import check_present, find_present, start_parts
+from tests.unit.runyard.plan.example import manifests
 
 DEPLOYMENT = Deployment(
     owned={
@@ -58,7 +60,7 @@ class Engine:
 
 
 def start(engine: Any, deployment: Deployment, *, dry_run: bool = False) -> list[str]:
-    start_parts(engine, "dev", deployment.owned, dry_run=dry_run)
+    start_parts(engine, plan(manifests()).parts, deployment.owned, dry_run=dry_run)
     return list(engine.started)
 
 

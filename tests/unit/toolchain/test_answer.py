@@ -7,39 +7,39 @@ from pathlib import Path
 
 import pytest
 
-from runyard.uptodate.check import Verdict
-from runyard.uptodate.state import Deployed
+from runyard.pulumi.state import State
+from runyard.uptodate.check import Comparison
 from toolchain.answer import say
 
-DEPLOYED = Deployed({}, [], (), "", {"urls": {"default/hello": "http://hello.localhost:3000/"}})
+DEPLOYED = State({}, [], (), "", {"urls": {"default/hello": "http://hello.localhost:3000/"}})
 
 
 @pytest.mark.parametrize(
-    ("verb", "verdict", "done", "text"),
+    ("verb", "comparison", "done", "text"),
     [
         ("up", None, False, ""),
         (
             "up",
-            Verdict([], DEPLOYED),
+            Comparison([], DEPLOYED),
             True,
             "urls.default/hello: http://hello.localhost:3000/\n"
             "up: nothing to do, Pulumi was not asked (0.25 s; FORCE=1 asks it)\n",
         ),
         (
             "preview",
-            Verdict([], DEPLOYED),
+            Comparison([], DEPLOYED),
             True,
             "preview: nothing to do, Pulumi was not asked (0.25 s; FORCE=1 asks it)\n",
         ),
-        ("up", Verdict(["the code changed"]), False, "up: asks Pulumi: the code changed\n"),
-        ("preview", Verdict(list("abcde"), DEPLOYED), False, "preview: asks Pulumi: a; b; c; 2 more\n"),
+        ("up", Comparison(["the code changed"]), False, "up: asks Pulumi: the code changed\n"),
+        ("preview", Comparison(list("abcde"), DEPLOYED), False, "preview: asks Pulumi: a; b; c; 2 more\n"),
     ],
 )
 def test_answer_is_one_line_and_the_outputs_of_an_update(
-    verb: str, verdict: Verdict | None, done: bool, text: str
+    verb: str, comparison: Comparison | None, done: bool, text: str
 ) -> None:
     out = io.StringIO()
-    assert say(verb, verdict, 0.25, out) is done
+    assert say(verb, comparison, 0.25, out) is done
     assert out.getvalue() == text
 
 

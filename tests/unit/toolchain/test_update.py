@@ -113,6 +113,16 @@ def test_up_that_fails_ends_with_pulumis_code_and_shows_no_outputs(
     assert words.getvalue() == ""
 
 
+@pytest.mark.usefixtures("engine")
+def test_up_that_the_program_ended_gives_the_code_of_its_error_once(
+    steps: Steps, program: WriteProgram, tmp_path: Path
+) -> None:
+    update = make(steps, program, tmp_path, 'case "$*" in *policies*) printf 5 > "$RUNYARD_ENDING" ;; esac; exit 255')
+    assert update.up("manifests/shop") == 5
+    assert update.preview("manifests/shop") == 5
+    assert update.down() == 255
+
+
 @pytest.mark.parametrize(
     ("verb", "expected"),
     [

@@ -18,11 +18,11 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_nothing_to_do_after_an_update_and_the_state_comes_with_the_answer(world: World) -> None:
-    verdict = world.uptodate().judge(world.paths)
-    assert verdict is not None
-    assert verdict.reasons == []
-    assert verdict.deployed is not None
-    assert verdict.deployed.outputs == {"urls": {"default/hello": "http://hello.localhost:3000/"}}
+    comparison = world.uptodate().compare(world.paths)
+    assert comparison is not None
+    assert comparison.reasons == []
+    assert comparison.deployed is not None
+    assert comparison.deployed.outputs == {"urls": {"default/hello": "http://hello.localhost:3000/"}}
 
 
 def change_manifest(world: World) -> str:
@@ -242,29 +242,29 @@ CHANGES: list[Callable[[World], str]] = [
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_change_is_a_reason_to_ask_pulumi(world: World, change: Callable[[World], str]) -> None:
     expected = change(world)
-    assert expected in world.judge()
+    assert expected in world.compare()
 
 
 def test_orchestrator_that_was_killed_is_a_reason(world: World) -> None:
     world.containers()[1]["State"] = "exited"
     world.api.answers["POST /containers/runyard.dev.orchestrator/exec"] = (409, {"message": "is not running"})
-    assert world.judge() == ["container runyard.dev.orchestrator is exited"]
+    assert world.compare() == ["container runyard.dev.orchestrator is exited"]
 
 
 def test_counts_and_what_drains_are_none(world: World) -> None:
     del world.containers()[2]
     world.holdings["services"][0]["documents"]["hello-ffffffff"] = "0" * 64
-    assert world.judge() == []
+    assert world.compare() == []
 
 
 def test_glob_that_matches_another_file_is_a_reason(world: World) -> None:
     world.paths = f"{world.manifests}/*/*.yaml"
     assert world.update() == ""
-    assert world.judge() == []
+    assert world.compare() == []
     (world.manifests / "more").mkdir()
-    assert world.judge() == []
+    assert world.compare() == []
     (world.manifests / "more" / "new.yaml").write_text("kind: Service\n")
-    assert world.judge() == [f"{world.paths} changed"]
+    assert world.compare() == [f"{world.paths} changed"]
 
 
 def test_link_to_another_file_is_a_reason(world: World) -> None:
@@ -273,34 +273,34 @@ def test_link_to_another_file_is_a_reason(world: World) -> None:
     (world.checkout / "two").write_text("a: 2\n")
     link.symlink_to(world.checkout / "one")
     assert world.update() == ""
-    assert world.judge() == []
+    assert world.compare() == []
     link.unlink()
     link.symlink_to(world.checkout / "two")
-    assert world.judge() == [f"{link} changed"]
+    assert world.compare() == [f"{link} changed"]
 
 
 def test_manifests_that_pulumi_writes_into_the_settings_are_no_change(world: World) -> None:
     world.settings.write_text(f"{world.settings.read_text()}config:\n  runyard:manifests: {world.paths}\n")
-    assert world.judge() == []
+    assert world.compare() == []
 
 
 def test_what_changes_while_an_update_runs_is_not_recorded(world: World) -> None:
     assert world.update(lambda: change_manifest(world)).endswith("cart.yaml changed meanwhile")
-    assert world.judge() == ["no record"]
+    assert world.compare() == ["no record"]
     assert world.update(lambda: change_code(world)) == "the code changed meanwhile"
-    assert world.judge() == ["no record"]
+    assert world.compare() == ["no record"]
 
 
 def test_update_that_fails_leaves_no_record(world: World) -> None:
     world.uptodate().begin(world.paths, ())
-    assert world.judge() == ["no record"]
+    assert world.compare() == ["no record"]
 
 
 def test_update_whose_program_told_nothing_is_not_recorded(world: World) -> None:
     asked = world.uptodate()
     asked.begin(world.paths, ())
     assert "reads.dev.json" in asked.record(world.paths, (), world.environment["DOCKER_HOST"])
-    assert world.judge() == ["no record"]
+    assert world.compare() == ["no record"]
 
 
 def test_state_with_resources_of_another_kind_is_not_recorded(world: World) -> None:
@@ -320,12 +320,12 @@ def test_state_of_a_killed_update_is_not_recorded(world: World) -> None:
 def test_other_backends_and_saved_plans_and_contexts_are_never_judged(world: World) -> None:
     backend = world.environment.pop("PULUMI_BACKEND_URL")
     world.environment["PULUMI_BACKEND_URL"] = "s3://bucket"
-    assert world.judge() == ["no record"]
+    assert world.compare() == ["no record"]
     world.environment["PULUMI_BACKEND_URL"] = backend
     world.environment["RUNYARD_PLAN"] = "plan.json"
-    assert world.judge() == ["no record"]
+    assert world.compare() == ["no record"]
     del world.environment["RUNYARD_PLAN"], world.environment["DOCKER_HOST"]
-    assert world.judge() == ["no record"]
+    assert world.compare() == ["no record"]
 
 
 def test_record_is_whole_private_and_holds_no_secret(world: World) -> None:
@@ -346,4 +346,4 @@ def test_records_of_one_secret_differ(world: World) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2}', '{"version": 1}', "null"])
 def test_record_that_cannot_be_read_is_none(world: World, text: str) -> None:
     world.record_file.write_text(text)
-    assert world.judge() == ["no record"]
+    assert world.compare() == ["no record"]

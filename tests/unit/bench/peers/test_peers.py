@@ -15,8 +15,8 @@ from tests.bench.peers.lineup import SuiteTimeout, suite
 from tests.bench.peers.nginx import LoggingNginx, Nginx
 from tests.bench.peers.ours import ManyServices, OurGateway
 from tests.bench.peers.peer import Peer
-from tests.ports import free_ports
-from tests.unit.services.gateway.nginx import until
+from tests.harness.ports import free_ports
+from tests.harness.waiting import until
 
 
 @pytest.fixture

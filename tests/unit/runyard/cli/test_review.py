@@ -144,7 +144,7 @@ def test_sides_that_name_nothing_are_usage_errors(
 def test_path_on_neither_side_is_a_usage_error(repository: Path, capsys: pytest.CaptureFixture[str], path: str) -> None:
     code, out, err = run(capsys, "HEAD~1..HEAD", "-f", "manifests", "-f", path)
     assert (code, out) == (2, "")
-    assert err == f"error: --file: must be a file or directory of either revision, got '{path}'\n"
+    assert err == f"error: --file: must be a file or directory of either commit, got '{path}'\n"
 
 
 def test_repository_without_manifests_has_no_review_that_says_no_changes(
@@ -154,7 +154,7 @@ def test_repository_without_manifests_has_no_review_that_says_no_changes(
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "x")
     monkeypatch.chdir(tmp_path)
     code, _, err = run(capsys, "HEAD..HEAD")
-    assert (code, err) == (2, "error: --file: must be a file or directory of either revision, got 'manifests'\n")
+    assert (code, err) == (2, "error: --file: must be a file or directory of either commit, got 'manifests'\n")
 
 
 def test_path_on_one_side_came_or_went(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +180,7 @@ def test_path_beside_two_directories_is_a_usage_error(tmp_path: Path, capsys: py
     (tmp_path / "web.yaml").write_text(SERVICE % (300, ""))
     code, out, err = run(capsys, str(tmp_path), str(tmp_path), "-f", "web.yaml")
     assert (code, out) == (2, "")
-    assert err == "error: --file: must stand beside git revisions, got 'web.yaml' beside directories\n"
+    assert err == "error: --file: must stand beside commits of git, got 'web.yaml' beside directories\n"
 
 
 def test_two_directories_are_compared_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,8 @@
 import dataclasses
-import json
 
 import pytest
 
-from runyard.cli.rollback import find_service, render_json, render_text, revision_before
+from runyard.cli.rollback import describe, find_service, render_text, revision_before
 from runyard.contracts import OrchestratorStatus, ServiceStatus, ShiftStatus, TrafficShare
 from runyard.errors import NotFound
 
@@ -65,8 +64,8 @@ def test_text_says_what_was_done_and_how_to_keep_it():
     )
 
 
-def test_json_has_the_traffic_before_and_after_and_the_time_between():
-    found = json.loads(render_json(BEFORE, AFTER, 0.4211))
+def test_data_has_the_traffic_before_and_after_and_the_time_between():
+    found = describe(BEFORE, AFTER, 0.4211)
     assert found["tookSeconds"] == 0.421
     assert (found["tenant"], found["service"]) == ("shop", "web")
     assert [each["revision"] for each in found["before"]] == ["web-3", "web-1"]

@@ -18,9 +18,8 @@ from runyard.contracts import (
     SignedRevision,
     TrafficShare,
 )
-from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RolloutError
+from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RelayEnded, RolloutError
 from runyard.host.control import START_TIMEOUT_S, Orchestrator
-from runyard.host.relay import RelayEnded
 
 
 class FakeRelay:

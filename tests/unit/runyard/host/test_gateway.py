@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from runyard.errors import HostError, NotFound
+from runyard.errors import HostError, NotFound, RefusedConfiguration
 from runyard.host.engine import Task, Thing
-from runyard.host.gateway import GatewayHost, RefusedConfiguration
+from runyard.host.gateway import GatewayHost
 
 IMAGE = "runyard/gateway:abc"
 

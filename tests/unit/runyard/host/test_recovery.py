@@ -1,10 +1,10 @@
 import pytest
 
 from runyard.errors import Conflict
-from runyard.host.deployment import Deployment
 from runyard.host.engine import Thing
 from runyard.host.recovery import admit, planned_names, recover
 from runyard.plan import plan
+from runyard.pulumi.deployment import Deployment
 from tests.unit.runyard.plan.example import manifests, service
 
 GATEWAY = "runyard.dev.gateway"

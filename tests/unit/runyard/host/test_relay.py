@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from runyard.errors import HostError
-from runyard.host.relay import Relay, RelayEnded, unframe
+from runyard.errors import HostError, RelayEnded
+from runyard.host.relay import Relay, unframe
 from runyard.host.transport import Stream
 
 OUTPUT, ERRORS = 1, 2

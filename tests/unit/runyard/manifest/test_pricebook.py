@@ -9,7 +9,7 @@ import pytest
 
 from runyard.manifest import load
 from runyard.manifest.pricebook import DEFAULT_BOOK, default_book
-from runyard.manifest.prices import DEFAULT_CURRENCY, FreeTier, PriceBook, PricePeriod, Rates
+from runyard.pricing.prices import DEFAULT_CURRENCY, FreeTier, PriceBook, PricePeriod, Rates
 
 
 def book(directory: Path, spec: str) -> PriceBook:

@@ -6,7 +6,7 @@ import json
 
 from runyard.manifest.model import Location
 from runyard.manifest.problems import Problem
-from runyard.manifest.report import render_json, render_sarif, render_text
+from runyard.manifest.report import describe, render_markdown, render_sarif, render_text
 
 ERROR = Problem(Location("m/a b.yaml", 3, 7), "spec.x", "must be 1, got 2", "rule.one", "use 1")
 WARNING = Problem(Location("m/a.yaml", 4, 1), "", "has no effect", "rule.two", severity="warning")
@@ -19,8 +19,15 @@ def test_text_is_one_line_for_each() -> None:
     assert render_text([]) == ""
 
 
+def test_markdown_is_a_row_for_each() -> None:
+    assert render_markdown([ERROR, WARNING]).splitlines()[2:] == [
+        "| m/a b.yaml:3:7 | error | spec.x | must be 1, got 2 | use 1 |",
+        "| m/a.yaml:4:1 | warning |  | has no effect |  |",
+    ]
+
+
 def test_json_has_a_version_a_summary_and_every_part() -> None:
-    report = json.loads(render_json([ERROR, WARNING]))
+    report = describe([ERROR, WARNING])
     assert report == {
         "schemaVersion": 1,
         "valid": False,
@@ -51,8 +58,8 @@ def test_json_has_a_version_a_summary_and_every_part() -> None:
 
 
 def test_json_with_warnings_alone_is_valid() -> None:
-    assert json.loads(render_json([WARNING]))["valid"] is True
-    assert json.loads(render_json([]))["summary"] == {"errors": 0, "warnings": 0}
+    assert describe([WARNING])["valid"] is True
+    assert describe([])["summary"] == {"errors": 0, "warnings": 0}
 
 
 def test_sarif_names_rules_places_and_levels() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from runyard.accounts import Budget, Member, Quotas
 from runyard.manifest import load
-from runyard.manifest.accounts import Budget, Member, Quotas
 from runyard.manifest.model import Location, Tenant
 
 

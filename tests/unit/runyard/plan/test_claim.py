@@ -7,11 +7,12 @@ import json
 import pytest
 
 from runyard import contracts
+from runyard.accounts import Quotas
 from runyard.errors import ContractError
-from runyard.manifest.model import Scaling, TrafficTarget
+from runyard.manifest.model import Scaling, Tenant, TrafficTarget
 from runyard.plan import keep_revisions, plan
 from runyard.plan.claim import Claim, Standing, covers, join, make_claim, parse_claim, uses_of
-from runyard.plan.quota import RESOURCES, Use
+from runyard.plan.quota import RESOURCES, Capacity, Use, check_capacity, check_quotas
 from tests.unit.runyard.plan.example import container, earlier, manifests, service, template
 
 MIB = 1024**2
@@ -30,10 +31,24 @@ def test_claim_names_what_each_service_uses_by_tenant_and_name() -> None:
     shape = template(containers=(container(cpu_millis=500, memory_bytes=MIB),), scaling=Scaling(1, 3))
     subject = manifests(service(name="web", tenant="shop", template=shape), service(name="api", tenant="shop"))
     claim = make_claim(subject, plan(subject, "dev"))
-    api, web = claim.services
+    _, _, api, web = claim.services
     assert (claim.stack, web.stack, web.tenant, web.service, api.service) == ("dev", "dev", "shop", "web", "api")
     assert (web.best["cpu"], web.worst["cpu"], web.worst["instances"]) == (500, 1500, 3)
     assert web.best.keys() == RESOURCES.keys()
+
+
+def test_claim_names_the_memory_of_the_platforms_parts_which_counts_to_no_tenant() -> None:
+    subject = manifests(tenants=(Tenant("default", quotas=Quotas(memory_bytes=1)),))
+    parts = make_claim(subject, plan(subject, "prod")).services
+    memory = {"gateway": 640 * MIB, "orchestrator": 512 * MIB}
+    assert {each.service: each.best["memory"] for each in parts} == memory
+    assert {(each.stack, each.tenant) for each in parts} == {("prod", "")}
+    assert check_quotas(subject, elsewhere=parts) == ()
+    (finding,) = check_capacity(subject, Capacity(1000, 2 * 1152 * MIB - 1), elsewhere=parts)
+    assert finding.message == (
+        "the host's memory must be at least 2304Mi at minScale, got 2415919103, 1 over: gateway 640Mi + "
+        "gateway of stack prod 640Mi + orchestrator 512Mi + orchestrator of stack prod 512Mi"
+    )
 
 
 def test_equal_plans_make_equal_claims() -> None:
@@ -47,7 +62,7 @@ def test_earlier_revision_with_traffic_is_claimed_at_its_own_size_and_an_idle_on
     past = [earlier("hello-1", cpu_millis=4000), earlier("hello-0", cpu_millis=9000)]
     subject = manifests(service(template=shape, traffic=(TrafficTarget(100, "hello-1"),)))
     planned = keep_revisions(plan(subject, "dev"), subject, {"default/hello": past})
-    (only,) = make_claim(subject, planned).services
+    *_, only = make_claim(subject, planned).services
     assert only.worst["cpu"] == 100 * 4000
 
 

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
+from runyard.accounts import Quotas
 from runyard.contracts import Fallback, Handling, Limits, PathRoute, TrafficShare
-from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import Gateway, Platform, RequestLimits, Tenant, TrafficTarget
 from runyard.manifest.routes import parse_routes
 from runyard.plan import plan

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.manifest.accounts import Quotas
+from runyard.accounts import Quotas
 from runyard.manifest.model import (
     Container,
     Location,
@@ -38,6 +38,8 @@ from runyard.plan.quota import (
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 GIB = 1024**3
+# What the gateway and the orchestrator may take.
+PLATFORM = 1152 * 1024**2
 PLACE = Location("manifests/tenant.yaml", 1, 1)
 
 
@@ -203,21 +205,22 @@ def test_headroom_shows_every_quota_that_is_set() -> None:
 
 def test_host_that_is_just_large_enough_is_kept() -> None:
     given = shop(web(least=4), web("api", least=2))
-    assert check_capacity(given, Capacity(3000 // CPU_OVERCOMMIT, 6 * GIB)) == ()
+    assert check_capacity(given, Capacity(3000 // CPU_OVERCOMMIT, PLATFORM + 6 * GIB)) == ()
 
 
 def test_host_one_byte_short_of_memory_is_refused_with_the_sum() -> None:
-    (finding,) = check_capacity(shop(web(least=4), web("api", least=2)), Capacity(8000, 6 * GIB - 1))
+    (finding,) = check_capacity(shop(web(least=4), web("api", least=2)), Capacity(8000, PLATFORM + 6 * GIB - 1))
     assert finding.message == (
-        "the host's memory must be at least 6Gi at minScale, got 6442450943, 1 over: shop/web 4Gi + shop/api 2Gi"
+        "the host's memory must be at least 7296Mi at minScale, got 7650410495, 1 over: "
+        "shop/web 4Gi + shop/api 2Gi + gateway 640Mi + orchestrator 512Mi"
     )
 
 
 def test_host_without_memory_for_an_instance_of_each_service_is_refused() -> None:
     idle = [web(f"web-{number}", template=IDLE) for number in range(3)]
-    assert check_capacity(shop(*idle), Capacity(1000, 3 * GIB)) == ()
-    (finding,) = check_capacity(shop(*idle), Capacity(1000, 3 * GIB - 1))
-    assert finding.message.startswith("the host's memory must be at least 3Gi at minScale, got 3221225471, 1 over")
+    assert check_capacity(shop(*idle), Capacity(1000, PLATFORM + 3 * GIB)) == ()
+    (finding,) = check_capacity(shop(*idle), Capacity(1000, PLATFORM + 3 * GIB - 1))
+    assert finding.message.startswith("the host's memory must be at least 4224Mi at minScale, got 4429185023, 1 over")
 
 
 def test_host_short_of_cores_is_refused_with_what_is_given_out() -> None:
@@ -285,7 +288,7 @@ def test_quota_counts_what_the_tenant_has_in_other_stacks_of_the_host() -> None:
 
 
 def test_host_counts_every_service_of_other_stacks_at_its_minimum() -> None:
-    subject, host = shop(web(least=1)), Capacity(4000, 2 * GIB)
+    subject, host = shop(web(least=1)), Capacity(4000, PLATFORM + 2 * GIB)
     small = (Use("prod", "other", "x", {"memory": GIB}, {"memory": 99 * GIB}),)
     assert check_capacity(subject, host, small) == ()
     (finding,) = check_capacity(subject, host, (Use("prod", "other", "x", {"memory": GIB + 1}, {}),))
@@ -317,6 +320,6 @@ def test_what_is_known_beside_the_manifests_counts_where_it_is_more() -> None:
     (finding,) = check_quotas(subject, uses=endless)
     assert finding.asked is None
     large = {"shop/web": Use("dev", "shop", "web", {"memory": 9 * GIB}, {})}
-    assert check_capacity(subject, Capacity(8000, 8 * GIB)) == ()
-    (finding,) = check_capacity(subject, Capacity(8000, 8 * GIB), uses=large)
-    assert finding.asked == 9 * GIB
+    assert check_capacity(subject, Capacity(8000, PLATFORM + 8 * GIB)) == ()
+    (finding,) = check_capacity(subject, Capacity(8000, PLATFORM + 8 * GIB), uses=large)
+    assert finding.asked == PLATFORM + 9 * GIB

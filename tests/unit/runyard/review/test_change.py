@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.manifest.accounts import Budget, Member, Quotas
+from runyard.accounts import Budget, Member, Quotas
 from runyard.manifest.model import (
     EnvVar,
     Gateway,
@@ -26,7 +26,7 @@ from runyard.manifest.model import (
     Volume,
     VolumeMount,
 )
-from runyard.manifest.prices import PriceBook, PricePeriod
+from runyard.pricing.prices import PriceBook, PricePeriod
 from runyard.review.change import Change, find_changes
 from tests.unit.runyard.plan.example import container, manifests, service, template
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from runyard.errors import ManifestError
+from runyard.location import Location
 from runyard.manifest import load
-from runyard.manifest.location import Location
 from runyard.manifest.model import Manifests
 from runyard.manifest.platform import build_platform
 from runyard.manifest.pricebook import build_pricebook

@@ -12,15 +12,15 @@ from typing import Any
 import jsonschema
 import pytest
 
+from runyard.accounts import Quotas
 from runyard.errors import UsageError
-from runyard.manifest.accounts import Quotas
 from runyard.manifest.model import EnvVar, Location, Manifests, Scaling, Service, Tenant
-from runyard.manifest.prices import PriceBook, PricePeriod, Rates
 from runyard.manifest.problems import Problem
 from runyard.plan.effect import Effect
+from runyard.pricing.prices import PriceBook, PricePeriod, Rates
+from runyard.pulumi.preview import Group, Preview, Step
 from runyard.review import Review, Terms, review
-from runyard.review.data import render_json, render_sarif
-from runyard.review.preview import Group, Preview, Step
+from runyard.review.data import describe_review, render_sarif
 from runyard.review.text import MARKDOWN_LIMIT, TAG, render_markdown, render_text
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -41,6 +41,10 @@ def shop(*services: Service, instances: int | None = None) -> Manifests:
 
 def compare(before: Manifests, after: Manifests) -> Review:
     return review(before, after, ("main", "topic"), TERMS)
+
+
+def plain(found: Review) -> str:
+    return json.dumps(describe_review(found))
 
 
 def states(found: Review) -> list[tuple[str, str]]:
@@ -109,10 +113,10 @@ def test_change_that_mends_an_expired_price_book_can_be_reviewed() -> None:
     assert total.startswith("  total: unknown -> ")
     assert "  main has no prices for 2026-11-23: what it cost is unknown." in lines
     assert "; cost unknown -> " in lines[-1]
-    cost = json.loads(render_json(found))["cost"]
+    cost = json.loads(plain(found))["cost"]
     assert [(each["before"], each["delta"]) for each in cost["monthly"]] == [(None, None)] * 3
     assert cost["basis"][0] == "main has no prices for 2026-11-23: what it cost is unknown."
-    jsonschema.validate(json.loads(render_json(found)), SCHEMA)
+    jsonschema.validate(json.loads(plain(found)), SCHEMA)
 
 
 def test_change_to_an_expired_price_book_is_an_error_that_names_its_line() -> None:
@@ -146,7 +150,7 @@ def everything() -> Review:
     return review(before, after, ("main", "topic"), TERMS, PREVIEW, warnings=((), (NOT_YET, KEPT_SO)))
 
 
-@pytest.mark.parametrize("render", [render_text, render_markdown, render_json, render_sarif])
+@pytest.mark.parametrize("render", [render_text, render_markdown, plain, render_sarif])
 def test_report_is_the_same_bytes_twice_and_shows_no_secret(render: Any) -> None:
     assert render(everything()) == render(everything())
     assert "hunter2" not in render(everything())
@@ -184,7 +188,7 @@ def test_no_changes_is_one_line() -> None:
 def test_json_is_of_its_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     for found in (everything(), compare(shop(web(most=0)), shop()), compare(shop(), shop(web(), instances=1))):
-        jsonschema.validate(json.loads(render_json(found)), SCHEMA)
+        jsonschema.validate(json.loads(plain(found)), SCHEMA)
 
 
 def test_markdown_has_one_tag_and_folds_the_details() -> None:
@@ -213,8 +217,7 @@ def test_what_traffic_will_feel_is_in_sight_in_every_form() -> None:
     ]
     assert text[-1].endswith("; effect on traffic: 1 restart, 1 unknown")
     kinds = [
-        group["effect"] and group["effect"]["kind"]
-        for group in json.loads(render_json(everything()))["pulumi"]["groups"]
+        group["effect"] and group["effect"]["kind"] for group in json.loads(plain(everything()))["pulumi"]["groups"]
     ]
     assert kinds == ["none", "restart", None]
 
@@ -228,7 +231,7 @@ def test_new_warnings_are_in_every_form_and_what_is_not_carried_out_in_sight() -
     head = comment.partition("<details>")[0]
     assert (f"- `{NOT_YET.text()}`" in head, KEPT_SO.text() in head) == (True, False)
     assert folded(comment)["New warnings (2)"] == [NOT_YET.text(), KEPT_SO.text()]
-    assert json.loads(render_json(everything()))["warnings"][0] == {
+    assert json.loads(plain(everything()))["warnings"][0] == {
         "location": {"file": "manifests/web.yaml", "line": 7},
         "path": "spec.x",
         "rule": "support.later",
@@ -241,7 +244,7 @@ def test_new_warnings_are_in_every_form_and_what_is_not_carried_out_in_sight() -
 def test_cost_says_on_what_it_rests() -> None:
     (line,) = [each for each in render_text(everything()).splitlines() if each.startswith("  Expected, ")]
     assert line == "  Expected, size small: 100,000 requests of 100 ms, 1 at once, 1 GiB out."
-    assert line.strip() in json.loads(render_json(everything()))["cost"]["basis"]
+    assert line.strip() in json.loads(plain(everything()))["cost"]["basis"]
 
 
 def test_stack_in_which_nothing_changes_says_so_and_one_not_asked_says_nothing() -> None:
@@ -249,7 +252,7 @@ def test_stack_in_which_nothing_changes_says_so_and_one_not_asked_says_nothing()
     assert "Pulumi (stack dev)\n  no changes\n" in render_text(quiet)
     assert render_text(quiet).endswith("effect on traffic: none\n")
     assert "Pulumi" not in render_text(compare(shop(), shop()))
-    assert json.loads(render_json(compare(shop(), shop())))["pulumi"] is None
+    assert json.loads(plain(compare(shop(), shop())))["pulumi"] is None
 
 
 def large(count: int, value: str, name: str = "A") -> Review:

@@ -126,7 +126,7 @@ def listed(name: str, identity: str, role: str, image: str = "") -> dict[str, An
 
 
 class World:
-    """A checkout, its environment and its engine; `judge` tells what `make up` would answer."""
+    """A checkout, its environment and its engine; `compare` tells what `make up` would answer."""
 
     def __init__(self, root: Path) -> None:
         self.checkout = root / "checkout"
@@ -191,9 +191,9 @@ class World:
             meanwhile()
         return asked.record(self.paths, (), self.environment["DOCKER_HOST"])
 
-    def judge(self) -> list[str]:
-        verdict = self.uptodate().judge(self.paths)
-        return ["no record"] if verdict is None else list(verdict.reasons)
+    def compare(self) -> list[str]:
+        comparison = self.uptodate().compare(self.paths)
+        return ["no record"] if comparison is None else list(comparison.reasons)
 
     def containers(self) -> Any:
         return self.api.answers["GET /containers/json"]

@@ -21,7 +21,7 @@ from runyard.contracts import (
     VolumeMount,
 )
 from runyard.manifest.model import EnvVar, KeyReference, Scaling
-from runyard.plan import Plan, RevisionPlan, ServicePlan, plan
+from runyard.plan import PartPlan, Plan, RevisionPlan, ServicePlan, plan
 from runyard.verify import checks_container
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -113,7 +113,7 @@ class FakeSubject:
 
 
 def part(name: str) -> Inspection:
-    host = {"CapDrop": ["ALL"], "ReadonlyRootfs": True, "Privileged": False, "Memory": 1}
+    host = {"CapDrop": ["ALL"], "ReadonlyRootfs": True, "Privileged": False, "Memory": 640 * 1024**2}
     labels = {names.ROLE: name}
     return {
         "Name": f"/runyard.dev.{name}",
@@ -131,10 +131,10 @@ CHECKS: dict[str, Callable[..., None]] = {
 
 def failing(subject: FakeSubject) -> set[str]:
     """Run every check and name those that fail."""
-    given: dict[str, str | FakeSubject | ServicePlan] = {
+    given: dict[str, FakeSubject | PartPlan | ServicePlan] = {
         "subject": subject,
         "service": subject.service,
-        "part": "runyard.dev.gateway",
+        "part": subject.plan.parts[0],
     }
     found = set()
     for name, check in CHECKS.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -39,8 +38,6 @@ def make_instance() -> Iterator[MakeInstance]:
 
 @pytest.fixture
 def start_gateway(tmp_path: Path) -> Iterator[MakeGateway]:
-    if shutil.which("nginx") is None:
-        pytest.skip("nginx with its Lua module is not installed")
     made: list[Gateway] = []
 
     def start(**settings: Any) -> Gateway:

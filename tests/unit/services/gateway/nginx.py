@@ -7,74 +7,26 @@ import os
 import pwd
 import socket
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 from runyard.contracts import GatewayEndpoints, GatewayService, GatewaySnapshot, TrafficShare, encode
 from runyard.gateway import GatewayConfig, Listener, render
-from tests.ports import free_ports
+from tests.harness.client import Answer, answer_of, ask, connect
+from tests.harness.ports import free_ports
+from tests.harness.programs import nginx
+from tests.harness.waiting import PATIENCE_S, until
 
 LUA = Path(__file__).resolve().parents[4] / "services" / "gateway" / "lua"
-BROTLI = Path(GatewayConfig().modules_directory) / "ngx_http_brotli_filter_module.so"
-# Only a hang takes this long.
-PATIENCE_S = 20
 # What a sleepy machine may add; far below every time that would count as "not at all".
 SLACK_S = 4
 # nginx counts whole milliseconds from when its turn of the loop began, which is before it does what is timed.
 CLOCK_S = 0.05
 TENANT = "default"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def kind(self) -> str:
-        """The last part of a problem's type."""
-        assert self.headers["Content-Type"] == "application/problem+json"
-        assert self.json()["status"] == self.status
-        assert self.json()["request_id"] == self.headers.get("X-Request-Id", self.json()["request_id"]) != ""
-        return str(self.json()["type"]).removeprefix("urn:runyard:problem:")
-
-
-class UnixConnection(HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("gateway", timeout=PATIENCE_S)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(PATIENCE_S)
-        self.sock.connect(str(self.path))
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Look every 10 ms whether the condition holds, and fail when it never does."""
-    deadline = time.monotonic() + PATIENCE_S
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"gave up waiting until {what}"
-        pause.wait(0.01)
-
-
-def wait_until(moment: float) -> None:
-    until(lambda: time.monotonic() >= moment, "that time has come")
 
 
 def assert_lasted(elapsed_s: float, expected_s: float) -> None:
@@ -84,10 +36,6 @@ def assert_lasted(elapsed_s: float, expected_s: float) -> None:
 
 def settled(gateway: Gateway) -> None:
     until(lambda: gateway.inflight() == {}, "every count is given back")
-
-
-def answer_of(response: HTTPResponse) -> Answer:
-    return Answer(response.status, dict(response.getheaders()), response.read())
 
 
 def service(*traffic: tuple[str, int] | tuple[str, int, str], **fields: Any) -> GatewayService:
@@ -136,7 +84,7 @@ class Gateway:
         # What the entrypoint does: a killed nginx leaves its socket.
         Path(self.config.admin_socket).unlink(missing_ok=True)
         with (self.directory / "error.log").open("ab") as errors:
-            self.process = subprocess.Popen(["nginx", "-c", str(path)], stderr=errors)
+            self.process = subprocess.Popen([nginx(), "-c", str(path)], stderr=errors)
         until(self._answers, f"nginx answers: {self.errors()}")
 
     def _answers(self) -> bool:
@@ -181,12 +129,7 @@ class Gateway:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def admin(self, method: str, path: str, body: str | bytes | None = None) -> Answer:
-        connection = UnixConnection(Path(self.config.admin_socket))
-        try:
-            connection.request(method, path, body)
-            return answer_of(connection.getresponse())
-        finally:
-            connection.close()
+        return ask(Path(self.config.admin_socket), path, method, body)
 
     def push(self, **changes: Any) -> None:
         """Put the last snapshot in force with these sections replaced."""
@@ -215,12 +158,8 @@ class Gateway:
     @contextmanager
     def connect(self, source: str = "") -> Iterator[HTTPConnection]:
         """Connect to the edge, or from this source address to the internal listener."""
-        port = self.internal_port if source else self.edge_port
-        connection = HTTPConnection("127.0.0.1", port, PATIENCE_S, (source, 0) if source else None)
-        try:
+        with connect(self.internal_port if source else self.edge_port, source) as connection:
             yield connection
-        finally:
-            connection.close()
 
     def request(
         self,
@@ -261,8 +200,6 @@ def make_gateway(directory: Path, **settings: Any) -> Gateway:
         "directory": str(directory),
         "temporary_directory": str(directory / "tmp"),
         "lua_directory": str(LUA),
-        # The image has it; a machine that runs these tests may not.
-        "brotli": BROTLI.exists(),
         # Workers of another user could not enter the directory of a test.
         "user": pwd.getpwuid(os.getuid()).pw_name,
         "log": str(directory / "requests.log"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from runyard.contracts import GatewayService
+from tests.harness.client import Answer
+from tests.harness.waiting import until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import Answer, Gateway, endpoints, service, settled, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
 
 HOSTS = {"web.localhost": "default/web", "cart.localhost": "default/cart"}
 

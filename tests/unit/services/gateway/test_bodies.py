@@ -11,10 +11,11 @@ import pytest
 
 from runyard.contracts import Handling
 from runyard.gateway import Listener
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, settled, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, settled
 
 UNBUFFERED = Handling(request_buffering=False)
 

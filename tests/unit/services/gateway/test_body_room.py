@@ -12,10 +12,11 @@ import pytest
 
 from runyard.contracts import Handling
 from runyard.gateway import Listener
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, assert_lasted, endpoints, service, until
+from tests.unit.services.gateway.nginx import Gateway, assert_lasted, endpoints, service
 
 MALLORY, SHOP = "any.mallory.localhost", "web.shop.localhost"
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from runyard.contracts import Handling
+from tests.harness.client import Answer
+from tests.harness.waiting import until, wait_until
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Answer, Gateway, endpoints, service, settled, until, wait_until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
 
 FRESH = "Cache-Control: max-age=60"
 CALLERS = {"127.0.0.2": "default/web", "127.0.0.3": "default/stock"}

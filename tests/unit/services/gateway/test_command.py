@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from runyard.gateway import GatewayConfig, Listener, digest, render
+from tests.harness.ports import free_ports
+from tests.harness.programs import build_go
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeInstance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, free_ports, make_gateway, until
-from tests.unit.services.launcher.program import GO_INSTALLED, build
+from tests.unit.services.gateway.nginx import Gateway, make_gateway
 
 SOURCE = Path(__file__).resolve().parents[4] / "services" / "gateway" / "command"
 FILE = "nginx-test.conf"
@@ -83,8 +84,7 @@ class Image:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    go = shutil.which("go") or str(GO_INSTALLED)
-    return build(go, SOURCE, tmp_path_factory.mktemp("command") / "runyard-gateway")
+    return build_go(SOURCE, tmp_path_factory.mktemp("command") / "runyard-gateway")
 
 
 @pytest.fixture

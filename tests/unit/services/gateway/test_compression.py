@@ -9,9 +9,10 @@ import subprocess
 
 import pytest
 
+from tests.harness.client import Answer
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import BROTLI, Answer, Gateway, service
+from tests.unit.services.gateway.nginx import Gateway, service
 
 
 @pytest.fixture
@@ -33,9 +34,6 @@ def test_text_is_compressed_and_says_so(hello: Gateway, kind: str) -> None:
     assert json.loads(gzip.decompress(answer.body))["name"] == "one"
 
 
-@pytest.mark.skipif(
-    not BROTLI.exists(), reason=f"this machine's nginx has no {BROTLI}; the image's is tried end to end"
-)
 @pytest.mark.parametrize("accepts", ["br", "gzip, deflate, br, zstd"])
 def test_client_that_takes_brotli_gets_it(hello: Gateway, accepts: str) -> None:
     answer = ask(hello, 'Content-Type: text/html | ETag: "a"', accepts=accepts)

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from runyard.contracts import GatewayDelta, GatewayRemovals, GatewaySnapshot, decode, encode
+from tests.harness.client import Answer, answer_of
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Answer, Gateway, answer_of, endpoints, service, settled
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
 
 InBackground = Callable[..., Future[Any]]
 

@@ -12,19 +12,11 @@ from typing import Any
 import pytest
 
 from runyard.contracts import GatewayDelta, GatewayEndpoints, encode
+from tests.harness.client import UnixConnection, answer_of
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import (
-    PATIENCE_S,
-    Gateway,
-    UnixConnection,
-    answer_of,
-    assert_lasted,
-    endpoints,
-    service,
-    settled,
-    until,
-)
+from tests.unit.services.gateway.nginx import Gateway, assert_lasted, endpoints, service, settled
 
 InBackground = Callable[..., Future[Any]]
 

@@ -10,9 +10,10 @@ import time
 
 import pytest
 
+from tests.harness.waiting import PATIENCE_S
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, service
+from tests.unit.services.gateway.nginx import Gateway, service
 
 CALLER = "127.0.0.2"
 GET = "GET / HTTP/1.1\r\nHost: hello.localhost\r\n"

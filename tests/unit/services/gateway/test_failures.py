@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from runyard.contracts import Handling
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, assert_lasted, endpoints, service, settled, until
+from tests.unit.services.gateway.nginx import Gateway, assert_lasted, endpoints, service, settled
 
 
 def test_request_is_held_until_there_is_an_instance(gateway: Gateway, instance: Instance, in_background: Any) -> None:

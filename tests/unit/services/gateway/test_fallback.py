@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from runyard.contracts import Fallback, Handling, Limits
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
+from tests.harness.waiting import until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
 
 
 def serve_two(gateway: Gateway, own: tuple[int, ...], other: tuple[int, ...], **fields: object) -> None:

@@ -7,8 +7,9 @@ import socket
 
 import pytest
 
+from tests.harness.waiting import PATIENCE_S
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, service
+from tests.unit.services.gateway.nginx import Gateway, service
 
 CALLER = "127.0.0.2"
 FORGED = {

@@ -12,10 +12,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import CLOCK_S, PATIENCE_S, Gateway, assert_lasted, settled, until
+from tests.unit.services.gateway.nginx import CLOCK_S, Gateway, assert_lasted, settled
 
 REVISION = 'tenant="default",service="hello",revision="hello-1"'
 

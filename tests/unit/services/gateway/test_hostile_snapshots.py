@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.services.gateway.nginx import Gateway, UnixConnection, answer_of
+from tests.harness.client import UnixConnection, answer_of
+from tests.unit.services.gateway.nginx import Gateway
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # What nginx, Lua, JSON, a log line or a header would read as more than text; letters, so that some values are good.

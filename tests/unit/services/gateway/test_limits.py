@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from runyard.contracts import Limits
+from tests.harness.client import Answer, answer_of
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, answer_of, endpoints, service, settled, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
 
 # Of rates up to 100 a second.
 DEFAULT_BURST = 10

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.client import answer_of
+from tests.harness.waiting import PATIENCE_S
 from tests.unit.services.gateway.conftest import MakeGateway
-from tests.unit.services.gateway.nginx import PATIENCE_S, answer_of, endpoints, service, settled
+from tests.unit.services.gateway.nginx import endpoints, service, settled
 
 # More than the 256 of a pool; a file each for the gateway and for the instances.
 COUNT = 400

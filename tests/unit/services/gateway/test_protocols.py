@@ -13,11 +13,12 @@ import pytest
 
 from runyard.contracts import GatewayPath
 from runyard.gateway import Listener
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
+from tests.harness.waiting import until
 from tests.unit.services.gateway.calls import CallClient, CallServer
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, assert_lasted, endpoints, service, settled, until
+from tests.unit.services.gateway.nginx import Gateway, assert_lasted, endpoints, service, settled
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from runyard.contracts import Limits
+from tests.harness.client import Answer
+from tests.harness.waiting import PATIENCE_S, until, wait_until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, assert_lasted, settled, until
+from tests.unit.services.gateway.nginx import Gateway, assert_lasted, settled
 
 HELLO = 'tenant="default",service="hello"'
 
@@ -52,7 +54,7 @@ def test_requests_are_served_in_the_order_in_which_they_came(gateway: Gateway, i
             waiting.append(pool.submit(gateway.request, "GET", f"/{number}"))
             until(lambda number=number: metric(gateway, "queue_length") == number + 1, "it waits")
             # Further apart than what the workers' firsts let each other go before.
-            threading.Event().wait(0.02)
+            wait_until(time.monotonic() + 0.02)
         instance.release()
         assert {each.result().status for each in (first, *waiting)} == {200}
     assert [path for _, path in instance.seen] == ["/wait", *(f"/{number}" for number in range(20))]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runyard.gateway import GatewayConfig
-from tests.ports import free_ports
-from tests.unit.services.gateway.nginx import LUA, PATIENCE_S, until
+from tests.harness.client import ask
+from tests.harness.ports import free_ports
+from tests.harness.programs import nginx
+from tests.harness.waiting import PATIENCE_S, until
+from tests.unit.services.gateway.nginx import LUA
 
 CONFIG = """
 load_module "{modules}/ndk_http_module.so"; load_module "{modules}/ngx_http_lua_module.so";
@@ -67,29 +68,22 @@ http {{
 @pytest.fixture(scope="module")
 def lua(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Start one nginx process and give a function that sends it JSON."""
-    if shutil.which("nginx") is None:
-        pytest.skip("nginx with its Lua module is not installed")
     directory, [port] = tmp_path_factory.mktemp("rate"), free_ports(1)
     path: Path = directory / "nginx.conf"
     path.write_text(CONFIG.format(directory=directory, port=port, lua=LUA, modules=GatewayConfig().modules_directory))
-    process = subprocess.Popen(["nginx", "-c", str(path)])
+    process = subprocess.Popen([nginx(), "-c", str(path)])
 
-    def ask(where: str, body: object = None) -> Any:
-        connection = HTTPConnection("127.0.0.1", port, PATIENCE_S)
-        try:
-            connection.request("POST", where, json.dumps(body))
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
+    def tell(where: str, body: object = None) -> Any:
+        return ask(port, where, "POST", json.dumps(body)).json()
 
     def answers() -> bool:
         try:
-            return bool(ask("/pass", {"per_second": 1, "burst": 1, "gaps": [0]}))
+            return bool(tell("/pass", {"per_second": 1, "burst": 1, "gaps": [0]}))
         except OSError:
             return False
 
     until(answers, "nginx answers")
-    yield ask
+    yield tell
     process.terminate()
     process.wait(PATIENCE_S)
     assert (directory / "error.log").read_text() == ""

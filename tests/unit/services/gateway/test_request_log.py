@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_ports
+from tests.harness.ports import free_ports
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import Gateway, endpoints, service
 

@@ -9,9 +9,10 @@ from http.client import HTTPConnection
 import pytest
 
 from runyard.gateway import digest
+from tests.harness.client import answer_of
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, answer_of, endpoints, service
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service
 
 WEB, STOCK, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.9"
 

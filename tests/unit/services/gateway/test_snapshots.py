@@ -10,9 +10,10 @@ import pytest
 
 from runyard.contracts import Fallback, GatewayPath, GatewaySnapshot, Handling, decode, encode
 from runyard.gateway import digest
+from tests.harness.waiting import until
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, service, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service
 
 GOOD: dict[str, Any] = {
     "generation": 7,

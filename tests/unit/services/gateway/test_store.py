@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import shutil
 import subprocess
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runyard.gateway import GatewayConfig
-from tests.ports import free_ports
-from tests.unit.services.gateway.nginx import LUA, PATIENCE_S, until
+from tests.harness.client import ask
+from tests.harness.ports import free_ports
+from tests.harness.programs import nginx
+from tests.harness.waiting import PATIENCE_S, until
+from tests.unit.services.gateway.nginx import LUA
 
 MODULES = GatewayConfig().modules_directory
 CONFIGURATION = """
@@ -89,12 +91,7 @@ class Store:
         self.port = port
 
     def ask(self, path: str, entries: dict[str, Any]) -> Any:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        try:
-            connection.request("POST", path, json.dumps(entries))
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
+        return ask(self.port, path, "POST", json.dumps(entries)).json()
 
     def change(self, entries: dict[str, Any], fate: str = "") -> Any:
         return self.ask(f"/?fate={fate}", entries)
@@ -108,15 +105,13 @@ class Store:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    if shutil.which("nginx") is None:
-        pytest.skip("nginx with its Lua module is not installed")
     (port,) = free_ports(1)
     path = tmp_path / "nginx.conf"
     user = pwd.getpwuid(os.getuid()).pw_name
     text = CONFIGURATION.format(modules=MODULES, user=user, directory=tmp_path, lua=LUA, room="1m", port=port)
     path.write_text(text)
     with (tmp_path / "errors").open("wb") as errors:
-        process = subprocess.Popen(["nginx", "-c", str(path)], stderr=errors)
+        process = subprocess.Popen([nginx(), "-c", str(path)], stderr=errors)
     made = Store(port)
     until(made.answers, "nginx answers")
     yield made

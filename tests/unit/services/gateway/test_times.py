@@ -10,9 +10,10 @@ from http.client import HTTPConnection, IncompleteRead
 import pytest
 
 from runyard.contracts import Handling
+from tests.harness.waiting import PATIENCE_S, until, wait_until
 from tests.unit.services.gateway.conftest import MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, assert_lasted, endpoints, settled, until, wait_until
+from tests.unit.services.gateway.nginx import Gateway, assert_lasted, endpoints, settled
 
 
 def drain(gateway: Gateway, path: str, **headers: str) -> float:

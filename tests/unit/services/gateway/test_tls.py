@@ -21,10 +21,12 @@ import pytest
 from runyard.gateway import Listener
 from services.orchestrator.authority import Authority, create_authority
 from services.orchestrator.certificate import Pair
-from tests.ports import free_ports
+from tests.harness.client import Answer, answer_of
+from tests.harness.ports import free_ports
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Answer, Gateway, answer_of, until
+from tests.unit.services.gateway.nginx import Gateway
 
 HOST = "hello.localhost"
 

@@ -8,8 +8,9 @@ from collections import Counter
 from contextlib import ExitStack
 from http.client import HTTPConnection
 
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import PATIENCE_S, Gateway, endpoints, service, settled, until
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
 
 REQUESTS = 10_000
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
+from pathlib import Path
 
 import pytest
 
-from tests.unit.services.launcher.program import GO_INSTALLED, SOURCE, Launcher, build
+from tests.harness.programs import build_go
+from tests.unit.services.launcher.program import SOURCE, Launcher
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Go is brought by `make test`, and is not for `make check` to ask for.
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
-def go() -> str:
-    found = shutil.which("go") or (str(GO_INSTALLED) if GO_INSTALLED.exists() else None)
-    if found is None:
-        pytest.skip("needs Go, which `make up` brings")
-    return found
-
-
-@pytest.fixture(scope="session")
-def launcher(go: str, tmp_path_factory: pytest.TempPathFactory) -> Launcher:
-    return Launcher(build(go, SOURCE, tmp_path_factory.mktemp("launcher") / "launch"))
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Launcher:
+    return Launcher(build_go(SOURCE, tmp_path_factory.mktemp("launcher") / "launch"))

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Only a hang takes this long; a start is a few milliseconds.
-PATIENCE_S = 20
+from tests.harness.waiting import PATIENCE_S
+
 SOURCE = Path(__file__).parents[4] / "services" / "launcher"
-# Where Go's own installer puts it, for shells whose PATH does not say so.
-GO_INSTALLED = Path("/usr/local/go/bin/go")
 # What the launcher itself is given: no variable of the machine that the tests run on.
 VARIABLES = {"PATH": "/usr/bin:/bin", "GREETING": "from the container"}
-
-
-def build(go: str, source: Path, target: Path) -> Path:
-    """Build the launcher as toolchain/images.py does."""
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
-    command = [go, "build", "-trimpath", "-ldflags=-s -w", "-o", str(target), "."]
-    subprocess.run(command, cwd=source, env=environment, check=True)
-    return target
 
 
 def delivery(environment: Mapping[str, str] | None = None, *files: Mapping[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from tests.harness.programs import go
 from tests.unit.services.launcher.program import SOURCE, Launcher
 
 
@@ -18,8 +19,8 @@ def test_module_needs_nothing_but_the_standard_library() -> None:
     assert "require" not in (SOURCE / "go.mod").read_text()
 
 
-def test_sources_pass_vet_and_are_formatted(go: str) -> None:
-    vetted = subprocess.run([go, "vet", "./..."], cwd=SOURCE, capture_output=True, text=True, check=False)
+def test_sources_pass_vet_and_are_formatted() -> None:
+    vetted = subprocess.run([go(), "vet", "./..."], cwd=SOURCE, capture_output=True, text=True, check=False)
     assert (vetted.returncode, vetted.stderr) == (0, "")
-    unformatted = subprocess.run([f"{go}fmt", "-l", "."], cwd=SOURCE, capture_output=True, text=True, check=False)
+    unformatted = subprocess.run([f"{go()}fmt", "-l", "."], cwd=SOURCE, capture_output=True, text=True, check=False)
     assert (unformatted.returncode, unformatted.stdout) == (0, "")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.services.launcher.program import PATIENCE_S, VARIABLES, Launcher, delivery
+from tests.harness.waiting import PATIENCE_S
+from tests.unit.services.launcher.program import VARIABLES, Launcher, delivery
 
 # What a process may have from who started it.
 INHERITED = (

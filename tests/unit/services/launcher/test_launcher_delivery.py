@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.services.launcher.program import PATIENCE_S, SOURCE, Launcher, build, delivery, file
+from tests.harness.programs import build_go
+from tests.harness.waiting import PATIENCE_S
+from tests.unit.services.launcher.program import SOURCE, Launcher, delivery, file
 
 SECRET = "hunter2-7f3a"
 
@@ -149,14 +151,14 @@ def test_delivery_in_pieces_is_taken_whole(launcher: Launcher) -> None:
     assert b"A=1\n" in out
 
 
-def test_input_that_stays_silent_ends_the_launch_in_time(go: str, tmp_path: Path) -> None:
+def test_input_that_stays_silent_ends_the_launch_in_time(tmp_path: Path) -> None:
     # The same program with another time, so that nobody waits for ten seconds.
     shutil.copytree(SOURCE, tmp_path / "source")
     source = tmp_path / "source" / "delivery.go"
     text = source.read_text()
     assert "longestSilenceSeconds = 10\n" in text
     source.write_text(text.replace("longestSilenceSeconds = 10\n", "longestSilenceSeconds = 1\n"))
-    process = Launcher(build(go, source.parent, tmp_path / "launch")).start("true")
+    process = Launcher(build_go(source.parent, tmp_path / "launch")).start("true")
     assert process.stderr is not None
     assert process.wait(PATIENCE_S) == 125
     told = process.stderr.read().decode()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.services.launcher.program import PATIENCE_S, Launcher
+from tests.harness.waiting import PATIENCE_S
+from tests.unit.services.launcher.program import Launcher
 
 
 def prepare(launcher: Launcher, *paths: str | Path) -> tuple[int, str]:
@@ -34,8 +35,9 @@ def volume(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_holder_stays_until_it_is_told_to_stop(launcher: Launcher, number: signal.Signals) -> None:
     process = subprocess.Popen([launcher.binary, "hold"], stdin=subprocess.DEVNULL)
+    # One that did not hold would be gone long before this.
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.5)
+        process.wait(1)
     process.send_signal(number)
     assert process.wait(PATIENCE_S) == 0
 

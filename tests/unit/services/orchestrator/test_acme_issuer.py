@@ -23,6 +23,7 @@ from services.orchestrator.certificates import Certificates, Sources
 from services.orchestrator.gateway import GatewayClient
 from services.orchestrator.timing import Timing
 from services.orchestrator.vault import Vault
+from tests.harness.waiting import until_async
 from tests.unit.services.gateway.conftest import instance, make_instance, start_gateway
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import Gateway, free_ports
@@ -95,12 +96,15 @@ def test_ordered_certificate_is_proved_served_and_renewed(site: Site) -> None:
         trusting = Client(site.gateway, Authority(Pair(pebble_ca, ""), "example.com"))
 
         async def settled(count: int) -> None:
-            async with asyncio.timeout(60):
-                while journal.events().count("certificate issued") < count:
-                    assert "certificate not issued" not in journal.events(), journal.entries
-                    await asyncio.sleep(0.05)
-                while (await client.certificates()).get(HOST) is None:
-                    await asyncio.sleep(0.05)
+            def issued() -> bool:
+                assert "certificate not issued" not in journal.events(), journal.entries
+                return journal.events().count("certificate issued") >= count
+
+            async def kept() -> bool:
+                return (await client.certificates()).get(HOST) is not None
+
+            await until_async(issued, "the certificate is issued")
+            await until_async(kept, "the gateway has it")
 
         await settled(1)
         served.append(await in_thread(lambda: trusting.serial(HOST)))
@@ -109,10 +113,12 @@ def test_ordered_certificate_is_proved_served_and_renewed(site: Site) -> None:
         clock[0] += 61 * 86_400
         await certificates.cover()
         await settled(2)
-        async with asyncio.timeout(20):
-            while (now := await in_thread(lambda: trusting.serial(HOST))) == served[0]:
-                await asyncio.sleep(0.05)
-        served.append(now)
+
+        async def renewed() -> bool:
+            served.append(await in_thread(lambda: trusting.serial(HOST)))
+            return served[-1] != served[0]
+
+        await until_async(renewed, "the new one is served")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -178,12 +184,15 @@ def test_thread_gives_its_result_its_error_and_nothing_when_nobody_waits() -> No
         assert await in_thread(lambda: 1) == 1
         with pytest.raises(ZeroDivisionError):
             await in_thread(lambda: 1 // 0)
+        before = threading.active_count()
         task = asyncio.create_task(in_thread(lambda: time.monotonic()))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert task.cancelled()
-        await asyncio.sleep(0.05)
+        await until_async(lambda: threading.active_count() <= before, "the thread has ended")
+        # One turn for what it has left to the loop.
+        await asyncio.sleep(0)
 
     asyncio.run(whole())
 

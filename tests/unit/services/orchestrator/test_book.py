@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def test_entries_survive_a_restart(tmp_path: Path) -> None:
     again = book(tmp_path)
     assert (again.lost, dict(again.entries)) == (False, {"7f": ENTRY})
     assert (again.owner("id-app"), again.owner("id-db"), again.owner("other")) == ("7f", "7f", None)
+
+
+def test_book_whose_directory_is_gone_is_lost(tmp_path: Path) -> None:
+    begun(tmp_path).write(ENTRY)
+    shutil.rmtree(tmp_path / "instances")
+    assert book(tmp_path).lost
 
 
 def test_struck_out_entry_is_gone_for_good(tmp_path: Path) -> None:

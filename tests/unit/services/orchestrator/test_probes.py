@@ -10,7 +10,7 @@ from aiohttp import web
 from runyard.contracts import Probe, SecretValue, Variable
 from runyard.errors import HostUnreachable, NotFound
 from services.orchestrator.probes import ProbeRunner, Target, describe
-from tests.ports import free_port
+from tests.harness.ports import free_port
 
 from .world import FakeEngine, container
 

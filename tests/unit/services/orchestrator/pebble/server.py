@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.orchestrator.authority import create_authority
-from tests.unit.services.gateway.nginx import PATIENCE_S, free_ports, until
+from tests.harness.waiting import PATIENCE_S, until
+from tests.unit.services.gateway.nginx import free_ports
 from toolchain.cache import Cache, key, locate
 from toolchain.gobuild import Go
 from toolchain.step import Steps

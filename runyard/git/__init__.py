@@ -1,0 +1,1 @@
+"""Git: the manifests of a commit, read without a checkout of it."""

@@ -1,0 +1,215 @@
+"""Parts of the platform: one entry for each container that a stack runs for itself, and what a stack makes of it; pure.
+
+Whatever lists parts derives its list from PARTS: names on the host, policies, capacity, recovery, checks, effects and
+components. A new part is an entry here, and an image in `images/catalog.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from runyard import names
+from runyard.contracts import TlsSettings, encode
+from runyard.manifest.model import Platform
+from runyard.plan.effect import Effect
+from runyard.plan.listeners import (
+    ListenerPlan,
+    check_apart,
+    plan_gateway_listeners,
+    plan_orchestrator_listeners,
+)
+
+# What a part has beside its container, volumes and settings: the gateway's tested configuration, the key that signs
+# the stack's revisions, and the sweep that removes instances when the stack goes. Components make each of them.
+BesideKind = Literal["configuration", "key", "sweep"]
+Listeners = Callable[[Platform, str], tuple[ListenerPlan, ...]]
+# Of a stack, its platform and the part's own listeners.
+Environment = Callable[[str, Platform, tuple[ListenerPlan, ...]], Mapping[str, str]]
+
+_ENGINE_SOCKET = "/var/run/docker.sock"
+_MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PartVolume:
+    """A volume of the platform and where a part has it; one that is not `own` is another part's, before it."""
+
+    name: str
+    path: str
+    own: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part as it is in every stack; its name is also its role's, its image's, and its component's.
+
+    `effect` is what clients feel while its container is made anew. `memory_mounts` are paths of further memory, in MiB,
+    which like /tmp counts to `memory_mib`; `binds` maps a path of the host to one inside.
+    """
+
+    name: str
+    effect: Effect
+    memory_mib: int
+    tmp_mib: int = 16
+    memory_mounts: Mapping[str, int] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    volumes: tuple[PartVolume, ...] = ()
+    binds: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[BesideKind, ...] = ()
+
+    @property
+    def role(self) -> str:
+        """What its container's label says."""
+        return self.name
+
+    @property
+    def image(self) -> str:
+        """The image's name in the catalog."""
+        return self.name
+
+    @property
+    def kind(self) -> str:
+        """What previews and reviews call it."""
+        return self.name.title()
+
+    @property
+    def component(self) -> str:
+        """The type of its component in Pulumi's state."""
+        return f"runyard:{self.name}:{self.kind}"
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it may take of the host's memory."""
+        return self.memory_mib * _MEBIBYTE
+
+    @property
+    def has_engine_socket(self) -> bool:
+        """Whether it holds the engine's socket, and with it the host."""
+        return _ENGINE_SOCKET in self.binds
+
+
+@dataclass(frozen=True, slots=True)
+class PartPlan:
+    """A part of one stack: what it is told, and where it listens."""
+
+    stack: str
+    part: Part
+    environment: Mapping[str, str]
+    listeners: tuple[ListenerPlan, ...]
+
+    @property
+    def container(self) -> str:
+        """The name of its container."""
+        return names.platform_container(self.stack, self.part.name)
+
+    @property
+    def volumes(self) -> dict[str, str]:
+        """The names of its volumes on the host, and where it has them."""
+        return {self.name_volume(each): each.path for each in self.part.volumes}
+
+    @property
+    def own_volumes(self) -> dict[str, PartVolume]:
+        """The volumes that come and go with it, by their names on the host."""
+        return {self.name_volume(each): each for each in self.part.volumes if each.own}
+
+    def name_volume(self, volume: PartVolume) -> str:
+        """Name a volume on the host."""
+        return names.platform_volume(self.stack, volume.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A part, and what decides in each stack where it listens and what it is told."""
+
+    part: Part
+    listeners: Listeners
+    environment: Environment
+
+
+def _tell_gateway(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    # Its configuration has it all.
+    return {}
+
+
+def _tell_orchestrator(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    (status,) = listeners
+    return {
+        "RUNYARD_STACK": stack,
+        "RUNYARD_HTTP_ADDRESS": status.address,
+        **_tls_environment(platform),
+    }
+
+
+def _tls_environment(platform: Platform) -> dict[str, str]:
+    """Say where certificates come from; nothing of it is secret, and without TLS there is nothing to say."""
+    tls = platform.gateway.tls
+    if not tls.on:
+        return {}
+    settings = TlsSettings(mode=tls.mode, domain=platform.domain)
+    if tls.acme is not None:
+        settings = replace(
+            settings,
+            acme_directory=tls.acme.directory,
+            acme_contacts=tls.acme.contacts,
+            acme_ca=tls.acme.ca_bundle,
+        )
+    return {"RUNYARD_TLS": encode(settings)}
+
+
+# In the order in which they are made: a part comes after those whose volumes it has.
+_ENTRIES = (
+    _Entry(
+        Part(
+            names.ROLE_GATEWAY,
+            # 0.46 s from the old container's last answer to the new one's first, measured at 1,000 requests a second.
+            Effect("restart", "Docker makes the gateway's container anew for it: about half a second without answers"),
+            # Enough for a snapshot of some thousand services, its shared memory and a worker for each of eight cores.
+            memory_mib=640,
+            # Bodies that wait for an instance, and little else.
+            tmp_mib=257,
+            # What is kept, and half as much again until nginx looks, every ten seconds; what finds no room is not kept.
+            memory_mounts={names.GATEWAY_CACHE_DIRECTORY: 96},
+            capabilities=names.GATEWAY_CAPABILITIES,
+            volumes=(PartVolume("gateway", names.GATEWAY_DIRECTORY),),
+            beside=("configuration",),
+        ),
+        plan_gateway_listeners,
+        _tell_gateway,
+    ),
+    _Entry(
+        Part(
+            names.ROLE_ORCHESTRATOR,
+            Effect("none", "the gateway and the instances go on without the orchestrator until it is back"),
+            memory_mib=512,
+            volumes=(
+                PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY),
+                # From which its instances' secrets are launched.
+                PartVolume("launcher", names.LAUNCHER_DIRECTORY),
+                # In which it reaches the gateway's admin socket.
+                PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
+            ),
+            binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
+            beside=("key", "sweep"),
+        ),
+        plan_orchestrator_listeners,
+        _tell_orchestrator,
+    ),
+)
+
+
+PARTS: tuple[Part, ...] = tuple(entry.part for entry in _ENTRIES)
+
+
+def plan_parts(platform: Platform, stack: str, inner_address: str) -> tuple[PartPlan, ...]:
+    """Plan the parts of a stack; `inner_address` is the host's address on the platform's bridge.
+
+    Raises ManifestError where two of them would listen at one address.
+    """
+    planned = []
+    for entry in _ENTRIES:
+        listeners = entry.listeners(platform, inner_address)
+        planned.append(PartPlan(stack, entry.part, entry.environment(stack, platform, listeners), listeners))
+    check_apart(platform, (listener for each in planned for listener in each.listeners))
+    return tuple(planned)

@@ -1,0 +1,1 @@
+"""Scaling: what decides how many instances there are; pure, and below the manifest, so that services have it too."""

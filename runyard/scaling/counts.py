@@ -1,0 +1,109 @@
+"""Counts: how many instances revisions and their services have, the one owner of these sums; pure.
+
+A service's own counts are divided over its revisions by their share of the traffic and rounded up, so that together
+they are never too few. A count that was set by hand is exact, and excludes all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runyard.contracts import RevisionDocument, RolloutRequest
+
+# Nothing scales to zero yet: a revision that the traffic names keeps an instance whatever its minimum is.
+KEPT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a revision and its service say of counts; a maximum of 0 is none, and None by hand is not by hand.
+
+    `one_writer` says that the revision has a persistent volume, which two instances must never write.
+    """
+
+    least: int = 0
+    most: int = 0
+    service_least: int = 0
+    service_most: int = 0
+    by_hand: int | None = None
+    one_writer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Fewest and most instances; None is no limit."""
+
+    least: int
+    most: int | None
+
+
+def settings_of(document: RevisionDocument, rollout: RolloutRequest) -> Settings:
+    """Give what a revision's document and its service's rollout say of counts."""
+    return Settings(
+        least=document.min_instances,
+        most=document.max_instances,
+        service_least=rollout.min_instances,
+        service_most=rollout.max_instances,
+        by_hand=rollout.manual_instances,
+        one_writer=any(each.kind == "persistent" for each in document.volumes),
+    )
+
+
+def part_of(count: int, percent: int) -> int:
+    """Give the part of a service's own count that a share of its traffic has, rounded up."""
+    return -(-count * percent // 100)
+
+
+def desired_count(settings: Settings, percent: int) -> int:
+    """Count the instances that a revision keeps at this share; one that is named has one, unless by hand none has."""
+    if settings.by_hand is not None:
+        count = _count_by_hand(settings.by_hand, percent)
+        return min(count, KEPT) if settings.one_writer else count
+    return _within(settings, max(KEPT, settings.least, part_of(settings.service_least, percent)))
+
+
+def matching_count(settings: Settings, percent: int, serving: int) -> int:
+    """Count the instances that a revision needs before it gets this share of what `serving` instances carry now."""
+    desired = desired_count(settings, percent)
+    if settings.by_hand is not None:
+        return desired
+    return max(desired, _within(settings, part_of(serving, percent)))
+
+
+def revision_span(settings: Settings, percent: int, kept: int = KEPT) -> Span:
+    """Give fewest and most instances of a revision at this share, but for the service's maximum, which is for all.
+
+    With `kept` at 0 the fewest are those that somebody asked for: what is paid, as on Cloud Run.
+    """
+    if settings.by_hand is not None:
+        count = _count_by_hand(settings.by_hand, percent)
+        return Span(count, count)
+    least = max(kept, settings.least, part_of(settings.service_least, percent))
+    return Span(least, max(least, settings.most) if settings.most else None)
+
+
+def service_span(settings: Settings, percents: Sequence[int], kept: int = KEPT) -> Span:
+    """Give fewest and most instances of a service whose revisions, one for each share, all have these settings."""
+    least = sum(revision_span(settings, percent, kept).least for percent in percents)
+    if settings.by_hand is not None:
+        return Span(least, least)
+    bounds = [bound for bound in (settings.most * len(percents), settings.service_most) if bound]
+    return Span(least, max(least, service_bound(min(bounds), len(percents))) if bounds else None)
+
+
+def service_bound(most: int, revisions: int) -> int:
+    """Give what a service's maximum is for its revisions together, each of which has an instance in any case."""
+    return max(most, KEPT * revisions)
+
+
+def _count_by_hand(count: int, percent: int) -> int:
+    return max(KEPT, part_of(count, percent)) if count else 0
+
+
+def _within(settings: Settings, count: int) -> int:
+    """Hold a count within both maxima; the revision's own minimum is never cut, but for the sake of a volume."""
+    if settings.one_writer:
+        return KEPT
+    bounds = [bound for bound in (settings.most, settings.service_most) if bound]
+    return max(KEPT, settings.least, min([count, *bounds]))

@@ -1,0 +1,3 @@
+module runyard.dev/hello
+
+go 1.24

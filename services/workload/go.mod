@@ -1,3 +1,0 @@
-module runyard.dev/workload
-
-go 1.24

@@ -1,0 +1,1 @@
+"""Harness: what every kind of test starts, asks and waits with; one of each."""

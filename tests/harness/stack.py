@@ -1,0 +1,250 @@
+"""A stack for tests: its own Pulumi backend, ports and manifests directory, on the machine's real engine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.host import Engine, Orchestrator
+from tests.harness.client import Answer, ask
+from tests.harness.ports import StackPorts, stack_ports
+from tests.harness.waiting import PATIENCE_S, until
+from toolchain.backend import file_backend
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: Any) -> dict[str, Any]:
+    """Make a Service manifest; `annotations` go on it, `template` on its template, the rest on its container."""
+    annotations = parts.pop("annotations", {})
+    template_annotations = parts.pop("template", {})
+    namespace = parts.pop("namespace", None)
+    traffic = parts.pop("traffic", None)
+    metadata = {"name": service_name, "annotations": annotations}
+    if namespace:
+        metadata["namespace"] = namespace
+    limits = parts.pop("limits", {"cpu": "1", "memory": "128Mi"})
+    container = {"image": image, "resources": {"limits": limits}, **parts}
+    spec: dict[str, Any] = {
+        "template": {"metadata": {"annotations": template_annotations}, "spec": {"containers": [container]}}
+    }
+    if traffic:
+        spec["traffic"] = traffic
+    return {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def stable_json(preview: str) -> str:
+    """Give what `pulumi preview --json` wrote without what two previews cannot agree on.
+
+    That is how long it took; the dependencies of a resource, which the SDK keeps in a set, whose order differs from one
+    Python to the next; and the order of steps that do not wait for each other, which the engine takes at once. All else
+    is compared as it is.
+    """
+    shown = json.loads(preview)
+    del shown["duration"]
+    shown["steps"].sort(key=lambda step: (step["urn"], step["op"]))
+    for step in shown["steps"]:
+        for state in ("oldState", "newState"):
+            if "dependencies" in step.get(state, {}):
+                step[state]["dependencies"].sort()
+    return json.dumps(shown, indent=1)
+
+
+class Stack:
+    """One Pulumi stack and what runs for it."""
+
+    def __init__(self, directory: Path, name: str, ports: StackPorts) -> None:
+        self.name = name
+        self.port, self.orchestrator_port, self.tls_port = ports
+        # Before anything is made, and so that nothing is cleaned up: what has the name already is somebody else's.
+        assert self.left_on_host() == [], f"stack {name}: is somebody else's, left alone"
+        self.directory = directory
+        self.manifests = directory / "manifests"
+        self.state = directory / "state"
+        self.manifests.mkdir(parents=True)
+        self.state.mkdir()
+        self.environment = os.environ | {
+            "PULUMI_BACKEND_URL": file_backend(self.state),
+            "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "NO_COLOR": "1",
+        }
+        self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        self.platform(gateway={"port": self.port})
+        self.config = directory / "Pulumi.yaml"
+        self.pulumi("stack", "init", name)
+        self.pulumi("config", "set", "runyard:manifests", str(self.manifests), "--stack", name)
+
+    def platform(self, **spec: Any) -> None:
+        document = {"apiVersion": "runyard.dev/v1", "kind": "Platform", "metadata": {"name": "platform"}}
+        self.write("platform", {**document, "spec": {"orchestratorPort": self.orchestrator_port, **spec}})
+
+    def set_secret(self, path: str, value: str) -> None:
+        # `--`, because a PEM begins with dashes.
+        self.pulumi("config", "set", "--secret", "--path", "--stack", self.name, "--", path, value)
+
+    def write(self, name: str, manifest: dict[str, Any]) -> None:
+        # JSON is YAML.
+        text = json.dumps(manifest, indent=1, ensure_ascii=False)
+        (self.manifests / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+    def remove(self, name: str) -> None:
+        (self.manifests / f"{name}.yaml").unlink()
+
+    def clear(self) -> None:
+        """Take down every service that a test has left, however it ended, and keep the platform as it is at first."""
+        left = [each for each in self.manifests.iterdir() if each.stem != "platform"]
+        if not left:
+            return
+        for each in left:
+            each.unlink()
+        self.platform(gateway={"port": self.port})
+        self.pulumi("cancel", "--yes", "--stack", self.name, check=False)
+        self.up()
+        until(lambda: not self.names("instance") and not self.held(), "the services are gone")
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["pulumi", "--non-interactive", *arguments, "--config-file", str(self.directory / "stack.yaml")]
+
+    def pulumi(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = ["pulumi", "--non-interactive", *arguments]
+        if arguments[0] in ("up", "preview", "destroy", "config"):
+            # Flags end where a bare `--` stands.
+            end = command.index("--") if "--" in command else len(command)
+            command[end:end] = ["--config-file", str(self.directory / "stack.yaml")]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def up(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = ("up", "--yes", "--skip-preview", "--stack", self.name, *arguments)
+        return self.pulumi(*command, check=check, **environment)
+
+    def preview(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.pulumi("preview", *arguments, "--stack", self.name, check=check)
+
+    def expect_no_changes(self) -> None:
+        self.preview("--expect-no-changes", "--diff")
+
+    def destroy(self, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.pulumi("destroy", "--yes", "--skip-preview", "--stack", self.name, check=check)
+
+    def start_up(self) -> subprocess.Popen[str]:
+        """Start an `up` in a process group of its own, its output to be read line by line."""
+        command = ["pulumi", "--non-interactive", "up", "--yes", "--skip-preview", "--stack", self.name]
+        command += ["--config-file", str(self.directory / "stack.yaml")]
+        return subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def get(
+        self,
+        host: str,
+        path: str = "/",
+        method: str = "GET",
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return ask(self.port, path, method, body, {"Host": host, **(headers or {})})
+
+    def status(self) -> dict[str, Any]:
+        return dict(ask(self.orchestrator_port, "/v1/status").json())
+
+    def held(self) -> set[str]:
+        """Give the identities of the revisions whose documents the orchestrator keeps."""
+        with Engine() as engine, contextlib.closing(Orchestrator(engine, self.name)) as orchestrator:
+            return {identity for each in orchestrator.holdings().services for identity in each.documents}
+
+    def names(self, role: str | None = None, *, running: bool = False) -> list[str]:
+        filters = ["--filter", f"label=runyard.dev/stack={self.name}"]
+        filters += ["--filter", f"label=runyard.dev/role={role}"] if role else []
+        scope = [] if running else ["--all"]
+        return sorted(docker("ps", *scope, *filters, "--format", "{{.Names}}").split())
+
+    def left_on_host(self) -> list[str]:
+        """List every container, network and volume that has the stack's label; what tenants keep stays on purpose."""
+        label = ["--filter", f"label=runyard.dev/stack={self.name}"]
+        found = self.names()
+        found += docker("network", "ls", *label, "--format", "{{.Name}}").split()
+        found += docker("volume", "ls", *label, "--format", "{{.Name}}").split()
+        return [each for each in found if each not in self.kept_on_host()]
+
+    def kept_on_host(self) -> list[str]:
+        """List the tenants' persistent volumes, which outlive the stack."""
+        labels = ("runyard.dev/role=data", f"runyard.dev/stack={self.name}")
+        filters = [word for each in labels for word in ("--filter", f"label={each}")]
+        return docker("volume", "ls", *filters, "--format", "{{.Name}}").split()
+
+
+def docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+def inspect(name: str) -> dict[str, Any]:
+    return json.loads(docker("inspect", name))[0]
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill an update as a power cut would: the CLI, the program and the plugins at once."""
+    # Pulumi puts its plugins into groups of their own, and they outlive it.
+    for pid in [process.pid, *descendants(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(timeout=PATIENCE_S)
+
+
+def descendants(pid: int) -> list[int]:
+    """List the processes that a process started, and theirs."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:
+        return []
+    return sorted({*children, *(grandchild for child in children for grandchild in descendants(child))})
+
+
+@contextlib.contextmanager
+def new_stack(directories: pytest.TempPathFactory, purpose: str) -> Iterator[Stack]:
+    """Give a stack with nothing in it, on ports and in a directory that no other has, and destroy it afterwards.
+
+    Whatever happened: what is then left on the host is a failure.
+    """
+    ports = stack_ports()
+    name = f"e2e{ports.edge}"
+    stack = Stack(directories.mktemp(purpose), name, ports)
+    try:
+        yield stack
+    finally:
+        stack.pulumi("cancel", "--yes", "--stack", name, check=False)
+        stack.destroy(check=False)
+        # As `make down` does: an update that was killed early has claimed room, and Pulumi knows of nothing to destroy.
+        subprocess.run([sys.executable, "-m", "runyard.cli.main", "release", "--stack", name], cwd=ROOT, check=False)
+        # Made by `pulumi stack init` beside the program, whatever --config-file says later.
+        (ROOT / "stacks" / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
+        left = stack.left_on_host()
+        for container in stack.names():
+            docker("rm", "--force", "--volumes", container)
+        for volume in stack.kept_on_host():
+            docker("volume", "rm", volume)
+    assert left == []

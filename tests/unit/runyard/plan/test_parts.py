@@ -1,0 +1,94 @@
+"""Parts of the platform: each has what it needs, listens where the platform says, and counts wherever parts count."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from runyard.errors import ManifestError
+from runyard.images import load_catalog
+from runyard.manifest.model import Gateway, Location, Platform
+from runyard.manifest.tls import Tls
+from runyard.plan import plan
+from runyard.plan.effect_table import EFFECTS
+from runyard.plan.listeners import ListenerPlan, check_apart
+from runyard.plan.parts import PARTS, PartPlan, plan_parts
+from tests.unit.runyard.plan.example import manifests
+
+INNER = "10.128.4.1"
+
+
+def planned(platform: Platform) -> dict[str, PartPlan]:
+    return {each.part.name: each for each in plan_parts(platform, "prod", INNER)}
+
+
+def test_parts_have_names_of_their_stack_on_the_host() -> None:
+    parts = planned(Platform())
+    assert [each.container for each in parts.values()] == ["runyard.prod.gateway", "runyard.prod.orchestrator"]
+    assert list(parts["gateway"].own_volumes) == ["runyard.prod.gateway"]
+    assert list(parts["orchestrator"].own_volumes) == ["runyard.prod.orchestrator", "runyard.prod.launcher"]
+    assert parts["orchestrator"].volumes["runyard.prod.gateway"] == parts["gateway"].volumes["runyard.prod.gateway"]
+
+
+def test_plan_of_a_stack_has_its_parts_with_the_address_of_its_bridge() -> None:
+    subject = plan(manifests(), "prod")
+    assert subject.parts == plan_parts(Platform(), "prod", subject.platform_network.host_address)
+
+
+def test_every_part_has_an_image_a_memory_that_its_files_fit_in_and_effects_of_its_own() -> None:
+    for part in PARTS:
+        assert part.image in load_catalog()
+        assert part.tmp_mib + sum(part.memory_mounts.values()) < part.memory_mib
+        assert EFFECTS[part.kind][""]
+
+
+def test_volume_of_another_part_is_of_one_before() -> None:
+    made: set[str] = set()
+    for part in PARTS:
+        own = {volume.name for volume in part.volumes if volume.own}
+        assert not own & made
+        made |= own
+        assert {volume.name for volume in part.volumes} <= made
+
+
+def test_one_part_alone_has_the_engines_socket_and_one_adds_capabilities() -> None:
+    assert [part.name for part in PARTS if part.has_engine_socket] == ["orchestrator"]
+    assert [part.name for part in PARTS if part.capabilities] == ["gateway"]
+
+
+def test_parts_listen_where_the_platform_says() -> None:
+    gateway = Gateway(address="0.0.0.0", port=80, h2c_port=3080, tls=Tls("local", port=443))
+    parts = planned(Platform(gateway=gateway, orchestrator_port=4001))
+    assert [(each.kind, each.address, each.http2, each.tls) for each in parts["gateway"].listeners] == [
+        ("edge", "0.0.0.0:80", False, False),
+        ("edge", "0.0.0.0:3080", True, False),
+        ("edge", "0.0.0.0:443", False, True),
+        ("internal", f"{INNER}:80", False, False),
+        ("internal", f"{INNER}:81", True, False),
+    ]
+    assert [(each.kind, each.address) for each in parts["orchestrator"].listeners] == [("status", "127.0.0.1:4001")]
+    assert parts["orchestrator"].environment["RUNYARD_HTTP_ADDRESS"] == "127.0.0.1:4001"
+
+
+def test_gateway_on_the_bridges_own_address_and_port_is_refused_at_its_place() -> None:
+    place = Location("platform.yaml", 4, 14)
+    platform = Platform(gateway=Gateway(address=INNER, port=80), places={"address": place})
+    with pytest.raises(ManifestError) as raised:
+        plan_parts(platform, "prod", INNER)
+    (problem,) = raised.value.problems
+    assert problem.text() == (
+        "platform.yaml:4:14: spec.gateway.address: "
+        f"listeners must have different addresses, got {INNER}:80 for edge and internal"
+    )
+
+
+def test_all_listeners_that_meet_are_told_at_once() -> None:
+    one = ListenerPlan("edge", "127.0.0.1", 3000)
+    same = (one, dataclasses.replace(one), dataclasses.replace(one, kind="status"))
+    with pytest.raises(ManifestError) as raised:
+        check_apart(Platform(location=Location("p.yaml", 1, 1)), same)
+    assert [each.text() for each in raised.value.problems] == [
+        "p.yaml:1:1: spec: listeners must have different addresses, got 127.0.0.1:3000 for edge and edge",
+        "p.yaml:1:1: spec: listeners must have different addresses, got 127.0.0.1:3000 for edge and status",
+    ]

@@ -1,0 +1,140 @@
+"""Counts of instances: what revisions keep, need and may have, and that service and revisions agree."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runyard.contracts import RolloutRequest, VolumeDocument
+from runyard.scaling.counts import (
+    Settings,
+    Span,
+    desired_count,
+    matching_count,
+    part_of,
+    revision_span,
+    service_bound,
+    service_span,
+    settings_of,
+)
+from tests.unit.services.orchestrator.world import document
+
+COUNTS = st.integers(0, 30)
+SETTINGS = st.builds(
+    Settings,
+    one_writer=st.booleans(),
+    least=COUNTS,
+    most=COUNTS,
+    service_least=COUNTS,
+    service_most=COUNTS,
+    by_hand=st.none() | COUNTS,
+)
+
+
+def test_part_of_a_count_is_rounded_up() -> None:
+    assert [part_of(10, percent) for percent in (0, 1, 50, 51, 100)] == [0, 1, 5, 6, 10]
+
+
+@given(COUNTS, st.integers(0, 100))
+def test_parts_of_a_count_are_together_never_too_few(count: int, percent: int) -> None:
+    assert count <= part_of(count, percent) + part_of(count, 100 - percent) <= count + 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "percent", "count"),
+    [
+        (Settings(), 100, 1),
+        (Settings(least=3), 1, 3),
+        (Settings(service_least=4), 51, 3),
+        # The revision's own minimum is never cut, a part of the service's is.
+        (Settings(least=7, most=5), 100, 7),
+        (Settings(most=3, service_least=9), 100, 3),
+        (Settings(service_least=9, service_most=5), 100, 5),
+        (Settings(least=2, by_hand=6), 50, 3),
+        (Settings(by_hand=6), 0, 1),
+        (Settings(least=2, by_hand=0), 100, 0),
+        # A volume has one writer, whatever anybody asks for.
+        (Settings(least=3, service_least=9, one_writer=True), 100, 1),
+        (Settings(by_hand=6, one_writer=True), 100, 1),
+        (Settings(by_hand=0, one_writer=True), 100, 0),
+    ],
+)
+def test_desired_count(settings: Settings, percent: int, count: int) -> None:
+    assert desired_count(settings, percent) == count
+
+
+@pytest.mark.parametrize(
+    ("settings", "percent", "serving", "count"),
+    [
+        (Settings(), 50, 5, 3),
+        (Settings(most=2), 100, 5, 2),
+        (Settings(service_most=4), 100, 5, 4),
+        (Settings(least=6), 100, 5, 6),
+        (Settings(by_hand=2), 100, 8, 2),
+        (Settings(one_writer=True), 100, 8, 1),
+    ],
+)
+def test_matching_count(settings: Settings, percent: int, serving: int, count: int) -> None:
+    assert matching_count(settings, percent, serving) == count
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept", "span"),
+    [
+        (Settings(most=9), 1, Span(1, 9)),
+        (Settings(most=9), 0, Span(0, 9)),
+        (Settings(least=2), 1, Span(2, None)),
+        # The part of the service's minimum counts in full, so that no quota is ever asked for too little.
+        (Settings(most=3, service_least=10), 1, Span(5, 5)),
+        (Settings(least=2, by_hand=6), 0, Span(3, 3)),
+    ],
+)
+def test_span_of_a_revision_at_half_of_the_traffic(settings: Settings, kept: int, span: Span) -> None:
+    assert revision_span(settings, 50, kept) == span
+
+
+@pytest.mark.parametrize(
+    ("settings", "span"),
+    [
+        (Settings(most=3), Span(2, 6)),
+        (Settings(most=3, service_most=4), Span(2, 4)),
+        # Each revision has an instance in any case.
+        (Settings(most=3, service_most=1), Span(2, 2)),
+        (Settings(service_least=5), Span(5, None)),
+        (Settings(by_hand=5), Span(5, 5)),
+        (Settings(by_hand=0), Span(0, 0)),
+    ],
+)
+def test_span_of_a_service_with_two_revisions(settings: Settings, span: Span) -> None:
+    assert service_span(settings, (80, 20)) == span
+
+
+def test_bound_of_a_service_leaves_each_revision_an_instance() -> None:
+    assert [service_bound(4, 2), service_bound(1, 2)] == [4, 2]
+
+
+@given(SETTINGS, st.integers(0, 100))
+def test_what_a_revision_keeps_is_never_more_than_its_span_says(settings: Settings, percent: int) -> None:
+    span = revision_span(settings, percent)
+    desired = desired_count(settings, percent)
+    assert desired <= span.least
+    assert span.most is None or span.least <= span.most
+
+
+@given(SETTINGS)
+def test_service_of_one_revision_spans_what_its_revision_does_within_its_own_maximum(settings: Settings) -> None:
+    alone, service = revision_span(settings, 100), service_span(settings, (100,))
+    assert service.least == alone.least
+    if not settings.service_most or settings.by_hand is not None:
+        assert service == alone
+
+
+def test_settings_are_those_of_the_document_and_of_the_rollout() -> None:
+    rollout = RolloutRequest("shop", "web", (), min_instances=3, max_instances=4, manual_instances=5)
+    spec = document()
+    assert settings_of(spec, rollout) == Settings(spec.min_instances, spec.max_instances, 3, 4, 5)
+    writing = dataclasses.replace(spec, volumes=(VolumeDocument("data", "persistent", 1024),))
+    assert settings_of(writing, rollout).one_writer

@@ -1,0 +1,1 @@
+"""Unit tests of the sample application: the real program, over real sockets."""

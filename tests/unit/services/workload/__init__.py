@@ -1,1 +1,0 @@
-"""Unit tests of the sample workload: the real program, over real sockets."""

@@ -18,8 +18,8 @@ TENANTS = ("default", "red", "blue", "green")
 NAMES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay")
 # More would take an update longer than it adds.
 MOST_SERVICES = 6
-# What a host of two cores gives out is twice that, and it may have other stacks.
-MOST_CORES = 4
+# A quarter of what a host of two cores gives out: it may have other stacks.
+MOST_CORES = 2
 _COUNTS = (AUTO + "minScale", AUTO + "min-scale", RUN + "minScale", RUN + "manualInstanceCount")
 USES, ROUTES, FALLBACK, EGRESS = (RUNYARD + name for name in ("uses", "routes", "fallback", "egress"))
 INGRESS, MANUAL, MODE = (RUN + name for name in ("ingress", "manualInstanceCount", "scalingMode"))

@@ -10,21 +10,29 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import Fallback
-from runyard.manifest.model import Gateway, Platform
-from runyard.plan import plan
+from runyard.contracts import Fallback, OrchestratorStatus, ServiceStatus
+from runyard.manifest.model import Gateway, Platform, TrafficTarget
+from runyard.plan import keep_revisions, plan
 from runyard.verify import checks_traffic
-from tests.unit.runyard.plan.example import manifests, service
+from tests.unit.runyard.plan.example import earlier, manifests, service
 
+PINNED = (TrafficTarget(100, "hello-0"),)
 PROBLEM = "application/problem+json"
 
 
 class FakeSubject:
-    """A stack of one service behind a gateway at a port."""
+    """A stack of one service behind a gateway at a port, whose instances may call `called`."""
 
-    def __init__(self, port: int, **parts: Any) -> None:
-        self.plan = plan(manifests(service(**parts), platform=Platform(gateway=Gateway(port=port))))
+    def __init__(self, port: int = 3000, called: tuple[str, ...] = (), **parts: Any) -> None:
+        given = manifests(service(**parts), platform=Platform(gateway=Gateway(port=port)))
+        self.plan = keep_revisions(plan(given), given, {"default/hello": [earlier("hello-0")]})
         (self.service,) = self.plan.services
+        self._called = called
+
+    def status(self) -> OrchestratorStatus:
+        route, rollout = self.service.route, self.service.rollout
+        found = ServiceStatus("default", "hello", route.hosts, self._called, rollout.traffic)
+        return OrchestratorStatus(generation=1, in_step=True, services=(found,))
 
 
 @contextmanager
@@ -75,3 +83,26 @@ def test_service_answers_itself_or_as_was_asked(parts: dict[str, Any], status: i
         else:
             with pytest.raises(AssertionError):
                 checks_traffic.test_service_answers_through_the_gateway(subject, subject.service)
+
+
+@pytest.mark.parametrize(
+    ("parts", "called", "right"),
+    [
+        ({}, ("cart",), True),
+        ({}, ("cart", "stock"), True),
+        ({}, (), False),
+        # Nothing of it runs that could call.
+        ({"manual_instance_count": 0}, (), True),
+        ({"manual_instance_count": 1}, (), False),
+        ({"traffic": PINNED}, (), True),
+    ],
+)
+def test_service_may_call_what_its_running_revision_declares(
+    parts: dict[str, Any], called: tuple[str, ...], right: bool
+) -> None:
+    subject = FakeSubject(called=called, uses=("cart",), **parts)
+    if right:
+        checks_traffic.test_service_has_the_planned_hosts_and_callees(subject, subject.service)
+    else:
+        with pytest.raises(AssertionError):
+            checks_traffic.test_service_has_the_planned_hosts_and_callees(subject, subject.service)

@@ -26,6 +26,7 @@ import yaml
 from runyard.plan import Plan
 from runyard.secrets import flatten_secrets
 from tests.harness.stack import ROOT, Stack, docker, stable_json
+from tests.harness.waiting import until
 from tests.preview.mutations import MANIFESTS, MUTATIONS, SECRETS, Mutation
 from tests.preview.transitions import UNCHANGING, Step, walk
 from tests.preview.transitions.planned import by_key, foretell, plan_world, write_world
@@ -102,8 +103,8 @@ class Sequence:
 
     def write(self, step: Step) -> Plan:
         """Write a step's manifests and secrets, and give what is planned from them."""
-        port = self.stack.port
-        write_world(self.stack.manifests, step.world, {"gateway": {"port": port}, "orchestratorPort": port + 1})
+        ports = {"gateway": {"port": self.stack.port}, "orchestratorPort": self.stack.orchestrator_port}
+        write_world(self.stack.manifests, step.world, ports)
         wanted = flatten_secrets(step.world.secrets)
         tenants = [each for each in wanted if self.secrets.get(each) != wanted[each]]
         # In one command: each takes as long as a preview does to begin.
@@ -138,6 +139,8 @@ class Sequence:
             self.expect("saying the same again changes nothing", step, done, {})
         again = self.stack.preview("--expect-no-changes", "--diff", check=False)
         self.expect("a preview afterwards shows no change", step, (again.returncode, again.stdout), (0, again.stdout))
+        # A change of the Platform can make the orchestrator anew, and the update does not wait for its reading port.
+        until(lambda: self.stack.status()["in_step"])
         self.look(step, after)
 
     def look(self, step: Step, planned: Plan) -> None:

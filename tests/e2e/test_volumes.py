@@ -49,11 +49,11 @@ def keeper(word: str) -> dict[str, Any]:
 def test_volumes_are_made_shared_and_kept_and_no_preview_sees_them(stack: Stack) -> None:
     stack.write("keeper", keeper("one"))
     stack.up()
-    assert stack.get("keeper.localhost").body.split() == ["one", "kept-one"]
+    assert stack.get("keeper.localhost").text.split() == ["one", "kept-one"]
     stack.expect_no_changes()
     stack.write("keeper", keeper("two"))
     stack.up()
-    assert stack.get("keeper.localhost").body.split() == ["two", "kept-one", "kept-two"]
+    assert stack.get("keeper.localhost").text.split() == ["two", "kept-one", "kept-two"]
     stack.expect_no_changes()
     verified = verify(stack)
     assert verified.returncode == 0, verified.stdout
@@ -66,7 +66,7 @@ def test_volumes_are_made_shared_and_kept_and_no_preview_sees_them(stack: Stack)
     assert stack.kept_on_host() == [data]
     stack.write("keeper", keeper("three"))
     stack.up()
-    assert stack.get("keeper.localhost").body.split() == ["three", "kept-one", "kept-two", "kept-three"]
+    assert stack.get("keeper.localhost").text.split() == ["three", "kept-one", "kept-two", "kept-three"]
     stack.destroy()
     assert stack.left_on_host() == []
     assert stack.kept_on_host() == [data]

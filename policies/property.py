@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+from runyard.pulumi.marks import SECRET, SIGNATURE, UNKNOWN_TEXT
+
 Properties = Mapping[str, Any]
 
-# How Pulumi marks what is more than a value (pulumi/pulumi, sdk/go/common/resource/sig).
-MARK = "4dabf18193072939515e22adb298388d"
-SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - no secret
 # What stands for a value that is not known yet, one text for each type (sdk/go/common/resource/plugin/rpc.go).
 UNKNOWNS = frozenset(
     {
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
         "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        UNKNOWN_TEXT,
         "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
         "030794c1-ac77-496b-92df-f27374a8bd58",
         "e48ece36-62e2-4504-bad9-02848725956a",
@@ -66,7 +65,7 @@ def _read(value: Any, secrets: bool) -> Any:
 
 
 def _read_struct(fields: Mapping[str, Any], secrets: bool) -> Any:
-    if MARK in fields and fields[MARK].string_value == SECRET_MARK:
+    if SIGNATURE in fields and fields[SIGNATURE].string_value == SECRET:
         return _read(fields["value"], secrets) if secrets else _ABSENT
     found = ((key, _read(value, secrets)) for key, value in fields.items())
     return {key: value for key, value in found if value is not _ABSENT}

@@ -7,10 +7,7 @@ from typing import Any, Final
 
 from google.protobuf.struct_pb2 import Struct, Value
 
-# pulumi/pulumi, sdk/go/common/resource/sig and sdk/go/common/resource/plugin/rpc.go.
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a mark, no secret
-_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+from runyard.pulumi.marks import SECRET, SIGNATURE, UNKNOWN_TEXT
 
 
 class Unknown:
@@ -34,17 +31,17 @@ def encode(plain: Mapping[str, Any], secret: Mapping[str, str] | None = None) ->
     for key, value in plain.items():
         _encode(value, found.fields[key])
     for key, value in (secret or {}).items():
-        _encode({_SIGNATURE: _SECRET, "value": value}, found.fields[key])
+        _encode({SIGNATURE: SECRET, "value": value}, found.fields[key])
     return found
 
 
 def _decode(value: Value) -> Any:
     kind = value.WhichOneof("kind")
     if kind == "string_value":
-        return UNKNOWN if value.string_value == _UNKNOWN else value.string_value
+        return UNKNOWN if value.string_value == UNKNOWN_TEXT else value.string_value
     if kind == "struct_value":
         fields = value.struct_value.fields
-        if _SIGNATURE in fields and fields[_SIGNATURE].string_value == _SECRET:
+        if SIGNATURE in fields and fields[SIGNATURE].string_value == SECRET:
             return _decode(fields["value"])
         return {key: _decode(item) for key, item in fields.items()}
     if kind == "list_value":
@@ -57,7 +54,7 @@ def _decode(value: Value) -> Any:
 
 def _encode(value: Any, into: Value) -> None:
     if value is UNKNOWN:
-        into.string_value = _UNKNOWN
+        into.string_value = UNKNOWN_TEXT
     elif isinstance(value, str):
         into.string_value = value
     elif isinstance(value, bool):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from runyard import names
 from runyard.errors import ContractError
 from runyard.names import Kind
+from runyard.pulumi.marks import SIGNATURE
 
 # What Pulumi's Docker provider makes that a listing of the engine shows.
 _THINGS: Mapping[str, Kind] = {
@@ -22,8 +23,6 @@ SERVICE = "runyard:index:Service"
 STACK = "pulumi:pulumi:Stack"
 _CLAIM = "runyard:index:Claim"
 _CERTIFICATE = "runyard:index:Certificate"
-# Pulumi's mark of a secret in a state (pulumi/pulumi, sdk/go/common/resource/sig).
-_MARK = "4dabf18193072939515e22adb298388d"
 
 # A mapping with more exact keys is as good.
 AnyKind = TypeVar("AnyKind", bound=str)
@@ -66,7 +65,7 @@ def parse_state(text: str | bytes) -> State:
 def without_secrets(value: Any) -> Any:
     """Give a value of a state with `[secret]` where it has secrets: their ciphers change with every export."""
     if isinstance(value, dict):
-        return "[secret]" if _MARK in value else {key: without_secrets(each) for key, each in value.items()}
+        return "[secret]" if SIGNATURE in value else {key: without_secrets(each) for key, each in value.items()}
     return [without_secrets(each) for each in value] if isinstance(value, list) else value
 
 

@@ -13,8 +13,8 @@ from google.protobuf.struct_pb2 import Struct
 from policies.analyzer import serve
 from policies.declared import State
 from policies.pack import Pack
-from policies.property import MARK, SECRET_MARK
 from policies.resource import CONTAINER
+from runyard.pulumi.marks import SECRET, SIGNATURE
 from runyard.pulumi.protocol import analyzer_pb2, analyzer_pb2_grpc
 from tests.unit.policies.resources import container
 
@@ -83,7 +83,7 @@ def test_what_pulumi_keeps_as_a_secret_is_no_plain_one(client: Any) -> None:
     plain = {**container("batch").properties, "envs": ["DB_PASSWORD=hunter2"]}
     (message,) = messages(client.Analyze(asked(plain)))
     assert message.startswith("own-environment-plain: batch: env DB_PASSWORD must hold no plain secret, got [secret]")
-    sealed = plain | {"name": "other", "envs": {MARK: SECRET_MARK, "value": plain["envs"]}}
+    sealed = plain | {"name": "other", "envs": {SIGNATURE: SECRET, "value": plain["envs"]}}
     assert messages(client.Analyze(asked(sealed))) == []
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
-from policies.property import MARK, SECRET_MARK, UNKNOWNS, Unknown, UnknownValue, read_properties
+from policies.property import UNKNOWNS, Unknown, UnknownValue, read_properties
+from runyard.pulumi.marks import SECRET, SIGNATURE
 
-SEALED = {MARK: SECRET_MARK, "value": "hunter2"}
+SEALED = {SIGNATURE: SECRET, "value": "hunter2"}
 
 
 def sent(values: dict[str, Any]) -> Struct:
@@ -31,14 +32,14 @@ def test_secret_is_handed_over_or_left_out_wherever_it_stands() -> None:
 
 
 def test_secret_whose_value_is_another_is_left_out_whole() -> None:
-    values = sent({"a": {MARK: SECRET_MARK, "value": {"b": [SEALED]}}})
+    values = sent({"a": {SIGNATURE: SECRET, "value": {"b": [SEALED]}}})
     assert read_properties(values) == {"a": {"b": ["hunter2"]}}
     assert read_properties(values, secrets=False) == {}
 
 
 @pytest.mark.parametrize("text", sorted(UNKNOWNS))
 def test_what_is_not_known_yet_answers_no_question(text: str) -> None:
-    unknown = read_properties(sent({"a": text, "b": {MARK: SECRET_MARK, "value": text}}))["b"]
+    unknown = read_properties(sent({"a": text, "b": {SIGNATURE: SECRET, "value": text}}))["b"]
     assert isinstance(unknown, Unknown)
     questions: list[Any] = [
         lambda: bool(unknown),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,7 @@ class Made:
     environment: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
 
 
-class Beside:
+class Beside(ABC):
     """One kind; most have nothing to say but what they make."""
 
     def __init__(self, ground: Ground, part: PartPlan) -> None:
@@ -63,9 +64,9 @@ class Beside:
         """Describe what previews show of it with the part."""
         return {}
 
+    @abstractmethod
     def make(self, around: Around) -> Made:
         """Declare it for a part."""
-        raise NotImplementedError
 
 
 class Key(Beside):

@@ -19,7 +19,6 @@ TENANT = LABEL_PREFIX + "tenant"
 SERVICE = LABEL_PREFIX + "service"
 REVISION = LABEL_PREFIX + "revision"
 ROLE = LABEL_PREFIX + "role"
-SPEC = LABEL_PREFIX + "spec"
 # Labels of instances only: which container of the revision, and which instance of it.
 CONTAINER = LABEL_PREFIX + "container"
 INSTANCE = LABEL_PREFIX + "instance"
@@ -27,7 +26,6 @@ INSTANCE = LABEL_PREFIX + "instance"
 # On a claim: what its stack may use of the host and of its tenants' quotas.
 CLAIM = LABEL_PREFIX + "claim"
 
-ROLE_TEMPLATE = "template"
 ROLE_INSTANCE = "instance"
 ROLE_GATEWAY = "gateway"
 # The container in which a configuration of the gateway is tried.
@@ -64,6 +62,8 @@ GATEWAY_STATE_DIRECTORY = GATEWAY_DIRECTORY + "/state"
 GATEWAY_SNAPSHOT = GATEWAY_STATE_DIRECTORY + "/snapshot.json"
 ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
 ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
+# What joins its input and output to that socket, in the image whose working directory is where its code lies.
+ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRATOR_SOCKET)
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
 LAUNCHER_MOUNT = "/.runyard"

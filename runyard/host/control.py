@@ -30,8 +30,6 @@ _TELL_S = 5
 _LAST_LINES = 10
 # Time over a rollout's own deadline in which the orchestrator drains and answers why it failed.
 _ANSWER_MARGIN_S = 60
-# In the orchestrator's image, whose working directory is where its code lies.
-_RELAY = ("python3", "-m", "services.orchestrator.relay", names.ORCHESTRATOR_SOCKET)
 
 
 class Orchestrator:
@@ -143,7 +141,7 @@ class Orchestrator:
         give_up = self._clock() + patience_s
         while True:
             try:
-                relay = self._relay = self._relay or self._engine.relay(self._container, _RELAY)
+                relay = self._relay = self._relay or self._engine.relay(self._container, names.ORCHESTRATOR_RELAY)
             except HostUnreachable:
                 raise
             except HostError as error:

@@ -17,8 +17,6 @@ from runyard.host.transport import Transport
 from runyard.pulumi.state import Thing
 from runyard.uptodate.meanwhile import Meanwhile
 
-# In the orchestrator's image, whose working directory is where its code lies.
-_RELAY = ("python3", "-m", "services.orchestrator.relay", names.ORCHESTRATOR_SOCKET)
 # An orchestrator that runs answers in milliseconds; who has to wait longer can as well ask Pulumi.
 _ANSWER_S = 3.0
 # Where `docker run` and a manifest leave it out.
@@ -153,7 +151,7 @@ def _images(listed: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _ask_orchestrator(transport: Transport, stack: str, path: str) -> str:
     """Ask a stack's orchestrator over a relay of its own; "" where it says that there is nothing."""
     container = names.platform_container(stack, "orchestrator")
-    wanted = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Cmd": list(_RELAY)}
+    wanted = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Cmd": list(names.ORCHESTRATOR_RELAY)}
     execution = transport.request("POST", f"/containers/{container}/exec", wanted, _ANSWER_S).checked().json()["Id"]
     stream = transport.hijack("POST", f"/exec/{execution}/start", {"Detach": False, "Tty": False})
     with closing(Relay(stream)) as relay:

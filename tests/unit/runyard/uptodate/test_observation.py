@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from runyard import names
 from runyard.errors import ContractError, HostUnreachable
-from runyard.host import control
 from runyard.host.transport import Transport
 from runyard.uptodate.observation import find_image, observe, observe_listing
 from tests.unit.runyard.host.docker_api import serve
@@ -43,7 +43,7 @@ def test_orchestrators_are_asked_as_the_client_asks_them(tmp_path: Path) -> None
     world = World(tmp_path)
     with serve(world.api, tmp_path / "docker.sock"), closing(Transport(f"unix://{tmp_path}/docker.sock")) as transport:
         observe(transport, STACK)
-    assert world.api.commands == [list(control._RELAY)]
+    assert world.api.commands == [list(names.ORCHESTRATOR_RELAY)]
     assert world.api.sent == [("GET /v1/holdings", None)]
 
 

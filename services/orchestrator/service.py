@@ -13,31 +13,31 @@ from aiohttp import web
 from runyard.contracts import GatewayService
 from runyard.errors import UsageError
 from runyard.names import service_key
-from services.orchestrator.addresses import AddressBook
-from services.orchestrator.base import Base
-from services.orchestrator.book import Book
-from services.orchestrator.claim import ClaimStore
-from services.orchestrator.control import ControlApi
-from services.orchestrator.desired import DesiredStore
-from services.orchestrator.documents import DocumentStore
-from services.orchestrator.engine import DockerEngine
-from services.orchestrator.failures import FailureLog
-from services.orchestrator.gateway import GatewayClient
-from services.orchestrator.images import Images
-from services.orchestrator.inventory import Inventory, Records
+from services.orchestrator.api.control import ControlApi
+from services.orchestrator.control.orchestrator import Orchestrator
+from services.orchestrator.engine.docker.client import DockerEngine
+from services.orchestrator.engine.docker.images import Images
+from services.orchestrator.gateway.base import Base
+from services.orchestrator.gateway.client import GatewayClient
+from services.orchestrator.gateway.publisher import Publisher
+from services.orchestrator.health.prober import Prober
+from services.orchestrator.health.probes import ProbeRunner
+from services.orchestrator.instances.addresses import AddressBook
+from services.orchestrator.instances.failures import FailureLog
+from services.orchestrator.instances.inventory import Inventory, Records
+from services.orchestrator.instances.launcher import Launcher
+from services.orchestrator.instances.operations import Tools
 from services.orchestrator.journal import Journal
-from services.orchestrator.launcher import Launcher
-from services.orchestrator.lease import Lease
-from services.orchestrator.operations import Tools
-from services.orchestrator.orchestrator import Orchestrator
-from services.orchestrator.prober import Prober
-from services.orchestrator.probes import ProbeRunner
-from services.orchestrator.publisher import Publisher
-from services.orchestrator.reconciler import Parts
-from services.orchestrator.secret_values import SecretValues
+from services.orchestrator.loop.reconciler import Parts
 from services.orchestrator.settings import Settings
+from services.orchestrator.store.book import Book
+from services.orchestrator.store.claim import ClaimStore
+from services.orchestrator.store.desired import DesiredStore
+from services.orchestrator.store.documents import DocumentStore
+from services.orchestrator.store.lease import Lease
+from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.timing import Timing
-from services.orchestrator.tls import Tls, build_tls
+from services.orchestrator.tls.tls import Tls, build_tls
 
 # Docker kills what does not stop in ten seconds; a rollout that is cut off here is simply asked for again.
 SHUTDOWN_S = 1.0

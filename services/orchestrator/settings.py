@@ -9,9 +9,10 @@ from pathlib import Path
 from runyard.contracts import TlsSettings, decode
 from runyard.errors import UsageError
 from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, LAUNCHER_DIRECTORY, ORCHESTRATOR_DIRECTORY
-from services.orchestrator.launcher import LAUNCHER_PROGRAM
-from services.orchestrator.signature import Verifier
+from services.orchestrator.store.signature import Verifier
 
+# Where the orchestrator's image has the launcher.
+LAUNCHER_PROGRAM = Path("/opt/runyard/launcher/launch")
 DEFAULT_ADDRESS = "127.0.0.1:3001"
 
 

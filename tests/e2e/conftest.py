@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.orchestrator.authority import create_authority
+from services.orchestrator.tls.authority import create_authority
 from tests.harness.stack import Stack, new_stack, service
 
 # Signs the certificate that the shared stack has in its configuration.

@@ -11,7 +11,7 @@ import aiodocker
 import pytest
 
 from runyard.errors import NotFound
-from services.orchestrator.engine import DockerEngine
+from services.orchestrator.engine.docker.client import DockerEngine
 
 from .live import IMAGE, until
 

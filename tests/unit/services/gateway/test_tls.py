@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from runyard.gateway import Listener
-from services.orchestrator.authority import Authority, create_authority
-from services.orchestrator.certificate import Pair
+from services.orchestrator.model.pair import Pair
+from services.orchestrator.tls.authority import Authority, create_authority
 from tests.harness.client import Answer, answer_of
 from tests.harness.ports import free_ports
 from tests.harness.waiting import PATIENCE_S, until

@@ -11,8 +11,8 @@ import pytest
 
 from runyard.contracts import Probe, RollbackRequest, RolloutRequest, RouteRequest, TrafficShare
 from runyard.errors import Conflict, HostUnreachable, UsageError
-from services.orchestrator.engine import Refused
-from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
+from services.orchestrator.engine.port import Refused
+from services.orchestrator.rollout.verdict import RolloutFailed, RolloutSuperseded
 
 from .world import STACK, World, container, in_world, quiet
 

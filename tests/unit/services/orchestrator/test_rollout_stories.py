@@ -9,8 +9,8 @@ from typing import Any
 from runyard import names
 from runyard.contracts import RolloutRequest, RouteRequest, ShiftStatus, TrafficShare
 from runyard.errors import Conflict
-from services.orchestrator.commitment import HOLD_S
-from services.orchestrator.shift import percents
+from services.orchestrator.traffic.commitment import HOLD_S
+from services.orchestrator.traffic.shift import percents
 
 from .test_orchestrator import failing, rollout
 from .world import World, in_world, quiet

@@ -11,9 +11,10 @@ import pytest
 
 from runyard.contracts import FilesMount, Probe, SecretFile, SecretValue, Variable, encode
 from runyard.errors import UsageError
-from services.orchestrator.engine import Refused
-from services.orchestrator.launcher import Launcher, launched
-from services.orchestrator.secret_values import SecretValues
+from services.orchestrator.engine.port import Refused
+from services.orchestrator.instances.launcher import Launcher
+from services.orchestrator.model.launch import launched
+from services.orchestrator.store.secret_values import SecretValues
 
 from .test_orchestrator import failing, rollout
 from .world import ListJournal, World, container, in_world

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from runyard.errors import UsageError
-from services.orchestrator.lease import Lease
 from services.orchestrator.service import serve
 from services.orchestrator.settings import Settings
-from services.orchestrator.signature import Verifier
+from services.orchestrator.store.lease import Lease
+from services.orchestrator.store.signature import Verifier
 
 from .world import PUBLIC_KEY, ListJournal, quiet
 

@@ -26,35 +26,35 @@ from runyard.contracts import (
     encode,
 )
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, UsageError
-from services.orchestrator.addresses import AddressBook
-from services.orchestrator.authority import create_authority
-from services.orchestrator.base import Base
-from services.orchestrator.book import Book
-from services.orchestrator.certificate import Pair
-from services.orchestrator.certificates import Certificates, Sources, public_hosts
-from services.orchestrator.claim import ClaimStore
-from services.orchestrator.control import ControlApi
-from services.orchestrator.desired import DesiredStore
-from services.orchestrator.documents import DocumentStore
-from services.orchestrator.engine import Event
-from services.orchestrator.failures import FailureLog
-from services.orchestrator.images import Images
-from services.orchestrator.inventory import Inventory, Records
-from services.orchestrator.launcher import Launcher
-from services.orchestrator.local_issuer import LocalIssuer
-from services.orchestrator.operations import Tools
-from services.orchestrator.orchestrator import Orchestrator
-from services.orchestrator.prober import Prober
-from services.orchestrator.probes import Target
-from services.orchestrator.publisher import Publisher
-from services.orchestrator.reconciler import Parts
-from services.orchestrator.rollouts import RolloutFailed, RolloutSuperseded
-from services.orchestrator.secret_values import SecretValues
+from services.orchestrator.api.control import ControlApi
+from services.orchestrator.control.orchestrator import Orchestrator
+from services.orchestrator.engine.docker.images import Images
+from services.orchestrator.engine.port import Event
+from services.orchestrator.gateway.base import Base
+from services.orchestrator.gateway.publisher import Publisher
+from services.orchestrator.health.prober import Prober
+from services.orchestrator.health.probes import Target
+from services.orchestrator.instances.addresses import AddressBook
+from services.orchestrator.instances.failures import FailureLog
+from services.orchestrator.instances.inventory import Inventory, Records
+from services.orchestrator.instances.launcher import Launcher
+from services.orchestrator.instances.operations import Tools
+from services.orchestrator.loop.reconciler import Parts
+from services.orchestrator.model.pair import Pair
+from services.orchestrator.rollout.verdict import RolloutFailed, RolloutSuperseded
 from services.orchestrator.service import loss_of
-from services.orchestrator.signature import Verifier
+from services.orchestrator.store.book import Book
+from services.orchestrator.store.claim import ClaimStore
+from services.orchestrator.store.desired import DesiredStore
+from services.orchestrator.store.documents import DocumentStore
+from services.orchestrator.store.secret_values import SecretValues
+from services.orchestrator.store.signature import Verifier
 from services.orchestrator.timing import Timing
-from services.orchestrator.tls import Tls
-from services.orchestrator.vault import Vault
+from services.orchestrator.tls.authority import create_authority
+from services.orchestrator.tls.certificates import Certificates, Sources, public_hosts
+from services.orchestrator.tls.local_issuer import LocalIssuer
+from services.orchestrator.tls.tls import Tls
+from services.orchestrator.tls.vault import Vault
 
 from .fake_gateway import FakeGateway
 

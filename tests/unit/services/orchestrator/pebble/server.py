@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.orchestrator.authority import create_authority
+from services.orchestrator.tls.authority import create_authority
 from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.nginx import free_ports
 from toolchain.cache import Cache, key, locate

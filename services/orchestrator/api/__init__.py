@@ -1,0 +1,1 @@
+"""API: what may be asked of the orchestrator over HTTP, and by whom."""

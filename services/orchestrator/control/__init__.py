@@ -1,0 +1,1 @@
+"""Control: what the orchestrator does when it is asked, and what it tells of itself."""

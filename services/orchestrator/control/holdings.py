@@ -1,0 +1,42 @@
+"""Holdings: what there is of everything that updates put, as digests, for the next update to compare."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from runyard.contracts import Holdings, RolloutRequest, ServiceHolding, encode
+from runyard.names import digest, service_key
+from services.orchestrator.control.status import Scene, in_step
+from services.orchestrator.loop.reconciler import Parts
+from services.orchestrator.traffic.commitment import Commitment
+
+
+def describe_holdings(parts: Parts, scene: Scene) -> Holdings:
+    """Describe services with their documents, and strangers; certificates and claim are their owners' to add."""
+    documents = parts.documents.digests()
+    services = []
+    for key in sorted({*parts.store.rollouts, *documents}):
+        tenant, _, service = key.partition("/")
+        route, rollout = parts.store.routes.get(key), parts.store.rollouts.get(key)
+        services.append(
+            ServiceHolding(
+                tenant,
+                service,
+                documents=documents.get(key, {}),
+                route=digest(encode(route)) if route else "",
+                rollout=digest(encode(request_of(rollout))) if rollout else "",
+                goal=rollout.traffic if rollout else (),
+                settled=rollout is not None and key not in scene.pending and _settled(rollout, scene),
+            )
+        )
+    return Holdings(tuple(services), strangers=parts.tools.inventory.strangers(), in_step=in_step(parts, scene))
+
+
+def request_of(commitment: Commitment) -> RolloutRequest:
+    """Give the request that a rollout in force was made of."""
+    return RolloutRequest(**{each.name: getattr(commitment, each.name) for each in dataclasses.fields(RolloutRequest)})
+
+
+def _settled(rollout: Commitment, scene: Scene) -> bool:
+    keys = [service_key(rollout.tenant, share.revision) for share in rollout.traffic]
+    return all(key in scene.revisions and scene.ready.get(key, 0) >= scene.wanted.get(key, 0) for key in keys)

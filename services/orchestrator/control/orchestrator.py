@@ -1,0 +1,144 @@
+"""Orchestrator: what can be asked of it; services are accepted at once, the rest is answered when it is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from runyard.contracts import (
+    Holdings,
+    OrchestratorStatus,
+    RollbackRequest,
+    RolloutAccepted,
+    RolloutOutcomes,
+    RolloutRequest,
+    ServiceRequest,
+)
+from runyard.errors import UsageError
+from runyard.names import service_key
+from services.orchestrator.control.holdings import describe_holdings
+from services.orchestrator.control.status import Scene, describe_status
+from services.orchestrator.loop.reconciler import Parts, Reconciler
+from services.orchestrator.model.revision import Revision
+from services.orchestrator.rollout.outcomes import OutcomeLog
+from services.orchestrator.rollout.pending import CONFIRM_S, PendingRollouts, Proposal
+from services.orchestrator.rollout.rollback import roll_back
+from services.orchestrator.store.acceptance import check_writers
+
+
+class Orchestrator:
+    """The control API's other side; `cover` is called when hosts may have changed."""
+
+    def __init__(self, parts: Parts, cover: Callable[[], Awaitable[None]]) -> None:
+        self._parts = parts
+        self._reconciler = Reconciler(parts, lambda: self._pending.judge_all())
+        # A clock that was set back could repeat a number, not within a life of the machine's counter.
+        self._outcomes = OutcomeLog(f"{parts.boot_ms:x}", parts.timing)
+        self._pending = PendingRollouts(parts, self._reconciler, self._outcomes, cover)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the engine answers and the gateway has what it should."""
+        return self._reconciler.engine_answers and self._reconciler.settled and self._parts.publisher.in_step
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._parts.publisher.run())
+            group.create_task(self._reconciler.watch_events())
+            group.create_task(self._reconciler.run())
+            group.create_task(self._pending.watch_deadlines())
+
+    def put_service(self, request: ServiceRequest) -> RolloutAccepted:
+        """Keep a service's documents and begin its rollout; UsageError or ContractError says what does not fit."""
+        check_traffic(request.rollout)
+        revisions = self._read(request)
+        # The values first: a document is never here without them.
+        self._parts.values.put(request.values)
+        self._parts.documents.put(request.revisions)
+        staying = frozenset(each.spec.identity for each in revisions)
+        number, _ = self._pending.begin(Proposal(request.rollout, request.route, staying))
+        return RolloutAccepted(self._outcomes.epoch, number)
+
+    def _read(self, request: ServiceRequest) -> tuple[Revision, ...]:
+        where = f"service {request.rollout.tenant}/{request.rollout.service}"
+        revisions = tuple(map(self._parts.documents.read, request.revisions))
+        for each in revisions:
+            if (each.tenant, each.service) != (request.rollout.tenant, request.rollout.service):
+                raise UsageError(f"{where}: revision document {each.spec.identity} is of {each.service_key}")
+            for secret in each.spec.secrets:
+                if secret.digest not in request.values:
+                    raise UsageError(f"{where}: {each.name}: secret {secret.name} has no value of key {secret.key}")
+        check_writers(request.rollout, (each.spec for each in revisions))
+        missing = {each.revision for each in request.rollout.traffic} - {each.name for each in revisions}
+        if missing:
+            raise UsageError(f"{where}: traffic names what has no document: {', '.join(sorted(missing))}")
+        return revisions
+
+    async def outcomes(self, after: int, wait_s: float) -> RolloutOutcomes:
+        """Give the rollouts that ended after this number, once there are any, or when the wait is over."""
+        return await self._outcomes.after(after, wait_s)
+
+    async def roll_back(self, request: RollbackRequest) -> None:
+        """Move a service's traffic to one of its revisions; NotFound if it is not kept, RolloutError as any rollout."""
+        current = self._parts.store.rollouts.get(service_key(request.tenant, request.service))
+        rollout = roll_back(current, request)
+        check_traffic(rollout)
+        _, work = self._pending.begin(Proposal(rollout))
+        # Whoever goes away takes an unfinished one along.
+        await work
+
+    async def delete_service(self, tenant: str, service: str) -> None:
+        """Take a service's traffic away, as soon as the gateway can be told; its instances and documents go after."""
+        key = service_key(tenant, service)
+        self._pending.supersede(key)
+        self._reconciler.set_candidate(key, None)
+        self._parts.store.delete(tenant, service)
+        self._parts.documents.leave(key, ())
+        self._parts.tools.base.settle(key)
+        self._reconciler.set_deleted(key)
+        # A gateway that is away sends no traffic; it must not keep a stack from being taken down, nor leave Pulumi
+        # with a service that is forgotten here. It gets what is left before anything else when it is back.
+        if not await self._reconciler.publish(CONFIRM_S):
+            self._parts.tools.journal.write("removal not confirmed", level="warning", service=key)
+
+    def status(self) -> OrchestratorStatus:
+        """Describe everything as it is now."""
+        return describe_status(self._parts, self._scene())
+
+    def holdings(self) -> Holdings:
+        """Describe what there is of everything that updates put; certificates and claim are their owners' to add."""
+        return describe_holdings(self._parts, self._scene())
+
+    def _scene(self) -> Scene:
+        reconciler = self._reconciler
+        return Scene(
+            revisions=reconciler.revisions,
+            instances=reconciler.instances,
+            wanted=reconciler.wanted(),
+            ready=reconciler.ready(),
+            pending=self._pending.services,
+            engine_answers=reconciler.engine_answers and reconciler.settled,
+        )
+
+    async def close(self) -> None:
+        """Stop what is under way; instances go on."""
+        await self._pending.close()
+        await self._reconciler.operations.close()
+        await self._parts.prober.close()
+
+
+def check_traffic(request: RolloutRequest) -> None:
+    """Refuse traffic that no gateway could keep to; UsageError says which rule was broken."""
+    where = f"rollout {request.tenant}/{request.service}"
+    total = sum(share.percent for share in request.traffic)
+    if total != 100 or any(share.percent < 0 for share in request.traffic):
+        raise UsageError(f"{where}: traffic must add up to 100 percent, got {total}")
+    tags = [share.tag for share in request.traffic if share.tag]
+    if len(tags) != len(set(tags)):
+        raise UsageError(f"{where}: a tag must name one revision, got {', '.join(sorted(tags))}")
+    if request.deadline_s <= 0:
+        raise UsageError(f"{where}: deadline_s must be positive, got {request.deadline_s}")
+    counts = (request.min_instances, request.max_instances, request.manual_instances or 0, request.duration_s)
+    if min(counts) < 0:
+        raise UsageError(f"{where}: instance counts and duration_s must not be negative, got {min(counts)}")

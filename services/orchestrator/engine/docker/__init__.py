@@ -1,0 +1,1 @@
+"""Docker: the engine behind the seam; Docker's JSON is read and written here and nowhere else."""

@@ -1,0 +1,1 @@
+"""Gateway: what it must know, and the way to it."""

@@ -1,0 +1,1 @@
+"""Health: what probes find out about instances."""

@@ -1,0 +1,1 @@
+"""Loop: observe, decide, act."""

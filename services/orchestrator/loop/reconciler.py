@@ -1,0 +1,344 @@
+"""Reconciler: observe, decide, act, again at every event and every few seconds, whatever was missed before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from runyard import names
+from runyard.contracts import RolloutRequest
+from runyard.errors import HostError
+from services.orchestrator.engine.port import NETWORK_EVENTS
+from services.orchestrator.gateway.publisher import Publisher
+from services.orchestrator.gateway.snapshot import (
+    describe_callers,
+    describe_endpoints,
+    describe_snapshot,
+    describe_uses,
+)
+from services.orchestrator.health.prober import Prober
+from services.orchestrator.instances.decision import Decision, decide, note_failed_start
+from services.orchestrator.instances.observation import (
+    Action,
+    CreateInstance,
+    Memory,
+    Observation,
+    RemoveInstance,
+    StartContainer,
+)
+from services.orchestrator.instances.operations import Operations, Tools
+from services.orchestrator.journal import Journal
+from services.orchestrator.model.instance import Instance, failure_of, is_ready
+from services.orchestrator.model.revision import Revision
+from services.orchestrator.scaling.demand import View, give_way, take_on, wanted
+from services.orchestrator.store.desired import DesiredStore
+from services.orchestrator.store.documents import DocumentStore
+from services.orchestrator.store.secret_values import SecretValues
+from services.orchestrator.timing import Timing
+from services.orchestrator.traffic.commitment import Commitment, due_in_s
+
+# Events are only a wake-up and can be lost; this bounds how long anything can go unseen.
+RESYNC_S = 5.0
+# A listing takes some 20 ms; an engine that does not answer is asked again after this.
+RETRY_S = 0.5
+# Running instances found at the start keep their endpoints in the gateway until their first probe has an answer,
+# but no longer than this: the promise is to be back in step within three seconds.
+SETTLE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the reconciler joins; `wake` makes it look again, `boot_ms` is the wall clock in milliseconds."""
+
+    tools: Tools
+    store: DesiredStore
+    documents: DocumentStore
+    values: SecretValues
+    prober: Prober
+    publisher: Publisher
+    timing: Timing
+    wake: asyncio.Event
+    boot_ms: int
+
+
+class Reconciler:
+    """The loop; `passed` is called after every pass in which the engine answered."""
+
+    def __init__(self, parts: Parts, passed: Callable[[], None] = lambda: None) -> None:
+        self._parts = parts
+        self._tools = parts.tools
+        self._journal: Journal = parts.tools.journal
+        self._passed = passed
+        self._operations = Operations(parts.tools, self, self._ended)
+        # A clock that was set back must not number a new instance like one that is there.
+        last = max((int(each, 16) for each in parts.tools.book.entries), default=0)
+        self._memory = Memory(sequence=max(parts.boot_ms, last))
+        self._candidates: dict[str, RolloutRequest] = {}
+        self._deleted: set[str] = set()
+        self._abandoned: set[str] = set()
+        self._wake = parts.wake
+        self._dirty: set[str] = set()
+        self._listed_at = float("-inf")
+        self._settle_by: float | None = None
+        self._settled = asyncio.Event()
+        self._engine_answers = True
+        self._thorough = False
+        self._view: View | None = None
+        self.revisions: Mapping[str, Revision] = {}
+        self.instances: tuple[Instance, ...] = ()
+
+    # What others ask of it.
+
+    @property
+    def engine_answers(self) -> bool:
+        """Whether the engine answered when it was asked last."""
+        return self._engine_answers
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was found at the start has been probed, so that decisions are made."""
+        return self._settled.is_set()
+
+    @property
+    def listed_at(self) -> float:
+        """When the engine was last listed in full (the listing began then)."""
+        return self._listed_at
+
+    @property
+    def operations(self) -> Operations:
+        """The operations under way."""
+        return self._operations
+
+    def wake(self, *, listing: bool = False) -> None:
+        """Make the next pass happen now; with `listing` it lists everything anew."""
+        if listing:
+            self._listed_at = float("-inf")
+        self._wake.set()
+
+    def notice(self, container: str) -> None:
+        """Have a container inspected in the next pass, which happens now."""
+        self._dirty.add(container)
+        self._wake.set()
+
+    def set_candidate(self, service: str, request: RolloutRequest | None) -> None:
+        """Keep the revisions of an unfinished rollout as well, or no longer."""
+        if request is None:
+            self._candidates.pop(service, None)
+        else:
+            self._candidates[service] = request
+            self._deleted.discard(service)
+        self._wake.set()
+
+    def set_deleted(self, service: str) -> None:
+        """Remove a service's instances without the grace that a roll-back may need."""
+        self._deleted.add(service)
+        self._wake.set()
+
+    def set_abandoned(self, revisions: Collection[str], *, abandoned: bool) -> None:
+        """Remove what a failed rollout leaves of revisions that nobody wants at once, or no longer so."""
+        self._abandoned = self._abandoned | set(revisions) if abandoned else self._abandoned - set(revisions)
+        self._wake.set()
+
+    def wanted(self) -> Mapping[str, int]:
+        """Count the instances of every active revision: of a rollout in force, or of one under way.
+
+        What serves since before a loss is wanted as it is, until its service is put in force or deleted.
+        """
+        found = wanted(self._parts.store.rollouts, self._candidates, self.view())
+        for key in self._tools.base.revisions:
+            count = sum(each.key == key for each in self.instances)
+            if count:
+                found[key] = max(count, found.get(key, 0))
+        return give_way(found, self._candidates, self.revisions)
+
+    def view(self) -> View:
+        """Give what demand depends on, as it is now; within a pass, as it was when the pass began to decide."""
+        return self._view or View(self.revisions, self._count_ready(), self._parts.timing.wall())
+
+    def ready(self) -> Mapping[str, int]:
+        """Count the instances of each revision that serve, or would."""
+        return self.view().ready
+
+    def _count_ready(self) -> dict[str, int]:
+        health, withdrawn, counts = self._parts.prober.health(), self._operations.withdrawn, dict[str, int]()
+        for each in self.instances:
+            if each.id not in withdrawn and is_ready(each, health) and not failure_of(each, health):
+                counts[each.key] = counts.get(each.key, 0) + 1
+        return counts
+
+    def drain_s(self, instance: Instance) -> float:
+        """Give the time that requests under way get before the instance is told to stop.
+
+        It is that which any request of the service may take, as on Cloud Run; a service that is being removed gives
+        no more than the grace that follows the stop signal.
+        """
+        route = self._parts.store.routes.get(instance.service_key)
+        return instance.grace_s if route is None or instance.service_key in self._deleted else route.timeout_s
+
+    async def publish(self, timeout_s: float) -> bool:
+        """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""
+        # Before the first probes a snapshot would take every endpoint away.
+        if not self.settled and not await self._parts.timing.within(timeout_s, self._settled.wait()):
+            return False
+        return await self._parts.publisher.wait(self._offer(), timeout_s)
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Reconcile until cancelled."""
+        while True:
+            pause = await self.step()
+            await self._parts.timing.within(pause, self._wake.wait())
+
+    async def step(self) -> float:
+        """Do one pass and give the seconds until the next is due."""
+        self._wake.clear()
+        try:
+            await self._observe()
+        except HostError as error:
+            # No answer is no observation: nothing is decided on it.
+            if self._engine_answers:
+                self._journal.write("engine lost", level="error", error=str(error))
+            self._engine_answers = False
+            self._listed_at = float("-inf")
+            return RETRY_S
+        if not self._engine_answers:
+            self._engine_answers = True
+            self._journal.write("engine reached")
+        if not self._settle():
+            return 0.05
+        # Counted once: a pass decides on one view of things.
+        self._view = self.view()
+        try:
+            changes_in_s = self._advance()
+            decision = self._decide()
+            self._offer()
+            self._passed()
+        finally:
+            self._view = None
+        self._forget()
+        now = self._parts.timing.clock()
+        due = [self._listed_at + RESYNC_S, now + changes_in_s, *([decision.due] if decision.due is not None else [])]
+        # Never negative, and never a busy loop when the clock and the due time only just differ.
+        return max(0.005, min(due) - now)
+
+    async def _observe(self) -> None:
+        inventory = self._tools.inventory
+        began = self._parts.timing.clock()
+        dirty, self._dirty = self._dirty, set()
+        if began - self._listed_at >= RESYNC_S:
+            thorough, self._thorough = self._thorough, False
+            await inventory.refresh(thorough=thorough)
+            self._listed_at = began
+        elif dirty:
+            await inventory.refresh_some(dirty)
+        self.revisions = self._parts.documents.revisions
+        self.instances = inventory.instances()
+        places = {each.id: (each.network, each.address) for each in self.instances}
+        self._tools.addresses.sync(places, self._operations.busy)
+        self._parts.prober.watch(self.instances, self.revisions, adopted=not self.settled)
+
+    def _settle(self) -> bool:
+        if self.settled:
+            return True
+        now, health = self._parts.timing.clock(), self._parts.prober.health()
+        if self._settle_by is None:
+            self._settle_by = now + SETTLE_S
+        probed = [each for each in self.instances if each.key in self.revisions]
+        running = [
+            each
+            for instance in probed
+            for each in instance.containers
+            if each.state == "running" and each.role == "app"
+        ]
+        known = [each for each in running if each.id in health and (health[each.id].probed or health[each.id].failed)]
+        if len(known) < len(running) and now < self._settle_by:
+            return False
+        self._settled.set()
+        self._journal.write("settled", instances=len(self.instances), revisions=len(self.revisions))
+        return True
+
+    def _advance(self) -> float:
+        """Take every rollout in force on to now, and give the seconds until time alone changes one of them."""
+        store, view = self._parts.store, self.view()
+        waits = [RESYNC_S]
+        for before in store.rollouts.values():
+            commitment = take_on(before, view)
+            if commitment != before:
+                store.put_rollout(commitment)
+                self._note_shift(commitment)
+            wait = due_in_s(commitment, view.now_unix_s)
+            waits += [] if wait is None else [wait]
+        return min(waits)
+
+    def _note_shift(self, commitment: Commitment) -> None:
+        event = "shift stalled" if commitment.stalled else "shift begun again" if commitment.before else "shift done"
+        level = "warning" if commitment.stalled else "info"
+        self._journal.write(event, level=level, service=names.service_key(commitment.tenant, commitment.service))
+
+    def _forget(self) -> None:
+        """Let go what nothing needs any more: documents, the values that only they named, volumes of instances."""
+        entries = self._tools.book.entries.values()
+        if self._parts.documents.forget({(each.tenant, each.identity) for each in entries}):
+            self._parts.values.keep({each.digest for each in self._parts.documents.secrets})
+        self._operations.clear_spent()
+
+    def _decide(self) -> Decision:
+        now, wanted_now = self._parts.timing.clock(), self.wanted()
+        observation = Observation(
+            revisions=self.revisions,
+            instances=self.instances,
+            wanted=wanted_now,
+            health=self._parts.prober.health(),
+            busy=self._operations.busy,
+            starting=self._operations.starting,
+            deleted=frozenset(self._deleted),
+            abandoned=frozenset(self._abandoned - wanted_now.keys()),
+            written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
+        )
+        decision = decide(observation, self._memory, now)
+        self._memory = decision.memory
+        by_id = {each.id: each for each in self.instances}
+        for action in decision.actions:
+            revision = None if isinstance(action, RemoveInstance) else self.revisions.get(action.revision)
+            self._operations.begin(action, by_id.get(action.instance), revision)
+        self._tools.failures.keep({*observation.wanted, *(each.key for each in self.instances)})
+        return decision
+
+    def _offer(self) -> int:
+        store, operations = self._parts.store, self._operations
+        health = self._parts.prober.health()
+        # Fresher than the last pass: an operation that has just ended has handed its reservation over to it.
+        instances = self._tools.inventory.instances()
+        endpoints = describe_endpoints(self.revisions, instances, health, operations.withdrawn)
+        callers = describe_callers(instances, operations.reserved)
+        uses = describe_uses(self.revisions, {*(each.key for each in instances), *operations.starting.values()})
+        now = self._parts.timing.wall()
+        snapshot = describe_snapshot(store.routes, store.rollouts, endpoints, callers, uses, now)
+        return self._parts.publisher.offer(self._tools.base.overlay(snapshot))
+
+    def _ended(self, action: Action, succeeded: bool) -> None:
+        if isinstance(action, CreateInstance | StartContainer) and not succeeded:
+            now = self._parts.timing.clock()
+            self._memory = note_failed_start(self._memory, action.revision, action.instance, now)
+        self._wake.set()
+
+    async def watch_events(self) -> None:
+        """Turn the engine's events into wake-ups, for ever; a broken stream means that some were missed."""
+        labels = {names.STACK: self._tools.stack, names.ROLE: names.ROLE_INSTANCE}
+        while True:
+            try:
+                async for event in self._tools.engine.events(labels):
+                    # Networks tell of every container on the host.
+                    if event.name not in NETWORK_EVENTS or self._tools.inventory.knows(event.container):
+                        self.notice(event.container)
+            except HostError as error:
+                self._journal.write("events lost", level="warning", error=str(error))
+            # An edit does not show in a listing: all is inspected again.
+            self._thorough = True
+            self.wake(listing=True)
+            await self._parts.timing.sleep(RETRY_S)
+
+
+__all__ = ["RESYNC_S", "SETTLE_S", "Parts", "Reconciler"]

@@ -1,0 +1,1 @@
+"""Rollout: from a request to its outcome."""

@@ -1,0 +1,1 @@
+"""Scaling: how many instances each revision should have. Pure."""

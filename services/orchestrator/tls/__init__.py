@@ -1,0 +1,1 @@
+"""TLS: the certificates of public hosts."""

@@ -1,0 +1,1 @@
+"""Traffic: shares over revisions, in force and on their way. Pure."""

@@ -26,6 +26,22 @@ LAYERS = (
     ("runyard.codec",),
     ("runyard.errors", "runyard.files", "runyard.location", "runyard.names", "runyard.table", "runyard.units"),
 )
+# Rooms that are houses themselves: their packages and modules from top to bottom, held in the same way.
+INNER_LAYERS = {
+    "services.orchestrator": (
+        ("__main__",),
+        ("service",),
+        ("api",),
+        ("control", "tls"),
+        ("rollout", "settings"),
+        ("loop",),
+        ("instances",),
+        ("scaling", "gateway", "health"),
+        ("engine", "store"),
+        ("model", "traffic"),
+        ("journal", "timing", "relay"),
+    ),
+}
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")
 CODE_SUFFIXES = (".py", ".go", ".lua", ".ts", ".tsx", ".sh")
 
@@ -121,6 +137,18 @@ def breaches(graph: Mapping[str, Iterable[str]]) -> Iterator[str]:
             above, below = height(here), height(there)
             if above is None or below is None or above <= below:
                 yield f"{module} imports {target}"
+
+
+def inner_breaches(graph: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Say every import inside a house of INNER_LAYERS that does not go down, or whose ends have no layer there."""
+    for house, layers in INNER_LAYERS.items():
+        heights = {name: level for level, names in enumerate(reversed(layers)) for name in names}
+        inside = {module for module in graph if module.startswith(f"{house}.")}
+        for module in sorted(inside):
+            for target in sorted(each for each in graph[module] if each.startswith(f"{house}.")):
+                here, there = (each.split(".")[house.count(".") + 1] for each in (module, target))
+                if here != there and heights.get(here, -1) <= heights.get(there, len(layers)):
+                    yield f"{module} imports {target}"
 
 
 def cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:

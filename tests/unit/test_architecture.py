@@ -65,7 +65,7 @@ NAPS = {
     "tests/unit/services/gateway/instance.py": "an instance that takes its time to answer, or trickles",
     "tests/unit/services/gateway/test_cache.py": "an instance that drips its body",
     "tests/unit/services/gateway/test_request_log.py": "an instance that reads slowly",
-    "tests/unit/services/orchestrator/test_control.py": "a clock of the test's own, moved while a real client waits",
+    "tests/unit/services/orchestrator/api/test_control.py": "a clock of the test's own, moved while a client waits",
 }
 PATCHES = {
     "tests/unit/runyard/cli/test_main.py": "a command of the test's own, added to the table as any other is",
@@ -98,6 +98,32 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 
 def test_imports_only_go_down() -> None:
     assert list(checkout.breaches(checkout.import_graph())) == []
+
+
+def test_imports_inside_a_house_only_go_down() -> None:
+    assert list(checkout.inner_breaches(checkout.import_graph())) == []
+
+
+@pytest.mark.parametrize("house", checkout.INNER_LAYERS)
+def test_every_package_of_a_house_has_its_layer_and_is_there(house: str) -> None:
+    inside = {module.removeprefix(f"{house}.") for module in checkout.import_graph() if module.startswith(f"{house}.")}
+    named = [name for names in checkout.INNER_LAYERS[house] for name in names]
+    assert sorted(named) == sorted({module.split(".")[0] for module in inside})
+
+
+@pytest.mark.parametrize(
+    ("importer", "target"),
+    [
+        ("model.instance", "engine.port"),
+        ("gateway.snapshot", "health.prober"),
+        ("store.book", "unknown.module"),
+        ("unknown", "journal"),
+    ],
+    ids=["up", "aside", "to_nowhere", "from_nowhere"],
+)
+def test_import_up_or_aside_inside_a_house_is_a_breach(importer: str, target: str) -> None:
+    one, other = (f"services.orchestrator.{each}" for each in (importer, target))
+    assert list(checkout.inner_breaches({one: [other]})) == [f"{one} imports {other}"]
 
 
 def test_imports_make_no_cycle() -> None:

@@ -21,7 +21,7 @@ PASSPHRASE_BYTES = 32
 
 
 @dataclass
-class State:
+class Backend:
     """The backend of one checkout: a directory in it, unless PULUMI_BACKEND_URL names another."""
 
     steps: Steps

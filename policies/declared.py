@@ -42,14 +42,14 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class KeptServices:
     """What the stack's state keeps of services: earlier revisions, and the keys of those that had traffic."""
 
     pasts: Pasts
     services: frozenset[str] = frozenset()
 
 
-def observe_state(settings: Settings) -> State:
+def observe_state(settings: Settings) -> KeptServices:
     """Read the stack's state; UsageError for a project that is not this checkout's."""
     if settings.project != PROJECT:
         raise UsageError(f"state of project {settings.project}: earlier revisions are kept in that of {PROJECT} alone")
@@ -59,12 +59,12 @@ def observe_state(settings: Settings) -> State:
 
     with Export(settings.stack) as export:
         deployment = parse_deployment(export.read())
-    return State(deployment.pasts, frozenset(deployment.traffic))
+    return KeptServices(deployment.pasts, frozenset(deployment.traffic))
 
 
 def judge_declared(
     settings: Settings,
-    state: Callable[[], State],
+    state: Callable[[], KeptServices],
     capacity: Callable[[], Capacity | None],
     day: str,
 ) -> tuple[Context, Verdict]:
@@ -88,7 +88,7 @@ def judge_declared(
     return context, judge(context)
 
 
-def _plan(manifests: Manifests, settings: Settings, state: Callable[[], State]) -> Plan:
+def _plan(manifests: Manifests, settings: Settings, state: Callable[[], KeptServices]) -> Plan:
     secrets = flatten_secrets(json.loads(settings.get("secrets") or "{}"))
     if not any(target.revision for service in manifests.services for target in service.traffic):
         # Which secrets there are shapes documents; their digests, which take long, shape names that nobody asks for.
@@ -97,7 +97,7 @@ def _plan(manifests: Manifests, settings: Settings, state: Callable[[], State]) 
     return keep_revisions(planned, manifests, state().pasts)
 
 
-def _usages(file: Path, manifests: Manifests, state: State) -> Usages:
+def _usages(file: Path, manifests: Manifests, state: KeptServices) -> Usages:
     """Load the usage file; it may name services that the update removes."""
     known = {service_key(each.tenant, each.name) for each in manifests.services} | state.services
     return parse_usages(str(file), load_text(str(file)), known)

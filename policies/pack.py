@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from policies.declared import Settings, State, judge_declared, observe_host, observe_state, today
+from policies.declared import KeptServices, Settings, judge_declared, observe_host, observe_state, today
 from policies.resource import Resource
 from policies.rule import Finding
 from policies.stack import Stack
@@ -17,7 +17,7 @@ class Pack:
 
     def __init__(
         self,
-        state: Callable[[Settings], State] = observe_state,
+        state: Callable[[Settings], KeptServices] = observe_state,
         capacity: Callable[[], Capacity | None] = observe_host,
         today: Callable[[], str] = today,
     ) -> None:
@@ -30,9 +30,9 @@ class Pack:
 
         Raises what reading manifests and state raises.
         """
-        read: list[State] = []
+        read: list[KeptServices] = []
 
-        def state() -> State:
+        def state() -> KeptServices:
             if not read:
                 read.append(self._observe_state(settings))
             return read[0]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from provider.connection import Orchestrator
-from provider.kind import Kind, Outputs, State, Values
+from provider.kind import Kind, Outputs, ResourceState, Values
 from runyard import names
 from runyard.contracts import CertificateRequest, Holdings
 
@@ -29,7 +29,7 @@ class Certificate(Kind):
         """Name the certificate within its stack."""
         return f"{inputs['stack']}/{inputs['name']}"
 
-    def find_lost(self, state: State) -> Sequence[str]:
+    def find_lost(self, state: ResourceState) -> Sequence[str]:
         """Name the chain if the orchestrator has another."""
         holdings = self._holdings(state.inputs["stack"])
         held = None if holdings is None else holdings.certificates.get(state.inputs["name"], "")
@@ -41,7 +41,7 @@ class Certificate(Kind):
             orchestrator.apply_certificate(CertificateRequest(inputs["name"], inputs["chain"], inputs["key"]))
         return Outputs()
 
-    def delete(self, state: State) -> None:
+    def delete(self, state: ResourceState) -> None:
         """Take the certificate out of force; without an orchestrator none is."""
         with self._lend(state.inputs["stack"]) as orchestrator:
             if orchestrator.running():

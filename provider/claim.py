@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from provider.kind import Kind, Outputs, State, Values
+from provider.kind import Kind, Outputs, ResourceState, Values
 from runyard import names
 from runyard.contracts import Holdings
 
@@ -28,7 +28,7 @@ class Claim(Kind):
         """Name the claim after its stack."""
         return f"{inputs['stack']}/claim"
 
-    def find_lost(self, state: State) -> Sequence[str]:
+    def find_lost(self, state: ResourceState) -> Sequence[str]:
         """Name the claim if the orchestrator keeps another."""
         holdings = self._holdings(state.inputs["stack"])
         lost = holdings is not None and holdings.claim != names.digest(state.inputs["claim"])
@@ -39,5 +39,5 @@ class Claim(Kind):
         self._hand_over(inputs["stack"], inputs["claim"])
         return Outputs()
 
-    def delete(self, state: State) -> None:
+    def delete(self, state: ResourceState) -> None:
         """Leave it to the orchestrator's volume, which goes next."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from provider.kind import Kind, Outputs, State, Values, differing
+from provider.kind import Kind, Outputs, ResourceState, Values, differing
 from provider.wire import UNKNOWN
 from runyard import contracts
 from runyard.errors import HostError, RefusedConfiguration, UsageError
@@ -62,7 +62,7 @@ class GatewayConfiguration(Kind):
             return (str(error),)
         return ()
 
-    def diff(self, state: State, inputs: Values) -> Sequence[str]:
+    def diff(self, state: ResourceState, inputs: Values) -> Sequence[str]:
         """Compare the values, not the lines of the manifest that they stand in."""
         return [key for key in differing(state.inputs, inputs) if key != _PLACES]
 
@@ -70,15 +70,15 @@ class GatewayConfiguration(Kind):
         """Put the first configuration in place, for the gateway that is about to start."""
         return self._apply(inputs, rebinds_=False)
 
-    def update(self, state: State, inputs: Values) -> Outputs:
+    def update(self, state: ResourceState, inputs: Values) -> Outputs:
         """Replace the configuration in force."""
         return self._apply(inputs, rebinds_=rebinds(_config(state.inputs), _config(inputs)))
 
-    def exists(self, state: State) -> bool:
+    def exists(self, state: ResourceState) -> bool:
         """Tell a refresh whether the file is still there; it goes with a volume that was removed by hand."""
         return self._host(state.inputs["stack"]).has_configuration(state.inputs["image"])
 
-    def delete(self, state: State) -> None:
+    def delete(self, state: ResourceState) -> None:
         """Leave the file to its volume, which goes next, and free the volume of a test that was killed."""
         self._host(state.inputs["stack"]).discard_test()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provider.kind import Kind, Outputs, State, Values
+from provider.kind import Kind, Outputs, ResourceState, Values
 from provider.wire import UNKNOWN
 
 
@@ -25,9 +25,9 @@ class SigningKey(Kind):
         public, private = generate_pair()
         return Outputs({"public": public}, {"private": private})
 
-    def update(self, state: State, _inputs: Values) -> Outputs:
+    def update(self, state: ResourceState, _inputs: Values) -> Outputs:
         """Keep the pair, whatever the inputs are."""
         return Outputs({"public": state.outputs["public"]}, {"private": state.outputs["private"]})
 
-    def delete(self, state: State) -> None:
+    def delete(self, state: ResourceState) -> None:
         """Leave it to the state to forget the pair."""

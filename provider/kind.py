@@ -21,7 +21,7 @@ class Outputs:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ResourceState:
     """What Pulumi's state has of a resource: secrets are plain values here."""
 
     id: str
@@ -48,11 +48,11 @@ class Kind(ABC):
         """Say what is wrong with inputs before anything is touched; in a preview some are UNKNOWN."""
         return ()
 
-    def diff(self, state: State, inputs: Values) -> Sequence[str]:
+    def diff(self, state: ResourceState, inputs: Values) -> Sequence[str]:
         """Name the inputs that differ."""
         return differing(state.inputs, inputs)
 
-    def find_lost(self, _state: State) -> Sequence[str]:
+    def find_lost(self, _state: ResourceState) -> Sequence[str]:
         """Name what the host has no more as the state has it; none where that is not known, as in many a preview."""
         return ()
 
@@ -64,16 +64,16 @@ class Kind(ABC):
     def create(self, inputs: Values) -> Outputs:
         """Make the resource; Unfinished if it is there and not as it should be."""
 
-    def update(self, _state: State, inputs: Values) -> Outputs:
+    def update(self, _state: ResourceState, inputs: Values) -> Outputs:
         """Make the resource what these inputs say; Unfinished if it is not as it should be afterwards."""
         return self.create(inputs)
 
-    def exists(self, _state: State) -> bool:
+    def exists(self, _state: ResourceState) -> bool:
         """Tell a refresh whether the resource is there; what it cannot see is there."""
         return True
 
     @abstractmethod
-    def delete(self, state: State) -> None:
+    def delete(self, state: ResourceState) -> None:
         """Remove the resource; one that is gone already is fine."""
 
 

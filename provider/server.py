@@ -10,7 +10,7 @@ from google.protobuf import any_pb2, empty_pb2
 from google.rpc import status_pb2
 
 from provider import wire
-from provider.kind import Kind, Outputs, State, Unfinished
+from provider.kind import Kind, Outputs, ResourceState, Unfinished
 from runyard.errors import RunyardError
 from runyard.pulumi.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 
@@ -175,8 +175,8 @@ def _difference(key: str, request: Any) -> Any:
     return provider_pb2.PropertyDiff(kind=kind, inputDiff=True)
 
 
-def _state(identity: str, inputs: Any, outputs: Any) -> State:
-    return State(identity, wire.decode(inputs), wire.decode(outputs))
+def _state(identity: str, inputs: Any, outputs: Any) -> ResourceState:
+    return ResourceState(identity, wire.decode(inputs), wire.decode(outputs))
 
 
 def _properties(outputs: Outputs) -> Any:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from provider.connection import Orchestrator
 from provider.document import carry_over, parse_documents, read_named, render_documents, values_for
-from provider.kind import Kind, Outputs, State, Unfinished, Values
+from provider.kind import Kind, Outputs, ResourceState, Unfinished, Values
 from provider.wire import UNKNOWN
 from runyard import contracts, names
 from runyard.contracts import (
@@ -75,7 +75,7 @@ class Service(Kind):
         """Name the service after its stack and tenant."""
         return f"{inputs['stack']}/{names.service_key(inputs['tenant'], inputs['service'])}"
 
-    def find_lost(self, state: State) -> Sequence[str]:
+    def find_lost(self, state: ResourceState) -> Sequence[str]:
         """Name what the orchestrator lacks of what the state has, and the documents if an image of theirs is gone."""
         holdings = self._around.holdings(state.inputs["stack"])
         lost = [] if holdings is None else lacking(holdings, state)
@@ -99,7 +99,7 @@ class Service(Kind):
         """Sign the document, put it, and wait for its rollout."""
         return self._apply(inputs, {}, {}, "")
 
-    def update(self, state: State, inputs: Values) -> Outputs:
+    def update(self, state: ResourceState, inputs: Values) -> Outputs:
         """Sign what is new, carry the rest over, put all of it, and wait for the rollout."""
         documents = parse_documents(state.outputs.get("documents", ""))
         if state.inputs.get("key") != inputs["key"]:
@@ -107,7 +107,7 @@ class Service(Kind):
         values = json.loads(state.outputs.get("values") or "{}")
         return self._apply(inputs, documents, values, state.outputs.get("revision", ""))
 
-    def delete(self, state: State) -> None:
+    def delete(self, state: ResourceState) -> None:
         """Withdraw the service; without an orchestrator nothing serves it, and the stack's sweep removes the rest."""
         with self._around.lend(state.inputs["stack"]) as orchestrator:
             if orchestrator.running():
@@ -146,7 +146,7 @@ class Service(Kind):
             for container in (*document.init_containers, *document.containers):
                 self._around.images.restore(container.image, document.images[container.name])
 
-    def _images_lack(self, state: State) -> bool:
+    def _images_lack(self, state: ResourceState) -> bool:
         """Say whether an image of a revision with traffic is gone, and tell so; tell of moved tags too."""
         documents = parse_documents(state.outputs.get("documents", ""))
         rollout = contracts.decode(RolloutRequest, state.inputs["rollout"])
@@ -188,7 +188,7 @@ class Service(Kind):
             self._around.tell(text)
 
 
-def lacking(holdings: Holdings, state: State) -> list[str]:
+def lacking(holdings: Holdings, state: ResourceState) -> list[str]:
     """Name what an orchestrator does not have as the state has it: documents, route, or the rollout in force; pure."""
     key = state.inputs["tenant"], state.inputs["service"]
     held = next((each for each in holdings.services if (each.tenant, each.service) == key), None)

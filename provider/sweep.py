@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from provider.kind import Kind, Outputs, State, Values
+from provider.kind import Kind, Outputs, ResourceState, Values
 from runyard import names
 from runyard.host.engine import Thing
 
@@ -48,7 +48,7 @@ class Sweep(Kind):
         """Stand in the stack, so that there is something to delete."""
         return Outputs()
 
-    def delete(self, state: State) -> None:
+    def delete(self, state: ResourceState) -> None:
         """Remove every instance that is left with its volumes, strangers that call themselves one too, and claims."""
         stack, engine = state.inputs["stack"], self._engine()
         found = engine.owned(stack)

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
-from tests.harness.skips import judge
+from tests.harness.skips import check_skip
 
 # How long an example takes is the machine's affair: a deadline fails on a busy one and proves nothing.
 settings.register_profile("any machine", deadline=None)
@@ -17,12 +17,12 @@ settings.load_profile("any machine")
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    judge(report)
+    check_skip(report)
     return report
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    judge(report)
+    check_skip(report)
     return report

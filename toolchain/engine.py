@@ -93,7 +93,7 @@ def _ask_command(address: str, environment: Mapping[str, str]) -> Answer:
 
 
 @dataclass
-class Engine:
+class LocalEngine:
     """Brings an engine up; `directory` gets the log and the pid of one that is started here."""
 
     steps: Steps

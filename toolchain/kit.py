@@ -16,14 +16,14 @@ from runyard.errors import ToolchainError, UsageError
 from toolchain import cache, pins
 from toolchain.base import BaseImage
 from toolchain.built import BuiltImages
-from toolchain.engine import Engine
+from toolchain.engine import LocalEngine
 from toolchain.environment import STAMP, Environment
 from toolchain.gobuild import Go
 from toolchain.lock import LockKeeper
 from toolchain.packages import FOR_BENCHMARKS, FOR_LINT, FOR_TESTS, Packages
 from toolchain.plugin import PluginInstaller
 from toolchain.pulumi import Installer, Pulumi
-from toolchain.state import State
+from toolchain.state import Backend
 from toolchain.step import Steps
 from toolchain.update import Update
 from toolchain.uptodate import PLAN_VARIABLE, UpToDate
@@ -97,7 +97,7 @@ class Kit:
                 hold()
             plugin.bring(pulumi)
             variables = {**pulumi.environment(self.variables), "DOCKER_HOST": engine}
-            variables |= State(self.steps, self.checkout, self.variables).bring()
+            variables |= Backend(self.steps, self.checkout, self.variables).bring()
             variables["PATH"] = f"{self.environment.directory / 'bin'}:{variables['PATH']}"
             built = BuiltImages(self.checkout, engine)
             if not built.are_there():
@@ -112,8 +112,8 @@ class Kit:
         """Restart the dockerd that the toolchain started on this machine, or only see whether it could be."""
         self._engine().restart(dry_run=dry_run)
 
-    def _engine(self) -> Engine:
-        return Engine(self.steps, self.variables, self.store.root / "engine")
+    def _engine(self) -> LocalEngine:
+        return LocalEngine(self.steps, self.variables, self.store.root / "engine")
 
     def bring_images(self) -> None:
         """Build the images that the engine lacks; runs inside the environment, with the cache already held."""
@@ -158,7 +158,7 @@ class Kit:
 
     def update(self, tools: Tools, stack: str, plan: str = "") -> Update:
         """Return Pulumi's verbs on a stack that exists and that no dead update holds, held to a saved plan if given."""
-        State(self.steps, self.checkout, self.variables).select(tools.pulumi.command, stack, tools.environment)
+        Backend(self.steps, self.checkout, self.variables).select(tools.pulumi.command, stack, tools.environment)
         LockKeeper(self.steps).release_stale(tools.environment["PULUMI_BACKEND_URL"], stack)
         environment = {**tools.environment, **({PLAN_VARIABLE: str(Path(plan).absolute())} if plan else {})}
         needed = [str(tools.pulumi.command), tools.plugin, str(self.environment.directory / STAMP)]

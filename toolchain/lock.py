@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.errors import LockError
-from toolchain.backend import lock_directory
+from runyard.pulumi.backend import lock_directory
 from toolchain.step import Steps
 
 # The kernel tells the boot time in whole seconds and the clock may have been set since: a process counts as

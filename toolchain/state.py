@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runyard import files
 from runyard.errors import ToolchainError
-from toolchain.backend import PASSPHRASE_VARIABLES, PROJECT, file_backend, private_directory, state_file
+from runyard.pulumi.backend import PASSPHRASE_VARIABLES, PROJECT, file_backend, private_directory, state_file
 from toolchain.step import Steps
 
 # 32 random bytes: as strong as the key that is derived from them.
@@ -21,7 +21,7 @@ PASSPHRASE_BYTES = 32
 
 
 @dataclass
-class State:
+class Backend:
     """The backend of one checkout: a directory in it, unless PULUMI_BACKEND_URL names another."""
 
     steps: Steps

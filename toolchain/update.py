@@ -12,9 +12,9 @@ from types import FrameType
 
 from runyard.errors import ToolchainError
 from runyard.host.transport import Transport
+from runyard.pulumi.backend import PROJECT, private_directory
 from runyard.pulumi.state import missing, parse_state, shown_outputs
 from runyard.uptodate.observation import Listing, observe_listing
-from toolchain.backend import PROJECT, private_directory
 from toolchain.outputs import flatten
 from toolchain.pulumi import Pulumi
 from toolchain.state import StackState

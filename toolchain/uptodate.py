@@ -15,13 +15,13 @@ from contextlib import closing
 
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
+from runyard.pulumi.backend import backend_of, lock_directory, passphrase_file, private_directory, state_file
 from runyard.pulumi.state import parse_state
 from runyard.uptodate import fingerprint
 from runyard.uptodate.check import Comparison, Subject, changed_reads, compare, host_parts, take_parts
 from runyard.uptodate.expectation import expect
 from runyard.uptodate.observation import observe
 from runyard.uptodate.record import Record, forget_record, load_record, parse_reads, save_record
-from toolchain.backend import backend_of, lock_directory, passphrase_file, private_directory, state_file
 
 # Where the engine is looked for first when the environment names none.
 USUAL_ADDRESS = "unix:///var/run/docker.sock"

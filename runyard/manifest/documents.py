@@ -27,7 +27,7 @@ Places = dict[int, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class YamlDocument:
     """One YAML document; keys without a value are not in `data`, as Kubernetes means it."""
 
     file: str

@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from runyard.errors import ManifestError
-from runyard.manifest.documents import Document
+from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import Location, Manifests, Service
 from runyard.manifest.platform import build_platform, check_platform
 from runyard.manifest.pricebook import build_pricebook, check_pricebook
@@ -71,7 +71,7 @@ def _load_file(file: str, found: ServiceSet) -> list[Problem]:
     return unread + problems
 
 
-def _load_document(document: Document, found: ServiceSet, *, readable: bool) -> list[Problem]:
+def _load_document(document: YamlDocument, found: ServiceSet, *, readable: bool) -> list[Problem]:
     findings = Findings(document.locate)
     kind = _kind(document.data, findings)
     if kind is None:
@@ -98,7 +98,7 @@ _CHECKS = {
 }
 
 
-def _add(kind: str, document: Document, found: ServiceSet) -> None:
+def _add(kind: str, document: YamlDocument, found: ServiceSet) -> None:
     """Build a document without errors and keep it."""
     data, location = document.data, document.locate(())
     if kind == "service":
@@ -111,7 +111,7 @@ def _add(kind: str, document: Document, found: ServiceSet) -> None:
         found.add_price_book(build_pricebook(data, location), document)
 
 
-def _place_traffic(service: Service, document: Document) -> Service:
+def _place_traffic(service: Service, document: YamlDocument) -> Service:
     """Give each traffic target its place: whether the revision that it names is kept is known only later."""
     places = [document.locate(("spec", "traffic", index, "revisionName")) for index in range(len(service.traffic))]
     targets = (replace(each, location=place) for each, place in zip(service.traffic, places, strict=True))

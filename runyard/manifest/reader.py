@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from runyard.manifest.documents import Document, Mark, Places
+from runyard.manifest.documents import Mark, Places, YamlDocument
 from runyard.manifest.model import Location
 from runyard.manifest.problems import Path, Problem, render_path, render_value
 from runyard.manifest.scalars import AmbiguousScalar, parse_scalar
@@ -40,7 +40,7 @@ _MERGE = "<<"
 _NO_KEY: Any = object()
 
 
-def read_documents(file: str, text: str, problems: list[Problem]) -> Iterator[Document]:
+def read_documents(file: str, text: str, problems: list[Problem]) -> Iterator[YamlDocument]:
     """Read a file's documents one by one; what cannot be read is added to `problems`, and the rest is still read."""
     refused = _refuse_text(file, text)
     if refused is not None:
@@ -89,7 +89,7 @@ def _too_deep() -> str:
     return f"must not be nested deeper than {DEPTH_LIMIT} levels; reading stopped here"
 
 
-def _run(next_event: Callable[[], Any], builder: _Builder) -> Iterator[Document]:
+def _run(next_event: Callable[[], Any], builder: _Builder) -> Iterator[YamlDocument]:
     handlers: dict[type, Callable[[Any], None]] = {
         yaml.ScalarEvent: builder.scalar,
         yaml.MappingStartEvent: builder.open_mapping,
@@ -156,9 +156,9 @@ class _Builder:
             self._stop(event.start_mark, "yaml.documents", message)
         self._count(1, event.start_mark)
 
-    def document(self) -> Document | None:
+    def document(self) -> YamlDocument | None:
         """Give the document that was just read; None if it is empty."""
-        return None if self._root is None else Document(self.file, self._root, self._start, self._places)
+        return None if self._root is None else YamlDocument(self.file, self._root, self._start, self._places)
 
     def scalar(self, event: Any) -> None:
         """Take a scalar as a key, an item or a value."""

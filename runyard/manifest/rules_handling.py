@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runyard.manifest.documents import Document
+from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import Platform, Service
 from runyard.manifest.problems import Findings, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, mapping_at, text_at
@@ -33,7 +33,7 @@ def check_handling(service: Raw, findings: Findings) -> None:
             findings.error((*SERVICE_ANNOTATIONS, name), "handling.size", message)
 
 
-def check_sizes(services: Sequence[tuple[Service, Document]], platform: Platform) -> Iterator[Problem]:
+def check_sizes(services: Sequence[tuple[Service, YamlDocument]], platform: Platform) -> Iterator[Problem]:
     """Check that no service allows larger requests than the gateway lets through for anybody."""
     most = platform.gateway.max_body_bytes
     for service, document in services:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runyard.manifest.documents import Document
+from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import PersistentVolume, Service
 from runyard.manifest.persistence import ANNOTATION, parse_persistent_volumes
 from runyard.manifest.problems import Findings, Path, Problem, render_value
@@ -60,7 +60,7 @@ def check_persistence(service: Raw, findings: Findings) -> None:
     _check_traffic(service, findings)
 
 
-def check_writers(services: Sequence[tuple[Service, Document]]) -> Iterator[Problem]:
+def check_writers(services: Sequence[tuple[Service, YamlDocument]]) -> Iterator[Problem]:
     """Check that no two services of a tenant have one persistent volume."""
     seen: dict[tuple[str, str], Service] = {}
     for service, document in services:

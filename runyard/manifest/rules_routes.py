@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from runyard.manifest.documents import Document
+from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import Platform, Service
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, mapping_at, text_at
@@ -43,7 +43,7 @@ class _Claim:
     """A place that a service answers: what it is called, and where the manifest says so."""
 
     service: Service
-    document: Document
+    document: YamlDocument
     where: Path
     host: str
     path: str
@@ -66,7 +66,7 @@ class _Claim:
         return str(self.document.locate(self.where) if self.where == ROUTES else self.service.location)
 
 
-def check_hosts(services: Sequence[tuple[Service, Document]], platform: Platform) -> Iterator[Problem]:
+def check_hosts(services: Sequence[tuple[Service, YamlDocument]], platform: Platform) -> Iterator[Problem]:
     """Check that no two services answer one place, and that a host is of one tenant, which may have it."""
     places: dict[tuple[str, str], _Claim] = {}
     hosts: dict[str, _Claim] = {}
@@ -82,7 +82,7 @@ def check_hosts(services: Sequence[tuple[Service, Document]], platform: Platform
 
 
 def check_default_backend(
-    services: Sequence[tuple[Service, Document]], platform: Platform, document: Document | None
+    services: Sequence[tuple[Service, YamlDocument]], platform: Platform, document: YamlDocument | None
 ) -> Iterator[Problem]:
     """Check that the service that answers unknown hosts exists and is open to the public."""
     backend = platform.gateway.default_backend
@@ -98,7 +98,7 @@ def check_default_backend(
     yield from findings.problems
 
 
-def _claims(service: Service, document: Document, domain: str) -> Iterator[_Claim]:
+def _claims(service: Service, document: YamlDocument, domain: str) -> Iterator[_Claim]:
     host = service_host(service.name, service.tenant, domain)
     yield _Claim(service, document, ("metadata", "name"), host, "/", f"the host {host}")
     for index, target in enumerate(service.traffic):

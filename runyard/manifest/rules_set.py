@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runyard.manifest.documents import Document
+from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import Manifests, Platform, Service, Tenant
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
@@ -32,34 +32,34 @@ _ONLY_ONE = {"platform": "Platform", "pricebook": "PriceBook"}
 class ServiceSet:
     """Everything that was read so far; documents with problems count by their names alone."""
 
-    services: list[tuple[Service, Document]] = field(default_factory=list)
-    tenants: list[tuple[Tenant, Document]] = field(default_factory=list)
+    services: list[tuple[Service, YamlDocument]] = field(default_factory=list)
+    tenants: list[tuple[Tenant, YamlDocument]] = field(default_factory=list)
     platform: Platform | None = None
-    platform_document: Document | None = None
+    platform_document: YamlDocument | None = None
     price_book: PriceBook | None = None
-    price_book_document: Document | None = None
+    price_book_document: YamlDocument | None = None
     # Kind, tenant and name of each document, in the order of reading.
-    named: list[tuple[str, str, str, Document]] = field(default_factory=list)
+    named: list[tuple[str, str, str, YamlDocument]] = field(default_factory=list)
 
-    def note(self, kind: str, data: Raw, document: Document) -> None:
+    def note(self, kind: str, data: Raw, document: YamlDocument) -> None:
         """Remember a document's name, whether or not it has problems."""
         name = text_at(data, *_NAME)
         tenant = text_at(data, "metadata", "namespace") or DEFAULT_TENANT
         self.named.append((kind, tenant if kind == "service" else "", name, document))
 
-    def add_service(self, service: Service, document: Document) -> None:
+    def add_service(self, service: Service, document: YamlDocument) -> None:
         """Add a service without problems of its own."""
         self.services.append((service, document))
 
-    def add_tenant(self, tenant: Tenant, document: Document) -> None:
+    def add_tenant(self, tenant: Tenant, document: YamlDocument) -> None:
         """Add a tenant without problems of its own."""
         self.tenants.append((tenant, document))
 
-    def add_platform(self, platform: Platform, document: Document) -> None:
+    def add_platform(self, platform: Platform, document: YamlDocument) -> None:
         """Add the platform; a second one is a problem, found by name."""
         self.platform, self.platform_document = platform, document
 
-    def add_price_book(self, book: PriceBook, document: Document) -> None:
+    def add_price_book(self, book: PriceBook, document: YamlDocument) -> None:
         """Add the price book; a second one is a problem, found by name."""
         self.price_book, self.price_book_document = book, document
 
@@ -88,14 +88,14 @@ def check_set(found: ServiceSet) -> list[Problem]:
     ]
 
 
-def _error(document: Document, path: Path, rule: str, message: str, hint: str = "") -> Problem:
+def _error(document: YamlDocument, path: Path, rule: str, message: str, hint: str = "") -> Problem:
     findings = Findings(document.locate)
     findings.error(path, rule, message, hint)
     return findings.problems[0]
 
 
 def _check_names(found: ServiceSet) -> Iterator[Problem]:
-    seen: dict[tuple[str, str, str], Document] = {}
+    seen: dict[tuple[str, str, str], YamlDocument] = {}
     for kind, tenant, name, document in found.named:
         only_one = _ONLY_ONE.get(kind, "")
         key = (kind, tenant, "" if only_one else name)

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import unquote, urlsplit
 
 from runyard.errors import ContractError, HostError
+from runyard.pulumi.backend import backend_directory, stack_file
 from runyard.pulumi.state import parse_state
 
 # An export reads one file or asks one service; longer means that the backend does not answer.
@@ -24,12 +24,12 @@ class Export:
     A nested Pulumi takes half a second to start; meanwhile the manifests are loaded.
     """
 
-    def __init__(self, stack: str, project: str = "runyard", environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, stack: str, environment: Mapping[str, str] = os.environ) -> None:
         """Begin the export of a stack."""
         self._text: str | None = None
         self._process: subprocess.Popen[str] | None = None
-        directory = backend_directory(environment)
-        self._text = read_state(directory, project, stack) if directory is not None else None
+        directory = backend_directory(environment.get(_BACKEND, ""))
+        self._text = read_state(directory, stack) if directory else None
         if self._text is not None:
             return
         command = ["pulumi", "stack", "export", "--stack", stack]
@@ -74,21 +74,12 @@ class Export:
         return output
 
 
-def backend_directory(environment: Mapping[str, str]) -> Path | None:
-    """Give the directory that a backend's address names; None for one that is no directory of this machine."""
-    url = urlsplit(environment.get(_BACKEND, ""))
-    if url.scheme != "file" or url.netloc not in ("", "~"):
-        return None
-    path = unquote(url.path)
-    return Path.home() / path.lstrip("/") if url.netloc == "~" else Path(path)
-
-
-def read_state(directory: Path, project: str, stack: str) -> str | None:
+def read_state(directory: str, stack: str) -> str | None:
     """Read the state that lies in a backend's directory; None if it does not lie there.
 
     HostError names a file that cannot be read.
     """
-    file = directory / ".pulumi" / "stacks" / project / f"{stack}.json"
+    file = Path(stack_file(directory, stack))
     try:
         if not file.exists() and (packed := file.with_name(f"{file.name}.gz")).exists():
             text = gzip.decompress(packed.read_bytes()).decode()

@@ -21,9 +21,9 @@ from pathlib import Path
 from policies.rule import Context
 from policies.verdict import judge
 from runyard.manifest import load
+from runyard.pulumi.backend import file_backend
 from tests.bench.bench_validate import write_services
 from tests.bench.timing import ROUNDS, Stopwatch
-from toolchain.backend import file_backend
 
 ROOT = Path(__file__).parents[2]
 STACK = "bench-review"

@@ -15,7 +15,7 @@ from coverage import Coverage
 FLOORS = {"runyard": 96, "components": 85, "policies": 85, "provider": 85, "services": 85}
 
 
-def judge(measured: dict[str, float]) -> list[str]:
+def check_floors(measured: dict[str, float]) -> list[str]:
     """Say which trees are beneath their floor."""
     return [
         f"coverage of {tree}: must be at least {floor} %, is {measured[tree]:.1f} %"
@@ -25,13 +25,13 @@ def judge(measured: dict[str, float]) -> list[str]:
 
 
 def main() -> int:
-    """Read the data of the last run, and judge it."""
+    """Read the data of the last run, and check it."""
     data = Coverage()
     data.load()
     measured = {tree: data.report(include=[f"{tree}/*"], file=StringIO()) for tree in FLOORS}
     for tree, percent in measured.items():
         print(f"coverage of {tree}: {percent:.1f} %")
-    problems = judge(measured)
+    problems = check_floors(measured)
     for each in problems:
         print(f"error: {each}", file=sys.stderr)
     return 1 if problems else 0

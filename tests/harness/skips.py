@@ -17,7 +17,7 @@ ALLOWED = (
 )
 
 
-def judge(report: pytest.TestReport | pytest.CollectReport) -> None:
+def check_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Make a failure of a skip whose reason is not allowed; an expected failure is no skip."""
     if not report.skipped or hasattr(report, "wasxfail"):
         return

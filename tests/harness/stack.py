@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from runyard.host import Engine, Orchestrator
+from runyard.pulumi.backend import file_backend
 from tests.harness.client import Answer, ask
 from tests.harness.ports import StackPorts, stack_ports
 from tests.harness.waiting import PATIENCE_S, until
-from toolchain.backend import file_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
 
 from policies.analyzer import serve
-from policies.declared import State
+from policies.declared import KeptServices
 from policies.pack import Pack
 from policies.resource import CONTAINER
 from runyard.pulumi.marks import SECRET, SIGNATURE
@@ -35,7 +35,7 @@ class Broken(Pack):
 def client(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A client of a pack, of a broken one where the test asks for it."""
     kind: type[Pack] = getattr(request, "param", Pack)
-    server, port = serve(kind(lambda _: State({}), lambda: None, lambda: "2026-11-23"))
+    server, port = serve(kind(lambda _: KeptServices({}), lambda: None, lambda: "2026-11-23"))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield analyzer_pb2_grpc.AnalyzerStub(channel)
     server.stop(None).wait()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from policies.declared import Settings, State, judge_declared, observe_state
+from policies.declared import KeptServices, Settings, judge_declared, observe_state
 from policies.rule import Context
 from policies.service import is_same
 from policies.verdict import Verdict
@@ -56,7 +56,7 @@ def settings(**config: str) -> Settings:
     return Settings("dev", "runyard", {f"runyard:{key}": value for key, value in config.items()}, dry_run=True)
 
 
-def unread() -> State:
+def unread() -> KeptServices:
     raise AssertionError("the state must not be read")
 
 
@@ -90,7 +90,7 @@ def test_manifest_that_cannot_be_read_refuses(tmp_path: Path) -> None:
 def test_earlier_revision_in_traffic_counts_at_its_own_size(tmp_path: Path) -> None:
     past = past_of(tmp_path, "1920Mi")
     given = settings(manifests=write(tmp_path, "128Mi", past.name))
-    _, verdict = judged(given, lambda: State({"shop/web": (past,)}))
+    _, verdict = judged(given, lambda: KeptServices({"shop/web": (past,)}))
     (refusal,) = verdict.refusals
     assert refusal.message == (
         "tenant shop's quota of memory must be at least 2Gi at minScale, got 1Gi, 1Gi over: web 2Gi"
@@ -100,14 +100,14 @@ def test_earlier_revision_in_traffic_counts_at_its_own_size(tmp_path: Path) -> N
 def test_earlier_revision_without_traffic_does_not_count(tmp_path: Path) -> None:
     small, large = past_of(tmp_path, "256Mi"), past_of(tmp_path, "1920Mi")
     given = settings(manifests=write(tmp_path, "128Mi", small.name))
-    context, verdict = judged(given, lambda: State({"shop/web": (large, small)}))
+    context, verdict = judged(given, lambda: KeptServices({"shop/web": (large, small)}))
     assert verdict.refusals == ()
     assert context.uses["shop/web"].best["memory"] == 384 * 1024**2
 
 
 def test_earlier_revision_that_nobody_keeps_refuses(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="none is kept, got web-gone"):
-        judged(settings(manifests=write(tmp_path, "128Mi", "web-gone")), lambda: State({}))
+        judged(settings(manifests=write(tmp_path, "128Mi", "web-gone")), lambda: KeptServices({}))
 
 
 def test_latest_revision_may_be_named_though_secrets_shape_its_name(tmp_path: Path) -> None:
@@ -118,11 +118,11 @@ def test_latest_revision_may_be_named_though_secrets_shape_its_name(tmp_path: Pa
     shares = TRAFFIC.replace("EARLIER", "web-00000000")
     file.write_text(file.read_text() + shares)
     with pytest.raises(ManifestError) as raised:
-        judged(settings(**config), lambda: State({}))
+        judged(settings(**config), lambda: KeptServices({}))
     # The name that it must be is that with the secret's digest in it.
     latest = str(raised.value).partition("the revision that this manifest makes (")[2].partition(")")[0]
     file.write_text(file.read_text().replace("web-00000000", latest))
-    context, verdict = judged(settings(**config), lambda: State({}))
+    context, verdict = judged(settings(**config), lambda: KeptServices({}))
     assert verdict.refusals == ()
     assert context.plan is not None
     assert context.plan.services[0].revision.name == latest
@@ -144,7 +144,7 @@ def test_usage_file_may_name_services_that_are_gone(tmp_path: Path) -> None:
     usage = tmp_path / "usage.yaml"
     usage.write_text("services: {shop/gone: medium}\n")
     given = settings(manifests=write(tmp_path, "128Mi"), usage=str(usage))
-    context, _ = judged(given, lambda: State({}, frozenset({"shop/gone"})))
+    context, _ = judged(given, lambda: KeptServices({}, frozenset({"shop/gone"})))
     assert context.usages is not None
 
 

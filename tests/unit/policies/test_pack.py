@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from policies.declared import Settings, State
+from policies.declared import KeptServices, Settings
 from policies.pack import Pack
 from runyard.errors import PolicyError, UsageError
 from runyard.plan.quota import Capacity
@@ -18,7 +18,7 @@ HELLO = Settings("dev", "runyard", {"runyard:manifests": "manifests/hello.yaml"}
 
 
 def pack(capacity: Capacity | None = None) -> Pack:
-    return Pack(lambda _: State({}), lambda: capacity, lambda: "2026-11-23")
+    return Pack(lambda _: KeptServices({}), lambda: capacity, lambda: "2026-11-23")
 
 
 def test_resource_is_judged_after_its_stack() -> None:

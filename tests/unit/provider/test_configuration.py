@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provider.configuration import GatewayConfiguration, rebinds
-from provider.kind import State
+from provider.kind import ResourceState
 from provider.wire import UNKNOWN
 from runyard import contracts
 from runyard.errors import HostError, RefusedConfiguration
@@ -52,8 +52,8 @@ def inputs(places: dict[str, str] | None = None, **changes: Any) -> dict[str, An
     }
 
 
-def state(given: dict[str, Any]) -> State:
-    return State("dev/gateway", given, {})
+def state(given: dict[str, Any]) -> ResourceState:
+    return ResourceState("dev/gateway", given, {})
 
 
 def test_values_that_the_grammars_take_pass() -> None:

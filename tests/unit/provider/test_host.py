@@ -10,7 +10,7 @@ import pytest
 
 from provider.document import render_documents
 from provider.host import Host
-from provider.kind import State, Unfinished
+from provider.kind import ResourceState, Unfinished
 from provider.signature import sign
 from runyard import contracts
 from runyard.contracts import ImageIdentity
@@ -34,8 +34,8 @@ def test_kinds_are_those_that_components_declare(host: Host) -> None:
 
 def test_preview_goes_on_without_an_engine(host: Host) -> None:
     kinds, given = host.kinds(), inputs(document())
-    assert kinds["Service"].find_lost(State("dev/default/hello", given, {})) == []
-    assert kinds["Claim"].find_lost(State("dev/claim", {"stack": "dev", "claim": "{}"}, {})) == ()
+    assert kinds["Service"].find_lost(ResourceState("dev/default/hello", given, {})) == []
+    assert kinds["Claim"].find_lost(ResourceState("dev/claim", {"stack": "dev", "claim": "{}"}, {})) == ()
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_what_needs_an_engine_says_that_none_answers(host: Host, kind: str, give
 def test_deletion_without_an_engine_is_not_taken_for_done(host: Host, kind: str) -> None:
     given = {"stack": "dev", "name": "shop", "tenant": "default", "service": "hello", "image": "i"}
     with pytest.raises(HostUnreachable):
-        host.kinds()[kind].delete(State("id", given, {}))
+        host.kinds()[kind].delete(ResourceState("id", given, {}))
 
 
 def test_rollout_of_what_is_signed_already_is_unfinished_without_an_engine(host: Host) -> None:
     given, made = inputs(document()), dataclasses.replace(document(), images={"hello": ImageIdentity("sha256:a")})
     documents = render_documents([sign(given["key"], contracts.encode(made))])
-    state = State("dev/default/hello", given, {"documents": documents, "revision": "hello-1"})
+    state = ResourceState("dev/default/hello", given, {"documents": documents, "revision": "hello-1"})
     with pytest.raises(Unfinished, match=r"^connect to the Docker engine: ") as raised:
         host.kinds()["Service"].update(state, given)
     assert raised.value.outputs.plain == {"documents": documents, "revision": "hello-1"}

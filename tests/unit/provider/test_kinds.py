@@ -7,7 +7,7 @@ import base64
 from provider.certificate import Certificate
 from provider.claim import Claim
 from provider.key import SigningKey
-from provider.kind import State
+from provider.kind import ResourceState
 from provider.signature import is_signed, sign
 from provider.sweep import Sweep
 from provider.wire import UNKNOWN
@@ -25,11 +25,11 @@ def test_key_is_made_once_and_its_private_half_is_secret() -> None:
     private, public = made.secret["private"], made.plain["public"]
     assert len(base64.b64decode(private)) == len(base64.b64decode(public)) == 32
     assert private not in repr(made)
-    kept = kind.update(State("dev/key", STACK, {**made.plain, **made.secret}), STACK)
+    kept = kind.update(ResourceState("dev/key", STACK, {**made.plain, **made.secret}), STACK)
     assert kept == made
     assert kind.create(STACK) != made
     assert kind.identify(STACK) == "dev/key"
-    kind.delete(State("dev/key", STACK, {}))
+    kind.delete(ResourceState("dev/key", STACK, {}))
 
 
 def test_key_is_not_known_before_it_is_made() -> None:
@@ -52,9 +52,9 @@ def test_certificate_is_put_in_force_and_taken_out_again() -> None:
     kind = Certificate(orchestrator.lend, lambda _stack: None)
     kind.create(PAIR)
     assert orchestrator.certificates == {"shop": CertificateRequest("shop", "CHAIN", "KEY")}
-    kind.update(State("dev/shop", PAIR, {}), {**PAIR, "key": "OTHER"})
+    kind.update(ResourceState("dev/shop", PAIR, {}), {**PAIR, "key": "OTHER"})
     assert orchestrator.certificates["shop"].key == "OTHER"
-    kind.delete(State("dev/shop", PAIR, {}))
+    kind.delete(ResourceState("dev/shop", PAIR, {}))
     assert orchestrator.certificates == {}
     assert kind.identify(PAIR) == "dev/shop"
 
@@ -62,11 +62,11 @@ def test_certificate_is_put_in_force_and_taken_out_again() -> None:
 def test_certificate_without_an_orchestrator_is_out_of_force_already() -> None:
     orchestrator = FakeOrchestrator()
     orchestrator.held = None
-    Certificate(orchestrator.lend, lambda _stack: None).delete(State("dev/shop", PAIR, {}))
+    Certificate(orchestrator.lend, lambda _stack: None).delete(ResourceState("dev/shop", PAIR, {}))
 
 
 def test_certificate_that_the_orchestrator_does_not_have_is_a_difference() -> None:
-    state = State("dev/shop", PAIR, {})
+    state = ResourceState("dev/shop", PAIR, {})
     for held, keys in (
         (None, []),
         (Holdings(certificates={"shop": names.digest("CHAIN")}), []),
@@ -84,7 +84,7 @@ def test_claim_is_handed_over_and_missed_where_the_orchestrator_has_another() ->
     kind = Claim(lambda stack, text: handed.append((stack, text)), lambda _stack: held)
     kind.create(given)
     assert handed == [("dev", '{"stack":"dev"}')]
-    state = State("dev/claim", given, {})
+    state = ResourceState("dev/claim", given, {})
     assert kind.find_lost(state) == ()
     held = Holdings()
     assert kind.find_lost(state) == ("claim",)
@@ -115,7 +115,7 @@ def test_sweep_does_nothing_until_it_is_deleted_and_then_removes_every_instance_
     kind = Sweep(lambda: engine, released.append)
     kind.create(STACK)
     assert (len(engine.things), kind.identify(STACK)) == (7, "dev/sweep")
-    kind.delete(State("dev/sweep", STACK, {}))
+    kind.delete(ResourceState("dev/sweep", STACK, {}))
     # What a tenant keeps is kept.
     assert engine.things == [volume, part, other, data]
     assert released == ["dev"]

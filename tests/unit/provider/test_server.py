@@ -12,7 +12,7 @@ from google.protobuf import empty_pb2
 from google.rpc import status_pb2
 
 from provider import wire
-from provider.kind import Kind, Outputs, State, Unfinished, Values
+from provider.kind import Kind, Outputs, ResourceState, Unfinished, Values
 from provider.server import Server
 from runyard.errors import HostError, LockError
 from runyard.pulumi.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
@@ -35,7 +35,7 @@ class Thing(Kind):
     def check(self, inputs: Values) -> Sequence[str]:
         return () if inputs.get("size", 1) else ("size: must be at least 1, got 0",)
 
-    def find_lost(self, _state: State) -> Sequence[str]:
+    def find_lost(self, _state: ResourceState) -> Sequence[str]:
         return self.lost
 
     def foresee(self, _inputs: Values) -> Outputs:
@@ -47,16 +47,16 @@ class Thing(Kind):
             raise self.failure
         return Outputs({"made": "yes"}, {"token": "s3cret"})
 
-    def update(self, state: State, inputs: Values) -> Outputs:
+    def update(self, state: ResourceState, inputs: Values) -> Outputs:
         self.asked.append(("update", state, inputs))
         if self.failure is not None:
             raise self.failure
         return Outputs({"made": "again"})
 
-    def exists(self, _state: State) -> bool:
+    def exists(self, _state: ResourceState) -> bool:
         return self.there
 
-    def delete(self, state: State) -> None:
+    def delete(self, state: ResourceState) -> None:
         self.asked.append(("delete", state))
 
 
@@ -161,7 +161,7 @@ def test_update_knows_what_was_and_deletion_too(provider: Provider) -> None:
         provider_pb2.UpdateRequest(urn=URN, id="i", old_inputs=old, olds=out, news=wire.encode({"size": 2}))
     )
     provider.stub.Delete(provider_pb2.DeleteRequest(urn=URN, id="i", old_inputs=old, properties=out))
-    state = State("i", {"size": 1, "key": "k"}, {"token": "t"})
+    state = ResourceState("i", {"size": 1, "key": "k"}, {"token": "t"})
     assert provider.thing.asked == [("update", state, {"size": 2}), ("delete", state)]
 
 

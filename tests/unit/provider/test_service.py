@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from provider.kind import Outputs, State, Unfinished
+from provider.kind import Outputs, ResourceState, Unfinished
 from provider.service import Around, Service
 from provider.signature import generate_pair, is_signed
 from provider.wire import UNKNOWN
@@ -105,8 +105,8 @@ def inputs(made: RevisionDocument, *earlier: str, **more: Any) -> dict[str, Any]
     }
 
 
-def state(given: Mapping[str, Any], outputs: Outputs) -> State:
-    return State("dev/default/hello", given, {**outputs.plain, **outputs.secret})
+def state(given: Mapping[str, Any], outputs: Outputs) -> ResourceState:
+    return ResourceState("dev/default/hello", given, {**outputs.plain, **outputs.secret})
 
 
 def signed_of(outputs: Outputs) -> list[SignedRevision]:
@@ -314,5 +314,5 @@ def test_deletion_withdraws_the_service_and_without_an_orchestrator_there_is_not
 
 def test_refresh_never_takes_a_service_for_gone() -> None:
     world = World()
-    assert world.service.exists(State("dev/default/hello", {}, {}))
+    assert world.service.exists(ResourceState("dev/default/hello", {}, {}))
     assert world.service.identify(inputs(document())) == "dev/default/hello"

@@ -18,7 +18,7 @@ import pytest
 from runyard.errors import ToolchainError, UsageError
 from tests.unit.toolchain.conftest import WriteProgram
 from toolchain import engine
-from toolchain.engine import Engine, ping
+from toolchain.engine import LocalEngine, ping
 from toolchain.step import Steps
 
 # Stands in for dockerd: answers pings on the socket that --host names. Written in Python because the shell has no
@@ -72,9 +72,9 @@ def answering(path: Path, status: int = 200) -> Iterator[str]:
             thread.join()
 
 
-def machine(steps: Steps, variables: dict[str, str], tmp_path: Path, *, is_root: bool = True) -> Engine:
+def machine(steps: Steps, variables: dict[str, str], tmp_path: Path, *, is_root: bool = True) -> LocalEngine:
     """An engine room of a machine without systemd whose default socket is in the test's directory."""
-    return Engine(
+    return LocalEngine(
         steps,
         variables,
         tmp_path / "engine",
@@ -92,7 +92,7 @@ def write_daemon(programs: Path, program: WriteProgram) -> None:
     program("iptables", "exit 0")
 
 
-def stop_daemon(room: Engine) -> None:
+def stop_daemon(room: LocalEngine) -> None:
     assert room.daemon
     room.daemon.terminate()
     room.daemon.wait()
@@ -291,7 +291,7 @@ def test_real_dockerd_is_started_and_answers(
     # Not tmp_path: a Unix socket's path has at most 107 bytes, and containerd's lies deep in here.
     with tempfile.TemporaryDirectory(prefix="ry-", dir="/tmp") as directory:
         own = Path(directory)
-        room = Engine(
+        room = LocalEngine(
             steps,
             dict(os.environ) | {"DOCKER_HOST": "", "PATH": f"{programs}:{os.environ['PATH']}"},
             tmp_path / "engine",
@@ -317,7 +317,7 @@ def test_real_dockerd_is_started_and_answers(
 
 def test_restart_without_an_engine_of_the_toolchains_is_refused(steps: Steps, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        Engine(steps, {}, tmp_path).restart()
+        LocalEngine(steps, {}, tmp_path).restart()
     assert str(caught.value) == (
         f"engine: restart: {tmp_path}/dockerd.pid: no dockerd that the toolchain started runs here"
     )

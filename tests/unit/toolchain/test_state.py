@@ -10,14 +10,14 @@ import pytest
 
 from runyard.errors import ToolchainError
 from tests.unit.toolchain.conftest import WriteProgram
-from toolchain.state import StackState, State
+from toolchain.state import Backend, StackState
 from toolchain.step import Steps
 
 
 def test_state_is_a_directory_of_the_checkout_with_a_passphrase_only_its_owner_reads(
     steps: Steps, tmp_path: Path
 ) -> None:
-    found = State(steps, tmp_path, {}).bring()
+    found = Backend(steps, tmp_path, {}).bring()
     passphrase = tmp_path / ".runyard" / "passphrase"
     assert found == {
         "PULUMI_BACKEND_URL": f"file://{tmp_path}/.runyard/state?metadata=skip",
@@ -30,7 +30,7 @@ def test_state_is_a_directory_of_the_checkout_with_a_passphrase_only_its_owner_r
 
 
 def test_state_keeps_its_passphrase(steps: Steps, words: io.StringIO, tmp_path: Path) -> None:
-    state = State(steps, tmp_path, {})
+    state = Backend(steps, tmp_path, {})
     state.bring()
     first = (tmp_path / ".runyard/passphrase").read_text()
     state.bring()
@@ -40,17 +40,17 @@ def test_state_keeps_its_passphrase(steps: Steps, words: io.StringIO, tmp_path: 
 
 def test_two_checkouts_have_two_passphrases(steps: Steps, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        State(steps, tmp_path / name, {}).bring()
+        Backend(steps, tmp_path / name, {}).bring()
     assert (tmp_path / "one/.runyard/passphrase").read_text() != (tmp_path / "two/.runyard/passphrase").read_text()
 
 
 def test_state_says_nothing_of_the_passphrase_itself(steps: Steps, words: io.StringIO, tmp_path: Path) -> None:
-    State(steps, tmp_path, {}).bring()
+    Backend(steps, tmp_path, {}).bring()
     assert (tmp_path / ".runyard/passphrase").read_text().strip() not in words.getvalue()
 
 
 def test_state_takes_others_rights_from_the_passphrase(steps: Steps, words: io.StringIO, tmp_path: Path) -> None:
-    state = State(steps, tmp_path, {})
+    state = Backend(steps, tmp_path, {})
     state.bring()
     passphrase = tmp_path / ".runyard" / "passphrase"
     passphrase.chmod(0o644)
@@ -66,28 +66,28 @@ def test_state_elsewhere_is_respected_and_shown_without_its_secrets(
         "PULUMI_BACKEND_URL": "postgres://me:hunter2@db/state?token=hunter3",
         "PULUMI_CONFIG_PASSPHRASE": "own",
     }
-    assert State(steps, tmp_path, variables).bring() == {}
+    assert Backend(steps, tmp_path, variables).bring() == {}
     assert words.getvalue() == "state: in postgres://db/state (PULUMI_BACKEND_URL)\n"
     assert not (tmp_path / ".runyard").exists()
 
 
 def test_select_makes_the_stack_with_the_given_environment(steps: Steps, tmp_path: Path, program: WriteProgram) -> None:
     pulumi = program("pulumi", f'echo "$PULUMI_BACKEND_URL $@" > {tmp_path}/asked')
-    State(steps, tmp_path, {}).select(pulumi, "dev", {"PULUMI_BACKEND_URL": "file:///s"})
+    Backend(steps, tmp_path, {}).select(pulumi, "dev", {"PULUMI_BACKEND_URL": "file:///s"})
     assert (tmp_path / "asked").read_text() == "file:///s stack select dev --create --non-interactive\n"
 
 
 def test_select_that_fails_gives_pulumis_own_reason(steps: Steps, tmp_path: Path, program: WriteProgram) -> None:
     pulumi = program("pulumi", 'echo "error: no space left" >&2; exit 255')
     with pytest.raises(ToolchainError) as caught:
-        State(steps, tmp_path, {}).select(pulumi, "dev", {})
+        Backend(steps, tmp_path, {}).select(pulumi, "dev", {})
     assert str(caught.value) == "state: select stack dev: error: no space left"
 
 
 def test_select_with_another_passphrase_says_the_way_out(steps: Steps, tmp_path: Path, program: WriteProgram) -> None:
     pulumi = program("pulumi", 'echo "error: incorrect passphrase" >&2; exit 255')
     with pytest.raises(ToolchainError, match=r"stacks/Pulumi\.dev\.yaml was encrypted with another passphrase"):
-        State(steps, tmp_path, {}).select(pulumi, "dev", {})
+        Backend(steps, tmp_path, {}).select(pulumi, "dev", {})
 
 
 def write_stack(tmp_path: Path, selected: str) -> dict[str, str]:
@@ -104,14 +104,14 @@ def write_stack(tmp_path: Path, selected: str) -> dict[str, str]:
 
 
 def test_select_starts_no_pulumi_for_a_stack_that_is_there_and_selected(steps: Steps, tmp_path: Path) -> None:
-    State(steps, tmp_path, {}).select(tmp_path / "no-such-program", "dev", write_stack(tmp_path, "dev"))
+    Backend(steps, tmp_path, {}).select(tmp_path / "no-such-program", "dev", write_stack(tmp_path, "dev"))
 
 
 def test_select_asks_pulumi_where_another_stack_is_selected(
     steps: Steps, tmp_path: Path, program: WriteProgram
 ) -> None:
     pulumi = program("pulumi", f'echo "$@" > {tmp_path}/asked')
-    State(steps, tmp_path, {}).select(pulumi, "dev", write_stack(tmp_path, "other"))
+    Backend(steps, tmp_path, {}).select(pulumi, "dev", write_stack(tmp_path, "other"))
     assert (tmp_path / "asked").read_text() == "stack select dev --create --non-interactive\n"
 
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runyard.manifest.documents import Document
+from runyard.manifest.documents import YamlDocument
 from runyard.manifest.problems import Path, Problem
 from runyard.manifest.reader import (
     DEPTH_LIMIT,
@@ -21,7 +21,7 @@ from runyard.manifest.reader import (
 )
 
 
-def read(text: str) -> tuple[list[Document], list[Problem]]:
+def read(text: str) -> tuple[list[YamlDocument], list[Problem]]:
     problems: list[Problem] = []
     documents = list(read_documents("f.yaml", text, problems))
     return documents, problems
@@ -37,7 +37,7 @@ def read_problems(text: str) -> list[str]:
     return [problem.text() for problem in read(text)[1]]
 
 
-def place(document: Document, path: Path, *, at_key: bool = False) -> tuple[int, int]:
+def place(document: YamlDocument, path: Path, *, at_key: bool = False) -> tuple[int, int]:
     location = document.locate(path, at_key)
     return location.line, location.column
 

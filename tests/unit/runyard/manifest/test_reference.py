@@ -14,7 +14,7 @@ import yaml
 from referencing import Registry, Resource
 
 from runyard.manifest import load
-from runyard.manifest.documents import Document
+from runyard.manifest.documents import YamlDocument
 from runyard.manifest.problems import Path
 from runyard.manifest.reader import read_documents
 from runyard.manifest.reference import list_fields, render_reference
@@ -28,7 +28,7 @@ DEFAULTS_OF_SHARED_KEYS = 1
 FIELDS = [(kind, path, field) for kind in KINDS.values() for path, field in list_fields(kind)]
 
 
-def documents(kind: str) -> list[Document]:
+def documents(kind: str) -> list[YamlDocument]:
     names = {each: name for (_, name), each in KINDS.items()}
     everything = read_documents(str(REFERENCE), REFERENCE.read_text(encoding="utf-8"), [])
     return [document for document in everything if document.data["kind"] == names[kind]]

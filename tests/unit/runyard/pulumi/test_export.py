@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runyard.errors import HostError
-from runyard.pulumi.export import Export, backend_directory
+from runyard.pulumi.export import Export
 from runyard.pulumi.state import parse_state
 
 Write = Callable[[str], None]
@@ -87,20 +87,3 @@ def test_state_that_lies_elsewhere_is_pulumis_to_read(pulumi_program: Write, tmp
     environment = {**os.environ, **state_file(tmp_path, "{}", "other.json"), "PATH": os.environ["PATH"]}
     with Export("dev", environment=environment) as export:
         assert export.read() == "told\n"
-
-
-@pytest.mark.parametrize(
-    ("url", "directory"),
-    [
-        ("file:///var/state?metadata=skip", Path("/var/state")),
-        ("file:///with%20blank", Path("/with blank")),
-        ("file://~", Path.home()),
-        ("file://~/state", Path.home() / "state"),
-        ("file://elsewhere/state", None),
-        ("s3://bucket", None),
-        ("https://api.example.com", None),
-        ("", None),
-    ],
-)
-def test_only_a_directory_of_this_machine_is_one(url: str, directory: Path | None) -> None:
-    assert backend_directory({"PULUMI_BACKEND_URL": url}) == directory

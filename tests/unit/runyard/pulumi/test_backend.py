@@ -1,25 +1,37 @@
+"""Backend: where Pulumi's file backend keeps things, by the addresses that it is given."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
 
-from toolchain import backend
+from runyard.pulumi import backend
 
 
 @pytest.mark.parametrize(
     ("address", "directory"),
     [
-        ("file:///s?metadata=skip", "/s/.pulumi"),
-        ("file://~/s", "/home/me/s/.pulumi"),
+        ("file:///var/state?metadata=skip", "/var/state"),
+        ("file:///with%20blank", "/with blank"),
+        ("file://~", "/home/me"),
+        ("file://~/state", "/home/me/state"),
+        ("file://elsewhere/state", ""),
         ("s3://bucket/s", ""),
         ("https://api.pulumi.example", ""),
         ("", ""),
     ],
 )
-def test_directory_is_that_of_a_file_backend(address: str, directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directory_is_that_of_a_file_backend_of_this_machine(
+    address: str, directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert backend.backend_directory(address) == directory
+
+
+@pytest.mark.parametrize("name", ["plain", "with blank", "a%41b", "is it?", "#1"])
+def test_address_of_a_directory_leads_back_to_it(tmp_path: Path, name: str) -> None:
+    assert backend.backend_directory(backend.file_backend(tmp_path / name)) == str(tmp_path / name)
 
 
 def test_state_file_is_named_only_where_it_is(tmp_path: Path) -> None:

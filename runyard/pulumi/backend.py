@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 PROJECT = "runyard"
 PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
@@ -18,8 +18,9 @@ def file_backend(directory: str | os.PathLike[str]) -> str:
 
     Without notes of its own beside its files (gocloud's `metadata=skip`): it writes those in place, so an update
     killed meanwhile left half a note, and Pulumi could not read the state beside it. The state itself is renamed.
+    Escaped, because Pulumi decodes it: a directory with `%41` in its name would be looked for under another.
     """
-    return f"file://{os.fspath(directory)}?metadata=skip"
+    return f"file://{quote(os.fspath(directory))}?metadata=skip"
 
 
 def private_directory(checkout: str) -> str:
@@ -39,19 +40,30 @@ def passphrase_file(environment: Mapping[str, str], checkout: str) -> str:
 
 
 def backend_directory(backend: str) -> str:
-    """Find the directory of a file backend by its address; "" for any other backend."""
+    """Find the directory of a file backend of this machine by its address; "" for any other backend.
+
+    As Pulumi reads it: escapes are decoded, and `~` is the home directory. A path from the directory that Pulumi
+    happens to run in is Pulumi's own to find.
+    """
     parts = urlsplit(backend)
-    return os.path.expanduser(f"{parts.netloc}{parts.path}") + "/.pulumi" if parts.scheme == "file" else ""
+    if parts.scheme != "file" or parts.netloc not in ("", "~"):
+        return ""
+    return os.path.expanduser(f"{parts.netloc}{unquote(parts.path)}")
+
+
+def stack_file(directory: str, stack: str) -> str:
+    """Say where a file backend in this directory keeps a stack."""
+    return os.path.join(directory, ".pulumi", "stacks", PROJECT, f"{stack}.json")
 
 
 def state_file(backend: str, stack: str) -> str:
     """Find a stack's file in a file backend; "" when there is none, as in other backends or other layouts."""
     directory = backend_directory(backend)
-    file = os.path.join(directory, "stacks", PROJECT, f"{stack}.json")
+    file = stack_file(directory, stack)
     return file if directory and os.path.exists(file) else ""
 
 
 def lock_directory(backend: str, stack: str) -> str:
     """Say where a file backend keeps a stack's locks; "" for any other backend."""
     directory = backend_directory(backend)
-    return os.path.join(directory, "locks", "organization", PROJECT, stack) if directory else ""
+    return os.path.join(directory, ".pulumi", "locks", "organization", PROJECT, stack) if directory else ""

@@ -106,12 +106,12 @@ class GatewayConfig:
     @property
     def state_directory(self) -> str:
         """What the workers keep for the next start: the snapshot, and certificates with their keys."""
-        return f"{self.directory}/state"
+        return f"{self.directory}/{names.GATEWAY_STATE}"
 
     @property
     def state_file(self) -> str:
         """Where the snapshot in force is kept for the next start."""
-        return f"{self.state_directory}/snapshot.json"
+        return f"{self.directory}/{names.GATEWAY_SNAPSHOT}"
 
     @property
     def cache_directory(self) -> str:
@@ -127,7 +127,7 @@ class GatewayConfig:
     @property
     def affinity_key_file(self) -> str:
         """Where the key of the affinity cookies is kept, so that they outlive a restart."""
-        return f"{self.directory}/state/affinity.key"
+        return f"{self.state_directory}/affinity.key"
 
 
 # Lowest and highest value of each number; the highest keep nginx's own integers from overflowing.

@@ -56,10 +56,11 @@ GATEWAY_CACHE_DIRECTORY = GATEWAY_TEMPORARY_DIRECTORY + "/cache"
 # refresh would make every preview show a change.
 GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
-# What the gateway's workers keep for its next start, and in it the GatewaySnapshot that it last had in force: it is
-# written soon after each change and never half, and is what an orchestrator without a memory begins with.
-GATEWAY_STATE_DIRECTORY = GATEWAY_DIRECTORY + "/state"
-GATEWAY_SNAPSHOT = GATEWAY_STATE_DIRECTORY + "/snapshot.json"
+# Below the gateway's directory, wherever that is: what its workers keep for its next start, and in it the
+# GatewaySnapshot that it last had in force: it is written soon after each change and never half, and is what an
+# orchestrator without a memory begins with.
+GATEWAY_STATE = "state"
+GATEWAY_SNAPSHOT = GATEWAY_STATE + "/snapshot.json"
 ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
 ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
 # What joins its input and output to that socket, in the image whose working directory is where its code lies.

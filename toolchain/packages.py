@@ -18,7 +18,7 @@ FOR_TESTS = ("nginx", "libnginx-mod-http-lua", "libnginx-mod-http-brotli-filter"
 # What holds the gateway's Lua.
 FOR_LINT = ("lua-check",)
 # What drives and what stands beside the gateway in tests/bench.
-FOR_BENCHMARKS = (*FOR_TESTS, "wrk", "haproxy")
+FOR_BENCHMARKS = (*FOR_TESTS, "wrk", "haproxy", "valgrind")
 # A package that brings a server may start it, on port 80; ours are started by the tests, on ports of their own.
 SERVICES = ("nginx", "haproxy")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runyard.contracts import TlsSettings, decode
 from runyard.errors import UsageError
-from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, LAUNCHER_DIRECTORY, ORCHESTRATOR_DIRECTORY
+from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, GATEWAY_SNAPSHOT, LAUNCHER_DIRECTORY, ORCHESTRATOR_DIRECTORY
 from services.orchestrator.store.signature import Verifier
 
 # Where the orchestrator's image has the launcher.
@@ -43,7 +43,7 @@ class Settings:
     @property
     def gateway_snapshot(self) -> Path:
         """Where the gateway keeps the snapshot that it has in force."""
-        return self.gateway_directory / "state" / "snapshot.json"
+        return self.gateway_directory / GATEWAY_SNAPSHOT
 
 
 def parse_settings(environment: Mapping[str, str]) -> Settings:

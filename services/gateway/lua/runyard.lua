@@ -17,6 +17,7 @@ local cleartext = require "runyard.cleartext"
 local pools = require "runyard.pools"
 local response = require "runyard.response"
 local queue = require "runyard.queue"
+local rescue = require "runyard.rescue"
 local router = require "runyard.router"
 local snapshot_file = require "runyard.snapshot_file"
 local store = require "runyard.store"
@@ -54,6 +55,7 @@ function M.finish()
     limit.finish(name)
     bodies.finish(name)
     cache_admission.finish(name)
+    rescue.finish(name)
 end
 
 -- Has LuaJIT compile a whole phase as one piece: with its usual 500 constants the balancer's was too long, and a phase
@@ -88,6 +90,7 @@ function M.start_worker()
     queue.start_worker()
     affinity.start_worker()
     watch.start_worker()
+    rescue.start_worker()
     snapshot_file.start_worker()
 end
 

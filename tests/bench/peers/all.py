@@ -7,14 +7,17 @@ from pathlib import Path
 from tests.bench.peers.caddy import Caddy
 from tests.bench.peers.envoy import Envoy
 from tests.bench.peers.haproxy import Haproxy
-from tests.bench.peers.nginx import LoggingNginx, Nginx
-from tests.bench.peers.ours import EveryLimit, ManyRoutes, ManyServices, OurGateway
+from tests.bench.peers.nginx import FourNginx, LoggingNginx, Nginx
+from tests.bench.peers.ours import EveryLimit, FourWorkers, ManyRoutes, ManyServices, OurGateway, ThousandServices
 from tests.bench.peers.peer import Peer
 from tests.bench.peers.programs import Programs, version
 from tests.bench.peers.traefik import Traefik
 
 OTHERS: tuple[type[Peer], ...] = (Haproxy, Traefik, Caddy, Envoy)
-NGINX: tuple[type[Peer], ...] = (Nginx, LoggingNginx, OurGateway, EveryLimit, ManyRoutes, ManyServices)
+NGINX: tuple[type[Peer], ...] = (
+    *(Nginx, LoggingNginx, FourNginx),
+    *(OurGateway, EveryLimit, ManyRoutes, ManyServices, ThousandServices, FourWorkers),
+)
 THROUGHPUT = (*NGINX, *OTHERS)
 BEHAVIOUR: tuple[type[Peer], ...] = (OurGateway, Nginx, *OTHERS)
 # How each is asked for its version.

@@ -13,10 +13,11 @@ from tests.harness.waiting import until
 # 100 bytes of JSON.
 BODY = '{"message":"hello","padding":"' + "x" * 68 + '"}'
 PARTS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-# One process, no master: a signal hits all of it. `worker_connections` holds what a hung proxy may pile up.
+# One process, no master: a signal hits all of it. `worker_connections` holds what a hung proxy may pile up, and a
+# thousand ports with the connections that each proxy keeps to them.
 CONFIGURATION = """
 daemon off; master_process off; pid {directory}/pid; error_log {directory}/error.log crit;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 16384; }}
 http {{
     {temporary}
     access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +20,7 @@ LOG = (
 PARTS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 # The retries are what the gateway does too: another instance for what was not sent, or may be sent twice.
 CONFIGURATION = """
-daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log error;
+daemon off; user {user}; worker_processes {workers}; pid {directory}/pid; error_log {directory}/error.log error;
 events {{ worker_connections 4096; }}
 http {{
     {temporary}
@@ -45,6 +47,7 @@ class Nginx(Peer):
     name = "bare nginx"
     change = "reload"
     health = "max_fails=1 fail_timeout=10s, next upstream on error, timeout and 500 (not POST)"
+    workers = 1
     log = ""
     logging = "access_log off;"
 
@@ -54,6 +57,9 @@ class Nginx(Peer):
         text = CONFIGURATION.format(
             directory=self.directory,
             temporary=" ".join(f"{part}_temp_path {self.directory}/{part};" for part in PARTS),
+            # As the gateway's are here, and so that callgrind can be talked to in one.
+            user=pwd.getpwuid(os.getuid()).pw_name,
+            workers=self.workers,
             log=self.log,
             logging=self.logging.format(directory=self.directory),
             servers=servers,
@@ -80,3 +86,10 @@ class LoggingNginx(Nginx):
     logging = (
         "access_log {directory}/requests.log requests buffer=64k flush=1s; proxy_set_header X-Request-Id $request_id;"
     )
+
+
+class FourNginx(LoggingNginx):
+    """The same with four workers on its one core."""
+
+    name = "nginx with a log, four workers"
+    workers = 4

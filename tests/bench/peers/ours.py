@@ -20,6 +20,7 @@ class OurGateway(Peer):
     # Hosts of the requests, and services that they name in turn; each service has instances of its own.
     hosts = 1
     services = 1
+    workers = 1
     limits = Limits()
 
     def start(self) -> None:
@@ -27,7 +28,8 @@ class OurGateway(Peer):
         self.revision = 1
         with process.on_core(process.SYSTEM_CORE):
             # As many connections as the peers may have.
-            self.gateway: Gateway = make_gateway(self.directory, workers=1, worker_connections=4096)
+            self.gateway: Gateway = make_gateway(self.directory, workers=self.workers, worker_connections=4096)
+            self.gateway.wrapper = tuple(self.wrapper)
             self.gateway.start()
         self.process, self.port = self.gateway.process, self.gateway.edge_port
         self.route(self.instances)
@@ -100,3 +102,17 @@ class ManyServices(OurGateway):
 
     name = "gateway, 200 services"
     hosts = services = most_instances = 200
+
+
+class ThousandServices(OurGateway):
+    """The same with 1,000."""
+
+    name = "gateway, 1,000 services"
+    hosts = services = most_instances = 1000
+
+
+class FourWorkers(OurGateway):
+    """The gateway with four workers on its one core: what they do to agree on counts and limits costs time there."""
+
+    name = "gateway, four workers"
+    workers = 4

@@ -32,6 +32,8 @@ class Peer(ABC):
 
     # How many of the instances it gets, where there are more.
     most_instances: ClassVar[int] = 3
+    # What the proxy's command is put behind, to count what it does.
+    wrapper: Sequence[str] = ()
 
     def __init__(self, directory: Path, instances: Sequence[int], program: Path, answer_s: int = 300) -> None:
         """Prepare a proxy to the instances at these ports, which must answer within `answer_s` seconds."""
@@ -59,7 +61,9 @@ class Peer(ABC):
 
     def start(self) -> None:
         """Start it on its core and return when it answers."""
-        self.process = process.start(self.prepare(), process.SYSTEM_CORE, self.directory / "output.log")
+        self.process = process.start(
+            [*self.wrapper, *self.prepare()], process.SYSTEM_CORE, self.directory / "output.log"
+        )
         until(self._answers, f"{self.name} answers: {self.directory}/output.log")
 
     def stop(self) -> None:

@@ -153,6 +153,11 @@ local function give_back(address)
     return endpoint
 end
 
+-- The requests of this worker that hold a count: the endpoint of each, by runyard.connection's key. Not to be changed.
+function M.all_held()
+    return held
+end
+
 -- Whether this request holds a count, so that an instance has it or will.
 function M.holds()
     return held[key()] ~= nil
@@ -268,7 +273,7 @@ function M.balance()
     if not endpoint then
         return ngx.exit(ngx.ERROR)
     end
-    health.asked(endpoint)
+    health.asked(endpoint, service and service.timeout_s or default_timeout_s)
     if service and service.session_affinity then
         affinity.note(service, var.revision, endpoint.address)
     end

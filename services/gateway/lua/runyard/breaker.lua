@@ -8,6 +8,7 @@
 -- instances: when the orchestrator replaces one, the new set starts closed.
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
+local penalty = require "runyard.penalty"
 local ping = require "runyard.ping"
 local routing = require "runyard.routing"
 
@@ -20,8 +21,6 @@ local MOST_FAILURES = 5
 -- For so long there must have been nothing but failures. An instance that was killed is replaced within two seconds,
 -- and requests are held for it: no GET is lost to a breaker.
 local PATIENCE_S = 3
-local SHORTEST_S = 1
-local LONGEST_S = 30
 -- The keys of a set of instances that is gone go after this; far more than the longest time open.
 local FORGET_S = 300
 -- Pings take a second at most; a worker that was killed in the middle is followed by another after this.
@@ -36,9 +35,7 @@ local function look(group)
 end
 
 local function open(group)
-    local times = shared:incr("opened|" .. group.set, 1, 0)
-    shared:expire("opened|" .. group.set, FORGET_S)
-    local duration = math.min(SHORTEST_S * 2 ^ (times - 1), LONGEST_S)
+    local duration = penalty.next_s(group.set, penalty.SHORTEST_S)
     shared:set("open|" .. group.set, now() + duration, FORGET_S)
     routing.raise_health_epoch()
     counters.add(counters.BREAKER_OPENED, group.key)
@@ -58,7 +55,7 @@ function M.failed(group, weight, began)
     if count < MOST_FAILURES or not since or now() - since < PATIENCE_S or shared:get("open|" .. group.set) then
         return
     end
-    if shared:add("opening|" .. group.set, true, SHORTEST_S) then
+    if shared:add("opening|" .. group.set, true, penalty.SHORTEST_S) then
         open(group)
     end
 end
@@ -71,9 +68,10 @@ function M.worked(group)
     if not group.failing then
         return
     end
-    for _, kind in ipairs { "down|", "since|", "open|", "opened|", "half|" } do
+    for _, kind in ipairs { "down|", "since|", "open|", "half|" } do
         shared:delete(kind .. group.set)
     end
+    penalty.forget(group.set)
     routing.raise_health_epoch()
 end
 

@@ -1,15 +1,17 @@
 -- Health: which instances are passed over because they fail, shared by all workers.
 --
--- An instance is ejected after 5 failures in a row, whatever they are (Envoy's consecutive_5xx: an answer of 500 or
--- above, or no answer), for a time that doubles. At most half of a revision's instances are, so never the last one.
--- When its time is over a single request tries it (or, if it hung, a ping), and it is back or ejected for longer.
+-- An instance is ejected after failures in a row (an answer of 500 or above, or no answer), for a time that doubles: 5
+-- (Envoy's consecutive_5xx), and of answers fewer where so many in a row are no chance, see most_failures. At most half
+-- of a revision's instances are, so never the last one. When its time is over a single request tries it (or, if it
+-- hung, a ping), and it is back or ejected for longer.
 --
--- Shared memory holds failures|, ejected|, times|, hung| and probe| of an address; `health_epoch` in runyard.routing
--- changes with them. Endpoints are the tables of runyard.routing; what is known of one is kept in it until that epoch
--- changes.
+-- Shared memory holds failures|, ejected|, hung| and probe| of an address; `health_epoch` in runyard.routing changes
+-- with them. Endpoints are the tables of runyard.routing; what is known of one is kept in it until that epoch changes.
 local breaker = require "runyard.breaker"
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
+local inflight = require "runyard.inflight"
+local penalty = require "runyard.penalty"
 local ping = require "runyard.ping"
 local routing = require "runyard.routing"
 
@@ -19,20 +21,26 @@ local now = clock.now
 local M = {}
 
 local MOST_FAILURES = 5
--- The first ejection: about what the orchestrator needs to notice and to push endpoints without it. Envoy's 30 s are
--- for a fleet that nobody heals.
-local SHORTEST_S = 1
-local LONGEST_S = 30
--- An instance that was well for as long as this is ejected as briefly as the first time.
-local FORGET_S = 60
+-- One failure is anybody's; two can be told from chance.
+local FEWEST_FAILURES = 2
+-- How likely a row of failures may be, by what the other instances do, to be no chance.
+local CHANCE = 1e-6
+-- What the other instances answered counts for so long, in seconds.
+local COUNTED_S = 60
+-- The first ejection of one that answers errors where the others do not: it is left running, since it answers, and each
+-- of its tries costs a client an error. nginx's fail_timeout is 10 s, too.
+local ERRING_S = 10
 -- Failures further apart are not in a row; also what removes the keys of instances that are gone.
 local FAILURES_S = 300
+-- Longer than any ejection.
+local EJECTED_S = 120
 -- How long the one request of the half-open state may take before another one tries.
 local PROBE_S = 5
 -- The cap is counted by one worker at a time; a killed one frees it after this.
 local LOCK_S = 0.1
--- An instance that owes an answer is pinged after a second, and when it answers that, after two, and so on: it works on
--- something slow, or holds streams.
+-- An instance that owes an answer for as long as this, or a part of its service's time, is pinged; and when it answers
+-- that, after twice as long, and so on: it works on something slow, or holds streams.
+local SILENCE_S, SILENT_PART = 1, 1 / 4
 local LONGEST_SILENCE_S = 30
 
 local function labels(endpoint)
@@ -57,25 +65,56 @@ local function ejected_in(group)
     return count
 end
 
-local function set_ejected(endpoint, hung)
+-- What this worker has of the answers of a revision's instances is of the last COUNTED_S or, as their average, stands
+-- for it.
+local function forget_old(group)
+    local age = now() - group.counted_since
+    if age > COUNTED_S then
+        for _, endpoint in ipairs(group.list) do
+            endpoint.good, endpoint.bad = endpoint.good * COUNTED_S / age, endpoint.bad * COUNTED_S / age
+        end
+        group.counted_since = now() - COUNTED_S
+    end
+end
+
+-- How many answers of 500 and above in a row eject this instance: as many as would be no chance if it failed as often
+-- as the others do (the share by Laplace's rule of succession, so that a few answers prove little). MOST_FAILURES where
+-- little is known, or another one fails as well just now: then it is not the instance, but what all of them need.
+local function most_failures(endpoint)
+    local group, good, bad = endpoint.group, 0, 0
+    forget_old(group)
+    for _, other in ipairs(group.list) do
+        if other ~= endpoint then
+            if other.health_epoch ~= routing.health_epoch then
+                look(other)
+            end
+            if other.failing and not other.ejected then
+                return MOST_FAILURES
+            end
+            good, bad = good + other.good, bad + other.bad
+        end
+    end
+    local needed = math.ceil(math.log(CHANCE) / math.log((bad + 1) / (good + bad + 2)))
+    return math.max(FEWEST_FAILURES, math.min(needed, MOST_FAILURES))
+end
+
+local function set_ejected(endpoint, hung, first_s)
     local address = endpoint.address
-    local times = shared:incr("times|" .. address, 1, 0)
-    local duration = math.min(SHORTEST_S * 2 ^ (times - 1), LONGEST_S)
-    shared:expire("times|" .. address, duration + FORGET_S)
-    shared:set("ejected|" .. address, now() + duration, duration + FORGET_S)
-    shared:set("hung|" .. address, hung, duration + FORGET_S)
+    local duration = penalty.next_s(address, first_s)
+    shared:set("ejected|" .. address, now() + duration, EJECTED_S)
+    shared:set("hung|" .. address, hung, EJECTED_S)
     shared:delete("probe|" .. address)
     routing.raise_health_epoch()
     counters.add(counters.EJECTIONS, labels(endpoint))
     ngx.log(ngx.WARN, "eject ", address, " of ", labels(endpoint), " for ", duration, " s")
 end
 
-local function eject(endpoint, hung)
+local function eject(endpoint, hung, first_s)
     local till, group = shared:get("ejected|" .. endpoint.address), endpoint.group
     if till then
         -- Requests that it had before the ejection fail late; only one that tried it since says anything new.
         if now() >= till then
-            set_ejected(endpoint, hung)
+            set_ejected(endpoint, hung, first_s)
         end
         return
     end
@@ -83,25 +122,26 @@ local function eject(endpoint, hung)
         return  -- another of them is being ejected; the next failure asks again
     end
     if ejected_in(group) + 1 <= math.floor(group.count / 2) then
-        set_ejected(endpoint, hung)
+        set_ejected(endpoint, hung, first_s)
     end
     shared:delete("lock|" .. group.key)
 end
 
-local function fail(endpoint, weight, hung)
+-- Counts failures of which `most` in a row eject the instance, for `first_s` the first time.
+local function fail(endpoint, weight, hung, most, first_s)
     local count = shared:incr("failures|" .. endpoint.address, weight, 0)
     shared:expire("failures|" .. endpoint.address, FAILURES_S)
     if count == weight then
         routing.raise_health_epoch()
     end
-    if count >= MOST_FAILURES then
-        eject(endpoint, hung)
+    if count >= most then
+        eject(endpoint, hung, first_s)
     end
 end
 
 -- Notes that the instance could not be reached, broke the connection or was silent for too long.
 function M.unreachable(endpoint)
-    fail(endpoint, 1, false)
+    fail(endpoint, 1, false, MOST_FAILURES, penalty.SHORTEST_S)
     breaker.failed(endpoint.group, 1)
 end
 
@@ -128,11 +168,16 @@ function M.answered(endpoint, status)
         look(endpoint)
     end
     breaker.worked(endpoint.group)
-    if status >= 500 then
-        fail(endpoint, 1, false)
-    elseif endpoint.failing then
-        recover(endpoint)
+    if status < 500 then
+        endpoint.good = endpoint.good + 1
+        if endpoint.failing then
+            recover(endpoint)
+        end
+        return
     end
+    endpoint.bad = endpoint.bad + 1
+    local most = most_failures(endpoint)
+    fail(endpoint, 1, false, most, most < MOST_FAILURES and ERRING_S or penalty.SHORTEST_S)
 end
 
 local function ping_hung(premature, endpoint)
@@ -154,7 +199,7 @@ local function ping_hung(premature, endpoint)
     -- Where none is ejected, because all hang, the next ping is what tells the breaker that they still do.
     shared:delete("probe|" .. endpoint.address)
     -- Silent to its requests and to a ping: no need to see four more.
-    fail(endpoint, MOST_FAILURES, true)
+    fail(endpoint, MOST_FAILURES, true, MOST_FAILURES, penalty.SHORTEST_S)
     breaker.failed(endpoint.group, MOST_FAILURES, began)
 end
 
@@ -163,10 +208,15 @@ local function start_ping(endpoint)
     return shared:add("probe|" .. endpoint.address, true, PROBE_S) and ngx.timer.at(0, ping_hung, endpoint)
 end
 
--- Notes that a request is being sent to the instance, in this turn: exact enough to tell a second, and free.
-function M.asked(endpoint)
+-- Notes that a request is being sent to the instance, in this turn: exact enough to tell a second, and free. Its
+-- service's time is `timeout_s`.
+function M.asked(endpoint, timeout_s)
     if not endpoint.asked_at then
         endpoint.asked_at = routing.turn
+        if not endpoint.silence_s then
+            endpoint.patience_s = math.min(SILENCE_S, timeout_s * SILENT_PART)
+            endpoint.silence_s = endpoint.patience_s
+        end
     end
 end
 
@@ -179,6 +229,14 @@ function M.suspect(endpoint)
     end
 end
 
+-- Whether the instance is passed over because it was silent to a ping.
+function M.is_hung(endpoint)
+    if endpoint.health_epoch ~= routing.health_epoch then
+        look(endpoint)
+    end
+    return endpoint.hung or false
+end
+
 -- Whether a request may go to the instance. Where it was ejected and its time is over, true to one caller only.
 function M.is_fit(endpoint)
     if endpoint.health_epoch ~= routing.health_epoch then
@@ -186,7 +244,8 @@ function M.is_fit(endpoint)
     end
     local till = endpoint.ejected
     if not till then
-        return true
+        -- One that has failed gets one request at a time where the next failure ejects it.
+        return not endpoint.failing or inflight.own(endpoint.address) == 0 or most_failures(endpoint) == MOST_FAILURES
     end
     if now() < till then
         return false

@@ -61,6 +61,11 @@ local function body_bytes()
     return size
 end
 
+-- Whether a location sends bodies on as they come, and keeps nothing of them.
+function M.is_unbuffered(location)
+    return unbuffered[location] or false
+end
+
 -- Whether this request was tried with a body that is not kept: what nginx read of it is gone, and it cannot be sent
 -- again, not even when no instance has seen it.
 function M.is_spent()

@@ -55,6 +55,7 @@ local tables = {
     concurrency = {},  -- runyard.limit: the name of the service's count of which it holds one
     body = {},  -- runyard.bodies: the pages that its body takes, and the names that they are counted by
     kept_pages = {},  -- runyard.cache_admission: the pages that its response may write
+    taken_back = {},  -- runyard.rescue: that it was taken from an instance that hangs
     -- runyard.watch: when it must have ended, when its response must have begun, the longest silence of its instance
     -- and when that was last heard, and whether it was ended for its late response. And what nginx fetches behind a
     -- stale response: a request inside the one of this key, which has its answer already.

@@ -4,6 +4,7 @@
 -- and caller:<ip> hold a service key, service:<key>, endpoints:<key> and paths:<host> hold JSON.
 local budget = require "runyard.budget"
 local cjson = require "cjson.safe"
+local clock = require "runyard.clock"
 local limit = require "runyard.limit"
 local pools = require "runyard.pools"
 local store = require "runyard.store"
@@ -22,9 +23,6 @@ local M = {
     -- A number that differs when anything did that runyard.health or runyard.breaker keep in shared memory.
     health_epoch = 0,
 }
-
--- How long an instance may owe an answer before runyard.health pings it the first time, in seconds.
-local SILENCE_S = 1
 
 -- What was decoded of the entries, by name: only of those that are there, so that strangers cannot fill it.
 local cache = {}
@@ -158,12 +156,15 @@ local function prepare_endpoints(key, fields)
         protocol = fields.protocol,
         location = fields.protocol == "h2c" and "@h2c" or nil,
         budget = own_budget,
+        counted_since = clock.now(),
     }
     for index, address in ipairs(fields.addresses) do
         local ip, port = address:match("^(.+):(%d+)$")
         local endpoint = {
-            address = address, ip = ip, port = tonumber(port), group = group, silence_s = SILENCE_S,
+            address = address, ip = ip, port = tonumber(port), group = group,
             pool = pools.of(address, fields.protocol),
+            -- Of its answers, how many this worker has had below 500, and how many not; see runyard.health.
+            good = 0, bad = 0,
         }
         group.list[index], places[address] = endpoint, endpoint
     end

@@ -99,36 +99,33 @@ local function is_repeated(message, current, body)
     return message.generation == current and shared:get("digest") == ngx.md5(body)
 end
 
--- Puts a snapshot (JSON text) in force. `breathe` is called between pieces of the work, to let other requests have
--- their turn: a snapshot of a thousand services takes 0.1 s. Returns its generation, or nil, a kind ("shape",
--- "generation" or "memory") and what is wrong; then nothing was changed.
-function M.accept(body, breathe)
+-- Puts a message (JSON text) in force. `check` looks at its shape; `plan` says what it changes, or nil, a kind and what
+-- is wrong.
+local function take(body, check, plan, breathe)
     store.recover()
-    local snapshot, failure = decode(body, shape.check_snapshot, breathe)
-    if not snapshot then
+    local message, failure = decode(body, check, breathe)
+    if not message then
         return nil, "shape", failure
     end
     local current = M.generation()
-    if is_repeated(snapshot, current, body) then
+    if is_repeated(message, current, body) then
         return current
     end
+    local changes, kind, trouble = plan(message, current, breathe)
+    if not changes then
+        return nil, kind, trouble
+    end
+    return put_in_force(changes, message.generation, body, breathe)
+end
+
+local function plan_snapshot(snapshot, current, breathe)
     if snapshot.generation <= current then
         return nil, "generation", ("generation: must be above %d, got %d"):format(current, snapshot.generation)
     end
-    return put_in_force(differences(flatten(snapshot, breathe), breathe), snapshot.generation, body, breathe)
+    return differences(flatten(snapshot, breathe), breathe)
 end
 
--- The same for a delta (JSON text), whose kinds are "shape", "base" and "memory".
-function M.amend(body, breathe)
-    store.recover()
-    local delta, failure = decode(body, shape.check_delta, breathe)
-    if not delta then
-        return nil, "shape", failure
-    end
-    local current = M.generation()
-    if is_repeated(delta, current, body) then
-        return current
-    end
+local function plan_delta(delta, current, breathe)
     if delta.base ~= current then
         return nil, "base", ("base: must be what is in force, %d, got %d"):format(current, delta.base)
     end
@@ -139,7 +136,19 @@ function M.amend(body, breathe)
     if not changes then
         return nil, "base", "removed." .. missing .. " is not in force"
     end
-    return put_in_force(changes, delta.generation, body, breathe)
+    return changes
+end
+
+-- Puts a snapshot (JSON text) in force. `breathe` is called between pieces of the work, to let other requests have
+-- their turn: a snapshot of a thousand services takes 0.1 s. Returns its generation, or nil, a kind ("shape",
+-- "generation" or "memory") and what is wrong; then nothing was changed.
+function M.accept(body, breathe)
+    return take(body, shape.check_snapshot, plan_snapshot, breathe)
+end
+
+-- The same for a delta (JSON text), whose kinds are "shape", "base" and "memory".
+function M.amend(body, breathe)
+    return take(body, shape.check_delta, plan_delta, breathe)
 end
 
 -- How many entries are in force, by section.

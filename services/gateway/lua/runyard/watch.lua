@@ -64,6 +64,13 @@ local function finish(name, status)
 end
 jit.off(finish, true)
 
+-- Takes a request that nobody has answered from its instance: it goes on in runyard.hold.
+function M.take_back(name)
+    starts[name] = nil
+    finish(name, TIMEOUT)
+end
+jit.off(M.take_back)
+
 -- Adds to `due` every request of `times` whose time has come.
 local function collect(times, at, due)
     for name, time in pairs(times) do
@@ -139,6 +146,11 @@ function M.hear()
     if heard[name] then
         heard[name] = now()
     end
+end
+
+-- Whether what goes to an instance for the request of this key is only nginx's own fetch behind a stale response.
+function M.is_behind(name)
+    return behind[name] ~= nil
 end
 
 -- Whether this request was ended because its response did not begin in time.

@@ -54,6 +54,8 @@ class Gateway:
     directory: Path
     config: GatewayConfig
     process: subprocess.Popen[bytes] | None = None
+    # What nginx's command is put behind.
+    wrapper: tuple[str, ...] = ()
     snapshot: GatewaySnapshot = field(default_factory=lambda: GatewaySnapshot(0))
 
     @property
@@ -84,7 +86,7 @@ class Gateway:
         # What the entrypoint does: a killed nginx leaves its socket.
         Path(self.config.admin_socket).unlink(missing_ok=True)
         with (self.directory / "error.log").open("ab") as errors:
-            self.process = subprocess.Popen([nginx(), "-c", str(path)], stderr=errors)
+            self.process = subprocess.Popen([*self.wrapper, nginx(), "-c", str(path)], stderr=errors)
         until(self._answers, f"nginx answers: {self.errors()}")
 
     def _answers(self) -> bool:

@@ -196,7 +196,8 @@ def test_slow_instance_is_504_and_not_asked_twice(gateway: Gateway, make_instanc
     gateway.serve(*(each.port for each in instances), timeout_s=1)
     answer = gateway.request("GET", "/wait")
     assert (answer.status, answer.kind) == (504, "instance-timeout")
-    assert sum(len(each.seen) for each in instances) == 1
+    # The gateway may have asked it with a ping whether it hangs.
+    assert sum(each.seen.count(("GET", "/wait")) for each in instances) == 1
     settled(gateway)
 
 

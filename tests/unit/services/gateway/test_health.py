@@ -9,11 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 from tests.harness.ports import free_ports
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.waiting import PATIENCE_S, until, wait_until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import CLOCK_S, Gateway, assert_lasted, settled
@@ -135,6 +136,79 @@ def test_ejected_instance_gets_one_request_and_is_back_or_out_for_twice_as_long(
     before = len(bad.seen)
     statuses(gateway, 40)
     assert len(bad.seen) - before > 8
+
+
+def well(gateway: Gateway, instances: list[Instance]) -> None:
+    """Have the instances answer so often that a failure of one of them is no chance any more."""
+    gateway.serve(*(each.port for each in instances))
+    assert statuses(gateway, 1800) == {200: 1800}
+
+
+def test_two_errors_in_a_row_eject_where_the_others_answer_well(
+    start_gateway: MakeGateway, make_instance: MakeInstance
+) -> None:
+    # One, because each worker judges by what it has seen itself.
+    gateway, instances = start_gateway(workers=1), [make_instance(name) for name in "abc"]
+    well(gateway, instances)
+    instances[0].status = 500
+    found = statuses(gateway, 100)
+    assert (found[500], metric(gateway, "ejected_instances")) == (2, 1)
+    # It is left running, so it is tried late: not after the second that one has that cannot be reached.
+    wait_until(time.monotonic() + 1.5)
+    assert statuses(gateway, 50) == {200: 50}
+
+
+def test_errors_of_all_instances_eject_none_before_five(
+    start_gateway: MakeGateway, make_instance: MakeInstance
+) -> None:
+    gateway, instances = start_gateway(workers=1), [make_instance(name) for name in "abcd"]
+    well(gateway, instances)
+    for each in instances:
+        each.status = 500
+    seen = [len(each.seen) for each in instances]
+
+    def failures() -> list[int]:
+        return [len(each.seen) - before for each, before in zip(instances, seen, strict=True)]
+
+    until(lambda: statuses(gateway, 1) == {500: 1} and sum(count > 0 for count in failures()) >= 2, "two fail")
+    early = metric(gateway, "ejections_total")
+    # Only one that failed twice before any other failed at all can have been taken for the only one.
+    assert early <= 1
+    until(lambda: statuses(gateway, 1) == {500: 1} and metric(gateway, "ejections_total") > early, "one is ejected")
+    assert max(failures()) >= 5
+
+
+def test_request_that_an_instance_hangs_is_answered_by_another_in_time(
+    start_gateway: MakeGateway, make_instance: MakeInstance, silence: Silence, in_background: Any
+) -> None:
+    gateway, good = start_gateway(workers=1), make_instance("good")
+    gateway.serve(silence.port, good.port, timeout_s=4)
+    answers = [in_background(gateway.request, method, body=b"x") for method in ("GET", "POST") * 8]
+    found = Counter((method, each.result().status) for method, each in zip(("GET", "POST") * 8, answers, strict=True))
+    asked = Counter(each.split(b" ")[0].decode() for each in silence.asked())
+    assert asked["GET"] > 0
+    assert found[("GET", 200)] == 8
+    # What may not be sent twice was not.
+    assert found[("POST", 200)] == 8 - asked["POST"]
+    assert found[("POST", 504)] == asked["POST"] == 8 - good.seen.count(("POST", "/"))
+    assert metric(gateway, "retries_total") == asked["GET"]
+    settled(gateway)
+
+
+def test_request_is_taken_from_an_instance_once(start_gateway: MakeGateway) -> None:
+    gateway = start_gateway(workers=1)
+    with ExitStack() as held:
+        silent = [Silence() for _ in range(4)]
+        for each in silent:
+            held.enter_context(each.socket)
+        # The next one would be ejected, too, with a second and more to go.
+        gateway.serve(*(each.port for each in silent), timeout_s=6)
+        answer = gateway.request()
+        assert (answer.status, answer.kind) == (504, "instance-timeout")
+        assert metric(gateway, "ejected_instances") == 2
+        asked = [first for each in silent for first in each.asked()]
+    assert sum(first.startswith(b"GET") for first in asked) == 2
+    settled(gateway)
 
 
 def test_hung_instance_is_ejected_within_three_seconds(

@@ -28,6 +28,7 @@ from runyard.contracts.revision import (
 )
 from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare
 from runyard.contracts.route import Fallback, Handling, Ingress, Limits, PathRoute, RouteRequest
+from runyard.contracts.scaling import Aggregation, IdleMode, ScalingDocument, ScalingSignal, SignalKind
 from runyard.contracts.service import (
     Holdings,
     Outcome,
@@ -50,6 +51,7 @@ from runyard.contracts.status import OrchestratorStatus, RevisionStatus, Service
 __all__ = [
     "PIDS_LIMIT",
     "TERMINATION_GRACE_S",
+    "Aggregation",
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
@@ -63,6 +65,7 @@ __all__ = [
     "GatewaySnapshot",
     "Handling",
     "Holdings",
+    "IdleMode",
     "ImageIdentity",
     "Ingress",
     "Limits",
@@ -80,12 +83,15 @@ __all__ = [
     "RolloutOutcomes",
     "RolloutRequest",
     "RouteRequest",
+    "ScalingDocument",
+    "ScalingSignal",
     "SecretFile",
     "SecretValue",
     "ServiceHolding",
     "ServiceRequest",
     "ServiceStatus",
     "ShiftStatus",
+    "SignalKind",
     "SignedRevision",
     "TlsSettings",
     "TrafficShare",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runyard.codec import VERSION
+from runyard.contracts.scaling import ScalingDocument
 
 ProbeKind = Literal["http", "tcp", "grpc", "exec"]
 
@@ -172,6 +173,7 @@ class RevisionDocument:
     concurrency: int = 80
     min_instances: int = 0
     max_instances: int = 100
+    scaling: ScalingDocument = field(default_factory=ScalingDocument)
     progress_deadline_s: int = 600
     termination_grace_s: int = TERMINATION_GRACE_S
     images: Mapping[str, ImageIdentity] = field(default_factory=dict)

@@ -1,0 +1,42 @@
+"""Scaling of a revision as its document says it: by which signals instances are counted, and how fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SignalKind = Literal["concurrency", "rps", "cpu", "memory"]
+Aggregation = Literal["linear", "weighted-exponential"]
+IdleMode = Literal["stop", "freeze"]
+
+# Knative's defaults (pkg/autoscaler/config: stable-window, panic-window-percentage, panic-threshold-percentage).
+WINDOW_S = 60
+PANIC_WINDOW_PERCENT = 10.0
+PANIC_THRESHOLD_PERCENT = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingSignal:
+    """What is aimed at for each instance: requests at once or a second, or the share of its CPU or memory limit."""
+
+    kind: SignalKind
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingDocument:
+    """What decides how many instances a revision has, but for the fewest and the most.
+
+    Of several `signals` the one that asks for most decides; none stand for those of `runyard.scaling.settings`. The
+    panic window is a percentage of the window, the panic threshold one of what the ready instances are to have.
+    """
+
+    signals: tuple[ScalingSignal, ...] = ()
+    window_s: int = WINDOW_S
+    panic_window_percent: float = PANIC_WINDOW_PERCENT
+    panic_threshold_percent: float = PANIC_THRESHOLD_PERCENT
+    scale_down_delay_s: int = 0
+    retention_s: int = 0
+    initial_instances: int = 1
+    activation_instances: int = 1
+    aggregation: Aggregation = "linear"

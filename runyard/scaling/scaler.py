@@ -1,0 +1,222 @@
+"""Scaler: how many instances a revision should have now, or that it keeps what it has because nobody can tell; pure.
+
+Up is quick and down is slow. What waits, and a rise beyond the panic threshold, count over two seconds; a smaller rise
+counts over the panic window, once it is beyond the tolerance. Instances are removed when the highest need of a whole
+window was lower, a few of many when that of five windows was; at most half of them every two seconds; the last one
+after a window without any request. What was not told is never taken for no load.
+
+All state is in the `Memory` that the caller keeps for each revision, and time is an argument: equal calls in equal
+order give equal decisions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from runyard.contracts import SignalKind
+from runyard.scaling.counts import Span
+from runyard.scaling.decision import Decision, Inputs, Why
+from runyard.scaling.peaks import Peaks
+from runyard.scaling.settings import ScalingSettings
+from runyard.scaling.window import REACTION_S, Sample, Totals, Window
+
+# Samples come five times a second; after as long without one, what was read last says nothing of now.
+STALE_S = 3.0
+# A need that is so little beyond what the instances are to have moves nothing: with targets of 70 % an instance then
+# has at most 77 % of what it can take.
+TOLERANCE = 0.1
+# Where between the targets and that bound a new count is put, so that neither a little more nor a little less moves it.
+_AIM = 1 + TOLERANCE / 2
+# Removing no more than this part of the instances is a small step down, which waits for five windows.
+SMALL_STEP = 1 / 3
+# Below this part of its instances a revision is so idle that a step down is not small.
+_CLEARLY_LESS = 0.5
+# Knative's own tick: instances are at most halved so often.
+HALVING_S = 2.0
+# How long the requests that wait may take to be worked off, beside those that arrive, by all that instances can take.
+# Within it the slack of a start's length of waiting is worked off without instances that would come too late for it.
+DRAIN_S = 2.0
+# The part of a window that must have been told before instances are removed by what it says.
+COVERAGE = 0.9
+# What counting in floating point leaves of a whole number.
+_EPSILON = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a revision has at a moment: `count` instances wanted until now, `ready` of them, and what it may have.
+
+    `woken` says that a request waits for it, whatever the samples tell.
+    """
+
+    count: int
+    ready: int
+    span: Span
+    woken: bool = False
+
+
+class Memory:
+    """What is remembered of a revision between decisions; the caller keeps one for each, from its first sample on.
+
+    A new memory, as after a restart, has seen nothing, so until a window has passed instances are only added.
+    """
+
+    def __init__(self, settings: ScalingSettings, now_s: float) -> None:
+        self.window = Window(settings.window_s, settings.panic_window_s, settings.aggregation)
+        self.peaks = Peaks(settings.memory_s)
+        self.since_s = now_s
+        # The last moment at which there was any request.
+        self.busy_s = now_s
+        self.removed_s = -math.inf
+        # How long a request was served when that could last be told, which outlives a sleep.
+        self.took_s: float | None = None
+
+    def observe(self, sample: Sample) -> None:
+        """Take what was read of the revision at a moment."""
+        self.window.add(sample)
+        took = self.window.service_s
+        if took is not None:
+            self.took_s = took
+
+
+def decide(settings: ScalingSettings, memory: Memory, situation: Situation, now_s: float) -> Decision:
+    """Decide how many instances a revision should have; `now_s` is of the samples' clock, and never goes back."""
+    least, most = situation.span.least, situation.span.most
+    if least == most:
+        return Decision(least, situation.count, Why.FIXED)
+    window = memory.window
+    window.roll(now_s)
+    last = window.last
+    # Whoever waits gets an instance, told or not.
+    woken = int(situation.woken) if situation.count else int(situation.woken) * settings.activation
+    if last is None or now_s - last.at_s > STALE_S:
+        why = Why.STALE if situation.count >= woken else Why.WOKEN
+        return _bounded(situation, max(situation.count, woken), why, Inputs(silent_s=_age(last, now_s)))
+    inputs = _inputs(settings, memory, situation, now_s)
+    if situation.woken or inputs.requests or window.recent().request_ms:
+        memory.busy_s = now_s
+    memory.peaks.add(now_s, inputs.need)
+    if inputs.need > situation.count * (1 + TOLERANCE):
+        least_of_all = 1 if situation.count else settings.activation
+        return _bounded(situation, max(instances_for(inputs.need), situation.count, least_of_all), Why.MORE, inputs)
+    if situation.count < woken:
+        return _bounded(situation, woken, Why.WOKEN, inputs)
+    return _fewer(settings, memory, situation, inputs, now_s)
+
+
+def instances_for(need: float) -> int:
+    """Give how many instances carry a need, which is in instances that have what they are to have."""
+    return math.ceil(need / _AIM - _EPSILON)
+
+
+def _inputs(settings: ScalingSettings, memory: Memory, situation: Situation, now_s: float) -> Inputs:
+    """Measure every signal over the reaction and the panic window, and take the one that needs the most instances."""
+    last = memory.window.last
+    assert last is not None  # noqa: S101 - not stale
+    best = Inputs(requests=last.in_flight + last.waiting, waiting=last.waiting, ready=situation.ready)
+    for signal in settings.signals:
+        now, steady = _values(signal.kind, memory, situation)
+        if now is None:
+            best.unknown = signal.kind
+            continue
+        sudden = last.waiting > 0 or now >= settings.panic_ratio * signal.target * max(1, situation.ready)
+        # While requests wait, what was averaged before tells less than what is there.
+        value = now if last.waiting else max(now, steady) if sudden else steady
+        need = value / signal.target
+        if signal.kind == "concurrency" and last.waiting:
+            # What waits is worked off by all that instances can take, not by what they are to have.
+            need = max(need, _AIM * (value + _backlog(memory, last)) / settings.capacity)
+        if need > best.need or not best.signal:
+            best.signal, best.value, best.target, best.need = signal.kind, value, signal.target, need
+            best.over_s = REACTION_S if sudden and now >= steady else settings.panic_window_s
+    return best
+
+
+def _values(kind: SignalKind, memory: Memory, situation: Situation) -> tuple[float | None, float]:
+    """Give a signal's value over the reaction and over the panic window; None for what was not told."""
+    window = memory.window
+    recent, short, last = window.recent(), window.short(), window.last
+    if kind == "concurrency":
+        return _work(memory, recent), max(short.concurrency - short.waiting, 0.0)
+    if kind == "rps":
+        return recent.rps, short.rps
+    if not situation.ready:
+        # What the last instances left in the window asks for no new one.
+        return 0.0, 0.0
+    if kind == "cpu":
+        # An instance that starts works more than one that serves, so two seconds of it say nothing.
+        return (short.cpu_millis if short.cpu_covered_ms else None), short.cpu_millis
+    held = last.memory_bytes if last else None
+    return (None if held is None else float(held)), float(held or 0)
+
+
+def _work(memory: Memory, recent: Totals) -> float:
+    """Give the requests at once that would be served if none had to wait.
+
+    What waits grows for as long as there are too few instances, so it tells how late they are and not how many are
+    needed; that is what a request takes, times the arrivals.
+    """
+    last, took = memory.window.last, memory.took_s
+    if last is None or not last.waiting:
+        return max(recent.concurrency - recent.waiting, 0.0)
+    # Of longer requests two seconds of arrivals are too few to go by; those that wait tell then.
+    arriving = recent.rps * took if took is not None and took <= REACTION_S else 0.0
+    return max(float(last.in_flight), arriving)
+
+
+def _backlog(memory: Memory, last: Sample) -> float:
+    """Give the requests at once that work off what waits, in time; all, if nobody knows how long they take."""
+    took = memory.took_s
+    return last.waiting * (1.0 if took is None else min(1.0, took / DRAIN_S))
+
+
+def _fewer(settings: ScalingSettings, memory: Memory, situation: Situation, inputs: Inputs, now_s: float) -> Decision:
+    """Decide whether instances are removed, and keep what there is when it cannot be told."""
+    count, peaks = situation.count, memory.peaks
+    if inputs.unknown:
+        return _bounded(situation, count, Why.UNKNOWN, inputs)
+    if count and memory.window.coverage < COVERAGE:
+        inputs.coverage = memory.window.coverage
+        return _bounded(situation, count, Why.UNCOVERED, inputs)
+    inputs.peak = peaks.highest(now_s, settings.window_s + settings.scale_down_delay_s)
+    inputs.idle_s = now_s - memory.busy_s
+    wanted = instances_for(inputs.peak)
+    if wanted <= 1:
+        # The CPU and memory of an instance that nobody calls do not keep it; the time for idle services does.
+        wanted = 0 if inputs.idle_s >= settings.idle_s else 1
+    if wanted >= count:
+        why = Why.RETAINED if count == 1 and not inputs.need else Why.STEADY
+        return _bounded(situation, count, why, inputs)
+    if not wanted:
+        inputs.peak = 0.0
+    elif count - wanted <= max(1, SMALL_STEP * count) and inputs.peak > _CLEARLY_LESS * (count - 1):
+        inputs.peak = max(inputs.peak, peaks.highest(now_s, settings.hold_s))
+        wanted = instances_for(inputs.peak)
+        if wanted >= count or now_s - memory.since_s < settings.hold_s:
+            return _bounded(situation, count, Why.HELD, inputs)
+    if now_s - memory.removed_s < HALVING_S:
+        return _bounded(situation, count, Why.HALVING, inputs)
+    # The last two are halved to one; only then may the last one go.
+    fewer = _bounded(situation, max(wanted, count // 2 + count % 2 if count > 1 else 0), Why.FEWER, inputs)
+    if fewer.count < count:
+        memory.removed_s = now_s
+    return fewer
+
+
+def _bounded(situation: Situation, wanted: int, why: Why, inputs: Inputs) -> Decision:
+    """Keep a count within what the revision may have, and say so where that changed it."""
+    span = situation.span
+    count = max(wanted, span.least)
+    if span.most is not None:
+        count = min(count, span.most)
+    if count < wanted:
+        why = Why.MOST
+    elif count > wanted:
+        why = Why.LEAST
+    inputs.wanted = wanted
+    return Decision(count, situation.count, why, inputs, span)
+
+
+def _age(last: Sample | None, now_s: float) -> float | None:
+    return None if last is None else now_s - last.at_s

@@ -1,0 +1,43 @@
+"""Settings: targets become amounts of a revision's instances, and what nobody says has a default."""
+
+from __future__ import annotations
+
+import pytest
+
+from runyard.contracts import ScalingDocument, ScalingSignal
+from runyard.scaling.settings import scaling_settings
+from tests.unit.services.orchestrator.world import container, document
+
+
+def test_without_a_word_concurrency_and_cpu_count_at_seventy_percent() -> None:
+    settings = scaling_settings(document(concurrency=80))
+    assert [(each.kind, each.target) for each in settings.signals] == [
+        ("concurrency", 56.0),
+        ("cpu", pytest.approx(700.0)),
+    ]
+    assert (settings.capacity, settings.window_s, settings.panic_window_s, settings.panic_ratio) == (80, 60, 6, 2.0)
+    assert (settings.hold_s, settings.idle_s, settings.memory_s) == (300, 60, 300)
+
+
+def test_instances_that_take_any_number_are_to_have_seventy() -> None:
+    settings = scaling_settings(document(concurrency=0))
+    assert (settings.signals[0].target, settings.capacity) == (70.0, 100)
+
+
+def test_what_the_document_says_counts() -> None:
+    scaling = ScalingDocument(
+        signals=(ScalingSignal("memory", 0.5), ScalingSignal("rps", 30.0)),
+        window_s=10,
+        panic_window_percent=1.0,
+        panic_threshold_percent=150.0,
+        scale_down_delay_s=20,
+        retention_s=30,
+        activation_instances=4,
+        aggregation="weighted-exponential",
+    )
+    settings = scaling_settings(document("web-1", container(memory_bytes=1000), scaling=scaling))
+    assert [each.target for each in settings.signals] == [500.0, 30.0]
+    # A window has a grain of a second.
+    assert (settings.panic_window_s, settings.panic_ratio, settings.activation) == (1, 1.5, 4)
+    assert (settings.hold_s, settings.idle_s, settings.memory_s) == (70, 60, 70)
+    assert settings.aggregation == "weighted-exponential"

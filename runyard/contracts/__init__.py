@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from runyard.codec import decode, encode, encode_differing, fields_of
 from runyard.contracts.certificate import CertificateRequest, CertificateStatus, TlsSettings
+from runyard.contracts.load import GatewayLoad, RevisionLoad
 from runyard.contracts.revision import (
     PIDS_LIMIT,
     TERMINATION_GRACE_S,
@@ -59,6 +60,7 @@ __all__ = [
     "FilesMount",
     "GatewayDelta",
     "GatewayEndpoints",
+    "GatewayLoad",
     "GatewayPath",
     "GatewayRemovals",
     "GatewayService",
@@ -76,6 +78,7 @@ __all__ = [
     "Probe",
     "ProbeKind",
     "RevisionDocument",
+    "RevisionLoad",
     "RevisionStatus",
     "RollbackRequest",
     "RolloutAccepted",

@@ -13,6 +13,7 @@ local hold = require "runyard.hold"
 local inflight = require "runyard.inflight"
 local cache_admission = require "runyard.cache_admission"
 local limit = require "runyard.limit"
+local load = require "runyard.load"
 local cleartext = require "runyard.cleartext"
 local pools = require "runyard.pools"
 local response = require "runyard.response"
@@ -37,6 +38,7 @@ local M = {
     admin_snapshot = admin.snapshot,
     admin_inflight = admin.inflight,
     admin_inflight_of = admin.inflight_of,
+    admin_load = admin.load,
     admin_purge = admin.purge,
     admin_metrics = admin.metrics,
     admin_certificates = admin_tls.certificates,
@@ -78,6 +80,7 @@ function M.start(settings)
     snapshot_file.configure(settings)
     store.start()
     inflight.start()
+    load.start()
     affinity.configure(settings)
     snapshot_file.restore()
 end
@@ -86,7 +89,8 @@ end
 function M.start_worker()
     call_id.start_worker()
     pools.start_worker()
-    inflight.start_worker()
+    inflight.start_worker(load.end_seat)
+    load.start_worker()
     queue.start_worker()
     affinity.start_worker()
     watch.start_worker()

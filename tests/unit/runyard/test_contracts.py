@@ -13,6 +13,7 @@ from runyard.contracts import (
     Fallback,
     FilesMount,
     GatewayEndpoints,
+    GatewayLoad,
     GatewayPath,
     GatewayService,
     GatewaySnapshot,
@@ -25,6 +26,7 @@ from runyard.contracts import (
     PathRoute,
     Probe,
     RevisionDocument,
+    RevisionLoad,
     RevisionStatus,
     RolloutOutcome,
     RolloutOutcomes,
@@ -93,6 +95,7 @@ MESSAGES: list[Any] = [
         {"10.0.0.2": "shop/web"},
         {"*.x": (GatewayPath("/api", "shop/web", "/"),)},
     ),
+    GatewayLoad("0123456789abcdef", 7, 90_000, {"shop/web-1": RevisionLoad(1, 2, 30, 4000, 500)}),
 ]
 
 

@@ -3,6 +3,7 @@ local cjson = require "cjson.safe"
 local answer = require "runyard.answer"
 local clock = require "runyard.clock"
 local inflight = require "runyard.inflight"
+local load = require "runyard.load"
 local metrics = require "runyard.metrics"
 local cache = require "runyard.cache"
 local snapshot = require "runyard.snapshot"
@@ -131,6 +132,19 @@ function M.inflight()
     end
     -- Built by hand: cjson would write an empty table as {} or [] by its own rules.
     return answer.send(200, "application/json", '{"inflight":{' .. table.concat(parts, ",") .. "}}")
+end
+
+-- The load of every revision that moved since generation `?after=` of the gateway's life `&life=`; all without these.
+function M.load()
+    local after = tonumber(var.arg_after or 0)
+    if ngx.req.get_method() ~= "GET" or not (after and after >= 0) then
+        return answer.problem(400, "load", "must be GET, with after from 0")
+    end
+    local body = load.tell(after, var.arg_life)
+    if not body then
+        return answer.problem(503, "busy", "others are being told")
+    end
+    return answer.send(200, "application/json", body)
 end
 
 -- The names under which requests to an instance are counted: one for each of its ports.

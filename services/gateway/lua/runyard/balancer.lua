@@ -1,7 +1,7 @@
 -- Balancer: picks an instance for each try and counts what is in flight, exactly, across workers.
 --
 -- One rule keeps the counts from leaking: `held` has an endpoint for a request if and only if it holds one count of
--- that endpoint's address. $instance is the same for the log.
+-- that endpoint's address. $instance is the same for the log, and runyard.load counts with it.
 local affinity = require "runyard.affinity"
 local budget = require "runyard.budget"
 local clock = require "runyard.clock"
@@ -9,6 +9,7 @@ local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
+local load = require "runyard.load"
 local pools = require "runyard.pools"
 local queue = require "runyard.queue"
 local upstream = require "ngx.balancer"
@@ -45,6 +46,7 @@ end
 local function take(endpoint, limit)
     if inflight.take(endpoint.address, limit) then
         held[key()] = endpoint
+        load.add_in_flight(endpoint.group, 1)
         var.instance = endpoint.address
         return true
     end
@@ -143,14 +145,15 @@ function M.reserve()
     return (pick_known(service, endpoints) or take_any(endpoints, nil, true)) ~= nil
 end
 
--- Gives back a count of this address, for the first that waits; returns its endpoint if it is still one.
-local function give_back(address)
-    inflight.give(address)
-    local endpoint = routing.place(address)
-    if endpoint then
-        queue.wake(endpoint.group.key)
+-- Gives back a count of this endpoint, for the first that waits; returns what it is now, if it is still one.
+local function give_back(endpoint)
+    load.add_in_flight(endpoint.group, -1)
+    inflight.give(endpoint.address)
+    local current = routing.place(endpoint.address)
+    if current then
+        queue.wake(current.group.key)
     end
-    return endpoint
+    return current
 end
 
 -- The requests of this worker that hold a count: the endpoint of each, by runyard.connection's key. Not to be changed.
@@ -171,7 +174,7 @@ function M.release()
         return nil
     end
     held[name] = nil
-    give_back(endpoint.address)
+    give_back(endpoint)
     var.instance = ""
     return endpoint.address
 end
@@ -298,7 +301,7 @@ function M.finish(name)
         return
     end
     held[name] = nil
-    endpoint = give_back(endpoint.address)
+    endpoint = give_back(endpoint)
     if endpoint then
         health.answered(endpoint, ngx.status)
     end

@@ -52,8 +52,9 @@ local function clear(dead)
     dead.pid = 0
 end
 
--- In a worker that starts: clears the seats of dead ones and takes a free one.
-function M.start_worker()
+-- In a worker that starts: clears the seats of dead ones and takes a free one. `end_seat` is told the number of each
+-- that is cleared, for what others keep by it.
+function M.start_worker(end_seat)
     local own = ngx.worker.pid()
     if not seats then
         return
@@ -64,6 +65,7 @@ function M.start_worker()
         if (dead or pid == 0 and not seat) and places:add("seat|" .. number .. "|" .. pid, true, CLAIM_S) then
             if dead then
                 clear(seats[number])
+                end_seat(number)
             end
             if not seat then
                 seat, seat_number = seats[number], number

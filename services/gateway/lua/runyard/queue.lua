@@ -6,6 +6,7 @@
 local clock = require "runyard.clock"
 local counters = require "runyard.counters"
 local inflight = require "runyard.inflight"
+local load = require "runyard.load"
 local semaphore = require "ngx.semaphore"
 local routing = require "runyard.routing"
 
@@ -55,6 +56,7 @@ function M.join(service, revision, size)
     local request =
         { service = service, revision = revision, number = number, since = now(), semaphore = semaphore.new(0) }
     line.last, line[number] = number, request
+    load.add_waiting(revision, 1)
     if inflight.take("waiting|" .. revision, math.huge) == 1 then
         routing.raise_health_epoch()
     end
@@ -72,6 +74,7 @@ function M.leave(request)
         show_first(request.revision, line)
     end
     inflight.give("queue|" .. request.service)
+    load.add_waiting(request.revision, -1)
     if inflight.give("waiting|" .. request.revision) == 0 then
         routing.raise_health_epoch()
     end

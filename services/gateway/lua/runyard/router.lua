@@ -8,6 +8,7 @@ local call_id = require "runyard.call_id"
 local connection = require "runyard.connection"
 local hosts = require "runyard.hosts"
 local limit = require "runyard.limit"
+local load = require "runyard.load"
 local paths = require "runyard.paths"
 local routing = require "runyard.routing"
 local verdicts = require "runyard.verdicts"
@@ -90,6 +91,9 @@ local function settle(service, revision, pinned)
     end
     var.revision = revision
     local endpoints = routing.endpoints(service.tenant, revision)
+    if revision ~= pinned then
+        load.arrive(endpoints, service.tenant, revision)
+    end
     local location = endpoints.location or service.location or (service.cache and cache.location(service))
     if location then
         var.location = location

@@ -5,6 +5,7 @@
 local canonical = require "runyard.canonical"
 local cjson = require "cjson.safe"
 local inflight = require "runyard.inflight"
+local load = require "runyard.load"
 local shape = require "runyard.shape"
 local store = require "runyard.store"
 
@@ -196,6 +197,9 @@ function M.forget_idle(breathe)
             inflight.forget(name)
         end
     end
+    load.forget_idle(function(revision)
+        return store.read(epoch, "endpoints:" .. revision) ~= nil
+    end)
 end
 
 return M

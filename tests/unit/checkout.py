@@ -24,7 +24,15 @@ LAYERS = (
     ("runyard.scaling",),
     ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
     ("runyard.codec",),
-    ("runyard.errors", "runyard.files", "runyard.location", "runyard.names", "runyard.table", "runyard.units"),
+    (
+        "runyard.errors",
+        "runyard.files",
+        "runyard.location",
+        "runyard.names",
+        "runyard.reference",
+        "runyard.table",
+        "runyard.units",
+    ),
 )
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")
 CODE_SUFFIXES = (".py", ".go", ".lua", ".ts", ".tsx", ".sh")

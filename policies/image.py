@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-_DEFAULT_REGISTRY = "docker.io"
+from runyard.reference import parse_reference
 
 
 def full_name(image: str) -> str:
     """Spell an image out as Docker understands it: `nginx:1` is `docker.io/library/nginx:1`."""
-    first, slash, _ = image.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        return image
-    return f"{_DEFAULT_REGISTRY}/{image}" if slash else f"{_DEFAULT_REGISTRY}/library/{image}"
+    return parse_reference(image).text
 
 
 def names_version(image: str) -> bool:

@@ -66,7 +66,8 @@ class Rule:
     fix: str
     check: Check
     production_only: bool = False
-    # A service waives what it breaks itself: no sum, nothing of the Platform or a Tenant, and no rule about waivers.
+    # A service waives what protects itself: nothing that protects others from it, such as the Tenant's registries or
+    # the stack's lock, no sum, nothing of the Platform or a Tenant, and no rule about waivers.
     waivable: bool = True
 
     @property

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from runyard.manifest.model import Service
 
 ANNOTATION = "runyard.dev/waive"
+# A year, of which any may be a leap year: what is set aside for longer was meant to be forgotten.
+DAYS_AT_MOST = 366
 _FORM = re.compile(r"(?P<rule>[a-z][-a-z0-9]*) until (?P<until>[0-9]{4}-[0-9]{2}-[0-9]{2}) because (?P<reason>\S.*)")
 
 
@@ -24,8 +26,14 @@ class Waiver:
     reason: str
 
     def holds(self, day: str) -> bool:
-        """Tell whether it counts on an ISO date."""
-        return day <= self.until
+        """Tell whether it counts on an ISO date: neither after its day, nor more than a year before."""
+        return day <= self.until <= last_day(day)
+
+
+def last_day(day: str) -> str:
+    """Give the last ISO date until which a waiver may count that is written on this one."""
+    last = min(datetime.date.fromisoformat(day).toordinal() + DAYS_AT_MOST, datetime.date.max.toordinal())
+    return datetime.date.fromordinal(last).isoformat()
 
 
 def parse_waivers(service: Service) -> Iterator[Waiver | str]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from runyard.contracts import ImageIdentity
 from runyard.errors import HostError, NotFound
+from runyard.reference import is_id
 
 
 class ImageEngine(Protocol):
@@ -59,7 +60,12 @@ class Images:
             return self._find(reference, look)
 
     def resolve(self, reference: str) -> ImageIdentity:
-        """Tell what a name stands for, having pulled it if the engine lacks it; HostError says why that fails."""
+        """Tell what a name stands for, having pulled it if the engine lacks it; HostError says why that fails.
+
+        An id is no name: it says of no registry that it has the image, and so passes for one of any.
+        """
+        if is_id(reference):
+            raise HostError(f"find {reference}: an image must be named, got an id of the engine's")
         look = self._look(reference)
         with look.turn:
             found = self._find(reference, look)

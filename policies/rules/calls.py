@@ -50,6 +50,7 @@ RULES = (
         "mandatory",
         "mend the name in runyard.dev/uses, or add the service",
         check_callee,
+        waivable=False,
     ),
     Rule(
         "calls-no-circle",

@@ -48,6 +48,7 @@ RULES = (
         "advisory",
         "choose another name, or put the service into a tenant",
         check_names,
+        waivable=False,
     ),
     Rule(
         "port-not-of-platform",

@@ -86,5 +86,6 @@ RULES = (
         "mandatory",
         "use an image of an allowed registry, or add the registry to the Tenant's allowedRegistries",
         check_registry,
+        waivable=False,
     ),
 )

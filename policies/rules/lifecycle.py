@@ -43,5 +43,6 @@ RULES = (
         "advisory",
         "shorten serving.knative.dev/progress-deadline",
         check_deadline,
+        waivable=False,
     ),
 )

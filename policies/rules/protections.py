@@ -38,5 +38,6 @@ RULES = (
         "mandatory",
         "remove the annotation",
         check_dangerous,
+        waivable=False,
     ),
 )

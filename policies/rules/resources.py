@@ -42,6 +42,7 @@ RULES = (
         "mandatory",
         "set resources.limits.cpu and memory",
         check_limits,
+        waivable=False,
     ),
     Rule(
         "max-scale-given",

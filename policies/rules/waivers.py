@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from policies.rule import Check, Context, Rule, Violation, of_service
-from policies.waiver import Waiver, parse_waivers
+from policies.waiver import Waiver, last_day, parse_waivers
 
 
 def check_form(context: Context) -> Iterator[Violation]:
@@ -32,8 +32,17 @@ def check_expired(context: Context) -> Iterator[Violation]:
     """Find waivers whose day has passed; they count no longer."""
     for service in context.manifests.services:
         for waiver in parse_waivers(service):
-            if isinstance(waiver, Waiver) and not waiver.holds(context.day):
+            if isinstance(waiver, Waiver) and waiver.until < context.day:
                 yield of_service(service, f"waiver of {waiver.rule} must not have expired, got {waiver.until}")
+
+
+def check_short(context: Context) -> Iterator[Violation]:
+    """Find waivers that would count for longer than a year; they do not count at all."""
+    last = last_day(context.day)
+    for service in context.manifests.services:
+        for waiver in parse_waivers(service):
+            if isinstance(waiver, Waiver) and waiver.until > last:
+                yield of_service(service, f"waiver of {waiver.rule} must end by {last}, got {waiver.until}")
 
 
 def make_rules(waivable: Callable[[], frozenset[str]]) -> tuple[Rule, ...]:
@@ -53,6 +62,14 @@ def make_rules(waivable: Callable[[], frozenset[str]]) -> tuple[Rule, ...]:
             "mandatory",
             "see docs/policies.md for the names",
             check_known(waivable),
+            waivable=False,
+        ),
+        Rule(
+            "waiver-within-a-year",
+            "A waiver lasts for a year at most.",
+            "mandatory",
+            "give it an earlier day, and look at it again then",
+            check_short,
             waivable=False,
         ),
         Rule(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.errors import HostError
-from runyard.host.reference import HUB, parse_reference
+from runyard.reference import HUB, parse_reference
 
 # The name under which clients keep what they have for Docker's hub, since its first API.
 _HUB_KEY = f"https://index.{HUB}/v1/"

@@ -13,10 +13,10 @@ from urllib.parse import quote, urlencode
 
 from runyard import names
 from runyard.errors import HostError, NotFound
-from runyard.host.reference import parse_reference
 from runyard.host.relay import Relay, unframe
 from runyard.host.transport import FOREIGN, Answer, Transport, translate
 from runyard.names import Kind
+from runyard.reference import is_id, parse_reference
 
 if TYPE_CHECKING:
     from runyard.contracts import ImageIdentity
@@ -230,15 +230,17 @@ class Engine:
                 raise HostError(refused)
 
     def image_identity(self, reference: str) -> ImageIdentity | None:
-        """Tell which image a name, digest or id stands for; None if the engine has none.
+        """Tell which image a name, digest or whole id stands for; None if the engine has none.
 
+        Names are asked for in full: the engine would take a short one for the beginning of an id.
         Its `digest` is the reference by which the registry of that name gives the same image again, if it came of one.
         """
         # With every message between Runyard's parts: who has no use for images does not wait for them.
         from runyard.contracts import ImageIdentity
 
+        asked = reference if is_id(reference) else parse_reference(reference).text
         try:
-            found = self._get(f"inspect image {reference}", f"/images/{quote(reference, safe='/:@')}/json")
+            found = self._get(f"inspect image {reference}", f"/images/{quote(asked, safe='/:@')}/json")
         except NotFound:
             return None
         wanted = parse_reference(reference)

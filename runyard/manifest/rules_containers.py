@@ -16,6 +16,7 @@ from runyard.manifest.raw import (
     text_at,
     value_at,
 )
+from runyard.reference import is_printed_id
 
 # Knative's own container in a pod, and the ports that it listens on.
 RESERVED_CONTAINER = "queue-proxy"
@@ -117,7 +118,10 @@ def _check_env_from(container: Raw, base: Path, findings: Findings) -> None:
 
 def _check_image(container: Raw, base: Path, findings: Findings) -> None:
     image = text_at(container, "image")
-    if image and _PLACEHOLDER.search(image.partition("@")[0].rpartition(":")[0] or image.partition("@")[0]):
+    if is_printed_id(image):
+        message = f"must be an image's name, got the id that one engine gives it, {render_value(image)}"
+        findings.error((*base, "image"), "image.id", message, "name it as its registry does")
+    elif image and _PLACEHOLDER.search(image.partition("@")[0].rpartition(":")[0] or image.partition("@")[0]):
         message = f"is not the name of an image, which is in lower case, got {render_value(image)}"
         findings.warning((*base, "image"), "image.placeholder", message, "a placeholder? replace it before deploying")
 

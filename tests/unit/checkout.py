@@ -24,7 +24,15 @@ LAYERS = (
     ("runyard.scaling",),
     ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
     ("runyard.codec",),
-    ("runyard.errors", "runyard.files", "runyard.location", "runyard.names", "runyard.table", "runyard.units"),
+    (
+        "runyard.errors",
+        "runyard.files",
+        "runyard.location",
+        "runyard.names",
+        "runyard.reference",
+        "runyard.table",
+        "runyard.units",
+    ),
 )
 # Rooms that are houses themselves: their packages and modules from top to bottom, held in the same way.
 INNER_LAYERS = {

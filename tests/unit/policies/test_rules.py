@@ -312,6 +312,12 @@ CASES: list[tuple[str, Context, Context, str]] = [
         "waiver must name a rule that a service can waive, got quota-kept",
     ),
     (
+        "waiver-within-a-year",
+        waiving("image-tagged until 2027-11-24 because it is a trial"),
+        waiving("image-tagged until 2027-11-25 because it is a trial"),
+        "waiver of image-tagged must end by 2027-11-24, got 2027-11-25",
+    ),
+    (
         "waiver-not-expired",
         waiving("image-tagged until 2026-11-23 because it is a trial"),
         waiving("image-tagged until 2026-11-22 because it is a trial"),

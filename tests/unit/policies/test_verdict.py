@@ -57,6 +57,13 @@ def test_waiver_counts_until_its_day_is_over(day: str, counts: bool) -> None:
     assert [finding.rule for finding in verdict.findings] == ([] if counts else ["image-tagged", "waiver-not-expired"])
 
 
+@pytest.mark.parametrize("until", ["2028-02-02", "9999-12-31"])
+def test_waiver_of_more_than_a_year_sets_nothing_aside_and_refuses(until: str) -> None:
+    verdict = judge(context("2027-01-31", f"image-tagged until {until} because nobody will look"))
+    assert [finding.rule for finding in verdict.findings] == ["waiver-within-a-year", "image-tagged"]
+    assert [finding.rule for finding in verdict.refusals] == ["waiver-within-a-year"]
+
+
 def test_waived_finding_is_listed_with_day_and_reason() -> None:
     (finding,) = judge(context(waive="image-tagged until 2027-01-31 because the vendor has no tags")).waived
     assert finding.text().endswith(", waived until 2027-01-31 because the vendor has no tags")

@@ -67,6 +67,13 @@ def test_image_that_is_not_there_after_all_is_an_error() -> None:
         images(engine).resolve("shop")
 
 
+def test_id_of_an_image_is_no_name_even_where_the_engine_has_it() -> None:
+    engine = FakeEngine()
+    engine.has = {BUILT.id: BUILT}
+    with pytest.raises(HostError, match=r"^find sha256:aaaa.*: an image must be named, got an id of the engine's$"):
+        images(engine).resolve(BUILT.id)
+
+
 def test_many_services_of_one_image_pull_it_once() -> None:
     engine = FakeEngine(shop=BUILT)
     subject = images(engine)

@@ -36,8 +36,14 @@ STAND_INS = {
     "toolchain/bootstrap": 'echo "bootstrap $@ RUNYARD" >> "$ASKED"; [ "$1" != run ] || { shift 2; exec "$@"; }',
     ".venv/bin/runyard": f'exec {sys.executable} -m runyard.cli.main "$@"',
     ".venv/bin/python": f'exec {sys.executable} "$@"',
-    "programs/gh": 'echo "gh $@" >> "$ASKED"; case "$*" in *--jq*) printf "%s" "$COMMENT_ID" ;; esac',
-    "programs/curl": 'echo "curl $@" >> "$ASKED"; case "$*" in *per_page*) printf "%s" "$NOTES_JSON" ;; esac',
+    "programs/gh": 'echo "gh $@" >> "$ASKED"; case "$*" in *--slurp*) printf "%s" "$COMMENTS_JSON" ;; esac',
+    "programs/curl": """echo "curl $@" >> "$ASKED"
+case "$*" in
+*/user) echo '{"id": 9}' ;;
+*page=1) printf "%s" "$NOTES_JSON" ;;
+*page=2) printf "%s" "$MORE_NOTES_JSON" ;;
+*page=*) echo '[]' ;;
+esac""",
     "programs/pulumi": """case "$*" in
 *"stack export"*) echo '{"deployment": {"resources": []}}' ;;
 *"config --show-secrets"*) echo '{}' ;;
@@ -71,8 +77,9 @@ class Scratch:
             **os.environ,
             "PATH": f"{directory}/programs:{os.environ['PATH']}",
             "ASKED": str(directory / "asked"),
-            "COMMENT_ID": "",
+            "COMMENTS_JSON": "[]",
             "NOTES_JSON": "[]",
+            "MORE_NOTES_JSON": "[]",
             "PYTHONPATH": str(ROOT),
         }
 
@@ -152,7 +159,33 @@ def gitlab_steps(job: str, scratch: Scratch) -> Iterator[tuple[str, dict[str, st
 
 
 FORGES = {"github": github_steps, "gitlab": gitlab_steps}
-FOUND = {"COMMENT_ID": "41", "NOTES_JSON": json.dumps([{"id": 12, "body": "hi"}, {"id": 41, "body": f"{TAG}\n"}])}
+
+
+def comment(number: int, author: str, body: str = f"{TAG}\n") -> dict[str, Any]:
+    kind = "Bot" if author.endswith("[bot]") else "User"
+    return {"id": number, "user": {"login": author, "type": kind}, "body": body}
+
+
+def note(number: int, author: int, body: str = f"{TAG}\n") -> dict[str, Any]:
+    return {"id": number, "author": {"id": author}, "body": body}
+
+
+# Somebody else's with the mark, and our own without it or with it further below, come first in each forge's answer.
+COMMENTS = [
+    [comment(11, "mallory"), comment(12, "helper[bot]"), comment(13, "github-actions[bot]", f"hi\n{TAG}")],
+    [comment(41, "github-actions[bot]"), comment(42, "github-actions[bot]")],
+]
+NOTES = ([note(11, 8), note(12, 8, "hi")], [note(13, 9, f"hi\n{TAG}"), note(41, 9), note(42, 9)])
+FOUND = {
+    "COMMENTS_JSON": json.dumps(COMMENTS),
+    "NOTES_JSON": json.dumps(NOTES[0]),
+    "MORE_NOTES_JSON": json.dumps(NOTES[1]),
+}
+# What nobody of the workflow's own wrote.
+FORGED = {
+    "COMMENTS_JSON": json.dumps([[comment(11, "mallory"), comment(12, "helper[bot]")]]),
+    "NOTES_JSON": json.dumps(NOTES[0]),
+}
 
 
 @pytest.mark.parametrize("forge", sorted(FORGES))
@@ -163,7 +196,7 @@ def test_review_of_an_allowed_change_writes_its_reports_and_one_comment(forge: s
         scratch.environment |= FOUND
     assert (scratch.directory / "review.md").read_text().startswith(TAG)
     assert json.loads((scratch.directory / "review.sarif").read_text())["version"] == "2.1.0"
-    posts = [line for line in scratch.asked("gh") + scratch.asked("curl") if "body" in line and "--jq" not in line]
+    posts = [line for line in scratch.asked("gh") + scratch.asked("curl") if "body" in line]
     if forge == "github":
         assert posts == [
             "gh api --silent --method POST repos/shop/platform/issues/7/comments --field body=@review.md",
@@ -176,6 +209,16 @@ def test_review_of_an_allowed_change_writes_its_reports_and_one_comment(forge: s
             f"{start} POST --data-urlencode body@review.md {base}",
             f"{start} PUT --data-urlencode body@review.md {base}/41",
         ]
+
+
+@pytest.mark.parametrize("forge", sorted(FORGES))
+def test_comment_with_the_mark_that_somebody_else_wrote_is_left_alone(forge: str, scratch: Scratch) -> None:
+    scratch.environment |= FORGED
+    for script, environment in FORGES[forge]("review", scratch):
+        assert scratch.run(script, **environment) == 0, f"{script}\n{scratch.said}"
+    written = [line for line in scratch.asked("gh") + scratch.asked("curl") if "body" in line]
+    assert len(written) == 1
+    assert "POST" in written[0]
 
 
 @pytest.mark.parametrize("forge", sorted(FORGES))

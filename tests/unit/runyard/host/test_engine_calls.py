@@ -11,6 +11,7 @@ from runyard import names
 from runyard.contracts import ImageIdentity
 from runyard.errors import Conflict, HostError, NotFound
 from runyard.host.engine import Engine, Task, Thing
+from runyard.reference import HUB
 from tests.unit.runyard.host.conftest import Place
 from tests.unit.runyard.host.docker_api import ERRORS, OUTPUT, DockerApi, Pieces, frame
 
@@ -189,21 +190,24 @@ def test_pull_that_fails_says_what_the_registry_says(docker_api: DockerApi, engi
 
 
 @pytest.mark.parametrize(
-    ("reference", "digests", "digest"),
+    ("reference", "asked", "digests", "digest"),
     [
-        ("nginx:1", ["nginx@sha256:1", "here/nginx@sha256:2"], "nginx@sha256:1"),
-        ("here.local/nginx", ["nginx@sha256:1", "here.local/nginx@sha256:2"], "here.local/nginx@sha256:2"),
-        ("nginx@sha256:2", ["nginx@sha256:1", "nginx@sha256:2"], "nginx@sha256:2"),
-        ("docker.io/library/nginx", ["nginx@sha256:1"], "nginx@sha256:1"),
-        ("runyard/hello:1", None, ""),
-        ("sha256:abc", ["nginx@sha256:1"], ""),
+        ("nginx:1", f"{HUB}/library/nginx:1", ["nginx@sha256:1", "here/nginx@sha256:2"], "nginx@sha256:1"),
+        ("here.io/nginx", "here.io/nginx", ["nginx@sha256:1", "here.io/nginx@sha256:2"], "here.io/nginx@sha256:2"),
+        ("nginx@sha256:2", f"{HUB}/library/nginx@sha256:2", ["nginx@sha256:1", "nginx@sha256:2"], "nginx@sha256:2"),
+        (f"{HUB}/library/nginx", f"{HUB}/library/nginx", ["nginx@sha256:1"], "nginx@sha256:1"),
+        ("runyard/hello:1", f"{HUB}/runyard/hello:1", None, ""),
+        # The beginning of an id is a name like any other, and the engine must not take it for more.
+        ("0123456789ab", f"{HUB}/library/0123456789ab", ["nginx@sha256:1"], ""),
+        ("sha256:0123456789ab", f"{HUB}/library/sha256:0123456789ab", ["nginx@sha256:1"], ""),
+        (f"sha256:{'a' * 64}", f"sha256:{'a' * 64}", ["nginx@sha256:1"], ""),
     ],
 )
 def test_image_identity_is_the_engines_id_and_the_digest_of_its_registry(
-    docker_api: DockerApi, engine: Engine, reference: str, digests: list[str] | None, digest: str
+    docker_api: DockerApi, engine: Engine, reference: str, asked: str, digests: list[str] | None, digest: str
 ) -> None:
     assert engine.image_identity(reference) is None
-    docker_api.answers[f"GET /images/{reference}/json"] = {"Id": "sha256:abc", "RepoDigests": digests}
+    docker_api.answers[f"GET /images/{asked}/json"] = {"Id": "sha256:abc", "RepoDigests": digests}
     assert engine.image_identity(reference) == ImageIdentity("sha256:abc", digest)
 
 

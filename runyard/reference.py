@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 HUB = "docker.io"
 # Older names of the same registry, in pieces: no file of ours names the host of one (CONTRIBUTING).
 _HUB_HOSTS = {HUB, f"index.{HUB}"}
+
+
+# As the engine gives them whole; it takes any beginning of one too, where no image has that for a name.
+_ID = re.compile("sha256:[0-9a-f]{64}")
+# As `docker images` and `docker inspect` print them, of at least twelve digits.
+_PRINTED_ID = re.compile("(?:sha256:)?[0-9a-f]{12,64}")
 
 
 class Reference(NamedTuple):
@@ -15,6 +22,22 @@ class Reference(NamedTuple):
     registry: str
     repository: str
     version: str
+
+    @property
+    def text(self) -> str:
+        """The reference written out in full: no engine takes it for an id."""
+        separator = "" if not self.version else "@" if ":" in self.version else ":"
+        return f"{self.registry}/{self.repository}{separator}{self.version}"
+
+
+def is_id(text: str) -> bool:
+    """Tell whether this is an engine's whole id of an image, which names no registry and no version."""
+    return _ID.fullmatch(text) is not None
+
+
+def is_printed_id(text: str) -> bool:
+    """Tell whether this is what a user would copy as an image's id, whole or short."""
+    return _PRINTED_ID.fullmatch(text) is not None
 
 
 def parse_reference(image: str) -> Reference:

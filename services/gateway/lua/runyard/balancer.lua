@@ -64,11 +64,11 @@ local function take_least(endpoints, suits)
     for _, endpoint in ipairs(endpoints.list) do
         if suits(endpoint) then
             -- One that comes back first, or the one try that it has would be lost.
-            local load = endpoint.ejected and -1 or inflight.count(endpoint.address)
-            order[#order + 1] = { load = load, endpoint = endpoint }
+            local count = endpoint.ejected and -1 or inflight.count(endpoint.address)
+            order[#order + 1] = { count = count, endpoint = endpoint }
         end
     end
-    table.sort(order, function(a, b) return a.load < b.load end)
+    table.sort(order, function(a, b) return a.count < b.count end)
     for _, candidate in ipairs(order) do
         if take(candidate.endpoint, endpoints.limit) then
             return candidate.endpoint, true

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-import aiodocker
 from aiohttp import web
 
 from runyard.contracts import GatewayService
@@ -15,8 +14,7 @@ from runyard.errors import UsageError
 from runyard.names import service_key
 from services.orchestrator.api.control import ControlApi
 from services.orchestrator.control.orchestrator import Orchestrator
-from services.orchestrator.engine.docker.client import DockerEngine
-from services.orchestrator.engine.docker.images import Images
+from services.orchestrator.engine.docker.engine import open_docker
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.client import GatewayClient
 from services.orchestrator.gateway.publisher import Publisher
@@ -66,28 +64,23 @@ async def serve(settings: Settings, journal: Journal) -> None:
 
 def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple[Parts, Tls]:
     timing = Timing(time.monotonic, asyncio.sleep)
-    try:
-        engine = DockerEngine(aiodocker.Docker())
-    except (AssertionError, ValueError) as error:
-        raise UsageError("DOCKER_HOST: no Docker engine is configured and no socket was found") from error
+    engine = open_docker(settings.stack)
     wake = asyncio.Event()
     directory, gateway = settings.directory, GatewayClient(settings.gateway_socket, journal)
     store = DesiredStore(directory, journal)
     documents = DocumentStore(directory, settings.stack, settings.verifier, journal)
     values = SecretValues(directory, journal)
-    book, images = Book(directory, journal), Images(engine)
+    book = Book(directory, journal)
     launcher = Launcher(values, settings.launcher_directory, settings.launcher_program)
     attempts = ProbeRunner(engine, launcher.probe_input)
     for each in (engine, gateway, attempts):
         stack.push_async_callback(each.close)
     tools = Tools(
-        stack=settings.stack,
         engine=engine,
         book=book,
         base=Base(directory, settings.gateway_snapshot, journal, loss_of(book, store, documents)),
-        images=images,
         launcher=launcher,
-        inventory=Inventory(engine, settings.stack, Records(book, documents, images), journal),
+        inventory=Inventory(engine, Records(book, documents), journal),
         addresses=AddressBook(directory / "addresses.json", timing.clock),
         gateway=gateway,
         failures=FailureLog(),

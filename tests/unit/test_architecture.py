@@ -214,6 +214,18 @@ def test_only_host_talks_to_docker_on_the_clients_side() -> None:
     assert {room for room in talkers if room and not room.startswith("services.")} <= {"runyard.host"}
 
 
+def test_orchestrator_knows_docker_behind_its_seam_alone() -> None:
+    seam = "services.orchestrator.engine.docker"
+    knowing = {
+        name
+        for name, targets in checkout.import_graph().items()
+        if name.startswith("services.orchestrator.") and not name.startswith(seam)
+        if any(each.startswith(seam) or each.split(".")[0] in {"docker", "aiodocker"} for each in targets)
+    }
+    # Somebody has to choose the engine.
+    assert knowing == {"services.orchestrator.service"}
+
+
 def test_decisions_do_no_input_or_output() -> None:
     graph = checkout.import_graph()
     rooms = {"runyard.plan", "runyard.scaling", "runyard.forecast", "runyard.pricing"}

@@ -1,17 +1,19 @@
-"""The engine's seam."""
+"""Port: what the orchestrator needs of an engine, in words of revisions and instances.
+
+An engine makes containers of what the book and a document say, shows them, and tells how one that it shows differs from
+what it would make. How it describes them to itself stays behind the seam.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from runyard.errors import HostError
-
-Json = dict[str, Any]
-
-# Of networks; they carry no label of ours, so those of every container on the host come.
-NETWORK_EVENTS = ("connect", "disconnect")
+from services.orchestrator.model.entry import BookEntry
+from services.orchestrator.model.instance import State
+from services.orchestrator.model.revision import Revision
 
 
 class Refused(HostError):
@@ -20,53 +22,89 @@ class Refused(HostError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened to the container with this id; `name` is Docker's action."""
+    """Something happened to the container with this id; unless it is `ours`, it may be anybody's on this host."""
 
-    name: str
     container: str
+    ours: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SeenContainer:
+    """A container with this stack's labels, as the engine showed it last.
+
+    `tenant`, `revision`, `instance` and `container` are what its labels claim, which somebody else may have written.
+    `addresses` are by network, also those that a stopped one only reserves. `native` is the engine's own description.
+    """
+
+    id: str
+    name: str
+    state: State
+    tenant: str
+    revision: str
+    instance: str
+    container: str
+    exit_code: int = 0
+    oom_killed: bool = False
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    native: object = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What of a container of ours is not as it was made: `fault` keeps it from serving, `edited` does not."""
+
+    fault: str = ""
+    edited: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """The IPv4 range of a network (CIDR) and the addresses that are in use in it, its gateway's included."""
+
+    cidr: str
+    taken: frozenset[str]
 
 
 class Engine(Protocol):
-    """What a container engine can do; every method raises HostError or one of its kinds."""
+    """An engine that holds instances of one stack; every method raises HostError or one of its kinds."""
 
     async def ping(self) -> None:
         """Do nothing but get an answer."""
         ...
 
-    async def list(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """Give the states of all containers with these labels, by id."""
+    async def states(self) -> Mapping[str, State]:
+        """Give the states of all containers that carry this stack's labels of instances, by id."""
         ...
 
-    async def inspect(self, container: str) -> Json:
-        """Describe a container in Docker's words."""
+    async def observe(self, containers: Collection[str]) -> Mapping[str, SeenContainer]:
+        """Look at containers, by id; those that are gone, or do not carry this stack's labels, are absent."""
         ...
 
-    async def inspect_network(self, network: str) -> Json:
-        """Describe a network in Docker's words."""
+    def departure(self, entry: BookEntry, revision: Revision, container: str, seen: SeenContainer) -> Departure:
+        """Tell how a container of an instance in the book departs from what was made."""
         ...
 
-    async def inspect_image(self, reference: str) -> Json:
-        """Describe an image in Docker's words."""
+    async def difference(self, entry: BookEntry, revision: Revision, seen: SeenContainer) -> str:
+        """Name the first thing in which a container is not what this revision makes; empty when there is none."""
         ...
 
-    async def pull(self, reference: str) -> None:
-        """Bring an image, named by its digest, from its registry."""
-        ...
-
-    async def create_volume(self, name: str, labels: Mapping[str, str], options: Mapping[str, str]) -> Json:
-        """Create a volume and describe it in Docker's words; one of this name is left and described as it is."""
+    async def subnet(self, network: str) -> Subnet:
+        """Describe a network; HostError if it has no IPv4 range."""
         ...
 
     async def users(self, volume: str) -> tuple[str, ...]:
-        """Name the running containers that have a volume."""
+        """Name the running containers that have a volume, ours or not."""
         ...
 
-    async def remove_volume(self, name: str) -> None:
-        """Remove a volume; one that is gone is no error, Conflict if a container has it."""
+    async def make_volumes(self, revision: Revision, instance: str) -> None:
+        """Make the volumes that an instance mounts and that are not there; Refused if somebody has such a name."""
         ...
 
-    async def create(self, name: str, config: Json) -> str:
-        """Create a container and give its id."""
+    async def make(self, entry: BookEntry, revision: Revision, container: str) -> str:
+        """Make a container of an instance and give its id; those before it in the book have theirs.
+
+        An image that is missing is brought from its registry; NotFound names one that no registry has.
+        """
         ...
 
     async def start(self, container: str, standard_input: str = "") -> None:
@@ -78,7 +116,11 @@ class Engine(Protocol):
         ...
 
     async def remove(self, container: str) -> None:
-        """Kill and remove a container with its anonymous volumes; one that is gone is no error."""
+        """Kill and remove a container; one that is gone is no error."""
+        ...
+
+    async def remove_volume(self, volume: str) -> None:
+        """Remove a volume; one that is gone is no error, Conflict if a container has it."""
         ...
 
     async def logs(self, container: str, lines: int) -> tuple[str, ...]:
@@ -89,6 +131,6 @@ class Engine(Protocol):
         """Run a command inside a container, with this text on its standard input, and give its exit code."""
         ...
 
-    def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
-        """Yield events of containers with these labels, and of all networks, until the engine goes away."""
+    def events(self) -> AsyncIterator[Event]:
+        """Yield what happens to containers of this stack, and to others' networks, until the engine goes away."""
         ...

@@ -1,28 +1,19 @@
-"""Inventory: the containers that Docker holds with our labels, sorted into ours and strangers, kept fresh by events."""
+"""Inventory: the containers that the engine shows with our labels, as ours and strangers, kept fresh by events."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import is_not
 
-from runyard import names
-from runyard.errors import NotFound
-from services.orchestrator.engine.docker.comparison import difference
-from services.orchestrator.engine.docker.descriptions import labels_of, placement_of, read_instance, read_orphan
-from services.orchestrator.engine.docker.images import Images
-from services.orchestrator.engine.docker.making import container_config, container_name
-from services.orchestrator.engine.port import Engine, Json
+from services.orchestrator.engine.port import Engine, SeenContainer
+from services.orchestrator.instances.reading import read_instance, read_orphan
 from services.orchestrator.journal import Journal
 from services.orchestrator.model.entry import BookEntry
 from services.orchestrator.model.instance import Instance
-from services.orchestrator.model.revision import Revision
 from services.orchestrator.store.book import INSTANCE_ID, Book
 from services.orchestrator.store.documents import DocumentStore
-
-# At most this many inspections at once: the engine serialises much of it anyway.
-INSPECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +22,6 @@ class Records:
 
     book: Book
     documents: DocumentStore
-    images: Images
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +35,24 @@ class _Read:
 class Inventory:
     """Instances of one stack; a container gets in by the book alone, whatever its labels say."""
 
-    def __init__(self, engine: Engine, stack: str, records: Records, journal: Journal) -> None:
+    def __init__(self, engine: Engine, records: Records, journal: Journal) -> None:
         self._engine = engine
-        self._labels = {names.STACK: stack, names.ROLE: names.ROLE_INSTANCE}
-        self._book, self._documents, self._images = records.book, records.documents, records.images
+        self._book, self._documents = records.book, records.documents
         self._journal = journal
-        self._seen: dict[str, Json] = {}
+        self._seen: dict[str, SeenContainer] = {}
         self._read: dict[str, _Read] = {}
         self._told: set[str] = set()
         # One refresh at a time, or an old listing that ends late would undo a newer inspection.
         self._turn = asyncio.Lock()
 
     async def refresh(self, *, thorough: bool = False) -> None:
-        """List everything and inspect what is new or changed its state, or all; on an error nothing is forgotten."""
+        """List everything and look at what is new or changed its state, or all; on an error nothing is forgotten."""
         async with self._turn:
             # What is noted while the engine lists may be missing from the list.
             noted = [each for each in self._book.entries.values() if not self._book.making(each.instance)]
-            states = await self._engine.list(self._labels)
-            known = {
-                each: seen
-                for each, seen in self._seen.items()
-                if not thorough and states.get(each) == seen["State"]["Status"]
-            }
-            self._seen = {**known, **await self._inspect(states.keys() - known.keys())}
+            states = await self._engine.states()
+            known = {each: seen for each, seen in self._seen.items() if not thorough and states.get(each) == seen.state}
+            self._seen = {**known, **await self._engine.observe(states.keys() - known.keys())}
             if self._book.lost:
                 self._journal.write("book lost", level="warning", containers=len(self._seen))
                 self._book.note_orphans(self._seen)
@@ -76,19 +61,19 @@ class Inventory:
             self._strike(noted)
 
     async def refresh_some(self, ids: Iterable[str]) -> None:
-        """Inspect these containers again; those that are gone are dropped."""
+        """Look at these containers again; those that are gone are dropped."""
         async with self._turn:
             await self._look_again(ids)
 
     async def take_in(self, instance: str, ids: Iterable[str]) -> None:
-        """Inspect what was made of an instance and end its making; a listing begun before that knows nothing of it."""
+        """Look at what was made of an instance and end its making; a listing begun before that knows nothing of it."""
         async with self._turn:
             await self._look_again(ids, made=instance)
 
     async def _look_again(self, ids: Iterable[str], made: str = "") -> None:
         wanted = sorted(set(ids))
         owners = {owner for each in wanted if (owner := self._book.owner(each))}
-        found = await self._inspect(wanted)
+        found = await self._engine.observe(wanted)
         for each in wanted:
             self._seen.pop(each, None)
         self._seen.update(found)
@@ -108,24 +93,9 @@ class Inventory:
         for instance in gone:
             self._read.pop(instance, None)
 
-    async def _inspect(self, ids: Iterable[str]) -> dict[str, Json]:
-        gate = asyncio.Semaphore(INSPECTIONS)
-
-        async def one(container: str) -> Json | None:
-            async with gate:
-                try:
-                    return await self._engine.inspect(container)
-                except NotFound:
-                    # It went between the listing (or the event) and now.
-                    return None
-
-        found = await asyncio.gather(*(one(each) for each in ids))
-        ours = [each for each in found if each is not None and self._labels.items() <= labels_of(each).items()]
-        return {each["Id"]: each for each in ours}
-
     async def _sort(self) -> None:
         """Enter into the book what belongs there: what a kill left just made, and what a lost book had."""
-        unowned = {_name(each): each for key, each in self._seen.items() if self._book.owner(key) is None}
+        unowned = {each.name: each for key, each in self._seen.items() if self._book.owner(key) is None}
         for name, instance in self._book.unmade.items():
             if name in unowned:
                 await self._finish(instance, name, unowned[name])
@@ -133,50 +103,35 @@ class Inventory:
             await self._take_over()
         self._tell()
 
-    async def _finish(self, instance: str, name: str, inspection: Json) -> None:
+    async def _finish(self, instance: str, name: str, seen: SeenContainer) -> None:
         """Note a container that a kill left made and not yet in the book, if it is exactly what was to be made."""
         entry = self._book.entries[instance]
         revision = self._documents.get(entry.tenant, entry.identity)
-        if revision is not None and not await self._differs(entry, revision, labels_of(inspection), inspection):
-            self._book.complete(instance, name, inspection["Id"])
+        if revision is not None and not await self._engine.difference(entry, revision, seen):
+            self._book.complete(instance, name, seen.id)
 
     async def _take_over(self) -> None:
         """Enter the instances that a lost book had, as far as everything is as their documents say."""
         for group in self._orphan_groups().values():
-            labels = labels_of(group[0])
-            for revision in self._documents.named(labels.get(names.TENANT, ""), labels.get(names.REVISION, "")):
+            for revision in self._documents.named(group[0].tenant, group[0].revision):
                 entry = read_orphan(group, revision)
                 if entry is None or entry.instance in self._book.entries:
                     continue
-                if any([await self._differs(entry, revision, labels_of(each), each) for each in group]):
+                if any([await self._engine.difference(entry, revision, each) for each in group]):
                     continue
                 self._book.write(entry)
                 self._journal.write("instance taken over", instance=entry.instance, revision=revision.key)
                 break
 
-    def _orphan_groups(self) -> dict[str, list[Json]]:
-        groups: dict[str, list[Json]] = {}
-        for container, inspection in sorted(self._seen.items()):
-            instance = labels_of(inspection).get(names.INSTANCE, "")
-            if self._book.owner(container) is None and INSTANCE_ID.fullmatch(instance):
-                groups.setdefault(instance, []).append(inspection)
+    def _orphan_groups(self) -> dict[str, list[SeenContainer]]:
+        groups: dict[str, list[SeenContainer]] = {}
+        for container, seen in sorted(self._seen.items()):
+            if self._book.owner(container) is None and INSTANCE_ID.fullmatch(seen.instance):
+                groups.setdefault(seen.instance, []).append(seen)
         # One more container with the same label, that came later, is not of the group and must not hide it.
         orphans = self._book.orphans
-        kept = {key: [each for each in group if each["Id"] in orphans] for key, group in groups.items()}
+        kept = {key: [each for each in group if each.id in orphans] for key, group in groups.items()}
         return {key: group for key, group in kept.items() if group}
-
-    async def _differs(self, entry: BookEntry, revision: Revision, labels: Mapping[str, str], inspection: Json) -> str:
-        part = revision.part(labels.get(names.CONTAINER, ""))
-        if part is None:
-            return "container"
-        container = part.document
-        try:
-            image = await self._images.find(revision.spec, container)
-        except NotFound:
-            return "image"
-        placement = placement_of(entry, revision, container.name)
-        config = container_config(revision, container, placement, image)
-        return difference(inspection, config, container_name(revision, container.name, entry.instance))
 
     def _tell(self) -> None:
         strangers = set(self.strangers())
@@ -194,24 +149,25 @@ class Inventory:
         return tuple(map(self._instance, seen))
 
     def _instance(self, entry: BookEntry) -> Instance:
-        inspections = {each: self._seen[each] for each in entry.ids if each in self._seen}
+        seen = {each: self._seen[each] for each in entry.ids if each in self._seen}
         revision = self._documents.get(entry.tenant, entry.identity)
         # Read again only when something of it was seen anew: most passes look at most instances in vain.
-        source = (entry, revision, *inspections.values())
+        source = (entry, revision, *seen.values())
         read = self._read.get(entry.instance)
         if read is None or len(read.source) != len(source) or any(map(is_not, read.source, source)):
-            read = self._read[entry.instance] = _Read(source, read_instance(entry, inspections, revision))
+            instance = read_instance(entry, seen, revision, self._engine.departure)
+            read = self._read[entry.instance] = _Read(source, instance)
         return read.instance
 
     def strangers(self) -> tuple[str, ...]:
         """Name the containers with our labels that are nobody's: not served, and left alone."""
-        return tuple(sorted(_name(each) for each in self._unowned() if not self._waits(each)))
+        return tuple(sorted(each.name for each in self._unowned() if not self._waits(each)))
 
     def waiting(self) -> tuple[str, ...]:
         """Name those that a lost book may have had, and whose documents are not here (yet)."""
-        return tuple(sorted(_name(each) for each in self._unowned() if self._waits(each)))
+        return tuple(sorted(each.name for each in self._unowned() if self._waits(each)))
 
-    def _unowned(self) -> list[Json]:
+    def _unowned(self) -> list[SeenContainer]:
         # One that the engine has just made is on its way into the book.
         making = {
             each.name
@@ -220,13 +176,7 @@ class Inventory:
             for each in entry.containers
         }
         unowned = [each for key, each in self._seen.items() if self._book.owner(key) is None]
-        return [each for each in unowned if _name(each) not in making]
+        return [each for each in unowned if each.name not in making]
 
-    def _waits(self, inspection: Json) -> bool:
-        labels = labels_of(inspection)
-        named = self._documents.named(labels.get(names.TENANT, ""), labels.get(names.REVISION, ""))
-        return inspection["Id"] in self._book.orphans and not named
-
-
-def _name(inspection: Json) -> str:
-    return str(inspection["Name"]).lstrip("/")
+    def _waits(self, seen: SeenContainer) -> bool:
+        return seen.id in self._book.orphans and not self._documents.named(seen.tenant, seen.revision)

@@ -8,10 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runyard.errors import HostError, HostUnreachable, NotFound
-from services.orchestrator.engine.docker.descriptions import addresses_of_network, entry_of, placement_of
-from services.orchestrator.engine.docker.images import Images
-from services.orchestrator.engine.docker.making import container_config, container_name
-from services.orchestrator.engine.docker.volumes import make_volumes
 from services.orchestrator.engine.port import Engine, Refused
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.client import Gateway
@@ -21,8 +17,9 @@ from services.orchestrator.instances.inventory import Inventory
 from services.orchestrator.instances.launcher import Launcher
 from services.orchestrator.instances.observation import Action, CreateInstance, RemoveInstance, StartContainer
 from services.orchestrator.journal import Journal
-from services.orchestrator.model.entry import BookedContainer, BookEntry
-from services.orchestrator.model.instance import ENDED, Container, Instance
+from services.orchestrator.model.entry import BookedContainer, BookEntry, container_name, entry_of
+from services.orchestrator.model.instance import Container, Instance
+from services.orchestrator.model.parts import data_volumes
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.store.book import Book
 
@@ -56,11 +53,9 @@ class Publication(Protocol):
 class Tools:
     """What operations work with."""
 
-    stack: str
     engine: Engine
     book: Book
     base: Base
-    images: Images
     launcher: Launcher
     inventory: Inventory
     addresses: AddressBook
@@ -174,32 +169,28 @@ class Operations:
             for part in revision.parts:
                 # Refused here rather than when it is started: nothing is made in vain.
                 self._tools.launcher.start_input(part.document)
-            await make_volumes(self._tools.engine, revision, entry.instance)
+            await self._check_writers(revision)
+            await self._tools.engine.make_volumes(revision, entry.instance)
             for part in revision.parts:
-                made.append(await self._make_container(_with_ids(entry, made), revision, part.document.name))
+                made.append(await self._tools.engine.make(_with_ids(entry, made), revision, part.document.name))
         finally:
             if made:
                 self._tools.book.write(_with_ids(entry, made))
 
-    async def _make_container(self, entry: BookEntry, revision: Revision, name: str) -> str:
-        tools, part = self._tools, revision.part(name)
-        assert part is not None  # noqa: S101 - the caller has it of this revision
-        container, placement = part.document, placement_of(entry, revision, name)
-        engine_name = container_name(revision, name, entry.instance)
-        image = await tools.images.find(revision.spec, container)
-        try:
-            return await tools.engine.create(engine_name, container_config(revision, container, placement, image))
-        except NotFound:
-            # Pruned since it was found.
-            await tools.images.bring_back(revision.spec, container)
-        return await tools.engine.create(engine_name, container_config(revision, container, placement, image))
+    async def _check_writers(self, revision: Revision) -> None:
+        """Refuse to make an instance while another container has what has one writer; HostError names it."""
+        for volume in data_volumes(revision.spec):
+            # The book knows of no other writer; one that a lost book had, or a stranger, is told by the engine alone.
+            users = await self._tools.engine.users(volume)
+            if users:
+                raise HostError(f"volume {volume}: has one writer, and container {users[0]} has it")
 
     async def _reserve(self, instance: str, revision: Revision) -> str:
         network = revision.spec.network
-        subnet, taken = addresses_of_network(await self._tools.engine.inspect_network(network))
-        taken |= {each.address for each in self._tools.inventory.instances() if each.network == network}
+        subnet = await self._tools.engine.subnet(network)
+        taken = subnet.taken | {each.address for each in self._tools.inventory.instances() if each.network == network}
         taken |= self._tools.base.addresses
-        address = self._tools.addresses.take(instance, network, subnet, taken)
+        address = self._tools.addresses.take(instance, network, subnet.cidr, taken)
         self._reserved[instance] = (address, revision.service_key)
         return address
 
@@ -327,7 +318,7 @@ def _with_ids(entry: BookEntry, made: list[str]) -> BookEntry:
 
 def _telling(container: Container) -> tuple[bool, bool, str]:
     """Order containers by what their logs tell of a failure: first those that ended as they should not."""
-    return container.state not in ENDED or container.done, container.state == "running", container.name
+    return container.state != "ended" or container.done, container.state == "running", container.name
 
 
 def _told(action: Action) -> dict[str, str]:

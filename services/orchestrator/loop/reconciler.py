@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from runyard import names
 from runyard.contracts import RolloutRequest
 from runyard.errors import HostError
-from services.orchestrator.engine.port import NETWORK_EVENTS
 from services.orchestrator.gateway.publisher import Publisher
 from services.orchestrator.gateway.snapshot import (
     describe_callers,
@@ -326,12 +325,11 @@ class Reconciler:
 
     async def watch_events(self) -> None:
         """Turn the engine's events into wake-ups, for ever; a broken stream means that some were missed."""
-        labels = {names.STACK: self._tools.stack, names.ROLE: names.ROLE_INSTANCE}
         while True:
             try:
-                async for event in self._tools.engine.events(labels):
+                async for event in self._tools.engine.events():
                     # Networks tell of every container on the host.
-                    if event.name not in NETWORK_EVENTS or self._tools.inventory.knows(event.container):
+                    if event.ours or self._tools.inventory.knows(event.container):
                         self.notice(event.container)
             except HostError as error:
                 self._journal.write("events lost", level="warning", error=str(error))

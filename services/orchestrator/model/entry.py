@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runyard import names
 from runyard.codec import VERSION
+from services.orchestrator.model.parts import data_volumes
+from services.orchestrator.model.revision import Revision
+from services.orchestrator.model.volumes import scratch_volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +43,25 @@ class BookEntry:
     def ids(self) -> tuple[str, ...]:
         """The engine's ids of what has been made of it."""
         return tuple(each.id for each in self.containers if each.id)
+
+
+def container_name(revision: Revision, container: str, instance: str) -> str:
+    """Name a container of an instance."""
+    return names.instance_container(revision.spec.stack, revision.tenant, revision.name, container, instance)
+
+
+def entry_of(revision: Revision, instance: str, address: str, containers: tuple[BookedContainer, ...]) -> BookEntry:
+    """Give what the book has of an instance of a revision."""
+    spec = revision.spec
+    return BookEntry(
+        instance=instance,
+        tenant=spec.tenant,
+        service=spec.service,
+        revision=spec.name,
+        identity=spec.identity,
+        network=spec.network,
+        address=address,
+        containers=containers,
+        volumes=scratch_volumes(revision, instance),
+        data=data_volumes(spec),
+    )

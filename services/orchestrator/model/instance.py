@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from runyard import names
 from runyard.names import service_key
 from services.orchestrator.model.parts import Role
 from services.orchestrator.model.revision import Revision
 
-# The states of a container that will never run again by itself.
-ENDED = frozenset({"exited", "dead", "removing"})
+# A container's: one that is restarting is being brought back by the engine itself, which nobody here asks for; one that
+# has ended never runs again by itself.
+State = Literal["created", "running", "paused", "restarting", "ended"]
 # For instances whose document cannot be read: Cloud Run's ten seconds.
 DEFAULT_GRACE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of an instance, as Docker last described it.
+    """One container of an instance, as the engine showed it last.
 
     `fault` says why it cannot go on as it is, and `edited` what of it is no longer as its document says.
     """
 
     id: str
     name: str
-    state: str
+    state: State
     exit_code: int = 0
     oom_killed: bool = False
     fault: str = ""
@@ -35,7 +37,7 @@ class Container:
     @property
     def done(self) -> bool:
         """Whether it was there to end, and has, as it should."""
-        return self.role == "init" and self.state in ENDED and self.exit_code == 0 and not self.oom_killed
+        return self.role == "init" and self.state == "ended" and self.exit_code == 0 and not self.oom_killed
 
     @property
     def title(self) -> str:
@@ -93,7 +95,7 @@ def failure_of(instance: Instance, health: Mapping[str, Health]) -> str:
     for container in instance.containers:
         if container.done:
             continue
-        if container.state in ENDED:
+        if container.state == "ended":
             if container.oom_killed:
                 return f"{container.title}: killed for using more memory than its limit (OOM)"
             return f"{container.title}: exited with code {container.exit_code}"

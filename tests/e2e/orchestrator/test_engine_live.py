@@ -11,7 +11,7 @@ import aiodocker
 import pytest
 
 from runyard.errors import NotFound
-from services.orchestrator.engine.docker.client import DockerEngine
+from services.orchestrator.engine.docker.client import DockerClient
 
 from .live import IMAGE, until
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.engine
 LONG = "x" * 900_000
 
 
-def with_engine(test: Callable[[DockerEngine], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+def with_engine(test: Callable[[DockerClient], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     def run() -> None:
         async def whole() -> None:
-            engine = DockerEngine(aiodocker.Docker())
+            engine = DockerClient(aiodocker.Docker())
             try:
                 await test(engine)
             finally:
@@ -36,7 +36,7 @@ def with_engine(test: Callable[[DockerEngine], Coroutine[Any, Any, None]]) -> Ca
 
 
 @with_engine
-async def test_input_of_a_container_and_of_a_command_comes_whole_and_ends(engine: DockerEngine) -> None:
+async def test_input_of_a_container_and_of_a_command_comes_whole_and_ends(engine: DockerClient) -> None:
     command = ["sh", "-c", "wc -c; echo ended; exec sleep 100"]
     config = {"Image": IMAGE, "Cmd": command, "OpenStdin": True, "StdinOnce": True, "AttachStdin": True}
     made = await engine.create(f"e2e-{uuid4().hex[:8]}", config)
@@ -56,7 +56,7 @@ async def test_input_of_a_container_and_of_a_command_comes_whole_and_ends(engine
 
 
 @with_engine
-async def test_image_is_described_and_one_that_is_not_there_is_not_found(engine: DockerEngine) -> None:
+async def test_image_is_described_and_one_that_is_not_there_is_not_found(engine: DockerClient) -> None:
     described = await engine.inspect_image(IMAGE)
     assert (await engine.inspect_image(described["Id"]))["Config"]["Cmd"] == ["bash"]
     with pytest.raises(NotFound):

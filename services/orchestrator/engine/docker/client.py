@@ -1,4 +1,4 @@
-"""Engine: the few verbs that the orchestrator needs of Docker, with Docker's errors mapped to ours in one table."""
+"""Client: the few verbs that are needed of Docker, in its own words, with its errors mapped to ours in one table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from aiodocker.stream import Stream
 from aiodocker.volumes import DockerVolume
 
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
-from services.orchestrator.engine.port import NETWORK_EVENTS, Event, Json, Refused
+from services.orchestrator.engine.docker.json import Json
+from services.orchestrator.engine.port import Event, Refused
 
 # A healthy engine answers in well under a second; one that is overloaded may take many. Past this it counts as gone.
 CALL_TIMEOUT_S = 30.0
@@ -25,11 +26,13 @@ PING_TIMEOUT_S = 2.0
 STOP_MARGIN_S = 15.0
 # Docker counts a pull by what it has still to bring; a large image over a slow line takes minutes.
 PULL_TIMEOUT_S = 600.0
-EVENTS = ("create", "start", "die", "destroy", "oom", "update", "rename", "pause", "unpause")
+_EVENTS = ("create", "start", "die", "destroy", "oom", "update", "rename", "pause", "unpause")
+# Of networks; they carry no label of ours, so those of every container on the host come.
+_NETWORK_EVENTS = ("connect", "disconnect")
 
 
-class DockerEngine:
-    """The Docker engine at DOCKER_HOST, or at its usual socket."""
+class DockerClient:
+    """The Docker engine at DOCKER_HOST, or at its usual socket; every method raises HostError or one of its kinds."""
 
     def __init__(self, docker: aiodocker.Docker) -> None:
         self._docker = docker
@@ -151,8 +154,8 @@ class DockerEngine:
         """Yield events of containers with these labels, and of all networks, until the engine goes away."""
         mine = [f"{key}={value}" for key, value in labels.items()]
         wanted = (
-            {"type": ["container"], "event": list(EVENTS), "label": mine},
-            {"type": ["network"], "event": list(NETWORK_EVENTS)},
+            {"type": ["container"], "event": list(_EVENTS), "label": mine},
+            {"type": ["network"], "event": list(_NETWORK_EVENTS)},
         )
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         streams = [asyncio.create_task(self._listen(filters, queue)) for filters in wanted]
@@ -176,8 +179,9 @@ class DockerEngine:
             while (event := await subscriber.get()) is not None:
                 actor = event["Actor"]
                 # A network's event is about the container that joined it or left it.
-                about = actor["ID"] if event["Type"] == "container" else actor["Attributes"].get("container", "")
-                queue.put_nowait(Event(name=str(event["Action"]), container=str(about)))
+                ours = event["Type"] == "container"
+                about = actor["ID"] if ours else actor["Attributes"].get("container", "")
+                queue.put_nowait(Event(str(about), ours))
             with translated("watch events"):
                 await stream
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from services.orchestrator.engine.port import Json
+from services.orchestrator.engine.docker.json import Json, name_of
 
 # What the engine adds to every container's host configuration by itself, whatever its value.
 _ENGINES_OWN = frozenset({"CgroupnsMode", "Runtime", "ConsoleSize", "Isolation", "ContainerIDFile", "MemorySwappiness"})
@@ -35,7 +35,7 @@ def difference(inspection: Json, config: Json, name: str) -> str:
     """Name the first thing in which a container is not what this configuration makes; empty when there is none."""
     seen = inspection["Config"]
     checks: list[tuple[str, Any, Any]] = [
-        ("name", inspection["Name"].lstrip("/"), name),
+        ("name", name_of(inspection), name),
         ("image", inspection["Image"], config["Image"]),
         ("environment", sorted(seen.get("Env") or ()), sorted(config["Env"])),
         ("labels", seen.get("Labels") or {}, config["Labels"]),
@@ -62,7 +62,7 @@ def _first_of_host(seen: Json, wanted: Json) -> str:
 
 def describe_edit(inspection: Json, config: Json, name: str) -> str:
     """Describe what of a container of ours was changed from outside; empty when it is as it was made."""
-    if inspection["Name"].lstrip("/") != name:
+    if name_of(inspection) != name:
         return f"was renamed to {inspection['Name'].lstrip('/')}"
     seen, wanted = inspection["HostConfig"], config["HostConfig"]
     for key in _EDITABLE:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from runyard import names
 from runyard.contracts import ContainerDocument, ImageIdentity, RevisionDocument
 from runyard.errors import HostError, NotFound
-from services.orchestrator.engine.port import Engine, Json
+from services.orchestrator.engine.docker.client import DockerClient
+from services.orchestrator.engine.docker.json import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Image:
 class Images:
     """The images of documents; an image never changes, so what is known of an id holds as long as it is there."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, docker: DockerClient) -> None:
+        self._docker = docker
         self._known: dict[str, Image] = {}
 
     async def find(self, document: RevisionDocument, container: ContainerDocument) -> Image:
@@ -42,10 +43,10 @@ class Images:
         if identity.id in self._known:
             return self._known[identity.id]
         try:
-            inspection = await self._engine.inspect_image(identity.id or container.image)
+            inspection = await self._docker.inspect_image(identity.id or container.image)
         except NotFound:
             await self._pull(container.image, identity)
-            inspection = await self._engine.inspect_image(identity.id or container.image)
+            inspection = await self._docker.inspect_image(identity.id or container.image)
         image = read_image(inspection)
         self._known[image.id] = image
         return image
@@ -62,7 +63,7 @@ class Images:
             raise NotFound(f"image {image}{known} is not on this host, and no registry's digest of it is known")
         reference = identity.digest if "@" in identity.digest else f"{_repository(image)}@{identity.digest}"
         try:
-            await self._engine.pull(reference)
+            await self._docker.pull(reference)
         except HostError as error:
             raise NotFound(f"image {image}{known} is not on this host, and pull {reference}: {error}") from error
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from runyard import names
 from runyard.contracts import ContainerDocument
 from services.orchestrator.engine.docker.images import Image
-from services.orchestrator.engine.docker.volumes import volume_name
-from services.orchestrator.engine.port import Json
+from services.orchestrator.engine.docker.json import Json
+from services.orchestrator.model.entry import BookEntry
 from services.orchestrator.model.launch import LAUNCH, has_secrets
 from services.orchestrator.model.revision import Revision
+from services.orchestrator.model.volumes import volume_name
 
 # Ten megabytes thrice: enough for last lines, and a thousand chatty instances do not fill the disk.
 LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
@@ -36,9 +37,14 @@ class Placement:
     owner: str = ""
 
 
-def container_name(revision: Revision, container: str, instance: str) -> str:
-    """Name a container of an instance."""
-    return names.instance_container(revision.spec.stack, revision.tenant, revision.name, container, instance)
+def placement_of(entry: BookEntry, revision: Revision, container: str) -> Placement:
+    """Give where a container of an instance in the book lives."""
+    if container == revision.owner:
+        return Placement(entry.instance, address=entry.address)
+    if container in (names.PREPARER, names.PARTS_HOLDER):
+        return Placement(entry.instance)
+    owner = next((each.id for each in entry.containers if each.container == revision.owner), "")
+    return Placement(entry.instance, owner=owner)
 
 
 def container_config(revision: Revision, container: ContainerDocument, placement: Placement, image: Image) -> Json:

@@ -28,7 +28,7 @@ from runyard.contracts import (
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, UsageError
 from services.orchestrator.api.control import ControlApi
 from services.orchestrator.control.orchestrator import Orchestrator
-from services.orchestrator.engine.docker.images import Images
+from services.orchestrator.engine.docker.engine import DockerEngine
 from services.orchestrator.engine.port import Event
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.publisher import Publisher
@@ -156,7 +156,7 @@ class FakeAdmin:
 
 
 class FakeEngine:
-    """An engine whose containers are descriptions in Docker's words."""
+    """Docker as its client shows it: containers are descriptions in its own words, beneath the seam."""
 
     def __init__(self) -> None:
         self.containers: dict[str, Json] = {}
@@ -244,6 +244,9 @@ class FakeEngine:
             raise Conflict(f"remove volume {name}: volume is in use")
         self.volumes.pop(name, None)
 
+    async def close(self) -> None:
+        self._enter("close")
+
     async def create(self, name: str, config: Json) -> str:
         self._enter("create", name)
         if config["Image"] not in self.images:
@@ -305,7 +308,7 @@ class FakeEngine:
 
     def tell(self, event: str, container: str) -> None:
         """Tell of something that happened to a container."""
-        self._events.put_nowait(Event(event, container))
+        self._events.put_nowait(Event(container, event not in ("connect", "disconnect")))
 
     async def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:
@@ -417,19 +420,17 @@ class World:
         wake = asyncio.Event()
         store = DesiredStore(directory, self.journal)
         held = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
-        book, images = Book(directory, self.journal), Images(self.engine)
+        book, engine = Book(directory, self.journal), DockerEngine(self.engine, STACK)
         values = SecretValues(directory, self.journal)
         (directory / "program").write_bytes(b"program")
         launcher = Launcher(values, directory / "launcher", directory / "program")
         launcher.install(self.journal)
         tools = Tools(
-            stack=STACK,
-            engine=self.engine,
+            engine=engine,
             book=book,
             base=Base(directory, directory / "gateway.json", self.journal, loss_of(book, store, held)),
-            images=images,
             launcher=launcher,
-            inventory=Inventory(self.engine, STACK, Records(book, held, images), self.journal),
+            inventory=Inventory(engine, Records(book, held), self.journal),
             addresses=AddressBook(directory / "addresses.json", self.clock),
             gateway=self.gateway,
             failures=FailureLog(),

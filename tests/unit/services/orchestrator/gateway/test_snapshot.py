@@ -56,7 +56,7 @@ def test_endpoints_are_the_ready_addresses_in_order() -> None:
 def test_endpoints_leave_out_the_unready_the_dead_the_failed_and_the_withdrawn() -> None:
     instances = [
         instance("1", "10.0.0.1"),
-        instance("2", "10.0.0.2", "exited"),
+        instance("2", "10.0.0.2", "ended"),
         instance("3", "10.0.0.3"),
         instance("4", "10.0.0.4"),
         instance("5", "10.0.0.5"),

@@ -182,7 +182,7 @@ async def test_probe_that_could_not_be_tried_counts_neither_way(it: Bench) -> No
 async def test_ended_container_is_forgotten(it: Bench) -> None:
     it.watch()
     await quiet()
-    it.watch("exited")
+    it.watch("ended")
     assert it.health is None
 
 

@@ -63,7 +63,7 @@ def test_revision_without_document_makes_nothing() -> None:
 
 
 def test_dead_instance_is_removed_and_replaced_in_one_decision() -> None:
-    decision = decide(observation(instance("1", "exited", exit_code=3)), MEMORY, 100)
+    decision = decide(observation(instance("1", "ended", exit_code=3)), MEMORY, 100)
     assert decision.actions == (
         RemoveInstance("1", "container app: exited with code 3", drained=False),
         CreateInstance("a1", "default/hello-1"),
@@ -71,7 +71,7 @@ def test_dead_instance_is_removed_and_replaced_in_one_decision() -> None:
 
 
 def test_instance_killed_for_its_memory_says_so() -> None:
-    dead = instance("1", "exited", exit_code=137, oom_killed=True)
+    dead = instance("1", "ended", exit_code=137, oom_killed=True)
     removal = decide(observation(dead), MEMORY, 100).actions[0]
     assert removal == RemoveInstance(
         "1", "container app: killed for using more memory than its limit (OOM)", drained=False
@@ -87,7 +87,7 @@ def test_instance_whose_liveness_failed_is_replaced() -> None:
 
 
 def test_second_crash_waits_and_says_until_when() -> None:
-    crashed = observation(instance("1", "exited"))
+    crashed = observation(instance("1", "ended"))
     decision = decide(crashed, replace(MEMORY, attempts={"1": 1}), 100)
     assert decision.actions == (RemoveInstance("1", "container app: exited with code 0", drained=False),)
     assert decision.due == 101
@@ -103,7 +103,7 @@ def test_replacement_inherits_the_failures_of_its_slot() -> None:
 
 
 def test_removal_that_is_tried_again_is_not_a_second_failure() -> None:
-    crashed = observation(instance("1", "exited"))
+    crashed = observation(instance("1", "ended"))
     first = decide(crashed, MEMORY, 100)
     again = decide(replace(crashed, starting={"a1": "default/hello-1"}, busy=frozenset({"a1"})), first.memory, 101)
     assert again.actions == (RemoveInstance("1", "container app: exited with code 0", drained=False),)
@@ -112,7 +112,7 @@ def test_removal_that_is_tried_again_is_not_a_second_failure() -> None:
 
 def test_healthy_minute_forgives_earlier_failures() -> None:
     memory = replace(MEMORY, attempts={"1": 5}, ready_since={"1": 30.0})
-    decision = decide(observation(instance("1", "exited")), memory, 100)
+    decision = decide(observation(instance("1", "ended")), memory, 100)
     assert CreateInstance("a1", "default/hello-1") in decision.actions
     assert decision.memory.attempts["a1"] == 1
 
@@ -186,7 +186,7 @@ def test_of_too_many_instances_the_unready_go_first_then_the_youngest() -> None:
 
 
 def test_busy_instance_gets_no_second_action() -> None:
-    busy = observation(instance("1", "exited"), busy=frozenset({"1"}))
+    busy = observation(instance("1", "ended"), busy=frozenset({"1"}))
     assert decide(busy, MEMORY, 100).actions == (CreateInstance("a1", "default/hello-1"),)
 
 
@@ -211,7 +211,7 @@ def test_container_is_started_once_what_it_depends_on_has_started() -> None:
 
 def test_instance_with_one_dead_container_is_replaced_whole() -> None:
     revisions = {"default/hello-1": revision(containers=("proxy", "app"))}
-    decision = decide(observation(two_containers("exited", "running"), revisions=revisions), MEMORY, 100)
+    decision = decide(observation(two_containers("ended", "running"), revisions=revisions), MEMORY, 100)
     assert decision.actions[0] == RemoveInstance("1", "container proxy: exited with code 0", drained=False)
 
 
@@ -221,7 +221,7 @@ def test_failed_start_leaves_a_slot_with_its_failures() -> None:
     assert memory.attempts == {}
 
 
-STATES = st.sampled_from(["running", "created", "exited", "dead"])
+STATES = st.sampled_from(["running", "created", "ended", "restarting"])
 
 
 @settings(max_examples=150)
@@ -258,8 +258,8 @@ STAGED = {"default/hello-1": Revision(document("hello-1", init_containers=(conta
     [
         ({names.HOLDER: "running", "init": "created", "app": "created"}, "c-init"),
         ({names.HOLDER: "running", "init": "running", "app": "created"}, ""),
-        ({names.HOLDER: "running", "init": "exited", "app": "created"}, "c-app"),
-        ({names.HOLDER: "running", "init": "exited", "app": "running"}, ""),
+        ({names.HOLDER: "running", "init": "ended", "app": "created"}, "c-app"),
+        ({names.HOLDER: "running", "init": "ended", "app": "running"}, ""),
         # Pruned after its work.
         ({names.HOLDER: "running", "app": "running"}, ""),
     ],
@@ -274,8 +274,8 @@ def test_parts_start_one_after_another(states: dict[str, str], begins: str) -> N
     "states",
     [
         {names.HOLDER: "running", "app": "created"},
-        {names.HOLDER: "running", "init": "exited"},
-        {"init": "exited", "app": "running"},
+        {names.HOLDER: "running", "init": "ended"},
+        {"init": "ended", "app": "running"},
     ],
 )
 def test_part_that_is_missing_before_its_work_means_that_the_making_was_interrupted(states: dict[str, str]) -> None:
@@ -318,7 +318,7 @@ def test_of_two_that_want_one_volume_and_of_many_instances_one_is_made() -> None
 
 
 def test_dead_writer_waits_its_turn_as_any_other() -> None:
-    dead = observation(writing("1", state="exited"), revisions=WRITERS, written=frozenset({VOLUME}))
+    dead = observation(writing("1", state="ended"), revisions=WRITERS, written=frozenset({VOLUME}))
     first = decide(dead, replace(MEMORY, attempts={"1": 1}), 100)
     assert [type(each) for each in first.actions] == [RemoveInstance]
     gone = observation(revisions=WRITERS)
@@ -329,7 +329,7 @@ def test_dead_writer_waits_its_turn_as_any_other() -> None:
 @given(
     wanted=st.dictionaries(st.sampled_from(sorted(WRITERS)), st.integers(0, 3)),
     there=st.lists(st.sampled_from(["hello-1", "hello-2"]), max_size=1),
-    state=st.sampled_from(["created", "running", "exited", "paused"]),
+    state=st.sampled_from(["created", "running", "ended", "paused"]),
     busy=st.booleans(),
 )
 def test_there_are_never_two_writers(wanted: dict[str, int], there: list[str], state: str, busy: bool) -> None:

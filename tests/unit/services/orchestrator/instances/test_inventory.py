@@ -9,10 +9,11 @@ import pytest
 
 from runyard import names
 from runyard.errors import HostUnreachable
-from services.orchestrator.engine.docker.images import Image, Images
-from services.orchestrator.engine.docker.making import Placement, container_config, container_name
+from services.orchestrator.engine.docker.engine import DockerEngine
+from services.orchestrator.engine.docker.images import Image
+from services.orchestrator.engine.docker.making import Placement, container_config
 from services.orchestrator.instances.inventory import Inventory, Records
-from services.orchestrator.model.entry import BookedContainer, BookEntry
+from services.orchestrator.model.entry import BookedContainer, BookEntry, container_name
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.documents import DocumentStore
@@ -32,7 +33,7 @@ class Stock:
         documents = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
         documents.put([sign(DOCUMENT)])
         self.book = Book(directory, self.journal)
-        self.inventory = Inventory(self.engine, STACK, Records(self.book, documents, Images(self.engine)), self.journal)
+        self.inventory = Inventory(DockerEngine(self.engine, STACK), Records(self.book, documents), self.journal)
         # There was a book from the start, and it was empty.
         asyncio.run(self.inventory.refresh())
         self.engine.calls.clear()

@@ -16,7 +16,8 @@ from runyard.contracts import (
     VolumeMount,
 )
 from services.orchestrator.engine.docker.images import Image
-from services.orchestrator.engine.docker.making import Placement, container_config, container_name
+from services.orchestrator.engine.docker.making import Placement, container_config, placement_of
+from services.orchestrator.model.entry import BookedContainer, container_name, entry_of
 from services.orchestrator.model.revision import Revision
 
 from ...world import NETWORK, container, document
@@ -114,6 +115,14 @@ def test_sidecar_lives_in_the_first_one_s_namespace() -> None:
     assert made["HostConfig"]["NetworkMode"] == "container:c0ffee"
     assert "ExtraHosts" not in made["HostConfig"]
     assert "NetworkingConfig" not in made
+
+
+def test_first_to_start_owns_the_address_and_the_others_live_with_it() -> None:
+    revision = Revision(document("web-1", container(depends_on=("db",)), container("db")))
+    booked = tuple(BookedContainer(each, f"name-{each}", f"id-{each}") for each in ("db", "app"))
+    entry = entry_of(revision, "7f", "10.1.0.9", booked)
+    assert placement_of(entry, revision, "db") == Placement("7f", address="10.1.0.9")
+    assert placement_of(entry, revision, "app") == Placement("7f", owner="id-db")
 
 
 def test_volume_of_the_image_is_memory_and_leaves_the_document_s_own_alone() -> None:

@@ -1,0 +1,121 @@
+"""Docker behind the seam: documents become Docker's configurations here, and what it shows is held against them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import cast
+
+import aiodocker
+
+from runyard import names
+from runyard.errors import NotFound, UsageError
+from services.orchestrator.engine.docker.client import DockerClient
+from services.orchestrator.engine.docker.comparison import describe_edit, describe_fault, difference
+from services.orchestrator.engine.docker.descriptions import read_container, read_state, read_subnet
+from services.orchestrator.engine.docker.images import Image, Images
+from services.orchestrator.engine.docker.json import Json, labels_of
+from services.orchestrator.engine.docker.making import container_config, placement_of
+from services.orchestrator.engine.docker.volumes import make_volumes
+from services.orchestrator.engine.port import Departure, Event, SeenContainer, Subnet
+from services.orchestrator.model.entry import BookEntry, container_name
+from services.orchestrator.model.instance import State
+from services.orchestrator.model.revision import Revision
+
+# At most this many inspections at once: Docker serialises much of it anyway.
+INSPECTIONS = 8
+# What an image adds is not compared in a container of ours: no edit can change it.
+_ANY_IMAGE = Image("")
+
+
+class DockerEngine:
+    """The containers of one stack's instances in Docker."""
+
+    def __init__(self, docker: DockerClient, stack: str) -> None:
+        self._docker = docker
+        self._labels = {names.STACK: stack, names.ROLE: names.ROLE_INSTANCE}
+        self._images = Images(docker)
+        # What is asked of Docker just so.
+        self.ping = docker.ping
+        self.users = docker.users
+        self.start, self.stop, self.remove = docker.start, docker.stop, docker.remove
+        self.remove_volume = docker.remove_volume
+        self.logs, self.run = docker.logs, docker.run
+        self.close = docker.close
+
+    async def states(self) -> Mapping[str, State]:
+        """Give the states of all containers that carry this stack's labels of instances, by id."""
+        return {each: read_state(status) for each, status in (await self._docker.list(self._labels)).items()}
+
+    async def observe(self, containers: Collection[str]) -> Mapping[str, SeenContainer]:
+        """Look at containers, by id; those that are gone, or do not carry this stack's labels, are absent."""
+        gate = asyncio.Semaphore(INSPECTIONS)
+
+        async def one(container: str) -> Json | None:
+            async with gate:
+                try:
+                    return await self._docker.inspect(container)
+                except NotFound:
+                    # It went between the listing (or the event) and now.
+                    return None
+
+        found = await asyncio.gather(*(one(each) for each in containers))
+        ours = [each for each in found if each is not None and self._labels.items() <= labels_of(each).items()]
+        return {each["Id"]: read_container(each) for each in ours}
+
+    def departure(self, entry: BookEntry, revision: Revision, container: str, seen: SeenContainer) -> Departure:
+        """Tell how a container of an instance in the book departs from what was made."""
+        config = self._config(entry, revision, container, _ANY_IMAGE)
+        inspection = cast(Json, seen.native)
+        edited = describe_edit(inspection, config, container_name(revision, container, entry.instance))
+        return Departure(describe_fault(inspection, config), edited)
+
+    async def difference(self, entry: BookEntry, revision: Revision, seen: SeenContainer) -> str:
+        """Name the first thing in which a container is not what this revision makes; empty when there is none."""
+        part = revision.part(seen.container)
+        if part is None:
+            return "container"
+        try:
+            image = await self._images.find(revision.spec, part.document)
+        except NotFound:
+            return "image"
+        config = self._config(entry, revision, seen.container, image)
+        return difference(cast(Json, seen.native), config, container_name(revision, seen.container, entry.instance))
+
+    def _config(self, entry: BookEntry, revision: Revision, container: str, image: Image) -> Json:
+        part = revision.part(container)
+        assert part is not None  # noqa: S101 - the caller has it of this revision
+        return container_config(revision, part.document, placement_of(entry, revision, container), image)
+
+    async def subnet(self, network: str) -> Subnet:
+        """Describe a network; HostError if it has no IPv4 range."""
+        return read_subnet(await self._docker.inspect_network(network))
+
+    async def make_volumes(self, revision: Revision, instance: str) -> None:
+        """Make the volumes that an instance mounts and that are not there; Refused if somebody has such a name."""
+        await make_volumes(self._docker, revision, instance)
+
+    async def make(self, entry: BookEntry, revision: Revision, container: str) -> str:
+        """Make a container of an instance and give its id; NotFound names an image that no registry has."""
+        part = revision.part(container)
+        assert part is not None  # noqa: S101 - the caller has it of this revision
+        name = container_name(revision, container, entry.instance)
+        image = await self._images.find(revision.spec, part.document)
+        try:
+            return await self._docker.create(name, self._config(entry, revision, container, image))
+        except NotFound:
+            # Pruned since it was found.
+            await self._images.bring_back(revision.spec, part.document)
+        return await self._docker.create(name, self._config(entry, revision, container, image))
+
+    def events(self) -> AsyncIterator[Event]:
+        """Yield what happens to containers of this stack, and to others' networks, until Docker goes away."""
+        return self._docker.events(self._labels)
+
+
+def open_docker(stack: str) -> DockerEngine:
+    """Open the Docker engine at DOCKER_HOST, or at its usual socket; UsageError if there is neither."""
+    try:
+        return DockerEngine(DockerClient(aiodocker.Docker()), stack)
+    except (AssertionError, ValueError) as error:
+        raise UsageError("DOCKER_HOST: no Docker engine is configured and no socket was found") from error

@@ -26,7 +26,8 @@ from services.orchestrator.instances.inventory import Inventory, Records
 from services.orchestrator.instances.launcher import Launcher
 from services.orchestrator.instances.operations import Tools
 from services.orchestrator.journal import Journal
-from services.orchestrator.loop.reconciler import Parts
+from services.orchestrator.rollout.joined import Parts
+from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.settings import Settings
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore
@@ -89,6 +90,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     parts = Parts(
         tools=tools,
         store=store,
+        rollouts=Rollouts(store, tools.base, journal, wake.set),
         documents=documents,
         values=values,
         # Set by the prober, waited for by the orchestrator: neither has to know the other.

@@ -7,7 +7,7 @@ import dataclasses
 from runyard.contracts import Holdings, RolloutRequest, ServiceHolding, encode
 from runyard.names import digest, service_key
 from services.orchestrator.control.status import Scene, in_step
-from services.orchestrator.loop.reconciler import Parts
+from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.traffic.commitment import Commitment
 
 
@@ -15,9 +15,9 @@ def describe_holdings(parts: Parts, scene: Scene) -> Holdings:
     """Describe services with their documents, and strangers; certificates and claim are their owners' to add."""
     documents = parts.documents.digests()
     services = []
-    for key in sorted({*parts.store.rollouts, *documents}):
+    for key in sorted({*parts.rollouts.in_force, *documents}):
         tenant, _, service = key.partition("/")
-        route, rollout = parts.store.routes.get(key), parts.store.rollouts.get(key)
+        route, rollout = parts.store.routes.get(key), parts.rollouts.in_force.get(key)
         services.append(
             ServiceHolding(
                 tenant,

@@ -18,11 +18,13 @@ from runyard.errors import UsageError
 from runyard.names import service_key
 from services.orchestrator.control.holdings import describe_holdings
 from services.orchestrator.control.status import Scene, describe_status
-from services.orchestrator.loop.reconciler import Parts, Reconciler
+from services.orchestrator.loop.reconciler import Reconciler
 from services.orchestrator.model.revision import Revision
+from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.outcomes import OutcomeLog
-from services.orchestrator.rollout.pending import CONFIRM_S, PendingRollouts, Proposal
+from services.orchestrator.rollout.pending import CONFIRM_S, PendingRollouts
 from services.orchestrator.rollout.rollback import roll_back
+from services.orchestrator.rollout.rollouts import Proposal
 from services.orchestrator.store.acceptance import check_writers
 
 
@@ -81,7 +83,7 @@ class Orchestrator:
 
     async def roll_back(self, request: RollbackRequest) -> None:
         """Move a service's traffic to one of its revisions; NotFound if it is not kept, RolloutError as any rollout."""
-        current = self._parts.store.rollouts.get(service_key(request.tenant, request.service))
+        current = self._parts.rollouts.in_force.get(service_key(request.tenant, request.service))
         rollout = roll_back(current, request)
         check_traffic(rollout)
         _, work = self._pending.begin(Proposal(rollout))
@@ -92,11 +94,8 @@ class Orchestrator:
         """Take a service's traffic away, as soon as the gateway can be told; its instances and documents go after."""
         key = service_key(tenant, service)
         self._pending.supersede(key)
-        self._reconciler.set_candidate(key, None)
-        self._parts.store.delete(tenant, service)
+        self._parts.rollouts.delete(tenant, service)
         self._parts.documents.leave(key, ())
-        self._parts.tools.base.settle(key)
-        self._reconciler.set_deleted(key)
         # A gateway that is away sends no traffic; it must not keep a stack from being taken down, nor leave Pulumi
         # with a service that is forgotten here. It gets what is left before anything else when it is back.
         if not await self._reconciler.publish(CONFIRM_S):

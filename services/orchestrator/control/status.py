@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from runyard.contracts import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus, TrafficShare
 from runyard.names import service_key
 from services.orchestrator.gateway.snapshot import describe_uses
-from services.orchestrator.loop.reconciler import Parts
 from services.orchestrator.model.instance import UNKNOWN, Health, Instance, failure_of, is_ready
 from services.orchestrator.model.revision import Revision
+from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.traffic.commitment import (
     Commitment,
     held_counts,
@@ -40,17 +40,17 @@ def in_step(parts: Parts, scene: Scene) -> bool:
 
 def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
     """Describe services and their revisions, ordered by name; only revisions that are wanted or have instances."""
-    store, now = parts.store, parts.timing.wall()
+    store, in_force, now = parts.store, parts.rollouts.in_force, parts.timing.wall()
     services = []
     uses = describe_uses(scene.revisions, {each.key for each in scene.instances})
-    for key in sorted({*store.routes, *store.rollouts}):
+    for key in sorted({*store.routes, *in_force}):
         tenant, _, service = key.partition("/")
-        route, rollout = store.routes.get(key), store.rollouts.get(key)
+        route, rollout = store.routes.get(key), in_force.get(key)
         hosts = route.hosts if route else ()
         traffic, shift = _describe_traffic(rollout, now) if rollout else ((), None)
         history = rollout.history if rollout else ()
         services.append(ServiceStatus(tenant, service, hosts, uses.get(key, ()), traffic, history, shift))
-    held = _held(store.rollouts.values(), now)
+    held = _held(in_force.values(), now)
     by_revision: dict[str, list[Instance]] = {key: [] for key in scene.wanted}
     for each in scene.instances:
         by_revision.setdefault(each.key, []).append(each)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-from runyard import names
-from runyard.contracts import RolloutRequest
 from runyard.errors import HostError
-from services.orchestrator.gateway.publisher import Publisher
 from services.orchestrator.gateway.snapshot import (
     describe_callers,
     describe_endpoints,
     describe_snapshot,
     describe_uses,
 )
-from services.orchestrator.health.prober import Prober
 from services.orchestrator.instances.decision import Decision, decide, note_failed_start
 from services.orchestrator.instances.observation import (
     Action,
@@ -26,16 +21,12 @@ from services.orchestrator.instances.observation import (
     RemoveInstance,
     StartContainer,
 )
-from services.orchestrator.instances.operations import Operations, Tools
+from services.orchestrator.instances.operations import Operations
 from services.orchestrator.journal import Journal
 from services.orchestrator.model.instance import Instance, failure_of, is_ready
 from services.orchestrator.model.revision import Revision
-from services.orchestrator.scaling.demand import View, give_way, take_on, wanted
-from services.orchestrator.store.desired import DesiredStore
-from services.orchestrator.store.documents import DocumentStore
-from services.orchestrator.store.secret_values import SecretValues
-from services.orchestrator.timing import Timing
-from services.orchestrator.traffic.commitment import Commitment, due_in_s
+from services.orchestrator.rollout.joined import Parts
+from services.orchestrator.scaling.demand import View
 
 # Events are only a wake-up and can be lost; this bounds how long anything can go unseen.
 RESYNC_S = 5.0
@@ -44,21 +35,6 @@ RETRY_S = 0.5
 # Running instances found at the start keep their endpoints in the gateway until their first probe has an answer,
 # but no longer than this: the promise is to be back in step within three seconds.
 SETTLE_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the reconciler joins; `wake` makes it look again, `boot_ms` is the wall clock in milliseconds."""
-
-    tools: Tools
-    store: DesiredStore
-    documents: DocumentStore
-    values: SecretValues
-    prober: Prober
-    publisher: Publisher
-    timing: Timing
-    wake: asyncio.Event
-    boot_ms: int
 
 
 class Reconciler:
@@ -73,9 +49,6 @@ class Reconciler:
         # A clock that was set back must not number a new instance like one that is there.
         last = max((int(each, 16) for each in parts.tools.book.entries), default=0)
         self._memory = Memory(sequence=max(parts.boot_ms, last))
-        self._candidates: dict[str, RolloutRequest] = {}
-        self._deleted: set[str] = set()
-        self._abandoned: set[str] = set()
         self._wake = parts.wake
         self._dirty: set[str] = set()
         self._listed_at = float("-inf")
@@ -120,36 +93,9 @@ class Reconciler:
         self._dirty.add(container)
         self._wake.set()
 
-    def set_candidate(self, service: str, request: RolloutRequest | None) -> None:
-        """Keep the revisions of an unfinished rollout as well, or no longer."""
-        if request is None:
-            self._candidates.pop(service, None)
-        else:
-            self._candidates[service] = request
-            self._deleted.discard(service)
-        self._wake.set()
-
-    def set_deleted(self, service: str) -> None:
-        """Remove a service's instances without the grace that a roll-back may need."""
-        self._deleted.add(service)
-        self._wake.set()
-
-    def set_abandoned(self, revisions: Collection[str], *, abandoned: bool) -> None:
-        """Remove what a failed rollout leaves of revisions that nobody wants at once, or no longer so."""
-        self._abandoned = self._abandoned | set(revisions) if abandoned else self._abandoned - set(revisions)
-        self._wake.set()
-
     def wanted(self) -> Mapping[str, int]:
-        """Count the instances of every active revision: of a rollout in force, or of one under way.
-
-        What serves since before a loss is wanted as it is, until its service is put in force or deleted.
-        """
-        found = wanted(self._parts.store.rollouts, self._candidates, self.view())
-        for key in self._tools.base.revisions:
-            count = sum(each.key == key for each in self.instances)
-            if count:
-                found[key] = max(count, found.get(key, 0))
-        return give_way(found, self._candidates, self.revisions)
+        """Count the instances that every active revision should have."""
+        return self._parts.rollouts.wanted(self.view(), self.instances)
 
     def view(self) -> View:
         """Give what demand depends on, as it is now; within a pass, as it was when the pass began to decide."""
@@ -173,7 +119,11 @@ class Reconciler:
         no more than the grace that follows the stop signal.
         """
         route = self._parts.store.routes.get(instance.service_key)
-        return instance.grace_s if route is None or instance.service_key in self._deleted else route.timeout_s
+        return (
+            instance.grace_s
+            if route is None or instance.service_key in self._parts.rollouts.deleted
+            else route.timeout_s
+        )
 
     async def publish(self, timeout_s: float) -> bool:
         """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""
@@ -210,7 +160,7 @@ class Reconciler:
         # Counted once: a pass decides on one view of things.
         self._view = self.view()
         try:
-            changes_in_s = self._advance()
+            changes_in_s = self._parts.rollouts.advance(self._view)
             decision = self._decide()
             self._offer()
             self._passed()
@@ -218,7 +168,8 @@ class Reconciler:
             self._view = None
         self._forget()
         now = self._parts.timing.clock()
-        due = [self._listed_at + RESYNC_S, now + changes_in_s, *([decision.due] if decision.due is not None else [])]
+        due = [self._listed_at + RESYNC_S, *([decision.due] if decision.due is not None else [])]
+        due += [] if changes_in_s is None else [now + changes_in_s]
         # Never negative, and never a busy loop when the clock and the due time only just differ.
         return max(0.005, min(due) - now)
 
@@ -258,24 +209,6 @@ class Reconciler:
         self._journal.write("settled", instances=len(self.instances), revisions=len(self.revisions))
         return True
 
-    def _advance(self) -> float:
-        """Take every rollout in force on to now, and give the seconds until time alone changes one of them."""
-        store, view = self._parts.store, self.view()
-        waits = [RESYNC_S]
-        for before in store.rollouts.values():
-            commitment = take_on(before, view)
-            if commitment != before:
-                store.put_rollout(commitment)
-                self._note_shift(commitment)
-            wait = due_in_s(commitment, view.now_unix_s)
-            waits += [] if wait is None else [wait]
-        return min(waits)
-
-    def _note_shift(self, commitment: Commitment) -> None:
-        event = "shift stalled" if commitment.stalled else "shift begun again" if commitment.before else "shift done"
-        level = "warning" if commitment.stalled else "info"
-        self._journal.write(event, level=level, service=names.service_key(commitment.tenant, commitment.service))
-
     def _forget(self) -> None:
         """Let go what nothing needs any more: documents, the values that only they named, volumes of instances."""
         entries = self._tools.book.entries.values()
@@ -292,8 +225,8 @@ class Reconciler:
             health=self._parts.prober.health(),
             busy=self._operations.busy,
             starting=self._operations.starting,
-            deleted=frozenset(self._deleted),
-            abandoned=frozenset(self._abandoned - wanted_now.keys()),
+            deleted=self._parts.rollouts.deleted,
+            abandoned=self._parts.rollouts.abandoned - wanted_now.keys(),
             written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
         )
         decision = decide(observation, self._memory, now)
@@ -306,7 +239,7 @@ class Reconciler:
         return decision
 
     def _offer(self) -> int:
-        store, operations = self._parts.store, self._operations
+        store, rollouts, operations = self._parts.store, self._parts.rollouts, self._operations
         health = self._parts.prober.health()
         # Fresher than the last pass: an operation that has just ended has handed its reservation over to it.
         instances = self._tools.inventory.instances()
@@ -314,7 +247,7 @@ class Reconciler:
         callers = describe_callers(instances, operations.reserved)
         uses = describe_uses(self.revisions, {*(each.key for each in instances), *operations.starting.values()})
         now = self._parts.timing.wall()
-        snapshot = describe_snapshot(store.routes, store.rollouts, endpoints, callers, uses, now)
+        snapshot = describe_snapshot(store.routes, rollouts.in_force, endpoints, callers, uses, now)
         return self._parts.publisher.offer(self._tools.base.overlay(snapshot))
 
     def _ended(self, action: Action, succeeded: bool) -> None:
@@ -339,4 +272,4 @@ class Reconciler:
             await self._parts.timing.sleep(RETRY_S)
 
 
-__all__ = ["RESYNC_S", "SETTLE_S", "Parts", "Reconciler"]
+__all__ = ["RESYNC_S", "SETTLE_S", "Reconciler"]

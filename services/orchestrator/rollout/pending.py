@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from runyard.contracts import Outcome, RolloutOutcome, RolloutRequest, RouteRequest
+from runyard.contracts import Outcome, RolloutOutcome
 from runyard.errors import DeadlineError, RunyardError
 from runyard.names import service_key
 from services.orchestrator.instances.failures import Failure
-from services.orchestrator.loop.reconciler import Parts, Reconciler
-from services.orchestrator.model.instance import UNKNOWN
+from services.orchestrator.instances.operations import Operations
+from services.orchestrator.model.instance import UNKNOWN, Instance
+from services.orchestrator.model.revision import Revision
+from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.outcomes import OutcomeLog
+from services.orchestrator.rollout.rollouts import Proposal
 from services.orchestrator.rollout.verdict import Progress, RolloutFailed, RolloutSuperseded, Verdict, judge
-from services.orchestrator.scaling.demand import needed, serving_now, take_over
-from services.orchestrator.traffic.commitment import commit, traffic_in_force
+from services.orchestrator.scaling.demand import View
 
 # The gateway takes a snapshot in milliseconds; one that is being restarted is back within this.
 CONFIRM_S = 5.0
@@ -23,21 +26,44 @@ CONFIRM_S = 5.0
 REMOVAL_MARGIN_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a rollout would put in force: the traffic, and with it the route unless that stays as it is.
-
-    `staying` are the identities of the documents that stay after it; None leaves all.
-    """
-
-    rollout: RolloutRequest
-    route: RouteRequest | None = None
-    staying: frozenset[str] | None = None
+class Ground(Protocol):
+    """What rollouts stand on: what the loop saw last, and what it does for them."""
 
     @property
-    def key(self) -> str:
-        """Name its service across tenants."""
-        return service_key(self.rollout.tenant, self.rollout.service)
+    def revisions(self) -> Mapping[str, Revision]:
+        """The revisions, by `tenant/revision`."""
+        ...
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """The instances of the book, as they were seen last."""
+        ...
+
+    @property
+    def listed_at(self) -> float:
+        """When the engine was last listed in full (the listing began then)."""
+        ...
+
+    @property
+    def operations(self) -> Operations:
+        """The operations under way."""
+        ...
+
+    def view(self) -> View:
+        """Give what demand depends on."""
+        ...
+
+    def wanted(self) -> Mapping[str, int]:
+        """Count the instances that every active revision should have."""
+        ...
+
+    def wake(self, *, listing: bool = False) -> None:
+        """Look again now; with `listing` at everything."""
+        ...
+
+    async def publish(self, timeout_s: float) -> bool:
+        """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""
+        ...
 
 
 @dataclass(slots=True)
@@ -53,10 +79,10 @@ class PendingRollouts:
     """The rollouts under way, at most one a service; a newer one supersedes."""
 
     def __init__(
-        self, parts: Parts, reconciler: Reconciler, outcomes: OutcomeLog, cover: Callable[[], Awaitable[None]]
+        self, parts: Parts, ground: Ground, outcomes: OutcomeLog, cover: Callable[[], Awaitable[None]]
     ) -> None:
         self._parts = parts
-        self._reconciler = reconciler
+        self._ground = ground
         self._outcomes = outcomes
         # Hosts and tags have certificates; where those are made at once a rollout ends with them.
         self._cover = cover
@@ -77,9 +103,9 @@ class PendingRollouts:
         before = {name: failure.total for name, failure in self._parts.tools.failures.last().items()}
         pending = _Pending(self._count, proposal, self._parts.timing.clock(), before)
         self._pending[proposal.key] = pending
-        self._reconciler.set_candidate(proposal.key, proposal.rollout)
+        self._parts.rollouts.propose(proposal.key, proposal.rollout)
         # What a lost book had is taken over by a listing.
-        self._reconciler.wake(listing=True)
+        self._ground.wake(listing=True)
         task = asyncio.create_task(self._run(pending))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -144,44 +170,35 @@ class PendingRollouts:
         except RolloutFailed as error:
             raise await self._cleared(key, pending, error) from None
         self._end(key, pending)
-        if not await self._reconciler.publish(CONFIRM_S):
+        if not await self._ground.publish(CONFIRM_S):
             raise DeadlineError(f"rollout {key}: kept, but the gateway did not confirm it in {CONFIRM_S:.0f} s")
         await self._cover()
 
     def _commit(self, proposal: Proposal) -> None:
-        """Put a rollout whose revisions are ready in force; where nothing serves now, nothing is moved gradually."""
-        store, view, request = self._parts.store, self._reconciler.view(), proposal.rollout
-        current = store.rollouts.get(proposal.key)
-        before = traffic_in_force(current, view.now_unix_s) if current and serving_now(request, current, view) else ()
-        commitment = commit(request, before, take_over(request, current, view), view.now_unix_s)
-        if proposal.route is None:
-            store.put_rollout(commitment)
-        else:
-            store.put(proposal.route, commitment)
+        self._parts.rollouts.commit(proposal, self._ground.view())
         if proposal.staying is not None:
             self._parts.documents.leave(proposal.key, proposal.staying)
-        self._parts.tools.base.settle(proposal.key)
 
     def _end(self, key: str, pending: _Pending) -> None:
         if self._pending.get(key) is pending:
             del self._pending[key]
-            self._reconciler.set_candidate(key, None)
+            self._parts.rollouts.withdraw(key)
 
     async def _cleared(self, key: str, pending: _Pending, error: RolloutFailed) -> RolloutFailed:
         """Remove the instances of the revisions that failed, and give the error to tell."""
         self._end(key, pending)
         request = pending.proposal.rollout
         left = {service_key(request.tenant, each.revision) for each in request.traffic}
-        left -= self._reconciler.wanted().keys()
-        self._reconciler.set_abandoned(left, abandoned=True)
-        mine = [each for each in self._reconciler.instances if each.key in left]
+        left -= self._ground.wanted().keys()
+        self._parts.rollouts.abandon(left)
+        mine = [each for each in self._ground.instances if each.key in left]
         allowed = REMOVAL_MARGIN_S + max((each.grace_s for each in mine), default=0)
         try:
             if not await self._parts.timing.within(allowed, self._until(lambda: not self._remaining(left))):
                 names = ", ".join(self._remaining(left))
                 return RolloutFailed(f"{error}; its instances are still being removed: {names}", error.logs)
         finally:
-            self._reconciler.set_abandoned(left, abandoned=False)
+            self._parts.rollouts.spare(left)
         return error
 
     async def _until(self, condition: Callable[[], bool]) -> None:
@@ -191,8 +208,8 @@ class PendingRollouts:
 
     def _remaining(self, revisions: Collection[str]) -> list[str]:
         """Name the instances of these revisions, those being made included."""
-        operations = self._reconciler.operations
-        made = {each.id for each in self._reconciler.instances if each.key in revisions}
+        operations = self._ground.operations
+        made = {each.id for each in self._ground.instances if each.key in revisions}
         return sorted(made | {each for each, key in operations.starting.items() if key in revisions})
 
     # How rollouts come to their verdict.
@@ -223,9 +240,9 @@ class PendingRollouts:
 
     def _problems(self) -> dict[str, str]:
         """Describe what probes last saw of each revision that has a problem."""
-        health, withdrawn = self._parts.prober.health(), self._reconciler.operations.withdrawn
+        health, withdrawn = self._parts.prober.health(), self._ground.operations.withdrawn
         problems: dict[str, str] = {}
-        for instance in self._reconciler.instances:
+        for instance in self._ground.instances:
             seen = [health.get(each.id, UNKNOWN) for each in instance.containers if instance.id not in withdrawn]
             problem = next((each.failed or each.problem for each in seen if each.failed or each.problem), "")
             if problem:
@@ -233,15 +250,15 @@ class PendingRollouts:
         return problems
 
     def _progress(self, pending: _Pending, problems: Mapping[str, str]) -> Progress:
-        reconciler = self._reconciler
-        view, request = reconciler.view(), pending.proposal.rollout
+        ground = self._ground
+        view, request = ground.view(), pending.proposal.rollout
         return Progress(
-            revisions=reconciler.revisions,
-            needed=needed(request, self._parts.store.rollouts.get(pending.proposal.key), view),
+            revisions=ground.revisions,
+            needed=self._parts.rollouts.needed(request, view),
             ready=view.ready,
             failures=self._since(pending),
             problems=problems,
-            listed=reconciler.listed_at >= pending.began,
+            listed=ground.listed_at >= pending.began,
             waited_s=self._parts.timing.clock() - pending.began,
         )
 
@@ -255,5 +272,5 @@ class PendingRollouts:
         return found
 
     async def _logs(self, verdict: Verdict) -> tuple[str, ...]:
-        instance = next((each for each in self._reconciler.instances if each.key == verdict.revision), None)
-        return await self._reconciler.operations.last_lines(instance) if instance else ()
+        instance = next((each for each in self._ground.instances if each.key == verdict.revision), None)
+        return await self._ground.operations.last_lines(instance) if instance else ()

@@ -39,8 +39,9 @@ from services.orchestrator.instances.failures import FailureLog
 from services.orchestrator.instances.inventory import Inventory, Records
 from services.orchestrator.instances.launcher import Launcher
 from services.orchestrator.instances.operations import Tools
-from services.orchestrator.loop.reconciler import Parts
 from services.orchestrator.model.pair import Pair
+from services.orchestrator.rollout.joined import Parts
+from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.rollout.verdict import RolloutFailed, RolloutSuperseded
 from services.orchestrator.service import loss_of
 from services.orchestrator.store.book import Book
@@ -440,6 +441,7 @@ class World:
         return Parts(
             tools=tools,
             store=store,
+            rollouts=Rollouts(store, tools.base, self.journal, wake.set),
             documents=held,
             values=values,
             prober=Prober(self.attempts, timing, wake.set),

@@ -301,7 +301,7 @@ def test_reading_port_keeps_the_logs_of_instances_to_itself(tmp_path: Path) -> N
             world.engine.output["hello-1"] = ("the password is 1234",)
             world.parts.tools.failures.note("default/hello-1", "exited", ("the password is 1234",))
             api = world.api
-            world.orchestrator._reconciler.set_candidate("default/hello", ROLLOUT)
+            world.parts.rollouts.propose("default/hello", ROLLOUT)
             for app, logs in ((api.reading_app(), ()), (api.control_app(), ("the password is 1234",))):
                 async with TestClient(TestServer(app)) as client:
                     status = decode(OrchestratorStatus, await (await client.get("/v1/status")).text())

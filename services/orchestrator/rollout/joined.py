@@ -1,0 +1,31 @@
+"""Joined: the parts of an orchestrator, as its entry joins them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from services.orchestrator.gateway.publisher import Publisher
+from services.orchestrator.health.prober import Prober
+from services.orchestrator.instances.operations import Tools
+from services.orchestrator.rollout.rollouts import Rollouts
+from services.orchestrator.store.desired import DesiredStore
+from services.orchestrator.store.documents import DocumentStore
+from services.orchestrator.store.secret_values import SecretValues
+from services.orchestrator.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the orchestrator is joined from; `wake` makes it look again, `boot_ms` is the wall clock in milliseconds."""
+
+    tools: Tools
+    store: DesiredStore
+    rollouts: Rollouts
+    documents: DocumentStore
+    values: SecretValues
+    prober: Prober
+    publisher: Publisher
+    timing: Timing
+    wake: asyncio.Event
+    boot_ms: int

@@ -1,0 +1,135 @@
+"""Rollouts: the one owner of those in force and those under way, and of what they want of each revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from runyard.contracts import RolloutRequest, RouteRequest
+from runyard.names import service_key
+from services.orchestrator.gateway.base import Base
+from services.orchestrator.journal import Journal
+from services.orchestrator.model.instance import Instance
+from services.orchestrator.scaling.demand import View, give_way, needed, serving_now, take_on, take_over, wanted
+from services.orchestrator.store.desired import DesiredStore
+from services.orchestrator.traffic.commitment import Commitment, commit, due_in_s, traffic_in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a rollout would put in force: the traffic, and with it the route unless that stays as it is.
+
+    `staying` are the identities of the documents that stay after it; None leaves all.
+    """
+
+    rollout: RolloutRequest
+    route: RouteRequest | None = None
+    staying: frozenset[str] | None = None
+
+    @property
+    def key(self) -> str:
+        """Name its service across tenants."""
+        return service_key(self.rollout.tenant, self.rollout.service)
+
+
+class Rollouts:
+    """Rollouts by `tenant/service`; `changed` is called whenever what is wanted may be another.
+
+    In force is what `store` keeps and, for services that were lost, what `base` has of them.
+    """
+
+    def __init__(self, store: DesiredStore, base: Base, journal: Journal, changed: Callable[[], object]) -> None:
+        self._store = store
+        self._base = base
+        self._journal = journal
+        self._changed = changed
+        self._under_way: dict[str, RolloutRequest] = {}
+        self._deleted: set[str] = set()
+        self._abandoned: set[str] = set()
+
+    @property
+    def in_force(self) -> Mapping[str, Commitment]:
+        """The rollouts in force."""
+        return self._store.rollouts
+
+    @property
+    def deleted(self) -> frozenset[str]:
+        """The services that were removed on purpose: their instances need no grace."""
+        return frozenset(self._deleted)
+
+    @property
+    def abandoned(self) -> frozenset[str]:
+        """The revisions, as `tenant/revision`, that a failed rollout leaves and that need no grace."""
+        return frozenset(self._abandoned)
+
+    def propose(self, service: str, request: RolloutRequest) -> None:
+        """Want the revisions of a rollout beside those in force, until it is withdrawn or another is proposed."""
+        self._under_way[service] = request
+        self._deleted.discard(service)
+        self._changed()
+
+    def withdraw(self, service: str) -> None:
+        """Want what is in force alone; no rollout under way is no error."""
+        self._under_way.pop(service, None)
+        self._changed()
+
+    def commit(self, proposal: Proposal, view: View) -> None:
+        """Put a rollout whose revisions are ready in force; where nothing serves now, nothing is moved gradually."""
+        request, current = proposal.rollout, self.in_force.get(proposal.key)
+        before = traffic_in_force(current, view.now_unix_s) if current and serving_now(request, current, view) else ()
+        commitment = commit(request, before, take_over(request, current, view), view.now_unix_s)
+        if proposal.route is None:
+            self._store.put_rollout(commitment)
+        else:
+            self._store.put(proposal.route, commitment)
+        self._base.settle(proposal.key)
+
+    def delete(self, tenant: str, service: str) -> None:
+        """Forget a service; its instances go without the grace that a roll-back may need."""
+        key = service_key(tenant, service)
+        self._under_way.pop(key, None)
+        self._store.delete(tenant, service)
+        self._base.settle(key)
+        self._deleted.add(key)
+        self._changed()
+
+    def abandon(self, revisions: Collection[str]) -> None:
+        """Let the instances of revisions that nobody wants go at once."""
+        self._abandoned |= set(revisions)
+        self._changed()
+
+    def spare(self, revisions: Collection[str]) -> None:
+        """Let the instances of revisions go no sooner than others'."""
+        self._abandoned -= set(revisions)
+        self._changed()
+
+    def needed(self, request: RolloutRequest, view: View) -> dict[str, int]:
+        """Count the instances that every revision of a request must have before its traffic moves."""
+        return needed(request, self.in_force.get(service_key(request.tenant, request.service)), view)
+
+    def wanted(self, view: View, instances: Iterable[Instance]) -> dict[str, int]:
+        """Count the instances of every active revision: of a rollout in force, or of one under way.
+
+        What serves since before a loss is wanted as it is, until its service is put in force or deleted.
+        """
+        found, there = wanted(self.in_force, self._under_way, view), [each.key for each in instances]
+        for key in self._base.revisions.intersection(there):
+            found[key] = max(there.count(key), found.get(key, 0))
+        return give_way(found, self._under_way, view.revisions)
+
+    def advance(self, view: View) -> float | None:
+        """Take every rollout in force on to now, and give the seconds until time alone changes one; None for never."""
+        waits = []
+        for before in self.in_force.values():
+            commitment = take_on(before, view)
+            if commitment != before:
+                self._store.put_rollout(commitment)
+                self._note(commitment)
+            wait = due_in_s(commitment, view.now_unix_s)
+            waits += [] if wait is None else [wait]
+        return min(waits, default=None)
+
+    def _note(self, commitment: Commitment) -> None:
+        event = "shift stalled" if commitment.stalled else "shift begun again" if commitment.before else "shift done"
+        level = "warning" if commitment.stalled else "info"
+        self._journal.write(event, level=level, service=service_key(commitment.tenant, commitment.service))

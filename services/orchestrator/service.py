@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from aiohttp import web
 
@@ -13,6 +14,8 @@ from runyard.contracts import GatewayService
 from runyard.errors import UsageError
 from runyard.names import service_key
 from services.orchestrator.api.control import ControlApi
+from services.orchestrator.api.listener import CONTROL, READING, Connections, Limits, Place, open_site
+from services.orchestrator.api.public import LOCAL_HOSTS
 from services.orchestrator.control.orchestrator import Orchestrator
 from services.orchestrator.engine.docker.engine import open_docker
 from services.orchestrator.gateway.base import Base
@@ -54,9 +57,12 @@ async def serve(settings: Settings, journal: Journal) -> None:
         orchestrator = Orchestrator(parts, tls.certificates.cover)
         stack.push_async_callback(orchestrator.close)
         api = ControlApi(orchestrator, journal, tls, ClaimStore(settings.directory, settings.stack, journal))
-        # A client that goes away takes its unfinished rollout with it.
-        await _listen(stack, api.control_app(), settings)
-        await _listen(stack, api.reading_app(), settings, tcp=True)
+        # Left by one that was killed; the lease says that it is dead.
+        settings.socket.unlink(missing_ok=True)
+        await _listen(stack, api.control_app(), settings.socket, CONTROL, journal)
+        settings.socket.chmod(0o600)
+        reading = api.reading_app(tuple(dict.fromkeys((*LOCAL_HOSTS, settings.host))))
+        await _listen(stack, reading, (settings.host, settings.port), READING, journal)
         journal.write("started", stack=settings.stack, socket=str(settings.socket))
         async with asyncio.TaskGroup() as group:
             group.create_task(orchestrator.run())
@@ -115,18 +121,10 @@ def loss_of(book: Book, store: DesiredStore, documents: DocumentStore) -> Callab
     return lost
 
 
-async def _listen(stack: AsyncExitStack, app: web.Application, settings: Settings, *, tcp: bool = False) -> None:
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_S)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+async def _listen(stack: AsyncExitStack, app: web.Application, place: Place, limits: Limits, journal: Journal) -> None:
     try:
-        if tcp:
-            await web.TCPSite(runner, settings.host, settings.port).start()
-            return
-        # Left by one that was killed; the lease says that it is dead.
-        settings.socket.unlink(missing_ok=True)
-        await web.UnixSite(runner, str(settings.socket)).start()
-        settings.socket.chmod(0o600)
+        runner = await open_site(app, place, Connections(limits, journal), SHUTDOWN_S)
     except OSError as error:
-        where = f"{settings.host}:{settings.port}" if tcp else str(settings.socket)
+        where = str(place) if isinstance(place, Path) else "{}:{}".format(*place)
         raise UsageError(f"listen on {where}: {error.strerror or error}") from error
+    stack.push_async_callback(runner.cleanup)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
 from dataclasses import replace
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from runyard.contracts import (
     CertificateRequest,
@@ -17,41 +18,37 @@ from runyard.contracts import (
     decode,
     encode,
 )
-from runyard.errors import ContractError, DeadlineError, HostError, NotFound, RolloutError, RunyardError, UsageError
+from runyard.errors import ContractError, RunyardError, UsageError
+from services.orchestrator.api.listener import Handler
+from services.orchestrator.api.problem import problem, problem_of
+from services.orchestrator.api.public import LOCAL_HOSTS, is_allowed, public_status
 from services.orchestrator.control.orchestrator import Orchestrator
 from services.orchestrator.journal import Journal
 from services.orchestrator.store.claim import ClaimStore
 from services.orchestrator.tls.tls import Tls
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # Most requests are a few kilobytes.
 BODY_LIMIT = 256 * 1024
 # A service comes with all its documents, and with its secrets' values: certificates, whole configuration files.
 SERVICE_LIMIT = 8 * 1024 * 1024
 CLAIM_LIMIT = 1024 * 1024
+# The largest message comes over a relay's pipe in well under a second, from a busy machine in a few.
+BODY_S = 30.0
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
-# First match wins, so the narrower kinds come first.
-STATUSES: tuple[tuple[type[RunyardError], int, str], ...] = (
-    (ContractError, 400, "request not understood"),
-    (UsageError, 400, "request refused"),
-    (RolloutError, 409, "rollout failed"),
-    (NotFound, 404, "not found"),
-    (DeadlineError, 504, "not done in time"),
-    (HostError, 502, "container engine or gateway failed"),
-    (RunyardError, 500, "orchestrator failed"),
-)
 
 
 class ControlApi:
-    """Routes requests to the orchestrator, to its certificates and to its claim."""
+    """Routes requests to the orchestrator, its certificates and its claim; a body has `body_s` seconds to come."""
 
-    def __init__(self, orchestrator: Orchestrator, journal: Journal, tls: Tls, claim: ClaimStore) -> None:
+    def __init__(
+        self, orchestrator: Orchestrator, journal: Journal, tls: Tls, claim: ClaimStore, *, body_s: float = BODY_S
+    ) -> None:
         self._orchestrator = orchestrator
         self._tls = tls
         self._claim = claim
         self._journal = journal
+        self._body_s = body_s
 
     def control_app(self) -> web.Application:
         """Build the application of the unix socket: everything."""
@@ -69,11 +66,25 @@ class ControlApi:
         app.router.add_get("/v1/authority", self._get_authority)
         return app
 
-    def reading_app(self) -> web.Application:
-        """Build the application of the TCP port: what may be read by anybody on the machine."""
+    def reading_app(self, hosts: Collection[str] = LOCAL_HOSTS) -> web.Application:
+        """Build the application of the TCP port: what anybody on the machine may read, under these names of it."""
         app = self._app()
+        app.middlewares.append(_only_from(hosts))
         app.router.add_get("/v1/status", self._get_public_status)
         return app
+
+    async def _body(self, request: web.Request, limit: int = BODY_LIMIT) -> bytes:
+        # The application's own limit is that of the largest message.
+        if (request.content_length or 0) > limit:
+            raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
+        try:
+            async with asyncio.timeout(self._body_s):
+                body = await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        if len(body) > limit:
+            raise web.HTTPRequestEntityTooLarge(limit, len(body))
+        return body
 
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._problems], client_max_size=SERVICE_LIMIT)
@@ -85,16 +96,17 @@ class ControlApi:
         try:
             return await handler(request)
         except RunyardError as error:
-            status, title = next((status, title) for kind, status, title in STATUSES if isinstance(error, kind))
-            self._journal.write("request failed", level="error", path=request.path, status=status, error=str(error))
-            return problem(status, title, str(error), getattr(error, "logs", ()))
+            answer = problem_of(error)
+            told = {"path": request.path, "status": answer.status, "error": str(error)}
+            self._journal.write("request failed", level="error", **told)
+            return answer
         except web.HTTPException as error:
             return problem(
                 error.status, error.reason.lower(), f"{request.method} {request.path}: {error.reason.lower()}"
             )
 
     async def _put_service(self, request: web.Request) -> web.Response:
-        message = _decode_service(await _body(request, SERVICE_LIMIT))
+        message = _decode_service(await self._body(request, SERVICE_LIMIT))
         for part in (message.route, message.rollout):
             _check_subject(request, part.tenant, part.service)
         return _answer(encode(self._orchestrator.put_service(message)), 202)
@@ -112,7 +124,7 @@ class ControlApi:
         return _answer(encode(replace(held, certificates=self._tls.certificates.given(), claim=self._claim.digest)))
 
     async def _put_claim(self, request: web.Request) -> web.Response:
-        body = await _body(request, CLAIM_LIMIT)
+        body = await self._body(request, CLAIM_LIMIT)
         try:
             self._claim.put(body.decode())
         except UnicodeDecodeError:
@@ -123,13 +135,13 @@ class ControlApi:
         return _answer(self._claim.get())
 
     async def _put_rollback(self, request: web.Request) -> web.Response:
-        message = decode(RollbackRequest, await _body(request))
+        message = decode(RollbackRequest, await self._body(request))
         _check_subject(request, message.tenant, message.service)
         await self._orchestrator.roll_back(message)
         return _done()
 
     async def _put_certificate(self, request: web.Request) -> web.Response:
-        message = decode(CertificateRequest, await _body(request))
+        message = decode(CertificateRequest, await self._body(request))
         if message.name != request.match_info["name"]:
             raise UsageError(f"{request.method} {request.path}: body must be for it, got {message.name!r}")
         await self._tls.certificates.give(message)
@@ -149,21 +161,22 @@ class ControlApi:
         return _answer(encode(self._status()))
 
     async def _get_public_status(self, _: web.Request) -> web.Response:
-        # What instances log is their tenant's, and may hold anything; the unix socket's readers get it.
-        status = self._status()
-        revisions = tuple(replace(each, logs=()) for each in status.revisions)
-        return _answer(encode(replace(status, revisions=revisions)))
+        # The unix socket's readers get it all.
+        return _answer(encode(public_status(self._status())))
 
     async def _get_health(self, _: web.Request) -> web.Response:
         healthy = self._orchestrator.healthy
         return web.json_response({"status": "ok" if healthy else "degraded"}, status=200 if healthy else 503)
 
 
-async def _body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
-    # The application's own limit is that of the largest message.
-    if (request.content_length or 0) > limit or len(body := await request.read()) > limit:
-        raise web.HTTPRequestEntityTooLarge(limit, request.content_length or limit + 1)
-    return body
+def _only_from(hosts: Collection[str]) -> Middleware:
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if is_allowed(request.host, hosts):
+            return await handler(request)
+        return problem(421, "misdirected request", f"Host: must be one of {', '.join(hosts)}, got {request.host!r}")
+
+    return check
 
 
 def _decode_service(body: bytes) -> ServiceRequest:
@@ -196,9 +209,3 @@ def _answer(text: str, status: int = 200) -> web.Response:
 
 def _done() -> web.Response:
     return web.json_response({"status": "done"})
-
-
-def problem(status: int, title: str, detail: str, logs: tuple[str, ...] = ()) -> web.Response:
-    """Build a problem+json answer (RFC 9457); `logs` are the last lines of the instance to blame."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "logs": list(logs)}
-    return web.Response(text=json.dumps(body), status=status, content_type="application/problem+json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -31,7 +31,7 @@ from runyard.contracts import (
     decode,
     encode,
 )
-from services.orchestrator.api.control import STATUSES, ControlApi
+from services.orchestrator.api.control import ControlApi
 from services.orchestrator.tls.tls import Tls
 
 from ..world import FOREIGN_KEY, World, container, document, service_request, sign
@@ -310,12 +310,6 @@ def test_reading_port_keeps_the_logs_of_instances_to_itself(tmp_path: Path) -> N
     asyncio.run(whole())
 
 
-def test_every_status_can_be_reached() -> None:
-    # A wider kind before a narrower one would hide it.
-    for index, (kind, _, _) in enumerate(STATUSES):
-        assert not any(issubclass(kind, earlier) for earlier, _, _ in STATUSES[:index])
-
-
 @serving
 async def test_service_has_its_certificate_when_it_is_ready(world: World, client: Client) -> None:
     world.add()
@@ -353,3 +347,33 @@ async def test_authority_is_given_as_pem_and_not_without_a_local_one(world: Worl
     async with TestClient(TestServer(api.control_app())) as other:
         answer = await other.get("/v1/authority")
         assert (answer.status, "this stack has no local CA" in await answer.text()) == (400, True)
+
+
+def test_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    async def never() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            api = ControlApi(world.orchestrator, world.journal, world.tls, world.claim, body_s=0.05)
+            async with TestClient(TestServer(api.control_app())) as client:
+                answer = await client.put("/v1/claim", data=never())
+                assert (answer.status, (await problem_of(answer))["detail"]) == (408, "PUT /v1/claim: request timeout")
+
+    asyncio.run(whole())
+
+
+def test_port_answers_under_the_names_of_the_loopback_alone(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            for hosts, expected in (((), (200, 421)), ((("localhost", "192.0.2.7"),), (421, 200))):
+                async with TestClient(TestServer(world.api.reading_app(*hosts))) as client:
+                    given = [
+                        await client.get("/v1/status", headers={"Host": host}) for host in ("127.0.0.1:1", "192.0.2.7")
+                    ]
+                    assert tuple(each.status for each in given) == expected
+                    refused = await problem_of(next(each for each in given if each.status == 421))
+                    assert refused["detail"].startswith("Host: must be one of localhost, ")
+
+    asyncio.run(whole())

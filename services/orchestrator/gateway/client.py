@@ -35,10 +35,6 @@ class Gateway(Protocol):
         """Send what changed of a snapshot; False when the gateway does not have the one that it is based on."""
         ...
 
-    async def in_flight(self, address: str) -> int:
-        """Count the requests that the instance at this address is working on."""
-        ...
-
     async def drained(self, address: str, wait_s: float) -> bool:
         """Wait until the instance at this address has no requests, at most so long; tell whether it has none."""
         ...
@@ -85,20 +81,14 @@ class GatewayClient:
             raise HostError(f"send change {delta.generation} to the gateway: answered {status}: {body}")
         return True
 
-    async def in_flight(self, address: str) -> int:
-        """Count the requests that the instance at this address is working on."""
-        return await self._count(address, 0)
-
     async def drained(self, address: str, wait_s: float) -> bool:
         """Wait until the instance at this address has no requests, at most so long; tell whether it has none."""
-        return await self._count(address, min(wait_s, LONGEST_WAIT_S)) == 0
-
-    async def _count(self, address: str, wait_s: float) -> int:
+        wait_s = min(wait_s, LONGEST_WAIT_S)
         path = f"/v1/inflight/{address}?wait={wait_s:.3f}"
         status, body = await self._call("GET", path, timeout_s=wait_s + TIMEOUT_S)
         if status != 200:
             raise HostError(f"read the gateway's requests in flight: answered {status}")
-        return int(body["inflight"])
+        return int(body["inflight"]) == 0
 
     async def certificates(self) -> Mapping[str, str]:
         """Give the digest of each certificate in force, by name."""

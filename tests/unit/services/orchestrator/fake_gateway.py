@@ -80,16 +80,16 @@ class FakeGateway:
         self.sent.append(amended(self.last, delta))
         return self._leave()
 
-    async def in_flight(self, address: str) -> int:
-        self._enter()
-        return self.flying.get(address, 0)
-
     async def drained(self, address: str, wait_s: float) -> bool:
         waited = 0.0
-        while await self.in_flight(address) and waited < wait_s:
+        while self._flies(address) and waited < wait_s:
             await self.sleep(LOOK_S)
             waited += LOOK_S
-        return await self.in_flight(address) == 0
+        return not self._flies(address)
+
+    def _flies(self, address: str) -> bool:
+        self._enter()
+        return self.flying.get(address, 0) > 0
 
     @property
     def last(self) -> GatewaySnapshot:

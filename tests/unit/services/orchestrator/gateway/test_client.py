@@ -91,11 +91,6 @@ def test_refused_snapshot_is_an_error_with_the_answer(tmp_path: Path) -> None:
     assert str(caught.value) == "send snapshot 3 to the gateway: answered 400: {'detail': 'hosts: bad'}"
 
 
-def test_requests_in_flight_are_those_of_the_address(tmp_path: Path) -> None:
-    count, seen, _ = ask(tmp_path, (200, {"inflight": 3}), lambda client: client.in_flight("10.0.0.2"))
-    assert (count, seen[0][:2]) == (3, ("GET", "/v1/inflight/10.0.0.2"))
-
-
 @pytest.mark.parametrize(("left", "drained"), [(0, True), (1, False)])
 def test_drain_is_what_the_gateway_tells_after_its_wait(tmp_path: Path, left: int, drained: bool) -> None:
     answer, seen, _ = ask(tmp_path, (200, {"inflight": left}), lambda client: client.drained("fd00::2", 0.5))
@@ -151,8 +146,8 @@ def test_gateway_that_is_not_there_is_an_error_that_names_its_socket(tmp_path: P
     assert str(caught.value).startswith(f"ask the gateway at {tmp_path}/none.sock: ")
 
 
-@pytest.mark.parametrize("call", [GatewayClient.generation, lambda client: client.in_flight("10.0.0.2")])
-def test_failing_gateway_is_an_error(tmp_path: Path, call: Callable[[GatewayClient], Awaitable[int]]) -> None:
+@pytest.mark.parametrize("call", [GatewayClient.generation, lambda client: client.drained("10.0.0.2", 0)])
+def test_failing_gateway_is_an_error(tmp_path: Path, call: Callable[[GatewayClient], Awaitable[object]]) -> None:
     with pytest.raises(HostError, match="answered 500"):
         ask(tmp_path, (500, None), call)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from runyard.codec import VERSION
 from runyard.contracts.scaling import ScalingDocument
@@ -143,8 +143,42 @@ class ImageIdentity:
     digest: str = ""
 
 
+class Limited(Protocol):
+    """A container's limits."""
+
+    @property
+    def cpu_millis(self) -> int:
+        """Its CPU, in thousandths of a core."""
+        ...
+
+    @property
+    def memory_bytes(self) -> int:
+        """Its memory."""
+        ...
+
+
+class InstanceLimits:
+    """What an instance may take, of whatever has its containers and those that run alone before them."""
+
+    __slots__ = ()
+    containers: tuple[Limited, ...]
+    init_containers: tuple[Limited, ...]
+
+    @property
+    def cpu_millis(self) -> int:
+        """The CPU limits of an instance's containers together, or the largest of those that run alone before them."""
+        return max([sum(each.cpu_millis for each in self.containers), *(i.cpu_millis for i in self.init_containers)])
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory limits of an instance's containers together, or the largest of those that run alone before."""
+        return max(
+            [sum(each.memory_bytes for each in self.containers), *(i.memory_bytes for i in self.init_containers)]
+        )
+
+
 @dataclass(frozen=True, slots=True)
-class RevisionDocument:
+class RevisionDocument(InstanceLimits):
     """A revision of a service: its containers, the one that takes requests first, and how they are run and reached.
 
     `init_containers` run before them, one after another, each to its end with exit code 0.
@@ -178,18 +212,6 @@ class RevisionDocument:
     termination_grace_s: int = TERMINATION_GRACE_S
     images: Mapping[str, ImageIdentity] = field(default_factory=dict)
     version: int = VERSION
-
-    @property
-    def cpu_millis(self) -> int:
-        """The CPU limits of an instance's containers together, or the largest of those that run alone before them."""
-        return max([sum(each.cpu_millis for each in self.containers), *(i.cpu_millis for i in self.init_containers)])
-
-    @property
-    def memory_bytes(self) -> int:
-        """The memory limits of an instance's containers together, or the largest of those that run alone before."""
-        return max(
-            [sum(each.memory_bytes for each in self.containers), *(i.memory_bytes for i in self.init_containers)]
-        )
 
     @property
     def secrets(self) -> tuple[SecretValue, ...]:

@@ -16,6 +16,7 @@ from runyard.accounts import Budget, Member, Quotas
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
+from runyard.contracts import InstanceLimits
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
@@ -122,7 +123,7 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionTemplate:
+class RevisionTemplate(InstanceLimits):
     """What shapes a revision: `spec.template` of a Service."""
 
     containers: tuple[Container, ...]
@@ -150,18 +151,6 @@ class RevisionTemplate:
     def all_containers(self) -> tuple[Container, ...]:
         """Every container of an instance, in the order in which they may start."""
         return (*self.init_containers, *self.containers)
-
-    @property
-    def cpu_millis(self) -> int:
-        """The CPU limits of an instance's containers together, or the largest of those that run alone before them."""
-        return max([sum(each.cpu_millis for each in self.containers), *(i.cpu_millis for i in self.init_containers)])
-
-    @property
-    def memory_bytes(self) -> int:
-        """The memory limits of an instance's containers together, or the largest of those that run alone before."""
-        return max(
-            [sum(each.memory_bytes for each in self.containers), *(i.memory_bytes for i in self.init_containers)]
-        )
 
     @property
     def storage_bytes(self) -> int:

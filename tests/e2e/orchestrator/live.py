@@ -10,18 +10,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 import aiohttp
-import docker
-import docker.errors
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from docker.models.containers import Container
-from docker.models.volumes import Volume
-from docker.types import IPAMConfig, IPAMPool
 
 from runyard import names
 from runyard.contracts import (
@@ -38,6 +35,9 @@ from runyard.contracts import (
     encode,
 )
 from tests.harness.ports import free_port
+from tests.harness.programs import build_go
+from tests.harness.stack import docker
+from tests.harness.waiting import until_async
 from tests.unit.services.orchestrator.fake_gateway import amended
 
 IMAGE = "debian:bookworm-slim"
@@ -51,6 +51,34 @@ SERVER = (
 )
 SERVE = ("perl", "-e", SERVER)
 MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A container as the engine's own command shows it, which shares no code with the orchestrator."""
+
+    attrs: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.attrs["Id"])
+
+    @property
+    def name(self) -> str:
+        return str(self.attrs["Name"]).lstrip("/")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return dict(self.attrs["Config"]["Labels"])
+
+    @property
+    def status(self) -> str:
+        return str(self.attrs["State"]["Status"])
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """Run a command in it, and give its exit code and its output."""
+        done = subprocess.run(["docker", "exec", self.id, *command], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
 
 
 class RecordingGateway:
@@ -99,7 +127,6 @@ class Live:
     """The orchestrator as a process of its own, so that it can be killed; everything it makes goes at the end."""
 
     def __init__(self, directory: Path, subnet: str, *, launcher: bool = False) -> None:
-        self.docker = docker.from_env()
         self.stack = f"e2e-{uuid4().hex[:8]}"
         self.network = names.tenant_network(self.stack, "default")
         self.gateway = RecordingGateway()
@@ -113,25 +140,15 @@ class Live:
 
     def _bring_launcher(self) -> None:
         """Build the launcher and put its directory where instances mount it, as an installation has it."""
-        go = shutil.which("go") or "/usr/local/go/bin/go"
-        environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
-        command = [go, "build", "-trimpath", "-o", str(self._directory / "launch"), "."]
-        subprocess.run(command, cwd=ROOT / "services" / "launcher", env=environment, check=True)
+        build_go(ROOT / "services" / "launcher", self._directory / "launch")
         (self._directory / "launcher").mkdir(exist_ok=True)
-        self.docker.volumes.create(
-            names.platform_volume(self.stack, "launcher"),
-            labels={names.STACK: self.stack},
-            driver_opts={"type": "none", "o": "bind", "device": str(self._directory / "launcher")},
-        )
+        options = ("type=none", "o=bind", f"device={self._directory / 'launcher'}")
+        given = (word for each in options for word in ("--opt", each))
+        docker("volume", "create", *self._label, *given, names.platform_volume(self.stack, "launcher"))
 
     async def __aenter__(self) -> Self:
-        pool = IPAMPool(subnet=self._subnet)
-        self.docker.networks.create(
-            self.network,
-            labels={names.STACK: self.stack},
-            options={"com.docker.network.bridge.enable_icc": "false"},
-            ipam=IPAMConfig(pool_configs=[pool]),
-        )
+        alone = ("--opt", "com.docker.network.bridge.enable_icc=false")
+        docker("network", "create", *self._label, *alone, "--subnet", self._subnet, self.network)
         if self._launcher:
             self._bring_launcher()
         self._runner = await self.gateway.serve(self._directory / "admin.sock")
@@ -142,22 +159,28 @@ class Live:
         await self.kill()
         await self._runner.cleanup()
         # The engine may still carry out what the killed orchestrator asked of it: make a container, or remove one.
-        await until(self._cleared, 30)
-        self.docker.close()
+        await until_async(self._cleared, within_s=30)
 
     def _cleared(self) -> bool:
         """Remove what carries the stack's label; True when the network went too, which nothing can join any more."""
-        for container in self.containers(all=True):
-            with contextlib.suppress(docker.errors.APIError):
-                container.remove(force=True)
+        for each in self._ids("ps", "--all"):
+            with contextlib.suppress(AssertionError):
+                docker("rm", "--force", "--volumes", each)
         try:
-            for volume in self.volumes():
-                volume.remove()
-            for network in self.docker.networks.list(filters={"label": f"{names.STACK}={self.stack}"}):
-                network.remove()
-        except docker.errors.APIError:
+            for kind in ("volume", "network"):
+                for each in self._ids(kind, "ls"):
+                    docker(kind, "rm", each)
+        except AssertionError:
             return False
-        return self.containers(all=True) == []
+        return self._ids("ps", "--all") == []
+
+    @property
+    def _label(self) -> tuple[str, str]:
+        return "--label", f"{names.STACK}={self.stack}"
+
+    def _ids(self, *listing: str, role: str = "") -> list[str]:
+        filters = [f"label={names.STACK}={self.stack}", *([f"label={names.ROLE}={role}"] if role else [])]
+        return docker(*listing, "--quiet", *(word for each in filters for word in ("--filter", each))).split()
 
     async def start(self) -> None:
         """Start the orchestrator and wait until its control socket answers."""
@@ -174,7 +197,7 @@ class Live:
         command = (sys.executable, "-m", "services.orchestrator")
         with (self._directory / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log)
-        await until(lambda: self._answers(), 10)
+        await until_async(self._answers, within_s=10)
 
     async def _answers(self) -> bool:
         try:
@@ -241,28 +264,23 @@ class Live:
         """Give the orchestrator's status."""
         return (await self.ask("GET", "/v1/status"))[1]
 
-    def volumes(self, role: str = "") -> list[Volume]:
-        """Give the volumes of this stack."""
-        label = f"{names.ROLE}={role}" if role else f"{names.STACK}={self.stack}"
-        found = self.docker.volumes.list(filters={"label": label})
-        return [each for each in found if each.attrs["Labels"][names.STACK] == self.stack]
+    @property
+    def port(self) -> int:
+        """The port that the orchestrator shows its status on."""
+        return self._port
 
-    def containers(self, *, all: bool = False) -> list[Container]:
-        """Give the containers of this stack."""
-        label = {"label": f"{names.STACK}={self.stack}"}
-        return list(self.docker.containers.list(all=all, ignore_removed=True, filters=label))
+    def volumes(self, role: str = "") -> list[str]:
+        """Name the volumes of this stack."""
+        return self._ids("volume", "ls", role=role)
+
+    def containers(self, *, all: bool = False) -> list[Seen]:
+        """Show the containers of this stack, the youngest first."""
+        ids = self._ids("ps", "--no-trunc", *(["--all"] if all else []))
+        # One may go between the list and the look at it.
+        shown = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=False).stdout
+        return [Seen(each) for each in json.loads(shown)] if ids else []
 
 
 def container(name: str = "app", command: tuple[str, ...] = SERVE, **fields: Any) -> ContainerDocument:
     """Describe a container of a document."""
     return ContainerDocument(name, IMAGE, **{"command": command, "memory_bytes": 64 * MIB, "pids_limit": 64, **fields})
-
-
-async def until(condition: Any, seconds: float) -> None:
-    """Wait until a condition holds; the engine is real, so there is nothing to wait for but the world."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = condition()
-            if await answer if asyncio.iscoroutine(answer) else answer:
-                return
-            await asyncio.sleep(0.02)

@@ -35,7 +35,7 @@ lint:
 	@$(BOOTSTRAP) lint -- luacheck --quiet services/gateway/lua
 	@for module in $(GO_MODULES); do $(BOOTSTRAP) lint -- go vet -C $$module ./... || exit 1; done
 
-# Formatting, lint, strict types and unit tests: no engine, no nginx, under a minute.
+# Formatting, lint, strict types and unit tests: no engine, no nginx.
 check: lint
 	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" tests/unit tests/preview
 

@@ -65,7 +65,9 @@ def takes_runyard(words: list[str]) -> None:
 
 
 def takes_bootstrap(words: list[str]) -> None:
-    takes(parse_arguments(words[1:]).extra)
+    # Nothing behind the `--` where a document says what to type there.
+    if command := parse_arguments(words[1:]).extra:
+        takes(command)
 
 
 def takes_python(words: list[str]) -> None:

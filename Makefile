@@ -10,6 +10,9 @@ PYTHON = .venv/bin/python
 # Ours that need the standard library alone; those in toolchain/ have Pulumi's sources below them.
 GO_MODULES = $(patsubst %/go.mod,%,$(wildcard services/*/go.mod services/*/*/go.mod))
 
+# Two files at a time, each with stacks of its own: an update waits for Pulumi's start and for probes about half its time.
+TWO_STACKS = -n 2 --dist loadfile
+
 .PHONY: up down preview verify lint check test fidelity bench lock
 
 up:
@@ -32,7 +35,7 @@ lint:
 	@$(BOOTSTRAP) lint -- luacheck --quiet services/gateway/lua
 	@for module in $(GO_MODULES); do $(BOOTSTRAP) lint -- go vet -C $$module ./... || exit 1; done
 
-# Formatting, lint, strict types and unit tests: no engine, no nginx, under a minute.
+# Formatting, lint, strict types and unit tests: no engine, no nginx.
 check: lint
 	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" tests/unit tests/preview
 
@@ -41,8 +44,8 @@ check: lint
 test: lint
 	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report= tests/unit tests/preview
 	$(PYTHON) -m tests.harness.floors
-	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m engine tests/unit
-	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e
+	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest $(TWO_STACKS) -q -m "engine and not alone" tests/e2e tests/unit
+	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m alone tests/e2e
 
 # All mutations of the example manifests and a thousand transitions between sets of them, previewed and applied: hours.
 # `test` takes a sample. RUNYARD_FIDELITY_STEPS says how many transitions, RUNYARD_FIDELITY_SEED which.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -25,17 +24,20 @@ _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 def main() -> None:
     """Serve until Pulumi interrupts, or is gone."""
     parent = Parent()
-    ended = threading.Event()
+    # A pipe that Python writes to when a signal comes: one that came just before the wait for a lock would wake nobody.
+    ended, end = os.pipe()
+    os.set_blocking(end, False)
+    signal.set_wakeup_fd(end)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: ended.set())
-    parent.watch(ended.set)
+        signal.signal(number, lambda _number, _frame: None)
+    parent.watch(lambda: os._exit(0))
     host = Host(parent.check, Log(sys.argv[1] if len(sys.argv) > 1 else "").tell)
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(host.kinds(), parent.check, host.cancel), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    ended.wait()
+    os.read(ended, 1)
     # At once: calls that wait, and their threads, have nobody to answer any more.
     os._exit(0)
 

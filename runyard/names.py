@@ -76,8 +76,7 @@ PARTS_HOLDER = "_parts"
 HELPERS = (HOLDER, PREPARER, PARTS_HOLDER)
 
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-# Cloud Run's own limit; it leaves room for `-<hash>` inside a DNS label's 63 characters.
-SERVICE_NAME_LIMIT = 49
+# The schema's limit of a service's name, 49 as on Cloud Run, leaves room for `-<hash>` in a DNS label's 63 characters.
 HASH_LENGTH = 8
 
 

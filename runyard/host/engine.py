@@ -125,13 +125,6 @@ class Engine:
             options = "?force=1&v=1" if thing.kind == "container" else ""
             self._ask(f"remove {thing.kind} {thing.name}", "DELETE", f"/{thing.kind}s/{_part(thing.id)}{options}")
 
-    def remove_instances(self, stack: str) -> int:
-        """Remove every instance of a stack, however it stands, and say how many there were."""
-        instances = [each for each in self.owned(stack) if each.role == names.ROLE_INSTANCE]
-        for instance in instances:
-            self.remove(instance)
-        return len(instances)
-
     def labelled(self, label: str) -> list[Found]:
         """List every container with a label, running or not, in the order of their names."""
         query = urlencode({"all": 1, "filters": json.dumps({"label": [label]})})

@@ -30,16 +30,26 @@ STACK = "bench-review"
 # A preview of 50 services takes some ten seconds on a busy machine.
 PATIENCE_S = 300
 DAY = "2026-11-23"
-# What Pulumi itself takes for a pack.
-EMPTY_PACK = {
-    "PulumiPolicy.yaml": f"runtime: {{name: python, options: {{virtualenv: {ROOT}/.venv}}}}\n",
-    "__main__.py": """
-from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
+# What Pulumi asks of every pack, without a rule behind it: the server is ours, so only the rules are what differs.
+EMPTY_PACK = """#!{python}
+import sys
 
-policy = ResourceValidationPolicy("nothing", "Everything may be.", lambda args, report: None)
-PolicyPack("empty", [policy], EnforcementLevel.MANDATORY)
-""",
-}
+sys.path.insert(0, "{root}")
+from policies.analyzer import serve
+from policies.pack import Pack
+
+class Nothing(Pack):
+    def configure(self, settings):
+        pass
+
+    def judge(self, resource):
+        return []
+
+print(serve(Nothing())[1], flush=True)
+sys.stdin.buffer.read()
+"""
+# Pulumi looks for the program of a pack's runtime among those of PATH.
+RUNTIME = "bench-empty"
 
 
 def change(files: list[Path]) -> None:
@@ -74,6 +84,17 @@ def processor_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def write_empty_pack(directory: Path) -> Path:
+    """Write a pack without rules, with its program beside it."""
+    empty = directory / "empty-pack"
+    empty.mkdir()
+    (empty / "PulumiPolicy.yaml").write_text(f"runtime: {RUNTIME}\n", encoding="utf-8")
+    program = empty / f"pulumi-analyzer-policy-{RUNTIME}"
+    program.write_text(EMPTY_PACK.format(python=sys.executable, root=ROOT), encoding="utf-8")
+    program.chmod(0o755)
+    return empty
+
+
 def bench_previews(manifests: Path, state: Path, watches: tuple[Stopwatch, Stopwatch], rounds: int) -> None:
     """Time previews of an empty stack with the pack and without it, by the wall's clock and by the processor's."""
     wall, processor = watches
@@ -89,10 +110,8 @@ def bench_previews(manifests: Path, state: Path, watches: tuple[Stopwatch, Stopw
     try:
         run([*pulumi, "stack", "init", STACK], environment)
         preview = [*pulumi, "preview", "--stack", STACK, *config]
-        empty = state / "empty-pack"
-        empty.mkdir()
-        for name, text in EMPTY_PACK.items():
-            (empty / name).write_text(text, encoding="utf-8")
+        empty = write_empty_pack(state)
+        environment["PATH"] = f"{empty}:{environment['PATH']}"
         commands = {
             "without a pack": preview,
             "with the pack": [*preview, "--policy-pack", "policies"],

@@ -2,8 +2,6 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from tests.harness.stack import ROOT, Stack, docker, inspect, service, stable_json
 from tests.harness.waiting import until
 
@@ -128,15 +126,3 @@ def test_destroy_leaves_nothing_even_when_the_orchestrator_was_killed_before(sta
     docker("kill", f"runyard.{stack.name}.orchestrator")
     stack.destroy()
     assert stack.left_on_host() == []
-
-
-def test_stack_is_in_step_after_the_engine_was_restarted(shared: Stack):
-    restart = [sys.executable, "-m", "toolchain", "restart-engine"]
-    probe = subprocess.run([*restart, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if probe.returncode:
-        pytest.skip(f"this engine is not the toolchain's to restart: {probe.stderr.strip()}")
-    shared.write("hello", service("hello"))
-    shared.up()
-    subprocess.run(restart, cwd=ROOT, check=True, timeout=120)
-    until(lambda: shared.get("hello.localhost").status == 200, within_s=60)
-    shared.expect_no_changes()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runyard.contracts import (
     CertificateRequest,
@@ -13,6 +17,7 @@ from runyard.contracts import (
     RolloutOutcome,
     RolloutOutcomes,
     ServiceRequest,
+    SignedRevision,
 )
 from runyard.errors import RunyardError
 
@@ -113,3 +118,13 @@ class FakeOrchestrator:
 
 def ended(request: ServiceRequest, number: int, outcome: str = "ready", **more: object) -> RolloutOutcome:
     return RolloutOutcome(number, request.route.tenant, request.route.service, outcome, **more)  # type: ignore[arg-type]
+
+
+def is_signed(private: str, signed: SignedRevision) -> bool:
+    """Tell, as the orchestrator does, whether a document was signed with this key."""
+    public = Ed25519PrivateKey.from_private_bytes(base64.b64decode(private)).public_key()
+    try:
+        public.verify(base64.b64decode(signed.signature), signed.document.encode())
+    except InvalidSignature:
+        return False
+    return True

@@ -8,13 +8,13 @@ from provider.certificate import Certificate
 from provider.claim import Claim
 from provider.key import SigningKey
 from provider.kind import ResourceState
-from provider.signature import is_signed, sign
+from provider.signature import sign
 from provider.sweep import Sweep
 from provider.wire import UNKNOWN
 from runyard import names
 from runyard.contracts import CertificateRequest, Holdings, SignedRevision
 from runyard.host.engine import Thing
-from tests.unit.provider.orchestrator import FakeOrchestrator
+from tests.unit.provider.orchestrator import FakeOrchestrator, is_signed
 
 STACK = {"stack": "dev"}
 

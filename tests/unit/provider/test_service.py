@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from provider.kind import Outputs, ResourceState, Unfinished
 from provider.service import Around, Service
-from provider.signature import generate_pair, is_signed
+from provider.signature import generate_pair
 from provider.wire import UNKNOWN
 from runyard import contracts, names
 from runyard.contracts import (
@@ -31,7 +31,7 @@ from runyard.contracts import (
     Variable,
 )
 from runyard.errors import ContractError, HostError, HostUnreachable, RolloutError
-from tests.unit.provider.orchestrator import FakeOrchestrator
+from tests.unit.provider.orchestrator import FakeOrchestrator, is_signed
 
 PUBLIC, PRIVATE = generate_pair()
 IMAGE, BUILT, REBUILT = "runyard/hello:1", ImageIdentity("sha256:" + "a" * 64), ImageIdentity("sha256:" + "b" * 64)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 from itertools import product
 
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard import names
+from tests.unit.checkout import ROOT
 
 LABEL = st.from_regex(names.DNS_LABEL, fullmatch=True)
 
@@ -53,8 +56,11 @@ def test_revision_is_named_as_asked_or_by_its_hash() -> None:
 
 
 def test_longest_service_s_revision_is_still_a_label() -> None:
-    name = names.revision_name("a" * names.SERVICE_NAME_LIMIT, None, names.digest("x"))
-    assert names.DNS_LABEL.fullmatch(name)
+    schema = json.loads((ROOT / "manifests" / "schema" / "service.json").read_text())
+    taken = schema["properties"]["metadata"]["properties"]["name"]["pattern"]
+    longest = max(("a" * length for length in range(1, 64) if re.fullmatch(taken, "a" * length)), key=len)
+    assert names.DNS_LABEL.fullmatch(names.revision_name(longest, None, names.digest("x")))
+    assert len(longest) == 49
 
 
 def test_digest_is_the_same_everywhere() -> None:

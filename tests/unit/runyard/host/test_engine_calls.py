@@ -33,8 +33,6 @@ def test_things_are_containers_networks_and_volumes_with_their_labels(docker_api
     web = Thing("container", "web-1", "c1", "dev", names.ROLE_INSTANCE)
     assert engine.things() == [web, Thing("network", "bridge", "n1"), Thing("volume", "data", "data", "prod")]
     assert engine.owned("dev") == [web]
-    docker_api.answers["DELETE /containers/c1"] = (204, b"")
-    assert engine.remove_instances("dev") == 1
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ def folded(text: str) -> dict[str, list[str]]:
 
 @pytest.mark.slow
 def test_markdown_stays_below_the_forges_limit() -> None:
-    text = render_markdown(large(900, "x y " * 8000))
+    text = render_markdown(large(300, "x y " * 1000))
     assert len(text) < MARKDOWN_LIMIT
     assert text.count("<details>") == text.count("</details>") == 5
     assert all(lines for lines in folded(text).values())

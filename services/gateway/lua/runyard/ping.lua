@@ -3,8 +3,8 @@ local inflight = require "runyard.inflight"
 
 local M = {}
 
--- A process that is not stopped answers from its event loop; longer than this, in seconds, is a hang to whoever waits for
--- it.
+-- A process that is not stopped answers from its event loop; longer than this, in seconds, is a hang to whoever waits
+-- for it.
 local TIMEOUT_S = 1
 -- `OPTIONS *` is HTTP's own ping (RFC 9110, 9.3.7). To HTTP/2, whose server has to speak first, the client's preface is
 -- (RFC 9113, 3.4).
@@ -26,8 +26,8 @@ local function ask(ip, port, protocol, timeout_s)
     return byte ~= nil or failure == "closed"
 end
 
--- Whether the instance says anything within a second, or what its service's time leaves for it; what it says does not matter, nor that it hangs up. Nil when it
--- has as many requests as it takes: to it a ping is one more.
+-- Whether the instance says anything within a second, or what its service's time leaves for it; what it says does not
+-- matter, nor that it hangs up. Nil when it has as many requests as it takes: to it a ping is one more.
 function M.ask(endpoint)
     local address, group = endpoint.address, endpoint.group
     if not inflight.take(address, group.limit) then

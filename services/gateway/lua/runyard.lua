@@ -22,6 +22,7 @@ local rescue = require "runyard.rescue"
 local router = require "runyard.router"
 local snapshot_file = require "runyard.snapshot_file"
 local store = require "runyard.store"
+local wake = require "runyard.wake"
 local watch = require "runyard.watch"
 local locations = require "runyard.locations"
 
@@ -53,6 +54,7 @@ local M = {
 function M.finish()
     local name = connection.key()
     watch.leave(name)
+    queue.finish(name)
     balancer.finish(name)
     limit.finish(name)
     bodies.finish(name)
@@ -78,6 +80,7 @@ function M.start(settings)
     cleartext.configure(settings)
     certificates.configure(settings)
     snapshot_file.configure(settings)
+    wake.configure(settings)
     store.start()
     inflight.start()
     load.start()
@@ -93,6 +96,7 @@ function M.start_worker()
     load.start_worker()
     queue.start_worker()
     affinity.start_worker()
+    wake.start_worker()
     watch.start_worker()
     rescue.start_worker()
     snapshot_file.start_worker()

@@ -23,8 +23,9 @@ ffi.cdef [[
     typedef struct { uintptr_t status, whole_ms, connect_ms, header_ms, rest[5]; } runyard_try;
     typedef struct { runyard_try *items; uintptr_t count; } runyard_tries;
     struct runyard_request {
-        uint32_t signature; void *connection; void *configuration[4]; void *handlers[2]; void *cache;
-        runyard_upstream *upstream; runyard_tries *tries;
+        uint32_t signature; void *connection; void *configuration[4];
+        void *handlers[2];  // who is called when the client can be read from, and written to
+        void *cache; runyard_upstream *upstream; runyard_tries *tries;
     };
     typedef struct { size_t length; const char *bytes; } runyard_text;
     typedef struct { uint32_t length: 28, is_valid: 1, is_volatile: 1, is_missing: 1, escape: 1; const char *bytes; }

@@ -13,6 +13,7 @@ local watch = require "runyard.watch"
 local locations = require "runyard.locations"
 local routing = require "runyard.routing"
 local verdicts = require "runyard.verdicts"
+local wake = require "runyard.wake"
 
 local var, now = require("runyard.request").var, clock.now
 
@@ -93,11 +94,38 @@ local function join(revision)
     return request
 end
 
-local function wait_in_line(waiting, deadline)
+local function deadline_of_service()
+    local service = routing.service(var.tenant .. "/" .. var.service)
+    local own_s = service and service.queue_timeout_s or 0
+    return now() + (own_s > 0 and own_s or hold_timeout_s)
+end
+
+-- Until when a request waits that has looked in vain. While its revision has no instance, for as long as one may take
+-- to start; the time for a place at an instance begins when there is one.
+local function give_up_at(waiting, has_none)
+    if has_none then
+        local start_s = routing.endpoints(var.tenant, var.revision or "").start_timeout_s
+        waiting.was_asleep = true
+        return math.min(waiting.last, math.max(waiting.deadline, waiting.since + start_s))
+    end
+    if waiting.was_asleep then
+        waiting.was_asleep = false
+        waiting.deadline = deadline_of_service()
+        var.hold_until = waiting.deadline
+    end
+    return math.min(waiting.last, waiting.deadline)
+end
+
+local function wait_in_line(waiting)
     while true do
         local verdict = look(waiting.request)
         if verdict ~= verdicts.HOLD and verdict ~= verdicts.FULL then
             return verdict ~= verdicts.GO and verdict or nil
+        end
+        local has_none = verdict == verdicts.HOLD
+        local is_woken = has_none and (var.revision or "") ~= ""
+        if is_woken then
+            wake.want(var.tenant, var.revision)
         end
         -- Traffic may have moved to another revision, whose line it then joins at the end.
         local revision = var.tenant .. "/" .. var.revision
@@ -105,22 +133,24 @@ local function wait_in_line(waiting, deadline)
             queue.leave(waiting.request)
             waiting.request = nil
         end
-        if now() >= deadline then
-            return verdict == verdicts.HOLD and verdicts.NO_INSTANCE or verdicts.ALL_BUSY
+        local give_up = give_up_at(waiting, has_none)
+        if now() >= give_up then
+            return has_none and verdicts.NO_INSTANCE or verdicts.ALL_BUSY
         end
         waiting.request = waiting.request or join(revision)
         if not waiting.request then
             return verdicts.QUEUE_FULL
         end
-        queue.rest(waiting.request, deadline)
+        queue.rest(waiting.request, give_up, is_woken)
     end
 end
 
--- Waits for an instance until the deadline; returns the name of an answer, or nil when there is one.
-local function wait(deadline)
-    local waiting = {}
-    -- Whatever fails, a request that has left must not stand in a line.
-    local done, verdict = pcall(wait_in_line, waiting, deadline)
+-- Waits for an instance, for a place at one until the deadline, and never beyond `last`; returns the name of an answer,
+-- or nil when there is one.
+local function wait(deadline, last)
+    local waiting = { deadline = deadline, last = last, since = now() }
+    -- Whatever fails, a request that goes on must not stand in a line.
+    local done, verdict = pcall(wait_in_line, waiting)
     if waiting.request then
         queue.leave(waiting.request)
     end
@@ -130,10 +160,12 @@ local function wait(deadline)
     return verdict
 end
 
-local function deadline_of_service()
-    local service = routing.service(var.tenant .. "/" .. var.service)
-    local own_s = service and service.queue_timeout_s or 0
-    return now() + (own_s > 0 and own_s or hold_timeout_s)
+-- Takes a place for a request that cannot come back for one; returns as `wait` does.
+local function take_place()
+    if not queue.is_busy(routing.endpoints(var.tenant, var.revision)) and balancer.reserve() then
+        return nil
+    end
+    return wait(deadline_of_service(), now() + seconds_left())
 end
 
 local function retry_after_s(verdict)
@@ -157,12 +189,12 @@ local function refuse(verdict)
         return answer.page(verdict, instead.page, wait_s)
     end
     if instead and may_go_elsewhere() then
-        local deadline = math.min(deadline_of_service(), now() + seconds_left())
+        local deadline, last = deadline_of_service(), now() + seconds_left()
         balancer.release()
         local failed = fallback.go_to(instead.service) or locations.refusal()
         if not failed then
             locations.read_body()
-            failed = wait(deadline) or locations.go_on()
+            failed = wait(deadline, last) or locations.go_on()
         end
         if not failed then
             return
@@ -178,8 +210,8 @@ function M.again()
     local verdict = var.verdict
     if verdict == verdicts.ASIDE then
         var.verdict = verdicts.GO
-        local refusal = locations.refusal() or locations.go_on()
-        return refusal and answer.give(refusal)
+        local refusal = locations.refusal() or locations.go_on() or locations.has_one_try() and take_place()
+        return refusal and refuse(refusal)
     end
     if locations.is_cut_short() then
         return refuse(verdicts.NO_ROOM)
@@ -209,7 +241,7 @@ function M.again()
         -- are closed.
         ngx.sleep(STEP_S)
     end
-    refusal = wait(math.min(deadline, now() + left)) or locations.go_on()
+    refusal = wait(deadline, now() + left) or locations.go_on()
     if refusal then
         return refuse(refusal)
     end

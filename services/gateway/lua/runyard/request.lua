@@ -54,6 +54,7 @@ M.var = ngx.var
 local tables = {
     endpoint = {},  -- runyard.balancer: the endpoint of which it holds a count
     concurrency = {},  -- runyard.limit: the name of the service's count of which it holds one
+    standing = {},  -- runyard.queue: its place in a line
     body = {},  -- runyard.bodies: the pages that its body takes, and the names that they are counted by
     kept_pages = {},  -- runyard.cache_admission: the pages that its response may write
     taken_back = {},  -- runyard.rescue: that it was taken from an instance that hangs

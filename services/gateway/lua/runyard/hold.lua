@@ -6,6 +6,7 @@ local clock = require "runyard.clock"
 local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local fallback = require "runyard.fallback"
+local inflight = require "runyard.inflight"
 local limit = require "runyard.limit"
 local queue = require "runyard.queue"
 local router = require "runyard.router"
@@ -72,6 +73,15 @@ local function seconds_left()
     return service and watch.left(service) or math.huge
 end
 
+-- Whether a revision has places for all that wait for one: what came first then needs no looking after.
+local function has_room_for_all(group)
+    local free = 0
+    for _, endpoint in ipairs(group.list) do
+        free = free + group.limit - inflight.count(endpoint.address)
+    end
+    return free >= queue.length(group.key)
+end
+
 -- Looks once: GO when the request has an instance now, HOLD or FULL when it must wait, else the name of an answer.
 local function look(request)
     local verdict = router.route(var.listener, var.revision)
@@ -79,7 +89,12 @@ local function look(request)
         return verdict
     end
     local group = routing.endpoints(var.tenant, var.revision)
-    local may_go = request and queue.is_next(request) or not request and not queue.is_busy(group)
+    local may_go
+    if request then
+        may_go = queue.is_next(request, function() return has_room_for_all(group) end)
+    else
+        may_go = not queue.is_busy(group)
+    end
     return may_go and balancer.reserve() and verdicts.GO or verdicts.FULL
 end
 

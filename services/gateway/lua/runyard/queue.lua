@@ -98,15 +98,21 @@ function M.finish(name)
     end
 end
 
--- Whether it is this request's turn.
-function M.is_next(request)
+-- How many requests to this revision wait, in all workers.
+function M.length(revision)
+    return inflight.count("waiting|" .. revision)
+end
+
+-- Whether it is this request's turn; `has_room` tells whether there are places for all that wait, so that none of this
+-- worker takes one that an older one of another worker needs.
+function M.is_next(request, has_room)
     if lines[request.revision].first ~= request.number then
         return false
     end
     for _, seat in ipairs(inflight.other_seats()) do
         local since = shared:get(name_of(request.revision, seat))
         if since and since + TOLERANCE_S < request.since then
-            return false
+            return has_room()
         end
     end
     return true
@@ -137,7 +143,7 @@ end
 function M.is_busy(group)
     if group.queue_epoch ~= routing.health_epoch then
         group.queue_epoch = routing.health_epoch
-        group.queued = inflight.count("waiting|" .. group.key) > 0
+        group.queued = M.length(group.key) > 0
     end
     return group.queued
 end

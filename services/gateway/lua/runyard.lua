@@ -7,6 +7,7 @@ local balancer = require "runyard.balancer"
 local bodies = require "runyard.bodies"
 local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
+local cold_start = require "runyard.cold_start"
 local connection = require "runyard.connection"
 local hop_by_hop = require "runyard.hop_by_hop"
 local hold = require "runyard.hold"
@@ -55,6 +56,7 @@ function M.finish()
     local name = connection.key()
     watch.leave(name)
     queue.finish(name)
+    cold_start.finish(name)
     balancer.finish(name)
     limit.finish(name)
     bodies.finish(name)

@@ -3,6 +3,7 @@ local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local breaker = require "runyard.breaker"
 local clock = require "runyard.clock"
+local cold_start = require "runyard.cold_start"
 local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local fallback = require "runyard.fallback"
@@ -141,6 +142,7 @@ local function wait_in_line(waiting)
         local is_woken = has_none and (var.revision or "") ~= ""
         if is_woken then
             wake.want(var.tenant, var.revision)
+            cold_start.begin()
         end
         -- Traffic may have moved to another revision, whose line it then joins at the end.
         local revision = var.tenant .. "/" .. var.revision
@@ -169,6 +171,7 @@ local function wait(deadline, last)
     if waiting.request then
         queue.leave(waiting.request)
     end
+    var.held_s = ("%.3f"):format((tonumber(var.held_s) or 0) + now() - waiting.since)
     if not done then
         error(verdict, 0)
     end
@@ -177,6 +180,10 @@ end
 
 -- Takes a place for a request that cannot come back for one; returns as `wait` does.
 local function take_place()
+    -- One that was held in another location has its place already.
+    if balancer.holds() then
+        return nil
+    end
     if not queue.is_busy(routing.endpoints(var.tenant, var.revision)) and balancer.reserve() then
         return nil
     end
@@ -256,7 +263,11 @@ function M.again()
         -- are closed.
         ngx.sleep(STEP_S)
     end
-    refusal = wait(deadline, now() + left) or locations.go_on()
+    refusal = wait(deadline, now() + left)
+    if not refusal then
+        var.verdict = verdicts.GO  -- or its response would be taken for an answer of the gateway's own
+        refusal = locations.go_on()
+    end
     if refusal then
         return refuse(refusal)
     end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import socket
 import time
@@ -15,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import Limits
+from runyard.contracts import Handling, Limits
 from runyard.gateway import Listener
 from tests.harness.ports import free_ports
 from tests.harness.waiting import PATIENCE_S, until, wait_until
 from tests.unit.services.gateway.calls import CallServer
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, endpoints, service, settled
+from tests.unit.services.gateway.nginx import CLOCK_S, Gateway, endpoints, service, settled
 from tests.unit.services.gateway.waker import Waker
 from tests.unit.services.gateway.wakes import First, Wakes, send_first
 
@@ -226,6 +227,46 @@ def test_five_hundred_sleeping_services_are_woken_over_one_connection_a_worker(
         gateway.push(endpoints={f"default/{name}-1": endpoints(instance.port) for name in names})
         assert [failure for each in clients if (failure := each.answer())] == []
     assert len(instance.seen) == 500
+
+
+def test_held_request_is_held_to_what_its_service_may_answer(
+    gateway: Gateway, instance: Instance, in_background: InBackground
+) -> None:
+    gateway.serve(handling=Handling(max_response_bytes=1000))
+    answer = in_background(gateway.request, path="/size=1001")
+    until(lambda: waiting(gateway) == 1, "it is held")
+    gateway.push(endpoints={HELLO: endpoints(instance.port)})
+    assert answer.result().kind == "response-too-large"
+
+
+def test_wait_is_told_by_the_log_and_a_histogram(
+    gateway: Gateway, instance: Instance, in_background: InBackground
+) -> None:
+    gateway.serve()
+    requests = [in_background(gateway.request) for _ in range(3)]
+    until(lambda: waiting(gateway) == 3, "all are held")
+    wait_until(time.monotonic() + 0.3)
+    gateway.push(endpoints={HELLO: endpoints(instance.port)})
+    assert {each.result().status for each in requests} == {200}
+    assert gateway.request().status == 200
+    lines = gateway.requests(4)
+    held = sorted(line["held_s"] for line in lines)
+    # The one that found an instance did not wait.
+    assert held[0] == 0
+    assert all(0.3 <= each <= line for each, line in zip(held[1:], sorted(_durations(lines))[1:], strict=True))
+    metrics = gateway.admin("GET", "/metrics").text
+    labels = 'tenant="default",service="hello"'
+    assert f'runyard_gateway_cold_start_seconds_bucket{{{labels},le="0.2"}} 0\n' in metrics
+    assert f'runyard_gateway_cold_start_seconds_bucket{{{labels},le="+Inf"}} 3\n' in metrics
+    assert f"runyard_gateway_cold_start_seconds_count{{{labels}}} 3\n" in metrics
+    found = re.search(rf"cold_start_seconds_sum\{{{labels}\}} (\S+)", metrics)
+    assert found
+    assert float(found[1]) >= 3 * 0.3
+
+
+def _durations(lines: list[dict[str, Any]]) -> list[float]:
+    # nginx's clock and ours are not read in the same moment.
+    return [line["duration_s"] + CLOCK_S for line in lines]
 
 
 def test_request_for_no_revision_names_none(gateway: Gateway) -> None:

@@ -104,6 +104,11 @@ class GatewayConfig:
         return f"{self.directory}/admin.sock"
 
     @property
+    def wake_socket(self) -> str:
+        """Where the workers name revisions that are wanted; `names.GATEWAY_WAKE_SOCKET` in the default directory."""
+        return f"{self.directory}/wake.sock"
+
+    @property
     def state_directory(self) -> str:
         """What the workers keep for the next start: the snapshot, and certificates with their keys."""
         return f"{self.directory}/{names.GATEWAY_STATE}"

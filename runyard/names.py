@@ -56,6 +56,8 @@ GATEWAY_CACHE_DIRECTORY = GATEWAY_TEMPORARY_DIRECTORY + "/cache"
 # refresh would make every preview show a change.
 GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
+# Here the orchestrator listens, and the gateway's workers name the revisions that wait for an instance.
+GATEWAY_WAKE_SOCKET = GATEWAY_DIRECTORY + "/wake.sock"
 # Below the gateway's directory, wherever that is: what its workers keep for its next start, and in it the
 # GatewaySnapshot that it last had in force: it is written soon after each change and never half, and is what an
 # orchestrator without a memory begins with.

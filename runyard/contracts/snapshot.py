@@ -41,11 +41,16 @@ class GatewayPath:
 
 @dataclass(frozen=True, slots=True)
 class GatewayEndpoints:
-    """Where a revision's ready instances answer, as `address:port`."""
+    """Where a revision's ready instances answer, as `address:port`.
+
+    Without any, its requests are held and wake the orchestrator. `start_timeout_s` is above 0 for a revision that may
+    sleep: so long, in seconds, a request waits for its first instance; 0 leaves that to the gateway's own time.
+    """
 
     addresses: tuple[str, ...] = ()
     protocol: Literal["http1", "h2c"] = "http1"
     concurrency: int = 80
+    start_timeout_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ local balancer = require "runyard.balancer"
 local bodies = require "runyard.bodies"
 local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
+local cold_start = require "runyard.cold_start"
 local connection = require "runyard.connection"
 local hop_by_hop = require "runyard.hop_by_hop"
 local hold = require "runyard.hold"
@@ -24,6 +25,7 @@ local routing = require "runyard.routing"
 local snapshot_file = require "runyard.snapshot_file"
 local store = require "runyard.store"
 local variables = require "runyard.variables"
+local wake = require "runyard.wake"
 local watch = require "runyard.watch"
 local locations = require "runyard.locations"
 
@@ -55,6 +57,8 @@ local M = {
 function M.finish()
     local name = connection.key()
     watch.leave(name)
+    queue.finish(name)
+    cold_start.finish(name)
     balancer.finish(name)
     limit.finish(name)
     bodies.finish(name)
@@ -87,6 +91,7 @@ function M.start(settings)
     cleartext.configure(settings)
     certificates.configure(settings)
     snapshot_file.configure(settings)
+    wake.configure(settings)
     store.start()
     routing.start()
     inflight.start()
@@ -104,6 +109,7 @@ function M.start_worker()
     load.start_worker()
     queue.start_worker()
     affinity.start_worker()
+    wake.start_worker()
     watch.start_worker()
     rescue.start_worker()
     snapshot_file.start_worker()

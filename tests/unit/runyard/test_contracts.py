@@ -91,7 +91,7 @@ MESSAGES: list[Any] = [
         9,
         {"shop/web": GatewayService(SHARES, ("cart",), "internal", 5)},
         {"web.localhost": "shop/web"},
-        {"shop/web-1": GatewayEndpoints(("10.0.0.2:80",), "h2c", 7)},
+        {"shop/web-1": GatewayEndpoints(("10.0.0.2:80",), "h2c", 7, 60)},
         {"10.0.0.2": "shop/web"},
         {"*.x": (GatewayPath("/api", "shop/web", "/"),)},
     ),

@@ -38,6 +38,8 @@ def test_defaults_are_what_the_contract_says(tmp_path: Path) -> None:
         ["127.0.0.1:3000", "default_server", "backlog=4096"],
         [f"unix:{names.GATEWAY_ADMIN_SOCKET}"],
     ]
+    assert GatewayConfig().wake_socket == names.GATEWAY_WAKE_SOCKET
+    assert f'wake_socket = "{names.GATEWAY_WAKE_SOCKET}"' in render(GatewayConfig())
     assert arguments(tree, "/user") == [["www-data"]]
     assert arguments(tree, "/http/client_max_body_size") == [["33554432"]]
     assert arguments(tree, "/worker_processes") == [["auto"]]

@@ -68,7 +68,8 @@ def test_digest_is_the_same_everywhere() -> None:
 
 
 def test_sockets_lie_in_the_directories_that_are_mounted() -> None:
-    assert names.GATEWAY_ADMIN_SOCKET.startswith(names.GATEWAY_DIRECTORY + "/")
+    for each in (names.GATEWAY_ADMIN_SOCKET, names.GATEWAY_WAKE_SOCKET):
+        assert each.startswith(names.GATEWAY_DIRECTORY + "/")
     assert names.ORCHESTRATOR_SOCKET.startswith(names.ORCHESTRATOR_DIRECTORY + "/")
 
 

@@ -258,7 +258,7 @@ function M.balance()
     routing.sync()
     local name = key()
     local endpoints, service = chosen(name)
-    local endpoint = held[name]
+    local endpoint, is_first = held[name], false
     if upstream.get_last_failure() then
         endpoint = retry(endpoints)
     elseif endpoint and ngx.is_subrequest then
@@ -267,15 +267,18 @@ function M.balance()
     elseif endpoint then
         -- Where that is gone since it was reserved, the try fails and the next one goes elsewhere.
         endpoint = routing.place(endpoint.address) or endpoint
+        -- An address has a colon; the try that is being set up has none yet.
+        is_first = not (var.upstream_addr or ""):find(":", 1, true)
     elseif not queue.is_busy(endpoints) then
         endpoint = pick_known(service, endpoints) or pick(endpoints)
         endpoints.budget.asked = endpoints.budget.asked + 1
-        if endpoints.count > 1 then
-            upstream.set_more_tries(math.min(endpoints.count - 1, MORE_TRIES))
-        end
+        is_first = true
     end
     if not endpoint then
         return ngx.exit(ngx.ERROR)
+    end
+    if is_first and endpoints.count > 1 then
+        upstream.set_more_tries(math.min(endpoints.count - 1, MORE_TRIES))
     end
     health.asked(endpoint, service and service.timeout_s or default_timeout_s)
     if service and service.session_affinity then

@@ -3,9 +3,11 @@ local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local breaker = require "runyard.breaker"
 local clock = require "runyard.clock"
+local cold_start = require "runyard.cold_start"
 local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local fallback = require "runyard.fallback"
+local inflight = require "runyard.inflight"
 local limit = require "runyard.limit"
 local queue = require "runyard.queue"
 local router = require "runyard.router"
@@ -13,6 +15,7 @@ local watch = require "runyard.watch"
 local locations = require "runyard.locations"
 local routing = require "runyard.routing"
 local verdicts = require "runyard.verdicts"
+local wake = require "runyard.wake"
 
 local var, now = require("runyard.request").var, clock.now
 
@@ -71,6 +74,15 @@ local function seconds_left()
     return service and watch.left(service) or math.huge
 end
 
+-- Whether a revision has places for all that wait for one: what came first then needs no looking after.
+local function has_room_for_all(group)
+    local free = 0
+    for _, endpoint in ipairs(group.list) do
+        free = free + group.limit - inflight.count(endpoint.address)
+    end
+    return free >= queue.length(group.key)
+end
+
 -- Looks once: GO when the request has an instance now, HOLD or FULL when it must wait, else the name of an answer.
 local function look(request)
     local verdict = router.route(var.listener, var.revision)
@@ -78,7 +90,12 @@ local function look(request)
         return verdict
     end
     local group = routing.endpoints(var.tenant, var.revision)
-    local may_go = request and queue.is_next(request) or not request and not queue.is_busy(group)
+    local may_go
+    if request then
+        may_go = queue.is_next(request, function() return has_room_for_all(group) end)
+    else
+        may_go = not queue.is_busy(group)
+    end
     return may_go and balancer.reserve() and verdicts.GO or verdicts.FULL
 end
 
@@ -93,11 +110,39 @@ local function join(revision)
     return request
 end
 
-local function wait_in_line(waiting, deadline)
+local function deadline_of_service()
+    local service = routing.service(var.tenant .. "/" .. var.service)
+    local own_s = service and service.queue_timeout_s or 0
+    return now() + (own_s > 0 and own_s or hold_timeout_s)
+end
+
+-- Until when a request waits that has looked in vain. While its revision has no instance, for as long as one may take
+-- to start; the time for a place at an instance begins when there is one.
+local function give_up_at(waiting, has_none)
+    if has_none then
+        local start_s = routing.endpoints(var.tenant, var.revision or "").start_timeout_s
+        waiting.was_asleep = true
+        return math.min(waiting.last, math.max(waiting.deadline, waiting.since + start_s))
+    end
+    if waiting.was_asleep then
+        waiting.was_asleep = false
+        waiting.deadline = deadline_of_service()
+        var.hold_until = waiting.deadline
+    end
+    return math.min(waiting.last, waiting.deadline)
+end
+
+local function wait_in_line(waiting)
     while true do
         local verdict = look(waiting.request)
         if verdict ~= verdicts.HOLD and verdict ~= verdicts.FULL then
             return verdict ~= verdicts.GO and verdict or nil
+        end
+        local has_none = verdict == verdicts.HOLD
+        local is_woken = has_none and (var.revision or "") ~= ""
+        if is_woken then
+            wake.want(var.tenant, var.revision)
+            cold_start.begin()
         end
         -- Traffic may have moved to another revision, whose line it then joins at the end.
         local revision = var.tenant .. "/" .. var.revision
@@ -105,35 +150,44 @@ local function wait_in_line(waiting, deadline)
             queue.leave(waiting.request)
             waiting.request = nil
         end
-        if now() >= deadline then
-            return verdict == verdicts.HOLD and verdicts.NO_INSTANCE or verdicts.ALL_BUSY
+        local give_up = give_up_at(waiting, has_none)
+        if now() >= give_up then
+            return has_none and verdicts.NO_INSTANCE or verdicts.ALL_BUSY
         end
         waiting.request = waiting.request or join(revision)
         if not waiting.request then
             return verdicts.QUEUE_FULL
         end
-        queue.rest(waiting.request, deadline)
+        queue.rest(waiting.request, give_up, is_woken)
     end
 end
 
--- Waits for an instance until the deadline; returns the name of an answer, or nil when there is one.
-local function wait(deadline)
-    local waiting = {}
-    -- Whatever fails, a request that has left must not stand in a line.
-    local done, verdict = pcall(wait_in_line, waiting, deadline)
+-- Waits for an instance, for a place at one until the deadline, and never beyond `last`; returns the name of an answer,
+-- or nil when there is one.
+local function wait(deadline, last)
+    local waiting = { deadline = deadline, last = last, since = now() }
+    -- Whatever fails, a request that goes on must not stand in a line.
+    local done, verdict = pcall(wait_in_line, waiting)
     if waiting.request then
         queue.leave(waiting.request)
     end
+    var.held_s = ("%.3f"):format((tonumber(var.held_s) or 0) + now() - waiting.since)
     if not done then
         error(verdict, 0)
     end
     return verdict
 end
 
-local function deadline_of_service()
-    local service = routing.service(var.tenant .. "/" .. var.service)
-    local own_s = service and service.queue_timeout_s or 0
-    return now() + (own_s > 0 and own_s or hold_timeout_s)
+-- Takes a place for a request that cannot come back for one; returns as `wait` does.
+local function take_place()
+    -- One that was held in another location has its place already.
+    if balancer.holds() then
+        return nil
+    end
+    if not queue.is_busy(routing.endpoints(var.tenant, var.revision)) and balancer.reserve() then
+        return nil
+    end
+    return wait(deadline_of_service(), now() + seconds_left())
 end
 
 local function retry_after_s(verdict)
@@ -157,12 +211,12 @@ local function refuse(verdict)
         return answer.page(verdict, instead.page, wait_s)
     end
     if instead and may_go_elsewhere() then
-        local deadline = math.min(deadline_of_service(), now() + seconds_left())
+        local deadline, last = deadline_of_service(), now() + seconds_left()
         balancer.release()
         local failed = fallback.go_to(instead.service) or locations.refusal()
         if not failed then
             locations.read_body()
-            failed = wait(deadline) or locations.go_on()
+            failed = wait(deadline, last) or locations.go_on()
         end
         if not failed then
             return
@@ -178,8 +232,8 @@ function M.again()
     local verdict = var.verdict
     if verdict == verdicts.ASIDE then
         var.verdict = verdicts.GO
-        local refusal = locations.refusal() or locations.go_on()
-        return refusal and answer.give(refusal)
+        local refusal = locations.refusal() or locations.go_on() or locations.has_one_try() and take_place()
+        return refusal and refuse(refusal)
     end
     if locations.is_cut_short() then
         return refuse(verdicts.NO_ROOM)
@@ -209,7 +263,11 @@ function M.again()
         -- are closed.
         ngx.sleep(STEP_S)
     end
-    refusal = wait(math.min(deadline, now() + left)) or locations.go_on()
+    refusal = wait(deadline, now() + left)
+    if not refusal then
+        var.verdict = verdicts.GO  -- or its response would be taken for an answer of the gateway's own
+        refusal = locations.go_on()
+    end
     if refusal then
         return refuse(refusal)
     end

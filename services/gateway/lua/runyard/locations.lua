@@ -66,10 +66,23 @@ function M.is_unbuffered(location)
     return unbuffered[location] or false
 end
 
--- Whether this request was tried with a body that is not kept: what nginx read of it is gone, and it cannot be sent
--- again, not even when no instance has seen it.
+-- Whether this request has a body that is not kept: it can be tried once, and must have a place at an instance before.
+function M.has_one_try()
+    return unbuffered[var.here] and has_body() or false
+end
+
+-- Whether this request was tried with such a body: what nginx read of it is gone, and it cannot be sent again, not even
+-- when no instance has seen it.
 function M.is_spent()
-    return unbuffered[var.here] and var.upstream_addr and has_body() or false
+    return var.upstream_addr ~= nil and M.has_one_try()
+end
+
+-- Reads the body. nginx then listens to the client no more, so what noticed that it goes away is put back.
+local function read_all()
+    local current = connection.current()
+    local listener = current.handlers[0]
+    ngx.req.read_body()
+    current.handlers[0] = listener
 end
 
 -- Reads the body where it is kept. An instance is taken after this: a slow upload must not occupy it.
@@ -80,7 +93,7 @@ function M.read_body()
     -- Where it cannot be written, nginx ends this phase, and error_page begins it again with this verdict.
     local verdict = var.verdict
     var.verdict = verdicts.NO_ROOM
-    ngx.req.read_body()
+    read_all()
     var.verdict = verdict
 end
 
@@ -88,10 +101,6 @@ end
 -- go nowhere, as an instance would wait for the rest, or take the next request for it.
 function M.is_cut_short()
     return var.verdict == verdicts.GO and not var.upstream_addr and has_body()
-end
-
-local function read_all()
-    ngx.req.read_body()
 end
 
 -- Reads a body of unknown length, in the room that it may need, and returns its bytes, or nil and the name of an
@@ -112,7 +121,7 @@ local function measure(left)
     else
         name = bodies.take(nil, left)
         if not name then
-            ngx.req.read_body()
+            read_all()
         end
     end
     var.verdict = verdict

@@ -1,6 +1,7 @@
 -- Metrics: what the gateway counts beside the request log, in Prometheus' text format (0.0.4).
 local breaker = require "runyard.breaker"
 local cjson = require "cjson.safe"
+local cold_start = require "runyard.cold_start"
 local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
@@ -103,6 +104,7 @@ local function render(breathe)
         add_kind(lines, found, each, owner)
     end
     add_queues(lines)
+    cold_start.describe(lines, PREFIX, found)
     for _, each in ipairs(gauges) do
         header(lines, PREFIX .. each[1], each[2], "gauge")
         for index, key in ipairs(order) do

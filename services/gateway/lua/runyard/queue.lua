@@ -4,10 +4,12 @@
 -- they are first; it tells the other workers since when it waits, and lets theirs go before when they have waited
 -- clearly longer. What a worker frees goes to its own first at once, without waiting for another worker to look.
 local clock = require "runyard.clock"
+local connection = require "runyard.connection"
 local counters = require "runyard.counters"
 local inflight = require "runyard.inflight"
 local load = require "runyard.load"
 local semaphore = require "ngx.semaphore"
+local registered = require "runyard.request"
 local routing = require "runyard.routing"
 
 local shared = ngx.shared.queues
@@ -22,7 +24,10 @@ local TOLERANCE_S = 0.01
 -- cost little, but never sooner or later than this, in seconds.
 local SOONEST_S, LATEST_S = 0.001, 0.02
 local PART = 16
+-- And so late where runyard.wake tells it when to look.
+local TOLD_S = 0.1
 
+local standing = registered.by_key("standing")
 local lines = {}  -- revision -> { first = number, last = number, [number] = request }
 
 local function name_of(key, seat)
@@ -44,7 +49,8 @@ local function show_first(key, line)
     request.semaphore:post(1)
 end
 
--- Puts a request at the end of a line; nil when `size` requests of its service wait already. Whoever joins must leave.
+-- Puts the current request at the end of a line; nil when `size` requests of its service wait already. It leaves by
+-- M.leave, or with its end by M.finish.
 function M.join(service, revision, size)
     if not inflight.take("queue|" .. service, size) then
         counters.add(counters.QUEUE_FULL, service)
@@ -56,6 +62,8 @@ function M.join(service, revision, size)
     local request =
         { service = service, revision = revision, number = number, since = now(), semaphore = semaphore.new(0) }
     line.last, line[number] = number, request
+    request.key = connection.key()
+    standing[request.key] = request
     load.add_waiting(revision, 1)
     if inflight.take("waiting|" .. revision, math.huge) == 1 then
         routing.raise_health_epoch()
@@ -69,7 +77,7 @@ end
 -- Takes a request out of its line.
 function M.leave(request)
     local line = lines[request.revision]
-    line[request.number] = nil
+    line[request.number], standing[request.key] = nil, nil
     if request.number == line.first then
         show_first(request.revision, line)
     end
@@ -82,26 +90,42 @@ function M.leave(request)
     counters.add(counters.QUEUE_WAIT_S, request.service, now() - request.since)
 end
 
--- Whether it is this request's turn.
-function M.is_next(request)
+-- The log phase: takes the request of this key out of its line, if it stands in one. Its client has gone away.
+function M.finish(name)
+    local request = standing[name]
+    if request then
+        M.leave(request)
+    end
+end
+
+-- How many requests to this revision wait, in all workers.
+function M.length(revision)
+    return inflight.count("waiting|" .. revision)
+end
+
+-- Whether it is this request's turn; `has_room` tells whether there are places for all that wait, so that none of this
+-- worker takes one that an older one of another worker needs.
+function M.is_next(request, has_room)
     if lines[request.revision].first ~= request.number then
         return false
     end
     for _, seat in ipairs(inflight.other_seats()) do
         local since = shared:get(name_of(request.revision, seat))
         if since and since + TOLERANCE_S < request.since then
-            return false
+            return has_room()
         end
     end
     return true
 end
 
--- Sleeps until there is reason to look again, at most until `deadline` (of runyard.clock).
-function M.rest(request, deadline)
+-- Sleeps until there is reason to look again, at most until `deadline` (of runyard.clock). `is_told`: somebody else
+-- looks, and wakes the first of the line.
+function M.rest(request, deadline, is_told)
     local at = now()
     local left = deadline - at
     if lines[request.revision].first == request.number then
-        left = math.min(left, math.max(SOONEST_S, math.min((at - request.since) / PART, LATEST_S)))
+        local step = is_told and TOLD_S or math.min((at - request.since) / PART, LATEST_S)
+        left = math.min(left, math.max(SOONEST_S, step))
     end
     request.semaphore:wait(math.max(left, SOONEST_S))
 end
@@ -119,7 +143,7 @@ end
 function M.is_busy(group)
     if group.queue_epoch ~= routing.health_epoch then
         group.queue_epoch = routing.health_epoch
-        group.queued = inflight.count("waiting|" .. group.key) > 0
+        group.queued = M.length(group.key) > 0
     end
     return group.queued
 end

@@ -29,6 +29,7 @@ M.noted = {
     retries = "how often it was sent again",
     rounds = "how often error_page brought it back",
     hold_until = "until when it may wait",
+    held_s = "how long it waited for an instance or a place at one",
     cache_epoch = "since when kept answers are good for it",
     unkept = "whether its response must not be kept",
 }
@@ -81,6 +82,8 @@ M.var = setmetatable({}, {
 local tables = {
     endpoint = {},  -- runyard.balancer: the endpoint of which it holds a count
     concurrency = {},  -- runyard.limit: the name of the service's count of which it holds one
+    standing = {},  -- runyard.queue: its place in a line
+    asleep = {},  -- runyard.cold_start: whether it found its revision without an instance
     body = {},  -- runyard.bodies: the pages that its body takes, and the names that they are counted by
     kept_pages = {},  -- runyard.cache_admission: the pages that its response may write
     taken_back = {},  -- runyard.rescue: that it was taken from an instance that hangs

@@ -1,6 +1,7 @@
 -- Response: looks at a response on its way to the client, in the locations beside the plain one: its size and time.
 local balancer = require "runyard.balancer"
 local cache_admission = require "runyard.cache_admission"
+local cold_start = require "runyard.cold_start"
 local request = require "runyard.request"
 local watch = require "runyard.watch"
 local routing = require "runyard.routing"
@@ -31,6 +32,7 @@ function M.header()
     local most = service.handling.max_response_bytes
     if is_held then
         watch.started(service)
+        cold_start.answered(service.key)
         if var.here == "@cached" then
             cache_admission.decide(most)
         end

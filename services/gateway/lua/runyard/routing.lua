@@ -164,6 +164,7 @@ local function prepare_endpoints(key, fields)
         -- Knative's 0 means no limit.
         limit = fields.concurrency > 0 and fields.concurrency or math.huge,
         protocol = fields.protocol,
+        start_timeout_s = fields.start_timeout_s,
         location = fields.protocol == "h2c" and "@h2c" or nil,
         budget = own_budget,
         counted_since = clock.now(),
@@ -235,7 +236,7 @@ function M.service_of(tenant, name)
     return service and remember(services, tenant, name, service)
 end
 
-local nowhere = { key = "", set = "", list = {}, count = 0, limit = 0, budget = budget.new() }
+local nowhere = { key = "", set = "", list = {}, count = 0, limit = 0, start_timeout_s = 0, budget = budget.new() }
 
 -- Where a revision answers: its endpoints and their concurrency limit; empty for a revision that has none.
 function M.endpoints(tenant, revision)

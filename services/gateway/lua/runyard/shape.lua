@@ -62,6 +62,7 @@ local endpoints = object {
     addresses = { list(address), {} },
     protocol = { one_of("http1", "h2c"), "http1" },
     concurrency = { integer(0, 100000), 80 },
+    start_timeout_s = { integer(0, 86400), 0 },
 }
 local removals = object {
     services = { list(key), {} },

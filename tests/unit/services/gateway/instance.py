@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable
 
 PATIENCE_S = 20
@@ -25,6 +26,8 @@ class Instance:
         self.name = name
         self.port = port
         self.seen: list[tuple[str, str]] = []
+        # When it had read each of them, by time.monotonic().
+        self.seen_at: list[float] = []
         self.connections = 0
         self.waiting = 0
         # Requests that it has now, and the most that it ever had.
@@ -106,10 +109,12 @@ class Instance:
         headers = [line.split(": ", 1) for line in head[1:] if line]
         if path.startswith("/hear"):
             self.seen.append((method, path))
+            self.seen_at.append(time.monotonic())
             return await self._hear(reader, writer)
         length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
         body = await reader.readexactly(length)
         self.seen.append((method, path))
+        self.seen_at.append(time.monotonic())
         if path.startswith("/wait"):
             self.waiting += 1
             await self._gate.wait()

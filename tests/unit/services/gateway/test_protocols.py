@@ -186,11 +186,14 @@ def test_stream_that_goes_on_outlives_another_of_its_connection_that_was_cut(
 def test_call_waits_for_an_instance_and_takes_its_protocol(
     calls: Gateway, client: CallClient, server: CallServer
 ) -> None:
-    calls.push(endpoints={})
+    # Nothing says yet that it speaks HTTP/2, so it waits where other requests do.
+    calls.push(endpoints={"default/hello-1": endpoints(start_timeout_s=60)})
     future = client.channel.unary_unary("/shop.Orders/Unary")
     answer = future.future(b"held", timeout=20)
+    until(lambda: '"waiting":1' in calls.admin("GET", "/v1/load").text, "it is held")
     calls.push(endpoints={"default/hello-1": endpoints(server.port, protocol="h2c")})
     assert answer.result() == b"echo held"
+    settled(calls)
 
 
 def test_instances_call_each_other_over_http2(calls: Gateway, server: CallServer) -> None:

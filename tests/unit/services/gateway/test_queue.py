@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.contracts import Limits
+from runyard.contracts import Handling, Limits
 from tests.harness.client import Answer
 from tests.harness.waiting import PATIENCE_S, until, wait_until
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
@@ -113,6 +113,19 @@ def test_concurrency_is_reached_and_never_passed_over_many_clients_and_workers(
     assert statuses == {200: 32 * 40}
     # At every moment, as the instances counted it.
     assert [each.peak for each in instances] == [3, 3]
+    settled(gateway)
+
+
+def test_request_whose_body_is_not_kept_waits_for_a_place_before_it_is_begun(
+    gateway: Gateway, instance: Instance
+) -> None:
+    gateway.serve(instance.port, concurrency=1, handling=Handling(request_buffering=False))
+    with ThreadPoolExecutor(5) as pool:
+        answers = [pool.submit(gateway.request, "PUT", "/wait", body=b"x" * 100_000) for _ in range(5)]
+        until(lambda: metric(gateway, "queue_length") == 4, "four wait")
+        instance.release()
+        assert [(each.result().status, len(each.result().json()["body"])) for each in answers] == [(200, 100_000)] * 5
+    assert instance.peak == 1
     settled(gateway)
 
 

@@ -18,7 +18,7 @@ CALLER = "127.0.0.2"
 FIELDS = {
     "time", "unix_s", "request_id", "listener", "client", "caller", "host", "tenant", "service", "revision", "instance",
     "method", "path", "status", "bytes_in", "bytes_out", "duration_s", "instances", "connect_s", "header_s",
-    "response_s", "retries",
+    "response_s", "retries", "held_s",
 }  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def test_line_tells_the_whole_story_of_a_request(gateway: Gateway, instance: Ins
         "path": "/a/b",
         "status": 200,
         "retries": 0,
+        "held_s": 0,
     }
     assert {name: line[name] for name in expected} == expected
     assert line["bytes_in"] > 100

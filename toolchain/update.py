@@ -14,13 +14,14 @@ from runyard import names
 from runyard.errors import ToolchainError
 from runyard.host.transport import Transport
 from runyard.pulumi.backend import PROJECT, private_directory
+from runyard.pulumi.marks import PLAN_VARIABLE
 from runyard.pulumi.state import missing, parse_state, shown_outputs
 from runyard.uptodate.observation import Listing, observe_listing
 from toolchain.outputs import flatten
 from toolchain.pulumi import Pulumi
 from toolchain.state import StackState
 from toolchain.step import Steps
-from toolchain.uptodate import PLAN_VARIABLE, UpToDate
+from toolchain.uptodate import UpToDate
 
 # Every update asks it; with a pack that cannot be loaded, Pulumi changes nothing.
 POLICY_PACK = ("--policy-pack", "policies")

@@ -20,3 +20,7 @@ from runyard.readable import readable
 )
 def test_what_does_not_print_is_shown_as_an_escape(text: str, shown: str) -> None:
     assert readable(text) == shown
+
+
+def test_what_is_to_stay_stays() -> None:
+    assert readable("a\tb\nc\x1b", keep="\n\t") == "a\tb\nc\\x1b"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -37,18 +38,36 @@ class Given:
 
 @dataclass(frozen=True)
 class Built:
-    """What was declared: the URL of each service by `tenant/service`, and what comes last of all.
+    """What was declared: the URL of each service by `tenant/service`, containers of parts, and services.
 
     `facts` is what the components show of themselves, by kind and name.
     """
 
     urls: dict[str, str]
-    last: pulumi.Resource
+    containers: Sequence[pulumi.Resource]
+    services: Sequence[pulumi.Resource]
     facts: Facts
 
 
+async def close(built: Built, plan: Plan, given: Given) -> None:
+    """Declare what comes last, the claim, once all services are made or have failed, and wait for it.
+
+    What an update takes away is claimed until it is gone: while a service has failed, and what it was to replace goes
+    on, the claim stays what it was. The SDK has no word for that: what depends on a failed resource it cannot declare,
+    and Pulumi would take what is not declared away.
+    """
+    ended = await asyncio.gather(*(each.urn.future() for each in built.services), return_exceptions=True)
+    failed = [isinstance(each, BaseException) for each in ended]
+    made = [service for service, bad in zip(built.services, failed, strict=True) if not bad]
+    options = pulumi.ResourceOptions(
+        depends_on=[*built.containers, *made], ignore_changes=["claim"] if any(failed) else None
+    )
+    claim = Claim("claim", plan.stack, given.claim, options)
+    await asyncio.gather(claim.urn.future(), return_exceptions=True)
+
+
 def build(plan: Plan, given: Given) -> Built:
-    """Declare everything that a plan asks for."""
+    """Declare everything that a plan asks for but the claim, which `close` does."""
     networks = {network.name: Network(network, plan.stack) for network in plan.networks}
     ground = Ground(plan, networks)
     parts = [Part(each, ground, [BESIDES[kind](ground, each) for kind in each.part.beside]) for each in plan.parts]
@@ -61,8 +80,6 @@ def build(plan: Plan, given: Given) -> Built:
     services = [
         Service(each, platform, given.secrets.get(each.tenant), _on_networks(each, networks)) for each in plan.services
     ]
-    # Last: what an update takes away is claimed until it is gone.
-    claim = Claim("claim", plan.stack, given.claim, pulumi.ResourceOptions(depends_on=[*containers, *services]))
     facts: Facts = {
         **{(each.part.kind, each.part.name): part.facts for each, part in zip(plan.parts, parts, strict=True)},
         **{("Network", network.short): network.facts for network in networks.values()},
@@ -74,7 +91,7 @@ def build(plan: Plan, given: Given) -> Built:
     urls = {
         service_key(each.tenant, each.name): service.url for each, service in zip(plan.services, services, strict=True)
     }
-    return Built(urls, claim, facts)
+    return Built(urls, containers, services, facts)
 
 
 def _on_networks(service: ServicePlan, networks: Mapping[str, Network]) -> pulumi.ResourceOptions:

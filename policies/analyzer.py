@@ -15,7 +15,6 @@ from policies.declared import Settings
 from policies.pack import Pack
 from policies.property import read_properties
 from policies.resource import Resource
-from policies.resource_rules import RESOURCE_TYPES
 from policies.rule import Finding
 from runyard.errors import RunyardError
 from runyard.pulumi.protocol import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
@@ -70,11 +69,10 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
     def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Judge a resource as it registers."""
         answer = analyzer_pb2.AnalyzeResponse()
-        if request.type in RESOURCE_TYPES:
-            try:
-                answer.diagnostics.extend(_diagnostic(each, request.urn) for each in self._pack.judge(_read(request)))
-            except Exception as error:
-                _refuse(context, error)
+        try:
+            answer.diagnostics.extend(_diagnostic(each, request.urn) for each in self._pack.judge(_read(request)))
+        except Exception as error:
+            _refuse(context, error)
         return answer
 
     def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -103,7 +101,9 @@ def serve(pack: Pack) -> tuple[grpc.Server, int]:
 def _read(request: Any) -> Resource:
     properties = read_properties(request.properties)
     plain = read_properties(request.properties, secrets=False)
-    return Resource(request.type, request.name, request.urn, properties, plain)
+    # Pulumi names the provider of everything but of components and of providers themselves.
+    component = not request.HasField("provider") and not request.type.startswith("pulumi:providers:")
+    return Resource(request.type, request.name, request.urn, properties, plain, component=component)
 
 
 def _diagnostic(finding: Finding, urn: str) -> Any:

@@ -13,6 +13,7 @@ from policies.part import part_of
 from policies.property import Properties
 from policies.resource import ResourceRule
 from policies.secret import SECRET, called_in, forms_in, has_url_password, holds_secret, is_telling
+from runyard.reference import is_printed_id
 
 
 def check_latest(properties: Properties, stack: str) -> Iterator[str]:
@@ -20,6 +21,13 @@ def check_latest(properties: Properties, stack: str) -> Iterator[str]:
     image = str(properties.get("image") or "")
     if environment_of(stack) == "production" and not part_of(properties, stack) and is_latest(image):
         yield f"image must not be latest, got {image}"
+
+
+def check_named(properties: Properties, stack: str) -> Iterator[str]:
+    """Find images by an engine's id, which says of no registry that it has them."""
+    image = str(properties.get("image") or "")
+    if is_printed_id(image):
+        yield f"image must be named, got the id {image}"
 
 
 def check_pinned(properties: Properties, stack: str) -> Iterator[str]:
@@ -56,6 +64,12 @@ def check_command(properties: Properties, stack: str) -> Iterator[str]:
 
 _PLAIN_FIX = "make it an Output.secret of the stack's configuration"
 RULES = (
+    ResourceRule(
+        "own-image-named",
+        "A hand-written container's image has a name.",
+        "name it as its registry does",
+        check_named,
+    ),
     ResourceRule(
         "own-image-not-latest",
         "In production no hand-written container's image may change under its name.",

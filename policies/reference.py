@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from policies import document, exclusive
+from policies.kind import KIND_FIX, KIND_RULE, KIND_SENTENCE
+from policies.owner import OWNER_FIX, OWNER_RULE, OWNER_SENTENCE
 from policies.resource_rules import RESOURCE_RULES
 from policies.rules import RULES
 from policies.stack import READABLE_FIX, READABLE_RULE, UNKNOWN_FIX, UNKNOWN_RULE
@@ -58,6 +60,8 @@ plugins:
 ```
 """
 _OTHERS = (
+    (KIND_RULE, f"{KIND_SENTENCE} (mandatory)", KIND_FIX),
+    (OWNER_RULE, f"{OWNER_SENTENCE} (mandatory)", OWNER_FIX),
     (
         READABLE_RULE,
         "A Service holds a document, a rollout and a route of its own. (mandatory)",

@@ -27,7 +27,7 @@ ResourceCheck = Callable[[Properties, str], Iterator[str]]
 class Resource:
     """A resource as it registers; `properties` are its inputs, and `plain` what is left of them without secrets.
 
-    `service` is what the inputs of a Service say, once they are read.
+    `service` is what the inputs of a Service say, once they are read. A `component` is made by no provider.
     """
 
     type: str
@@ -36,6 +36,7 @@ class Resource:
     properties: Properties
     plain: Properties
     service: ServicePlan | None = None
+    component: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from policies import belonging, confinement, exclusive, handwritten, storage
-from policies.resource import SERVICE, ResourceRule
+from policies import belonging, confinement, handwritten, storage
+from policies.resource import ResourceRule
 
 RESOURCE_RULES: tuple[ResourceRule, ...] = (
     *confinement.RULES,
@@ -12,5 +12,3 @@ RESOURCE_RULES: tuple[ResourceRule, ...] = (
     # Environment and command last: where a preview does not know them yet, the other rules have been asked.
     *handwritten.RULES,
 )
-# All that any rule looks at.
-RESOURCE_TYPES = frozenset({*(each for rule in RESOURCE_RULES for each in rule.types), *exclusive.SINGLE, SERVICE})

@@ -12,6 +12,7 @@ from runyard.manifest.model import Location, Manifests, Service
 from runyard.plan import Plan
 from runyard.plan.quota import Capacity, Use, Uses
 from runyard.plan.use import uses_of_plan
+from runyard.readable import readable
 
 Severity = Literal["advisory", "mandatory"]
 DOCS = "docs/policies.md"
@@ -100,7 +101,7 @@ class Finding:
         """Render as `file:line:column: rule: message (fix)`."""
         where = f"{self.location}: " if self.location else ""
         waiver = f", waived until {self.until} because {self.reason}" if self.waived else ""
-        return f"{where}{self.rule}: {self.message} ({self.fix}){waiver}"
+        return readable(f"{where}{self.rule}: {self.message} ({self.fix}){waiver}")
 
 
 def of_service(service: Service, message: str) -> Violation:

@@ -11,6 +11,9 @@ from dataclasses import replace
 from typing import Literal
 
 from policies import document, exclusive
+from policies.image import full_name
+from policies.kind import KIND_FIX, KIND_RULE, check_kind
+from policies.owner import OWNER_FIX, OWNER_RULE, Declared
 from policies.part import PARTS, labels_of, part_of
 from policies.property import UnknownValue
 from policies.resource import CONTAINER, SERVICE, Resource
@@ -18,6 +21,7 @@ from policies.resource_rules import RESOURCE_RULES
 from policies.rule import DOCS, Context, Finding, Rule
 from policies.rules import RULES
 from policies.rules.accounts import SHARED
+from policies.rules.images import REGISTRY_RULE, is_from
 from policies.service import is_same, parse_service, service_of
 from policies.verdict import ERROR_RULE, judge
 from runyard import names
@@ -56,10 +60,15 @@ class Stack:
         self._pasts = pasts
         self._dry_run = dry_run
         self._holders = exclusive.Holders()
+        self._declared = Declared()
+        self._tenants = context.manifests.tenants
 
     def judge(self, resource: Resource) -> list[Finding]:
         """Say what a resource breaks, as it registers."""
-        stack, findings = self._plan.stack, []
+        stack = self._plan.stack
+        findings = self._ask(KIND_RULE, "mandatory", KIND_FIX, resource, check_kind(resource))
+        findings += self._ask(REGISTRY_RULE.id, "mandatory", REGISTRY_RULE.fix, resource, self._find_foreign(resource))
+        findings += self._ask(OWNER_RULE, "mandatory", OWNER_FIX, resource, self._declared.check(resource))
         for rule in RESOURCE_RULES:
             if resource.type in rule.types:
                 findings += self._ask(rule.id, rule.severity, rule.fix, resource, rule.broken_by(resource, stack))
@@ -99,6 +108,14 @@ class Stack:
         message = f"{resource.name}: {rule} cannot be asked before the update, got a value that is not known yet"
         severity: Severity = "advisory" if self._dry_run else "mandatory"
         return Finding(UNKNOWN_RULE, severity, message, UNKNOWN_FIX, f"{DOCS}#{UNKNOWN_RULE}")
+
+    def _find_foreign(self, resource: Resource) -> Iterator[str]:
+        """Find a tenant's container of an image from elsewhere than its registries."""
+        tenant = labels_of(resource.properties).get(names.TENANT, "") if resource.type == CONTAINER else ""
+        allowed = next((each.allowed_registries for each in self._tenants if each.name == tenant), ())
+        image = full_name(str(resource.properties.get("image") or ""))
+        if allowed and not any(is_from(image, each) for each in allowed):
+            yield f"image must be from {' or '.join(allowed)} (tenant {tenant}), got {image}"
 
     def _weigh(self, resource: Resource) -> list[Finding]:
         """Add a resource to the sums, unless they have it, and ask the rules of manifests anew."""

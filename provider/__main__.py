@@ -12,6 +12,7 @@ import grpc
 from provider.host import Host
 from provider.log import Log
 from provider.parent import Parent
+from provider.plan import load_reviewed
 from provider.server import Server
 from runyard.pulumi.protocol import provider_pb2_grpc
 
@@ -31,7 +32,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: None)
     parent.watch(lambda: os._exit(0))
-    host = Host(parent.check, Log(sys.argv[1] if len(sys.argv) > 1 else "").tell)
+    host = Host(parent.check, Log(sys.argv[1] if len(sys.argv) > 1 else "").tell, load_reviewed(os.environ))
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(host.kinds(), parent.check, host.cancel), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -17,7 +17,7 @@ from provider.rollout import Rollouts
 from provider.service import Around, Service
 from provider.sweep import Sweep
 from runyard import host
-from runyard.contracts import ServiceRequest
+from runyard.contracts import ImageIdentity, ServiceRequest
 from runyard.host.credentials import load_credentials
 from runyard.host.gateway import GatewayHost
 
@@ -25,8 +25,14 @@ from runyard.host.gateway import GatewayHost
 class Host:
     """The Docker host that DOCKER_HOST names, and what an update does there."""
 
-    def __init__(self, check: Callable[[], None], tell: Callable[[str], None]) -> None:
-        """Ask `check` before anything is changed, and show lines with `tell`; the engine is looked for when needed."""
+    def __init__(
+        self, check: Callable[[], None], tell: Callable[[str], None], reviewed: Mapping[str, ImageIdentity]
+    ) -> None:
+        """Ask `check` before anything is changed, and show lines with `tell`; the engine is looked for when needed.
+
+        `reviewed` has the images of the plan that the update is held to.
+        """
+        self._reviewed = reviewed
         self._found: host.Engine | None = None
         self._connections = Connections(self._connect, check=check)
         # One of its own, as it waits most of the time.
@@ -39,7 +45,8 @@ class Host:
     def kinds(self) -> Mapping[str, Kind]:
         """Give every kind of resource by its short name."""
         lend, engine = self._connections.lend, self._engine
-        around = Around(Images(engine, load_credentials), lend, self._holdings, self._carry_out, self._tell)
+        images = Images(engine, load_credentials, reviewed=self._reviewed)
+        around = Around(images, lend, self._holdings, self._carry_out, self._tell)
         return {
             "Certificate": Certificate(lend, self._holdings),
             "Claim": Claim(self._claim, self._holdings),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from runyard.contracts import ImageIdentity
-from runyard.errors import HostError, NotFound
+from runyard.errors import HostError, NotFound, PlanError
 from runyard.reference import is_id
 
 
@@ -45,8 +45,13 @@ class Images:
         engine: Callable[[], ImageEngine],
         credentials: Callable[[str], str],
         clock: Callable[[], float] = time.monotonic,
+        reviewed: Mapping[str, ImageIdentity] | None = None,
     ) -> None:
-        """Look at what `engine` connects to; `credentials` gives those for an image's registry."""
+        """Look at what `engine` connects to; `credentials` gives those for an image's registry.
+
+        `reviewed` has what names stood for in the plan that this update is held to.
+        """
+        self._reviewed = reviewed or {}
         self._engine = engine
         self._credentials = credentials
         self._clock = clock
@@ -75,6 +80,9 @@ class Images:
                 found = self._find(reference, look)
         if found is None:
             raise NotFound(f"pull {reference}: the engine has no such image afterwards")
+        reviewed = self._reviewed.get(reference)
+        if reviewed is not None and not reviewed.is_same_as(found):
+            raise PlanError(f"image {reference} must be what was reviewed, {_shown(reviewed)}, got {_shown(found)}")
         return found
 
     def restore(self, reference: str, identity: ImageIdentity) -> None:
@@ -99,3 +107,7 @@ class Images:
             look.found = self._engine().image_identity(reference)
             look.at = self._clock()
         return look.found
+
+
+def _shown(image: ImageIdentity) -> str:
+    return image.id or image.digest

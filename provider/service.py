@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +30,7 @@ from runyard.contracts import (
     ServiceRequest,
     SignedRevision,
 )
-from runyard.errors import HostUnreachable, RunyardError
+from runyard.errors import HostUnreachable, RolloutError, RunyardError
 
 # As many digits of an image's id as Docker shows.
 _SHOWN = 12
@@ -69,6 +69,8 @@ class Service(Kind):
     def __init__(self, around: Around) -> None:
         self._around = around
         self._told: set[str] = set()
+        # By stack and tenant: the services whose rollouts failed in this update.
+        self._failed: dict[tuple[str, str], str] = {}
         self._turn = threading.Lock()
 
     def identify(self, inputs: Values) -> str:
@@ -97,7 +99,8 @@ class Service(Kind):
 
     def create(self, inputs: Values) -> Outputs:
         """Sign the document, put it, and wait for its rollout."""
-        return self._apply(inputs, {}, {}, "")
+        with self._noted(inputs):
+            return self._apply(inputs, {}, {}, "")
 
     def update(self, state: ResourceState, inputs: Values) -> Outputs:
         """Sign what is new, carry the rest over, put all of it, and wait for the rollout."""
@@ -105,13 +108,33 @@ class Service(Kind):
         if state.inputs.get("key") != inputs["key"]:
             documents = {identity: _signed(inputs["key"], each.document) for identity, each in documents.items()}
         values = json.loads(state.outputs.get("values") or "{}")
-        return self._apply(inputs, documents, values, state.outputs.get("revision", ""))
+        with self._noted(inputs):
+            return self._apply(inputs, documents, values, state.outputs.get("revision", ""))
 
     def delete(self, state: ResourceState) -> None:
-        """Withdraw the service; without an orchestrator nothing serves it, and the stack's sweep removes the rest."""
+        """Withdraw the service; without an orchestrator nothing serves it, and the stack's sweep removes the rest.
+
+        Where a rollout of its tenant's has failed, what failed may be what was to take its place: it stays.
+        """
+        tenant, service = state.inputs["tenant"], state.inputs["service"]
+        with self._turn:
+            failed = self._failed.get((state.inputs["stack"], tenant))
+        if failed is not None:
+            raise RolloutError(f"{names.service_key(tenant, service)} stays, as the rollout of {failed} failed")
         with self._around.lend(state.inputs["stack"]) as orchestrator:
             if orchestrator.running():
-                orchestrator.remove_service(state.inputs["tenant"], state.inputs["service"])
+                orchestrator.remove_service(tenant, service)
+
+    @contextmanager
+    def _noted(self, inputs: Values) -> Iterator[None]:
+        """Note a service that fails, for its tenant's removals: Pulumi goes on with what does not depend on it."""
+        try:
+            yield
+        except RunyardError:
+            tenant = inputs["tenant"]
+            with self._turn:
+                self._failed[inputs["stack"], tenant] = names.service_key(tenant, inputs["service"])
+            raise
 
     def _apply(
         self, inputs: Values, known: Mapping[str, SignedRevision], held: Mapping[str, str], revision: str

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
-from components.platform import Given, build
+from components.platform import Given, build, close
 from runyard import contracts
 from runyard.errors import RunyardError
 from runyard.pulumi.export import Export
@@ -15,12 +15,13 @@ from runyard.uptodate.reads import told_reads
 from stacks import admission, binding, preparation
 from stacks.ending import tell_ending
 from stacks.outlook import tell_effects
-from stacks.traces import drop_debug_lines, short_stack_traces
+from stacks.traces import drop_debug_lines, short_stack_traces, shorten_failures
 
 stack = pulumi.get_stack()
 config = pulumi.Config("runyard")
 dry_run = pulumi.runtime.is_dry_run()
 drop_debug_lines()
+shorten_failures()
 try:
     with Export(stack) as export:
         secrets = flatten_secrets(config.get_object("secrets") or {})
@@ -48,7 +49,8 @@ async def declare() -> pulumi.Inputs:
         tell_effects(admitted.deployment, built.facts)
     # Pulumi's own wait at a program's end looks at every output of every resource each time one of them comes:
     # with a hundred services, seconds of computing. What failed is raised there; here it only has to be over.
-    await asyncio.gather(built.last.urn.future(), return_exceptions=True)
+    with short_stack_traces():
+        await close(built, admitted.plan, given)
     if dry_run:
         tell_effects(admitted.deployment, built.facts)
     return {"urls": built.urls}

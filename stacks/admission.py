@@ -15,10 +15,11 @@ from policies.rules.accounts import SHARED
 from policies.verdict import judge
 from runyard.errors import HostUnreachable
 from runyard.forecast import Usages, parse_usages
+from runyard.git.checkout import check_checkout
 from runyard.host.capacity import observe_capacity
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
-from runyard.manifest.sources import load_text
+from runyard.manifest.sources import find_files, load_text
 from runyard.names import service_key
 from runyard.plan import Plan, keep_revisions, plan
 from runyard.plan.claim import Claim, make_claim
@@ -57,9 +58,12 @@ def load_plan(stack: str, paths: str, usage: str | None, secrets: TenantSecrets,
     """Load the manifests at `paths` (comma-separated, relative to the project) and plan the stack.
 
     `usage` is the usage file on which budgets are judged; without one every service is small, as in a review.
+    Raises ManifestError for manifests that break rules, or that a checkout made something else of than was committed.
     """
     root = Path(__file__).resolve().parent.parent
-    loaded = load([root / path.strip() for path in paths.split(",")])
+    places = [root / path.strip() for path in paths.split(",")]
+    loaded = load(places)
+    check_checkout(find_files(places)[0])
     for warning in loaded.warnings:
         pulumi.log.warn(warning.text())
     day, capacity = _today(), _capacity()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pulumi
+from pulumi.runtime import stack as runtime
 
 # The SDK's own frames of a declaration, four of them, and two of ours: the class and the line that declares it.
 FRAMES = 6
@@ -37,3 +38,16 @@ def drop_debug_lines() -> None:
     declarations cost. Nobody sees them but with `pulumi --debug`.
     """
     pulumi.log.debug = lambda *_line, **_more: None
+
+
+class NotMade(pulumi.RunError):
+    """A resource on which another depends could not be made; why stands with that one."""
+
+
+def shorten_failures() -> None:
+    """Have the SDK end the program without its own traceback when what a resource depends on has failed.
+
+    Where Pulumi goes on after an error, the SDK has a class for such failures that it means to pass over, and raises it
+    nevertheless where dependencies are listed. A program's RunError is shown as it is.
+    """
+    runtime.ResourceRegistrationFailed = NotMade  # type: ignore[assignment,misc]

@@ -13,6 +13,7 @@ from typing import NoReturn, TextIO
 
 from runyard import files
 from runyard.errors import ToolchainError, UsageError
+from runyard.pulumi.marks import PLAN_VARIABLE
 from toolchain import cache, pins
 from toolchain.base import BaseImage
 from toolchain.built import BuiltImages
@@ -26,7 +27,7 @@ from toolchain.pulumi import Installer, Pulumi
 from toolchain.state import Backend
 from toolchain.step import Steps
 from toolchain.update import Update
-from toolchain.uptodate import PLAN_VARIABLE, UpToDate
+from toolchain.uptodate import UpToDate
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 # What a shell needs to run plain `pulumi` as `make up` does.
@@ -38,6 +39,7 @@ EXPORTED = (
     "PULUMI_CONFIG_PASSPHRASE_FILE",
     "PULUMI_SKIP_UPDATE_CHECK",
     "GOGC",
+    "PULUMI_CONTINUE_ON_ERROR",
 )
 
 

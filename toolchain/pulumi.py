@@ -38,6 +38,8 @@ class Pulumi:
         # Pulumi writes its state whole after each step, and throws away as much memory each time: collecting it at
         # Go's default took a sixth of its time. It costs memory: some 300 MB for a hundred services.
         found.setdefault("GOGC", GARBAGE_PERCENT)
+        # One tenant's rollout that fails must not stop those of others; what depends on it waits (provider/service.py).
+        found.setdefault("PULUMI_CONTINUE_ON_ERROR", "true")
         found["PATH"] = path if path.split(":")[0] == directory else f"{directory}:{path}"
         if self.home:
             found["PULUMI_HOME"] = str(self.home)

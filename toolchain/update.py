@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from runyard import names
 from runyard.errors import ToolchainError
 from runyard.host.transport import Transport
 from runyard.pulumi.backend import PROJECT, private_directory
+from runyard.pulumi.marks import PLAN_VARIABLE
 from runyard.pulumi.state import missing, parse_state, shown_outputs
 from runyard.uptodate.observation import Listing, observe_listing
 from toolchain.outputs import flatten
 from toolchain.pulumi import Pulumi
 from toolchain.state import StackState
 from toolchain.step import Steps
-from toolchain.uptodate import PLAN_VARIABLE, UpToDate
+from toolchain.uptodate import UpToDate
 
 # Every update asks it; with a pack that cannot be loaded, Pulumi changes nothing.
 POLICY_PACK = ("--policy-pack", "policies")
@@ -55,7 +57,9 @@ class Update:
         added = self.uptodate.begin(manifests, self.tools)
         # The preview is `make preview`; the outputs are printed below, one a line.
         arguments = ["--yes", "--skip-preview", "--suppress-outputs", *self._common(manifests), *extra]
-        code = self._pulumi("up", arguments, added)
+        code, ended = self._run("up", arguments, added)
+        if code != 0 and not ended:
+            self._tell_failed()
         if code == 0:
             self._settle()
             # A plan or arguments of the user's may have made it another update than the manifests ask for.
@@ -104,7 +108,11 @@ class Update:
         with closing(Transport(self.environment["DOCKER_HOST"])) as transport:
             return observe_listing(transport, self.stack)
 
-    def _pulumi(self, verb: str, arguments: Sequence[str], added: Mapping[str, str] | None = None) -> int:
+    def _pulumi(self, verb: str, arguments: Sequence[str]) -> int:
+        return self._run(verb, arguments)[0]
+
+    def _run(self, verb: str, arguments: Sequence[str], added: Mapping[str, str] | None = None) -> tuple[int, bool]:
+        """Run Pulumi; give the exit code, and whether the program ended it, before anything was changed."""
         command = [str(self.pulumi.command), verb, "--stack", self.stack, *arguments]
         ending = Path(private_directory(str(self.checkout)), f"ending.{self.stack}")
         ending.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -117,8 +125,9 @@ class Update:
             # The program's error, where Pulumi has one code for every failure.
             code = int(ending.read_text())
             ending.unlink()
+            return code, True
         # A process that died of a signal has a negative code, which a shell writes as 128 + signal.
-        return code if code >= 0 else 128 - code
+        return (code if code >= 0 else 128 - code), False
 
     @property
     def _state(self) -> StackState:
@@ -134,6 +143,17 @@ class Update:
             self.steps.say("state", "dropped the pending creations of an update that was killed: this one settled them")
         for name, text in flatten(shown_outputs(deployed)):
             self.steps.say(name, text)
+
+    def _tell_failed(self) -> None:
+        """Name the services that are not as asked: in Pulumi's own report they stand among all the others."""
+        services = parse_state(self._state.read()).services
+        failed = sorted(
+            names.service_key(each["inputs"]["tenant"], each["inputs"]["service"])
+            for each in services
+            if each.get("initErrors")
+        )
+        if failed:
+            self.steps.say("update", f"failed: {', '.join(failed)}; what does not depend on them was carried out")
 
     def _record(self, manifests: str) -> None:
         reason = self.uptodate.record(manifests, self.tools, self.environment["DOCKER_HOST"])

@@ -16,6 +16,7 @@ from contextlib import closing
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
 from runyard.pulumi.backend import backend_of, lock_directory, passphrase_file, private_directory, state_file
+from runyard.pulumi.marks import PLAN_VARIABLE
 from runyard.pulumi.state import parse_state
 from runyard.uptodate import fingerprint
 from runyard.uptodate.check import Comparison, Subject, changed_reads, compare, host_parts, take_parts
@@ -27,9 +28,6 @@ from runyard.uptodate.record import Record, forget_record, load_record, parse_re
 USUAL_ADDRESS = "unix:///var/run/docker.sock"
 # As `runyard.uptodate.reads` has it, which runs in the program and imports more.
 READS_VARIABLE = "RUNYARD_READS"
-# The program compares with the plan that this names, under the stack's lock: between a look from here and the update
-# all could move.
-PLAN_VARIABLE = "RUNYARD_PLAN"
 
 
 class UpToDate:

@@ -46,7 +46,7 @@ def _way_back(start: Service, by_key: dict[tuple[str, str], Service]) -> list[st
 RULES = (
     Rule(
         "callee-known",
-        "A service calls services that exist; files are refused when read, so only code can break this.",
+        "A service calls services that exist; files are checked, so only code can break this.",
         "mandatory",
         "mend the name in runyard.dev/uses, or add the service",
         check_callee,

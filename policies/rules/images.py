@@ -62,6 +62,14 @@ def _containers(context: Context) -> Iterator[tuple[Service, Container]]:
             yield service, container
 
 
+REGISTRY_RULE = Rule(
+    "registry-allowed",
+    "An image is from a registry that the tenant allows.",
+    "mandatory",
+    "use an image of an allowed registry, or add the registry to the Tenant's allowedRegistries",
+    check_registry,
+    waivable=False,
+)
 RULES = (
     Rule("image-tagged", "An image names its version.", "advisory", "add a tag or a digest", check_tag),
     Rule(
@@ -80,12 +88,5 @@ RULES = (
         check_digest,
         production_only=True,
     ),
-    Rule(
-        "registry-allowed",
-        "An image is from a registry that the tenant allows.",
-        "mandatory",
-        "use an image of an allowed registry, or add the registry to the Tenant's allowedRegistries",
-        check_registry,
-        waivable=False,
-    ),
+    REGISTRY_RULE,
 )

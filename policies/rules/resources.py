@@ -38,7 +38,7 @@ def check_user(context: Context) -> Iterator[Violation]:
 RULES = (
     Rule(
         "limits-present",
-        "Every container has a CPU and a memory limit; files get defaults when read, so only code can break this.",
+        "Every container has CPU and memory limits; files get them, so only code can break this.",
         "mandatory",
         "set resources.limits.cpu and memory",
         check_limits,

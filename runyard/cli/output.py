@@ -17,6 +17,8 @@ from typing import Any, TextIO
 
 import click
 
+from runyard.readable import readable
+
 FORMS = ("text", "json", "yaml", "markdown")
 Render = Callable[[], str]
 
@@ -28,8 +30,6 @@ _COLOURS = (
     (re.compile(r"^ *- (?!\{).*", re.MULTILINE), "red"),
     (re.compile(r"^ *(?:~|\+-) .*", re.MULTILINE), "yellow"),
 )
-# What moves a terminal's cursor or changes its state; a log line or a name may hold it.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What one of YAML's versions takes for a number or a date and another for text.
 _NUMBERLIKE = re.compile(r"[-+.~0-9]")
 
@@ -145,7 +145,7 @@ def _ended(text: str) -> str:
 
 
 def _safe(text: str) -> str:
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return readable(text, keep="\n\t")
 
 
 def _shown(stream: TextIO, text: str) -> str:

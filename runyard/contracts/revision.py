@@ -142,6 +142,14 @@ class ImageIdentity:
     id: str
     digest: str = ""
 
+    def is_same_as(self, other: ImageIdentity) -> bool:
+        """Tell whether both are one image: by the engine's id, or where either has none, by the registry's digest."""
+        if self.id and other.id:
+            return self.id == other.id
+        # The same content whatever the names of its registry and repository.
+        one, another = (each.digest.rpartition("@")[2] for each in (self, other))
+        return bool(one) and one == another
+
 
 class Limited(Protocol):
     """A container's limits."""

@@ -241,6 +241,17 @@ class Engine:
         digests.sort(key=lambda each: parse_reference(each).version != wanted.version)
         return ImageIdentity(str(found["Id"]), digests[0] if digests else "")
 
+    def registry_digest(self, image: str, credentials: str = "") -> str:
+        """Ask the registry of an image which digest its name stands for, as `registry/repository@sha256:…`.
+
+        HostError has what the registry, or the engine on the way to it, says. `credentials` are as for `pull`.
+        """
+        wanted = parse_reference(image)
+        path = f"/distribution/{quote(wanted.text, safe='/:@')}/json"
+        headers = {"X-Registry-Auth": credentials} if credentials else {}
+        found = self._ask(f"ask the registry for {image}", "GET", path, headers=headers).json()
+        return f"{wanted.registry}/{wanted.repository}@{found['Descriptor']['digest']}"
+
     def image(self, container: str) -> str | None:
         """Give the image of a running container, as it was named; None if none of this name runs."""
         try:
@@ -273,9 +284,16 @@ class Engine:
         except NotFound:
             return False
 
-    def _ask(self, doing: str, method: str, path: str, body: object | None = None) -> Answer:
+    def _ask(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        body: object | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         with translated(doing):
-            return self._transport.request(method, path, body).checked()
+            return self._transport.request(method, path, body, headers=headers or {}).checked()
 
     def _get(self, doing: str, path: str) -> Any:
         with translated(doing):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runyard.manifest.model import Location
+from runyard.readable import readable
 
 Severity = Literal["error", "warning"]
 Path = tuple[str | int, ...]
@@ -38,7 +39,7 @@ class Problem:
         hint = f" ({self.hint})" if self.hint else ""
         prefix = "warning: " if self.severity == "warning" else ""
         path = f"{self.path}: " if self.path else ""
-        return f"{self.location}: {prefix}{path}{self.message}{hint}"
+        return readable(f"{self.location}: {prefix}{path}{self.message}{hint}")
 
 
 # Between two problems of one place, the one that was found first is shown first; `sort` is stable.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,16 @@ SUFFIXES = (".yaml", ".yml")
 # JSON Schema files live beside the manifests that name them.
 _SCHEMA_DIRECTORY = "schema"
 _UTF16 = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x00\x00\xfe\xff", "UTF-32"))
+
+# What YAML takes for the end of a line and reviewers' tools do not (a carriage return alone, U+0085, U+2028, U+2029),
+# so that a comment could end where nobody sees it; what turns text around; what has no width, or none of its own.
+# Of Unicode's category Cf and its default ignorable letters, those that no script needs in a manifest's plain text.
+_HIDDEN = re.compile(
+    "\r(?!\n)|[\x85\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+# Of YAML's two escapes in double quotes, the one of four digits reaches so far.
+_LARGEST_SHORT = 0xFFFF
 
 # Is told of each "file", "directory" and "glob" and its path, just before it is read.
 Listener = Callable[[str, str], None]
@@ -117,13 +128,29 @@ def _decode(file: str, content: bytes) -> tuple[str, list[Problem]]:
         if content.startswith(mark):
             return "", [_problem(file, "file.encoding", f"must be UTF-8, got {name}", "save it as UTF-8")]
     try:
-        return content.decode("utf-8-sig"), []
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-        message = f"must be UTF-8, got byte 0x{content[error.start]:02X}"
-        return "", [Problem(Location(file, line, column), "", message, "file.encoding", "save it as UTF-8")]
+        message = f"must be UTF-8, got byte 0x{error.object[error.start]:02X}"
+        place = _locate(file, error.object[: error.start].decode())
+        return "", [Problem(place, "", message, "file.encoding", "save it as UTF-8")]
+    # Of each sign the first place: they tend to come in numbers.
+    first: dict[str, int] = {}
+    for found in _HIDDEN.finditer(text):
+        first.setdefault(found[0], found.start())
+    hidden = [_hidden(file, text[:at], sign) for sign, at in first.items()]
+    return ("", hidden) if hidden else (text, [])
+
+
+def _hidden(file: str, before: str, sign: str) -> Problem:
+    code = ord(sign)
+    message = f"must hide nothing, got U+{code:04X}, which ends lines, turns text around or has no width"
+    escape = f'write "\\u{code:04x}"' if code <= _LARGEST_SHORT else f'write "\\U{code:08x}"'
+    hint = "end lines with a line feed" if sign == "\r" else escape
+    return Problem(_locate(file, before), "", message, "file.hidden", hint)
+
+
+def _locate(file: str, before: str) -> Location:
+    return Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 def _problem(file: str, rule: str, message: str, hint: str = "") -> Problem:

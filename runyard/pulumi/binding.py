@@ -13,16 +13,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from runyard import contracts, names
+from runyard.contracts import ImageIdentity
 from runyard.errors import PlanError
 from runyard.location import Location
 from runyard.manifest.model import Manifests
 from runyard.manifest.pricebook import default_book
 from runyard.plan import Plan
+from runyard.plan.history import Pasts
 from runyard.pulumi.state import STACK, State, resources_by_urn, without_secrets
+from runyard.reference import parse_reference
 
 VERSION = 1
 # Enough to tell two digests apart by eye.
 _SHOWN = 8
+# As many digits of an image as Docker shows.
+_IMAGE_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class Bound:
 class Binding:
     """All that a review rested on; `before` and `after` are the names of its two sides.
 
-    `documents` is by kind and name, `revisions` by tenant and service, `resources` by URN.
+    `documents` is by kind and name, `revisions` by tenant and service, `resources` by URN. `images` has what each image
+    of a revision that is to be made stood for, by its name in the manifest.
     """
 
     stack: str
@@ -47,11 +53,33 @@ class Binding:
     price_book: Bound
     revisions: Mapping[str, Bound]
     resources: Mapping[str, Bound]
+    images: Mapping[str, ImageIdentity]
     version: int = VERSION
 
 
-def bind(names_: tuple[str, str], manifests: Manifests, plan: Plan, state: State) -> Binding:
-    """Bind a plan of manifests and the state that it was made on; ContractError if that is none of Pulumi's."""
+def images_to_bind(plan: Plan, pasts: Pasts) -> list[str]:
+    """List the images of revisions that the state (`pasts`) does not have, by name; a digest binds itself."""
+    made = {key: {past.identity for past in revisions} for key, revisions in pasts.items()}
+    documents = [
+        each.revision.document
+        for each in plan.services
+        if each.revision.identity not in made.get(names.service_key(each.tenant, each.name), ())
+    ]
+    images = {each.image for document in documents for each in (*document.init_containers, *document.containers)}
+    return sorted(each for each in images if ":" not in parse_reference(each).version)
+
+
+def bind(
+    names_: tuple[str, str],
+    manifests: Manifests,
+    plan: Plan,
+    state: State,
+    images: Mapping[str, ImageIdentity],
+) -> Binding:
+    """Bind a plan of manifests, the state that it was made on, and what the images to bind stand for.
+
+    ContractError if the state is none of Pulumi's.
+    """
     book = manifests.price_book or default_book()
     return Binding(
         stack=plan.stack,
@@ -64,6 +92,7 @@ def bind(names_: tuple[str, str], manifests: Manifests, plan: Plan, state: State
             for each in plan.services
         },
         resources=dict(_resources(state)),
+        images=dict(sorted(images.items())),
     )
 
 
@@ -101,6 +130,9 @@ def _moved(saved: Binding, now: Binding) -> Iterator[str]:
         old, new = saved.revisions[key], now.revisions[key]
         if old.digest != new.digest:
             yield f"secrets or Runyard itself: revision of {key}: {old.where} -> {new.where}"
+    for image in sorted(saved.images.keys() & now.images.keys()):
+        if not saved.images[image].is_same_as(now.images[image]):
+            yield f"image: {image} stood for {_image(saved.images[image])}, and stands for {_image(now.images[image])}"
     yield from _compare("state", saved.resources, now.resources)
 
 
@@ -114,6 +146,10 @@ def _compare(what: str, saved: Mapping[str, Bound], now: Mapping[str, Bound]) ->
             yield f"{what}: {name} ({old.where}) was removed"
         elif old and new and old.digest != new.digest:
             yield f"{what}: {name} ({new.where}) changed: {old.digest[:_SHOWN]} -> {new.digest[:_SHOWN]}"
+
+
+def _image(image: ImageIdentity) -> str:
+    return (image.id or image.digest.rpartition("@")[2]).removeprefix("sha256:")[:_IMAGE_SHOWN]
 
 
 def _shown(bound: Bound) -> str:

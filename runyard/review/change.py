@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ Operation = Literal["add", "remove", "change"]
 ManifestKind = Literal["Platform", "PriceBook", "Service", "Tenant"]
 Path = tuple[str, ...]
 Facts = Mapping[tuple[ManifestKind, str], Mapping[Path, Any]]
+_CONTAINERS = ("containers", "initContainers")
+_EXECUTED = ("args", "command", "image", "workingDir")
 _WAIVERS = ("annotations", ANNOTATION)
 # Annotations that Runyard knows and that no field of a Service is made of.
 _WITHOUT_FIELD = frozenset(
@@ -38,7 +41,8 @@ _REFERENCE = re.compile(r"\[(?:secret|configMap) [a-z0-9.-]+/[A-Za-z0-9._-]+(?:,
 class Change:
     """One change; `path` is empty when a whole document came or went, and `before` or `after` is then None.
 
-    `flagged` asks for a reviewer's eye: a limit that was raised or removed, a new waiver.
+    `runs` says that it is, or shapes, what an instance executes: image, command, arguments, environment. `flagged` asks
+    for a reviewer's eye: a limit that was raised or removed, a new waiver, something that runs and may not be shown.
     """
 
     document: ManifestKind
@@ -48,6 +52,7 @@ class Change:
     before: Any = None
     after: Any = None
     flagged: bool = False
+    runs: bool = False
 
 
 def find_changes(before: Manifests, after: Manifests) -> tuple[Change, ...]:
@@ -69,9 +74,12 @@ def _compare(key: tuple[ManifestKind, str], old: Facts, new: Facts) -> Iterator[
         if before != after:
             op: Operation = "add" if path not in were else "remove" if path not in are else "change"
             shown = _shown(path, before), _shown(path, after)
+            runs = document == "Service" and _runs(path)
             # A waiver asks for an eye in a new service too; a limit of what is new raises none.
             flagged = (key in old or path[:2] == _WAIVERS) and _loosens(path, before, after)
-            yield Change(document, name, op, render_path(path), *shown, flagged=flagged)
+            # What looks like a secret may be a program: a reviewer reads it where it stands.
+            flagged = flagged or (runs and SECRET in json.dumps(shown))
+            yield Change(document, name, op, render_path(path), *shown, flagged=flagged, runs=runs)
 
 
 def _facts(manifests: Manifests) -> Facts:
@@ -165,6 +173,11 @@ def _shown(path: Path, value: Any) -> Any:
     if not isinstance(value, str) or _REFERENCE.fullmatch(value):
         return value
     return SECRET if is_secret(name, value) else value
+
+
+def _runs(path: Path) -> bool:
+    """Tell whether a field of a Service is what an instance executes, or what that reads: a probe's command too."""
+    return path[0] in _CONTAINERS and (path[-1] in _EXECUTED or "env" in path)
 
 
 def _loosens(path: Path, before: Any, after: Any) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from runyard import contracts, files
+from runyard.contracts import ImageIdentity
 from runyard.errors import PolicyError, UsageError
 from runyard.git.side import Side
+from runyard.host import Engine
+from runyard.host.credentials import load_credentials
+from runyard.host.image import observe_images
 from runyard.plan import keep_revisions, plan
-from runyard.pulumi.binding import bind
+from runyard.pulumi.binding import bind, images_to_bind
 from runyard.pulumi.deployment import check_form, describe_deployment
 from runyard.pulumi.preview import parse_preview
 from runyard.pulumi.stack import StackSource
@@ -34,7 +39,11 @@ def ask_stack(source: StackSource, found: Review, side: Side, save: str | None) 
     if save is not None:
         planned = plan(side.manifests, source.name, digest_secrets(source.secrets()))
         planned = keep_revisions(planned, side.manifests, deployment.pasts)
-        binding = bind((found.before, found.after), side.manifests, planned, state)
+        images: Mapping[str, ImageIdentity] = {}
+        if wanted := images_to_bind(planned, deployment.pasts):
+            with Engine() as engine:
+                images = observe_images(engine, wanted, load_credentials)
+        binding = bind((found.before, found.after), side.manifests, planned, state, images)
         try:
             files.write(Path(save), contracts.encode(binding) + "\n", mode=0o600)
         except OSError as error:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import accumulate, groupby, takewhile
 from typing import Any
 
+from runyard import names
 from runyard.forecast.report import render_money
 from runyard.forecast.usage import MONTH_HOURS
 from runyard.plan.quota import Headroom, render_amount
 from runyard.pulumi.preview import UNKNOWN, Group
+from runyard.readable import readable
 from runyard.review.change import Change
 from runyard.review.review import CostChange, Judged, Review, Room
 from runyard.review.warning import KEPT
@@ -21,16 +23,23 @@ from runyard.review.warning import KEPT
 TAG = "<!-- runyard-review -->"
 # Forges take about 65,536 characters.
 MARKDOWN_LIMIT = 65_000
-# Longer values are files or keys; the manifest has them.
+# Longer values are files or keys, and asked to be looked at in the manifest; what runs is shown whole.
 VALUE_LIMIT = 120
+# So many digits of SHA-256 as nobody finds another text of: 64 bits.
+DIGEST_LENGTH = 16
 # So much of what is equal tells where in a value the difference is.
 VALUE_CONTEXT = 20
-# A line of a comment is read at a glance; the longest that Runyard itself writes are findings, of some 300.
+# A line of a comment is read at a glance; the longest that Runyard itself writes are findings, of some 300. What is
+# longer goes on in the next line among the details, and is cut above them.
 LINE_LIMIT = 1000
 # Of what is refused and of what asks for a look; a comment with more of them in sight is not read.
 HEAD_LINES = 20
 # What each section gets however much the others have to say: forty lines or so.
 LEAST_ROOM = 4_000
+# What is written where something is left out, and looked for to tell that it was.
+_CUT = "lines are cut here"
+_CUT_VALUE = "… ("
+_NOT_ALL = "Not all fits into this comment; read `runyard review -o text` before this is approved."
 _SYMBOLS = {"add": "+", "remove": "-", "change": "~"}
 _STEP_SYMBOLS = {"create": "+", "delete": "-", "update": "~", "replace": "+-"}
 
@@ -48,7 +57,7 @@ def render_text(review: Review) -> str:
     """Render all of it, a section a topic, the counts last."""
     lines: list[str] = []
     for section in _sections(review):
-        lines += [section.title, *(f"  {line}" for line in section.lines), ""]
+        lines += [section.title, *(f"  {readable(line)}" for line in section.lines), ""]
     return "\n".join([*lines, _summary(review)]) + "\n"
 
 
@@ -61,16 +70,21 @@ def render_markdown(review: Review) -> str:
         f"**{_summary(review)}**",
         "",
     ]
-    flagged = [line for change in review.changes if change.flagged for line in _change_lines(change, named=True)]
+    flagged = [line for change in review.changes if _asks(change) for line in _change_lines(change, named=True)]
     refused = [_finding_line(each) for each in review.policy if _refuses(each)]
     flagged += [_group_line(each) for each in _groups(review) if each.effect is None or each.effect.kind != "none"]
     flagged += [problem.text() for problem in review.warnings if problem.rule != KEPT]
     for title, body, place in (("Refused", refused, "Policies"), ("Look at", flagged, "the details")):
         if body:
             more = [f"- and {len(body) - HEAD_LINES} more, under {place}"] if len(body) > HEAD_LINES else []
-            head += [f"{title}:", "", *(f"- {_code(_line(line))}" for line in body[:HEAD_LINES]), *more, ""]
+            head += [f"{title}:", "", *(f"- {_code(_head_line(line))}" for line in body[:HEAD_LINES]), *more, ""]
+    sections = [replace(each, lines=list(_wrapped(each.lines))) for each in _sections(review)]
     text = "\n".join(head)
-    return text + "".join(_folded_to(_sections(review), MARKDOWN_LIMIT - 1 - len(text)))
+    folded = _folded_to(sections, MARKDOWN_LIMIT - 1 - len(text))
+    if any(_CUT in each for each in folded):
+        text += f"\n**{_NOT_ALL}**\n"
+        folded = _folded_to(sections, MARKDOWN_LIMIT - 1 - len(text))
+    return text + "".join(folded)
 
 
 def _folded_to(sections: list[_Section], room: int) -> list[str]:
@@ -91,19 +105,31 @@ def _folded(section: _Section, room: int | None = None) -> str:
     """Fold a section, cut to a room, which is said with how much is left out."""
     start = f"\n<details><summary>{section.title} ({section.count})</summary>\n\n```diff\n"
     end = "```\n\n</details>\n"
-    lines = [_line(line) + "\n" for line in section.lines]
+    lines = [line + "\n" for line in section.lines]
     if room is None or len(start) + sum(map(len, lines)) + len(end) <= room:
         return start + "".join(lines) + end
-    note = "… {} of {} lines are cut here; `runyard review -o text` shows all\n"
+    note = f"… {{}} of {{}} {_CUT}; `runyard review -o text` shows all\n"
     room -= len(start) + len(note.format(len(lines), len(lines))) + len(end)
     kept = list(takewhile(lambda total: total <= room, accumulate(map(len, lines))))
     return start + "".join(lines[: len(kept)]) + note.format(len(lines) - len(kept), len(lines)) + end
 
 
-def _line(line: str) -> str:
+def _wrapped(lines: Iterable[str]) -> Iterator[str]:
+    """Give all of long lines, in pieces."""
+    for line in lines:
+        safe = _safe(line)
+        yield safe[:LINE_LIMIT]
+        for at in range(LINE_LIMIT, len(safe), LINE_LIMIT):
+            yield f"    …{safe[at : at + LINE_LIMIT]}"
+
+
+def _head_line(line: str) -> str:
+    return _cut(_safe(line), LINE_LIMIT)
+
+
+def _safe(line: str) -> str:
     # Three backticks would end the block.
-    safe = line.replace("```", "'''")
-    return safe if len(safe) <= LINE_LIMIT else safe[:LINE_LIMIT] + "…"
+    return readable(line).replace("```", "'''")
 
 
 def _sections(review: Review) -> list[_Section]:
@@ -137,14 +163,14 @@ def _changes(review: Review) -> Iterator[str]:
 
 def _change_lines(change: Change, *, named: bool = False) -> Iterator[str]:
     where = f"{change.document} {change.name} " if named else ""
-    values = {
-        "add": _value(change.after),
-        "remove": _value(change.before),
-        "change": " -> ".join(_values(change.before, change.after)),
-    }
-    flag = " (look at this)" if change.flagged and not named else ""
-    what = f"{change.path}: {values[change.op]}" if change.path else ""
+    flag = " (look at this)" if not named and _asks(change) else ""
+    what = f"{change.path}: {' -> '.join(_values(change))}" if change.path else ""
     yield f"{_SYMBOLS[change.op]} {where}{what}{flag}".rstrip()
+
+
+def _asks(change: Change) -> bool:
+    """Tell whether a reviewer should look: not all of what changed is shown, or the change itself asks for it."""
+    return change.flagged or any(_CUT_VALUE in each for each in _values(change))
 
 
 def _groups(review: Review) -> tuple[Group, ...]:
@@ -215,18 +241,19 @@ def _summary(review: Review) -> str:
     return "; ".join(parts)
 
 
-def _values(before: Any, after: Any) -> tuple[str, str]:
-    """Show two values, long ones from shortly before where they differ."""
-    texts = _text(before), _text(after)
-    equal = next((at for at, (old, new) in enumerate(zip(*texts, strict=False)) if old != new), min(map(len, texts)))
-    start = max(0, equal - VALUE_CONTEXT) if max(map(len, texts)) > VALUE_LIMIT else 0
-    shown = [_cut(text[start:]) for text in texts]
-    lead = "…" if start else ""
-    return lead + shown[0], lead + shown[1]
+def _values(change: Change) -> list[str]:
+    """Show what was and what is, both whole if it runs; else long ones from shortly before where they differ."""
+    texts = [_text(each) for each in _sides(change)]
+    if change.runs:
+        return texts
+    equal = next((at for at, each in enumerate(zip(*texts, strict=False)) if len(set(each)) > 1), min(map(len, texts)))
+    cut = len(texts) > 1 and max(map(len, texts)) > VALUE_LIMIT
+    start = max(0, equal - VALUE_CONTEXT) if cut else 0
+    return [("…" if start else "") + _cut(text, VALUE_LIMIT, start) for text in texts]
 
 
-def _value(value: Any) -> str:
-    return _cut(_text(value))
+def _sides(change: Change) -> tuple[Any, ...]:
+    return {"add": (change.after,), "remove": (change.before,), "change": (change.before, change.after)}[change.op]
 
 
 def _text(value: Any) -> str:
@@ -234,8 +261,12 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) and value.isprintable() else json.dumps(value, ensure_ascii=True)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= VALUE_LIMIT else text[:VALUE_LIMIT] + "…"
+def _cut(text: str, limit: int, start: int = 0) -> str:
+    """Cut what is too long, and say how long it is and which text."""
+    if len(text) - start <= limit:
+        return text[start:]
+    digest = names.digest(text)[:DIGEST_LENGTH]
+    return f"{text[start : start + limit]}{_CUT_VALUE}{len(text)} characters, sha256 {digest})"
 
 
 def _code(text: str) -> str:

@@ -15,9 +15,10 @@ from runyard.host.claims import Claims, Desk, observe_claims, release, reserve
 from runyard.images import image_reference
 from runyard.plan.claim import Claim
 from runyard.plan.quota import Use
-from tests.harness.stack import ROOT, Stack, service
+from tests.harness.stack import ROOT, Stack, docker, service
 
 MIB = 1024**2
+HELLO = "runyard/hello:1"
 CANARY = "canary-7c1e55"
 # What the service below takes at its maxScale, by quota.
 TAKEN: dict[str, Any] = {"instances": 2, "memory": "256Mi"}
@@ -88,7 +89,12 @@ def test_what_another_stack_has_claimed_counts_and_an_update_is_held_to_its_plan
     stack.up()
     told = runyard(stack, "status").stdout
     assert f"claim of stack {stack.name}: services 1 to 1, instances 1 to 2, cpu 1 to 2" in told
-    hold_to_a_plan(stack)
+    image = f"runyard/held:{stack.name}"
+    docker("tag", HELLO, image)
+    try:
+        hold_to_a_plan(stack, image)
+    finally:
+        docker("image", "rm", image)
 
     stack.destroy()
     with Engine() as engine:
@@ -96,12 +102,12 @@ def test_what_another_stack_has_claimed_counts_and_an_update_is_held_to_its_plan
         assert [each for each in (*found.kept, *found.pending) if each.stack == stack.name] == []
 
 
-def hold_to_a_plan(stack: Stack) -> None:
+def hold_to_a_plan(stack: Stack, image: str) -> None:
     """Review a change with Pulumi's own preview, apply what was reviewed, and be refused when it is no longer that."""
     old, saved = stack.directory / "old", stack.directory / "plan.json"
     shutil.copytree(stack.manifests, old)
     reference = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
-    stack.write("web", service("web", namespace=stack.name, template=scale(1, 2), env=[reference]))
+    stack.write("web", service("web", image=image, namespace=stack.name, template=scale(1, 2), env=[reference]))
     review = ["review", str(old), str(stack.manifests), "--config-file", str(stack.directory / "stack.yaml")]
     review += ["--save", str(saved)]
     reports = [runyard(stack, *review) for _ in range(2)]
@@ -119,6 +125,11 @@ def hold_to_a_plan(stack: Stack) -> None:
     assert refused.returncode != 0
     assert f"manifest: Service {stack.name}/late (late.yaml) was added" in refused.stdout
     stack.remove("late")
+    docker("tag", image_reference("gateway"), image)
+    refused = stack.up(check=False, RUNYARD_PLAN=str(saved))
+    assert refused.returncode != 0
+    assert f"image: {image} stood for " in refused.stdout
+    docker("tag", HELLO, image)
     stack.up(RUNYARD_PLAN=str(saved))
     again = stack.up(check=False, RUNYARD_PLAN=str(saved))
     assert again.returncode != 0

@@ -30,6 +30,7 @@ def test_wrong_setting_fails_the_update_and_leaves_the_gateway_as_it_is(stack: S
     assert refused.returncode != 0
     said = rf"platform\.yaml:\d+:\d+: spec\.gateway\.address: nginx refuses it: bind\(\) to 192\.0\.2\.1:{stack.port}"
     assert re.search(said, refused.stdout), refused.stdout
+    assert "Traceback" not in refused.stdout + refused.stderr
     assert served(stack) == second
     assert stack.get("hello.localhost").status == 200
 

@@ -66,6 +66,30 @@ def test_failed_update_says_why_keeps_the_old_revisions_and_heals_with_good_mani
     shared.expect_no_changes()
 
 
+def test_failed_rollout_of_one_tenant_stops_no_other_and_keeps_what_it_was_to_replace(shared: Stack):
+    for tenant in ("shop", "bank"):
+        shared.write(f"{tenant}-old", service("old", namespace=tenant, template=DEADLINE))
+    shared.up()
+    for tenant in ("shop", "bank"):
+        shared.remove(f"{tenant}-old")
+    shared.write("shop-new", service("new", namespace="shop", template=DEADLINE, command=["/no-such-program"]))
+    shared.write("bank-new", service("new", namespace="bank", template=DEADLINE))
+
+    failed = shared.up(check=False)
+    assert failed.returncode != 0
+    assert "no-such-program" in failed.stdout + failed.stderr
+    assert "shop/old stays, as the rollout of shop/new failed" in failed.stdout + failed.stderr
+    assert [shared.get(f"{host}.localhost").status for host in ("new.bank", "old.bank")] == [200, 404]
+    assert shared.get("old.shop.localhost").status == 200
+    # Nobody's program broke on the way: only what is named above has failed.
+    assert "Traceback" not in failed.stdout + failed.stderr
+
+    shared.write("shop-new", service("new", namespace="shop", template=DEADLINE))
+    shared.up()
+    assert [shared.get(f"{host}.localhost").status for host in ("new.shop", "old.shop")] == [200, 404]
+    shared.expect_no_changes()
+
+
 def test_failed_update_leaves_callees_times_and_hosts_as_they_were(shared: Stack):
     def found() -> tuple[object, ...]:
         (subject,) = (each for each in shared.status()["services"] if each["service"] == "hello")

@@ -13,7 +13,7 @@ import pytest
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.stack import run_pulumi_func
 
-from components.platform import Given, build
+from components.platform import Given, build, close
 from runyard.plan import Plan
 
 
@@ -90,7 +90,7 @@ class Preview:
         asyncio.set_event_loop(loop)
         mocks.set_mocks(monitor.mocks, project="runyard", stack=plan.stack, preview=False, monitor=monitor)
         try:
-            loop.run_until_complete(run_pulumi_func(lambda: build(plan, given)))
+            loop.run_until_complete(run_pulumi_func(lambda: close(build(plan, given), plan, given)))
         finally:
             loop.close()
         self.all = [each for each in monitor.registered.values() if each.type != "pulumi:pulumi:Stack"]

@@ -29,6 +29,7 @@ LAYERS = (
         "runyard.files",
         "runyard.location",
         "runyard.names",
+        "runyard.readable",
         "runyard.reference",
         "runyard.table",
         "runyard.units",

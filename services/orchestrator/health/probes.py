@@ -10,6 +10,7 @@ import aiohttp
 
 from runyard.contracts import ContainerDocument, Probe
 from runyard.errors import HostError, HostUnreachable
+from runyard.readable import readable
 from services.orchestrator.engine.port import Engine
 from services.orchestrator.health.grpc_health import check_grpc
 from services.orchestrator.model.launch import launched
@@ -28,6 +29,10 @@ class Target:
     document: ContainerDocument
 
 
+# Enough of what an instance says to see why; a gRPC server's reason alone may have kilobytes.
+SEEN_LENGTH = 500
+
+
 class ProbeRunner:
     """Runs single tries; nothing it does depends on earlier ones.
 
@@ -42,11 +47,13 @@ class ProbeRunner:
     async def attempt(self, probe: Probe, target: Target) -> str | None:
         """Try once within the probe's timeout: empty if it passed, else what was seen; None if it could not be tried.
 
+        What was seen has words of the instance's: what it answered instead of HTTP, or its gRPC server's reason.
+
         A command runs through the engine, and an engine that is away says nothing about the container.
         """
         try:
             async with asyncio.timeout(probe.timeout_s):
-                return await self._try(probe, target)
+                return readable((await self._try(probe, target))[:SEEN_LENGTH])
         except TimeoutError:
             if probe.kind == "exec" and not await self._engine_answers():
                 return None

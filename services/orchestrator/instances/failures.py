@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from runyard.readable import readable
+
 # What a person reads before scrolling; the whole log is gone with the container anyway.
 LOG_LINES = 20
 # A line longer than this is data, not a message; it would make the answer unreadable.
@@ -25,12 +27,9 @@ class Failure:
     streak: int = 1
 
 
-def readable(line: str) -> str:
-    """Cut a line that an instance wrote and show its control characters as escapes.
-
-    It ends on somebody's terminal, where a raw one could hide what came before or type for the reader.
-    """
-    return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in line[:LINE_LENGTH])
+def shown_line(line: str) -> str:
+    """Cut a line that an instance wrote, and make it readable: it ends on somebody's terminal."""
+    return readable(line[:LINE_LENGTH], keep="\t")
 
 
 class FailureLog:
@@ -40,7 +39,8 @@ class FailureLog:
         self._last: dict[str, Failure] = {}
 
     def note(self, revision: str, reason: str, logs: tuple[str, ...] = (), *, final: bool = False) -> Failure:
-        """Note a failure and give it with its counts."""
+        """Note a failure and give it with its counts; the reason may have words of the instance's."""
+        reason = shown_line(reason)
         before = self._last.get(revision)
         total = before.total + 1 if before else 1
         streak = before.streak + 1 if before and before.reason == reason else 1

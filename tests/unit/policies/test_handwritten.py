@@ -32,6 +32,14 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
             "own-image-pinned: image must be pinned by digest, got shop/web:latest",
         ],
     ),
+    (
+        {"image": "0123456789ab"},
+        [
+            "own-image-named: image must be named, got the id 0123456789ab",
+            "own-image-not-latest: image must not be latest, got 0123456789ab",
+            "own-image-pinned: image must name a tag or digest, got 0123456789ab",
+        ],
+    ),
     ({"image": "shop/web:1"}, ["own-image-pinned: image must be pinned by digest, got shop/web:1"]),
     ({"envs": ["DB_PASSWORD=a=b"]}, ["own-environment-plain: env DB_PASSWORD must hold no plain secret, got [secret]"]),
     ({"envs": ["CFG=password=a"]}, ["own-environment-plain: env CFG must hold no plain secret, got [secret]"]),
@@ -76,4 +84,4 @@ def test_part_of_the_platform_is_not_judged_and_forged_labels_do_not_help() -> N
 def test_rules_of_secrets_look_at_what_is_plain_alone() -> None:
     assert {rule.id for rule in RULES if rule.plain} == {"own-environment-plain", "own-command-plain"}
     sealed = Resource(CONTAINER, "web", "urn", MINE | {"envs": ["DB_PASSWORD=a"]}, MINE)
-    assert [list(rule.broken_by(sealed, "live")) for rule in RULES] == [[], [], [], []]
+    assert [list(rule.broken_by(sealed, "live")) for rule in RULES] == [[]] * len(RULES)

@@ -121,8 +121,15 @@ def write(file: Path, memory: str, more: str = "") -> Path:
     return file
 
 
+# By hand, too: with the pack, which speaks before the program runs, and without it, where the program does.
+PACK = ("--policy-pack", "policies")
+UP = ("up", "--yes", "--skip-preview")
+
+
+@pytest.mark.parametrize("verb", [("preview", *PACK), (*UP, *PACK), UP], ids=["preview", "up", "up-without-pack"])
+@pytest.mark.parametrize("share", ["percent: 50", "tag: old"])
 def test_earlier_revision_in_traffic_is_refused_before_anything_registers(
-    pulumi: Pulumi, own_stack: Path, tmp_path: Path
+    pulumi: Pulumi, own_stack: Path, tmp_path: Path, verb: tuple[str, ...], share: str
 ) -> None:
     manifest = tmp_path / "web.yaml"
     (earlier,) = plan(load([write(manifest, "1920Mi")]).manifests, STACK).services
@@ -147,11 +154,13 @@ def test_earlier_revision_in_traffic_is_refused_before_anything_registers(
     state = {"version": 3, "deployment": {"manifest": {}, "resources": [service]}}
     imported = pulumi(own_stack, "stack", "import", text=json.dumps(state))
     assert imported.returncode == 0, imported.stderr
-    shares = f"{{latestRevision: true, percent: 50}}, {{revisionName: {earlier.revision.name}, percent: 50}}"
+    rest = 50 if "percent" in share else 100
+    shares = f"{{latestRevision: true, percent: {rest}}}, {{revisionName: {earlier.revision.name}, {share}}}"
     write(manifest, "128Mi", f"  traffic: [{shares}]\n")
-    refused = pulumi(own_stack, "preview", "--policy-pack", "policies", "-c", f"runyard:manifests={manifest}")
+    refused = pulumi(own_stack, *verb, "-c", f"runyard:manifests={manifest}")
     assert refused.returncode != 0
     said = refused.stdout + refused.stderr
     assert "policies refuse the change, nothing was touched:" in said
     assert "tenant shop's quota of memory must be at least 2Gi at minScale, got 1Gi" in said
     assert "Network" not in said
+    assert "docker:index" not in pulumi(own_stack, "stack", "export").stdout

@@ -88,6 +88,15 @@ def test_container_of_a_tenant_counts_to_its_quota_and_is_told_as_it_registers()
     ]
 
 
+def test_container_of_a_tenant_is_of_an_image_from_its_registries() -> None:
+    subject = stack(shop(WEB, registries=("docker.io",), instances=9))
+    assert told(subject, container("one", "shop")) == []
+    elsewhere = container("two", "shop", image="evil.example/batch:1")
+    assert told(subject, elsewhere) == [
+        "registry-allowed: two: image must be from docker.io (tenant shop), got evil.example/batch:1"
+    ]
+
+
 def test_container_of_nobody_counts_to_the_host_alone() -> None:
     subject = stack(shop(WEB, instances=2), Capacity(2000, (1152 + 768) * MIB))
     assert told(subject, container("one")) == []
@@ -195,7 +204,10 @@ def test_rule_that_throws_refuses_and_hides_nothing_of_the_others() -> None:
 def test_network_named_by_a_secret_is_told_all_the_same() -> None:
     given = container("batch", networkMode="runyard.dev.tenant.shop")
     sealed = dataclasses.replace(given, plain={})
-    assert [each.partition(":")[0] for each in told(stack(shop(WEB)), sealed)] == ["tenant-networks-kept"]
+    assert [each.partition(":")[0] for each in told(stack(shop(WEB)), sealed)] == [
+        "others-things-kept",
+        "tenant-networks-kept",
+    ]
 
 
 def test_stack_needs_a_plan() -> None:

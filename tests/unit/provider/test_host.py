@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
-    return Host(check=lambda: None, tell=lambda _text: None)
+    return Host(check=lambda: None, tell=lambda _text: None, reviewed={})
 
 
 def test_kinds_are_those_that_components_declare(host: Host) -> None:

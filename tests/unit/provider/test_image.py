@@ -9,7 +9,7 @@ import pytest
 
 from provider.image import Images
 from runyard.contracts import ImageIdentity
-from runyard.errors import HostError, NotFound
+from runyard.errors import HostError, NotFound, PlanError
 
 BUILT = ImageIdentity("sha256:" + "a" * 64, "registry.test/shop@sha256:" + "d" * 64)
 OTHER = ImageIdentity("sha256:" + "b" * 64)
@@ -72,6 +72,18 @@ def test_id_of_an_image_is_no_name_even_where_the_engine_has_it() -> None:
     engine.has = {BUILT.id: BUILT}
     with pytest.raises(HostError, match=r"^find sha256:aaaa.*: an image must be named, got an id of the engine's$"):
         images(engine).resolve(BUILT.id)
+
+
+def test_image_is_the_one_of_the_plan_or_the_update_ends_before_anything_is_signed() -> None:
+    engine = FakeEngine()
+    engine.has = {"shop": BUILT, "other": OTHER}
+    subject = Images(lambda: engine, lambda _: "", reviewed={"shop": BUILT, "other": BUILT})
+    assert subject.resolve("shop") == BUILT
+    with pytest.raises(PlanError) as raised:
+        subject.resolve("other")
+    assert str(raised.value) == f"image other must be what was reviewed, {BUILT.id}, got {OTHER.id}"
+    # Not a name of the plan's: what the state has may go back to its own image.
+    assert subject.find("other") == OTHER
 
 
 def test_many_services_of_one_image_pull_it_once() -> None:

@@ -312,6 +312,20 @@ def test_deletion_withdraws_the_service_and_without_an_orchestrator_there_is_not
     assert world.orchestrator.removed == ["default/hello"]
 
 
+def test_service_stays_while_a_rollout_of_its_tenants_has_failed_and_those_of_others_go() -> None:
+    world = World()
+    given = inputs(document())
+    made = state(given, world.service.create(given))
+    world.failure = RolloutError("exited with 1")
+    with pytest.raises(Unfinished):
+        world.service.create({**given, "service": "next"})
+    with pytest.raises(RolloutError, match=r"^default/hello stays, as the rollout of default/next failed$"):
+        world.service.delete(made)
+    world.service.delete(state({**given, "tenant": "shop"}, Outputs({})))
+    world.service.delete(state({**given, "stack": "other"}, Outputs({})))
+    assert world.orchestrator.removed == ["shop/hello", "default/hello"]
+
+
 def test_refresh_never_takes_a_service_for_gone() -> None:
     world = World()
     assert world.service.exists(ResourceState("dev/default/hello", {}, {}))

@@ -18,6 +18,7 @@ from runyard.plan.quota import Capacity
 from runyard.pulumi.deployment import Deployment
 from stacks import admission
 from stacks.admission import load_usages
+from tests.unit.runyard.git.test_tree import git
 
 TENANT = "apiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: shop}\nspec: {quotas: {instances: %d}}\n---\n"
 SERVICE = """\
@@ -48,6 +49,25 @@ def admit_manifests(
 
 def test_change_that_keeps_every_rule_is_admitted(tmp_path: Path) -> None:
     admit_manifests(manifests(tmp_path, TENANT % 3 + SERVICE), "dev", "2026-11-23", LARGE)
+
+
+class NoExport:
+    """A stack in which nothing is yet."""
+
+    def read(self) -> str:
+        return '{"deployment": {"resources": []}}'
+
+
+def test_manifest_that_a_checkout_made_something_else_of_is_refused(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".gitattributes").write_text("*.yaml ident\n")
+    file = tmp_path / "shop.yaml"
+    file.write_text("# $Id$\n" + SERVICE)
+    git(tmp_path, "add", "-A")
+    file.unlink()
+    git(tmp_path, "checkout", "-q", "--", ".")
+    with pytest.raises(ManifestError, match=r"got what ident in \.gitattributes makes of it"):
+        admission.load_plan("dev", str(file), None, {}, NoExport())  # type: ignore[arg-type]
 
 
 def test_change_one_unit_over_a_quota_is_refused_with_file_and_line(tmp_path: Path) -> None:

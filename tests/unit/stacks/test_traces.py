@@ -3,8 +3,9 @@ import traceback
 
 import pulumi
 import pytest
+from pulumi.runtime import stack as runtime
 
-from stacks.traces import FRAMES, drop_debug_lines, short_stack_traces
+from stacks.traces import FRAMES, drop_debug_lines, short_stack_traces, shorten_failures
 
 
 def deep(levels):
@@ -35,3 +36,12 @@ def test_debug_lines_are_not_sent(monkeypatch):
     drop_debug_lines()
     assert pulumi.log.debug("line", None, stream_id=1) is None
     assert "<lambda>" in repr(pulumi.log.debug)
+
+
+def test_failure_of_what_a_resource_depends_on_is_told_without_a_traceback(monkeypatch):
+    monkeypatch.setitem(vars(runtime), "ResourceRegistrationFailed", runtime.ResourceRegistrationFailed)
+    shorten_failures()
+    # As the SDK does: it looks the class up when something has failed.
+    from pulumi.runtime.stack import ResourceRegistrationFailed
+
+    assert issubclass(ResourceRegistrationFailed, pulumi.RunError)

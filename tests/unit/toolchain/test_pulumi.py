@@ -166,6 +166,7 @@ def test_environment_puts_pulumi_first_and_names_its_home(tmp_path: Path) -> Non
         "GOGC": "400",
         "HOME": "/root",
         "PATH": f"{tmp_path}/bin:/bin",
+        "PULUMI_CONTINUE_ON_ERROR": "true",
         "PULUMI_HOME": str(tmp_path / "home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }

@@ -114,6 +114,32 @@ def test_up_that_fails_ends_with_pulumis_code_and_shows_no_outputs(
 
 
 @pytest.mark.usefixtures("engine")
+def test_up_of_which_a_part_failed_names_the_services_and_what_the_program_refused_none(
+    steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
+) -> None:
+    body = 'case "$*" in *refused*) printf 5 > "$RUNYARD_ENDING" ;; esac; exit 255'
+    update = make(steps, program, tmp_path, body)
+    services = [
+        {
+            "urn": f"urn:pulumi:dev::runyard::runyard:index:Service::shop.{name}",
+            "type": "runyard:index:Service",
+            "inputs": {"tenant": tenant, "service": name},
+            **more,
+        }
+        for tenant, name, more in (
+            ("shop", "web", {"initErrors": ["exited"]}),
+            ("shop", "api", {}),
+            ("bank", "pay", {"initErrors": ["exited"]}),
+        )
+    ]
+    write_state(tmp_path, resources=[*STATE["resources"], *services])
+    assert update.up("refused.yaml") == 5
+    assert words.getvalue() == ""
+    assert update.up("manifests/shop") == 255
+    assert words.getvalue() == "update: failed: bank/pay, shop/web; what does not depend on them was carried out\n"
+
+
+@pytest.mark.usefixtures("engine")
 def test_up_that_the_program_ended_gives_the_code_of_its_error_once(
     steps: Steps, program: WriteProgram, tmp_path: Path
 ) -> None:

@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from runyard.cli.main import main
+from runyard.reference import HUB
+from tests.unit.runyard.host.docker_api import DockerApi, serve
 
+BUILT = "sha256:" + "a" * 64
 SERVICE = """\
 apiVersion: serving.knative.dev/v1
 kind: Service
@@ -212,8 +216,18 @@ esac
 
 
 @pytest.fixture
-def stack(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The repository, beside a stack that can be asked."""
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DockerApi]:
+    """An engine that has the image of the service."""
+    api = DockerApi()
+    api.answers[f"GET /images/{HUB}/shop/web:1/json"] = {"Id": BUILT, "RepoDigests": []}
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with serve(api, tmp_path / "docker.sock"):
+        yield api
+
+
+@pytest.fixture
+def stack(repository: Path, engine: DockerApi, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository, beside a stack that can be asked, on an engine."""
     pulumi = repository / "programs" / "pulumi"
     pulumi.parent.mkdir()
     pulumi.write_text(PULUMI % (json.dumps(STATE), json.dumps({"steps": [STEP]})))
@@ -268,6 +282,24 @@ def test_plan_is_saved_for_its_owner_alone_and_holds_no_secret(stack: Path, caps
     assert run(capsys, "HEAD~1..HEAD", "--save", str(file))[0] == 0
     assert file.read_text() == saved
     assert [each.name for each in stack.glob("plan.json*")] == ["plan.json"]
+
+
+def test_plan_holds_what_the_images_stand_for(
+    stack: Path, engine: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = stack / "plan.json"
+    assert run(capsys, "HEAD~1..HEAD", "--save", str(file))[0] == 0
+    assert json.loads(file.read_text())["images"] == {"shop/web:1": {"digest": "", "id": BUILT}}
+
+
+def test_image_that_is_nowhere_to_be_found_saves_no_plan(
+    stack: Path, engine: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del engine.answers[f"GET /images/{HUB}/shop/web:1/json"]
+    code, _, err = run(capsys, "HEAD~1..HEAD", "--save", str(stack / "plan.json"))
+    assert code == 1
+    assert err.startswith("error: hold image shop/web:1 to what it is now: ask the registry for shop/web:1: ")
+    assert not (stack / "plan.json").exists()
 
 
 def test_change_that_is_refused_saves_no_plan(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:

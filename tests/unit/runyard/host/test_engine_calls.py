@@ -209,6 +209,16 @@ def test_image_identity_is_the_engines_id_and_the_digest_of_its_registry(
     assert engine.image_identity(reference) == ImageIdentity("sha256:abc", digest)
 
 
+def test_registry_is_asked_by_the_engine_with_the_credentials_for_it(docker_api: DockerApi, engine: Engine) -> None:
+    with pytest.raises(HostError, match=r"^ask the registry for shop/web:1: "):
+        engine.registry_digest("shop/web:1")
+    asked = f"GET /distribution/{HUB}/shop/web:1/json"
+    docker_api.answers[asked] = {"Descriptor": {"digest": "sha256:d"}}
+    assert engine.registry_digest("shop/web:1", "mine") == f"{HUB}/shop/web@sha256:d"
+    assert docker_api.asked[-1] == asked
+    assert docker_api.headers[asked]["X-Registry-Auth"] == "mine"
+
+
 @pytest.mark.parametrize("runs", [True, False])
 def test_image_is_that_of_a_container_that_runs(docker_api: DockerApi, engine: Engine, runs: bool) -> None:
     assert (engine.image("c"), engine.running("c")) == (None, False)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from runyard.manifest.problems import Problem
 from runyard.manifest.sources import FILE_SIZE_LIMIT, find_files, read_text
@@ -61,8 +62,8 @@ def test_what_names_nothing_is_a_problem_each() -> None:
         "empty:1:1: holds no .yaml or .yml file",
         "gone.yaml:1:1: no such file or directory",
         "gone/*.yaml:1:1: matches no file",
-        "a\0b:1:1: no such file or directory",
-        "a\0*:1:1: matches no file",
+        "a\\x00b:1:1: no such file or directory",
+        "a\\x00*:1:1: matches no file",
     ]
 
 
@@ -97,6 +98,38 @@ def test_other_encodings_are_named(encoding: str, mark: bytes, name: str) -> Non
 def test_broken_utf_8_is_placed_by_characters() -> None:
     Path("a").write_bytes("a: 1\nbä: ".encode() + b"\xed\xa0\x80")
     assert texts(read_text("a")[1]) == ["a:2:5: must be UTF-8, got byte 0xED (save it as UTF-8)"]
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["\x85", "\u2028", "\u2029", "\u202e", "\u2066", "\u200b", "\u200d", "\u2060", "\u3164", "\ufeff", "\U000e0041"],
+)
+def test_sign_that_hides_what_a_manifest_says_is_refused_where_it_stands_first(sign: str) -> None:
+    Path("a").write_text(f"a: 1\n# hä{sign}command: [evil]{sign}\n", encoding="utf-8")
+    text, (problem,) = read_text("a")
+    code = ord(sign)
+    escape = f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    assert (text, problem.text()) == (
+        "",
+        f"a:2:5: must hide nothing, got U+{code:04X}, which ends lines, turns text around or has no width "
+        f'(write "{escape}")',
+    )
+
+
+def test_carriage_return_ends_a_line_only_with_a_line_feed() -> None:
+    Path("a").write_bytes(b"a: 1\r\nb: 2\r\n")
+    assert read_text("a") == ("a: 1\r\nb: 2\r\n", [])
+    Path("b").write_bytes(b"a: 1\n# harmless\rcommand: [evil]\n")
+    assert texts(read_text("b")[1]) == [
+        "b:2:11: must hide nothing, got U+000D, which ends lines, turns text around or has no width "
+        "(end lines with a line feed)"
+    ]
+
+
+def test_escapes_say_what_plain_text_may_not() -> None:
+    Path("a.yaml").write_text('a: "x\\u2028y\\u202e"\n', encoding="utf-8")
+    text, problems = read_text("a.yaml")
+    assert (yaml.safe_load(text), problems) == ({"a": "x\u2028y\u202e"}, [])
 
 
 def test_file_up_to_the_limit_is_read_and_no_more() -> None:

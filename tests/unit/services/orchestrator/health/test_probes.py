@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import grpc
+import grpc.aio
 import pytest
 from aiohttp import web
 
 from runyard.contracts import Probe, SecretValue, Variable
 from runyard.errors import HostUnreachable, NotFound
-from services.orchestrator.health.probes import ProbeRunner, Target, describe
+from services.orchestrator.health.probes import SEEN_LENGTH, ProbeRunner, Target, describe
 from tests.harness.ports import free_port
 
 from ..world import FakeEngine, container
@@ -149,3 +151,52 @@ def test_description_names_kind_port_and_what_is_asked() -> None:
     assert describe(Probe(kind="grpc", port=9, service="shop.Cart"), target) == "grpc :9 shop.Cart"
     assert describe(Probe(kind="grpc"), target) == "grpc :8080"
     assert describe(Probe(kind="tcp"), target) == "tcp :8080"
+
+
+ESCAPES = "\x1b[2K\u202e\u2028\u200b"
+
+
+class TellingHealth(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """A health server whose reason is for somebody's terminal."""
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        async def check(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"all is well{ESCAPES}" + "x" * 4000)
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(check)
+
+
+def test_reason_of_a_grpc_server_is_readable_and_short() -> None:
+    async def whole() -> str | None:
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers((TellingHealth(),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        try:
+            return await attempt(Probe(kind="grpc", timeout_s=5), port)
+        finally:
+            await server.stop(None)
+
+    seen = asyncio.run(whole())
+    assert seen is not None
+    assert r"unavailable: all is well\x1b[2K\u202e\u2028\u200bx" in seen
+    assert seen.isprintable()
+    assert len(seen) < SEEN_LENGTH + 100
+
+
+def test_answer_that_is_no_http_is_readable() -> None:
+    async def whole() -> str | None:
+        async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(f"HTTP/1.1 {ESCAPES} OK\r\n\r\n".encode())
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            return await attempt(Probe(kind="http", path="/", timeout_s=5), server.sockets[0].getsockname()[1])
+
+    seen = asyncio.run(whole())
+    assert seen
+    assert seen.isprintable()
+    assert ESCAPES not in seen

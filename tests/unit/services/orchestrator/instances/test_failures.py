@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.orchestrator.instances.failures import LINE_LENGTH, LOG_LINES, Failure, FailureLog, readable
+from services.orchestrator.instances.failures import LINE_LENGTH, LOG_LINES, Failure, FailureLog, shown_line
 
 
 def test_same_reason_grows_the_streak_and_another_ends_it() -> None:
@@ -39,4 +39,5 @@ def test_log_lines_are_the_last_ones_and_bounded() -> None:
     ids=["text", "terminal_escapes", "control_characters", "direction", "length"],
 )
 def test_line_is_shown_without_what_would_act_on_a_terminal(written: str, shown: str) -> None:
-    assert readable(written) == shown
+    assert shown_line(written) == shown
+    assert FailureLog().note("a", written).reason == shown

@@ -149,7 +149,7 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
     assert update.down() == 0
     assert asked(tmp_path) == [
         f"preview --stack dev --diff {COMMON}m.yaml --expect-no-changes",
-        "destroy --stack dev --yes --skip-preview",
+        "destroy --stack dev --yes --skip-preview --parallel 8",
         "runyard release --stack dev",
     ]
 
@@ -157,7 +157,7 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
 def test_down_that_fails_leaves_the_stacks_claims(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
     update = make(steps, program, tmp_path, PULUMI.format(code=255))
     assert update.down() == 255
-    assert asked(tmp_path) == ["destroy --stack dev --yes --skip-preview"]
+    assert asked(tmp_path) == ["destroy --stack dev --yes --skip-preview --parallel 8"]
 
 
 def test_claims_that_cannot_be_released_are_an_error(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:

@@ -86,6 +86,16 @@ def test_up_runs_pulumi_as_by_hand_and_says_where_things_answer(
 
 
 @pytest.mark.usefixtures("engine")
+def test_bytecode_of_our_sources_is_kept_whatever_an_image_says(
+    steps: Steps, program: WriteProgram, tmp_path: Path
+) -> None:
+    update = make(steps, program, tmp_path, 'echo "${PYTHONDONTWRITEBYTECODE-none}" >> "$ASKED"')
+    update.environment = {**update.environment, "PYTHONDONTWRITEBYTECODE": "1"}
+    assert update.preview("m.yaml") == 0
+    assert asked(tmp_path) == ["none"]
+
+
+@pytest.mark.usefixtures("engine")
 def test_up_that_cannot_be_recorded_says_why(
     steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
 ) -> None:

@@ -142,6 +142,11 @@ class ImageIdentity:
     id: str
     digest: str = ""
 
+    @property
+    def short(self) -> str:
+        """As many digits of the id as Docker shows."""
+        return self.id.removeprefix("sha256:")[:12]
+
 
 @dataclass(frozen=True, slots=True)
 class RevisionDocument:

@@ -60,7 +60,8 @@ class Service(pulumi.CustomResource):
         }
         if values := values_of(document, secrets or {}):
             props["values"] = pulumi.Output.secret(render_json(values))
-        below = pulumi.ResourceOptions(depends_on=[*platform.parts])
+        # The facts say by the manifest's words what changes; the document would say it again by places in lists.
+        below = pulumi.ResourceOptions(depends_on=[*platform.parts], hide_diffs=["document"])
         super().__init__(
             "runyard:index:Service",
             f"{plan.tenant}.{plan.name}",

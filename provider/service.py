@@ -32,9 +32,6 @@ from runyard.contracts import (
 )
 from runyard.errors import HostUnreachable, RolloutError, RunyardError
 
-# As many digits of an image's id as Docker shows.
-_SHOWN = 12
-
 
 class Images(Protocol):
     """What a service asks of images; `provider.image.Images` has it."""
@@ -189,7 +186,7 @@ class Service(Kind):
         if self._around.images.find(identity.id) is None:
             self._tell(
                 f"gone {identity.id}",
-                f"image {image} ({_short(identity)}) is gone from the engine; {service} and perhaps others are "
+                f"image {image} ({identity.short}) is gone from the engine; {service} and perhaps others are "
                 "made of it: an update brings it back",
             )
             return True
@@ -197,8 +194,8 @@ class Service(Kind):
         if named is not None and named.id != identity.id:
             self._tell(
                 f"moved {image}",
-                f"image {image} is another by now ({_short(named)}) than revision {document.name} of {service} and "
-                f"perhaps others were made of ({_short(identity)}): revisions never change, so only a new one takes it",
+                f"image {image} is another by now ({named.short}) than revision {document.name} of {service} and "
+                f"perhaps others were made of ({identity.short}): revisions never change, so only a new one takes it",
             )
         return False
 
@@ -228,10 +225,6 @@ def lacking(holdings: Holdings, state: ResourceState) -> list[str]:
     if held.route != names.digest(contracts.encode(route)):
         found.append("route")
     return found
-
-
-def _short(image: ImageIdentity) -> str:
-    return image.id.removeprefix("sha256:")[:_SHOWN]
 
 
 def _active(rollout: RolloutRequest) -> set[str]:

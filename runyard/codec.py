@@ -7,7 +7,7 @@ import json
 import types
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from runyard.errors import ContractError
 
@@ -18,7 +18,12 @@ Message = TypeVar("Message")
 
 def encode(message: Any) -> str:
     """Encode a message as canonical JSON: keys sorted, no spaces, equal messages give equal text."""
-    return json.dumps(dataclasses.asdict(message), sort_keys=True, separators=(",", ":"))
+    return json.dumps(message, default=_members, sort_keys=True, separators=(",", ":"))
+
+
+def _members(message: Any) -> dict[str, Any]:
+    # `dataclasses.asdict` would copy all that is below as well, which takes longer than to write it.
+    return {each.name: getattr(message, each.name) for each in dataclasses.fields(message)}
 
 
 def encode_differing(message: Any) -> str:
@@ -63,9 +68,18 @@ def fields_of(kind: type) -> frozenset[str]:
     return frozenset(each.name for each in dataclasses.fields(kind))
 
 
+class _Shape(NamedTuple):
+    """What is asked of each kind of message once, and not of each message: its fields' types, and the needed ones."""
+
+    types: Mapping[str, Any]
+    needed: tuple[str, ...]
+
+
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _shape(kind: type) -> _Shape:
+    hints, fields = get_type_hints(kind), dataclasses.fields(kind)
+    needed = [each for each in fields if each.default is each.default_factory is dataclasses.MISSING]
+    return _Shape({each.name: hints[each.name] for each in fields}, tuple(each.name for each in needed))
 
 
 def _build(kind: Any, value: Any, path: str) -> Any:
@@ -98,15 +112,18 @@ def _build_tuple(arms: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...
 
 def _build_dataclass(kind: Any, value: Any, path: str) -> Any:
     _expect(isinstance(value, dict), value, path, "an object")
-    known = {each.name: each for each in dataclasses.fields(kind)}
-    for name in sorted(value.keys() - known.keys()):
-        raise ContractError(f"decode {path}: unknown field {name!r}")
-    for name, each in known.items():
-        required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-        if required and name not in value:
+    shape = _shape(kind)
+    if not value.keys() <= shape.types.keys():
+        raise ContractError(f"decode {path}: unknown field {min(value.keys() - shape.types.keys())!r}")
+    for name in shape.needed:
+        if name not in value:
             raise ContractError(f"decode {path}: field {name!r} is missing")
-    hints = _hints(kind)
-    return kind(**{name: _build(hints[name], item, f"{path}.{name}") for name, item in value.items()})
+    built = {}
+    for name, item in value.items():
+        wanted = shape.types[name]
+        # Most fields are plain values, and right; where each one is takes longer to say than to look at it.
+        built[name] = item if type(item) is wanted else _build(wanted, item, f"{path}.{name}")
+    return kind(**built)
 
 
 def _expect(holds: bool, value: Any, path: str, rule: str) -> Any:

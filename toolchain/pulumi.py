@@ -21,6 +21,11 @@ EXECUTORS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resou
 CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 # In percent of the heap in use, for Go's GOGC.
 GARBAGE_PERCENT = "400"
+# Operations that Pulumi has under way at a time, where its default is four a core. A service's lasts until its rollout
+# is over, and the orchestrator has the engine make six instances at a time: with eight under way, seven ended together
+# and the engine stood still until the next ones came. A rollout's deadline runs while it waits for its turn, so no more
+# than keep the engine busy.
+OPERATIONS = "16"
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Pulumi:
         found.setdefault("GOGC", GARBAGE_PERCENT)
         # One tenant's rollout that fails must not stop those of others; what depends on it waits (provider/service.py).
         found.setdefault("PULUMI_CONTINUE_ON_ERROR", "true")
+        found.setdefault("PULUMI_PARALLEL", OPERATIONS)
         found["PATH"] = path if path.split(":")[0] == directory else f"{directory}:{path}"
         if self.home:
             found["PULUMI_HOME"] = str(self.home)

@@ -52,15 +52,17 @@ class UpToDate:
         self._before: Mapping[str, str] = {}
 
     def compare(self, manifests: str) -> Comparison | None:
-        """Tell whether an update with these manifests has nothing to do; None where nobody here can say."""
+        """Tell whether an update with these manifests has nothing to do; None where nobody expects it to be told."""
         record = load_record(self._file)
         subject = self._subject(manifests)
-        # A saved plan is for the program to hold the update to.
-        if record is None or not subject.state_file or self._environment.get(PLAN_VARIABLE):
+        # A saved plan is for the program to hold the update to, and what is not in a file backend it alone can read.
+        if not subject.state_file or self._environment.get(PLAN_VARIABLE):
             return None
+        if record is None:
+            return Comparison(["the last update of the stack is not recorded here: it failed, or said why"])
         if not self._environment.get("DOCKER_HOST") and record.engine != USUAL_ADDRESS:
-            # A context of the docker command, which alone knows which one is in force.
-            return None
+            said = "which engine is meant is for the docker command to say: DOCKER_HOST is not set, and was"
+            return Comparison([f"{said} {record.engine}"])
         with closing(Transport(record.engine)) as transport:
             return compare(subject, record, transport, self._today())
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import click
 
 from runyard import contracts, table
 from runyard.cli.output import Output, reporting
-from runyard.contracts import CertificateStatus, OrchestratorStatus, RevisionStatus, ShiftStatus
+from runyard.contracts import CertificateStatus, ImageIdentity, OrchestratorStatus, RevisionStatus, ShiftStatus
 from runyard.host import Engine, Orchestrator
 from runyard.host.claims import Claims, observe_claims
 from runyard.names import service_key
@@ -40,12 +40,34 @@ def status(stack: str, out: Output) -> None:
             out.show(lambda: describe_claims(claims), lambda: render_claims(claims))
         with closing(Orchestrator(engine, stack)) as orchestrator:
             found = orchestrator.status()
-            strangers = orchestrator.holdings().strangers
+            held = orchestrator.holdings()
+        beside = Beside(held.strangers, find_gone(held.images, engine.image_identity))
     out.show(
-        lambda: json.loads(contracts.encode(found)) | {"strangers": strangers, "claims": describe_claims(claims)},
-        lambda: render_status(found, strangers),
-        markdown=lambda: render_markdown(found, strangers, claims),
+        lambda: json.loads(contracts.encode(found)) | asdict(beside) | {"claims": describe_claims(claims)},
+        lambda: render_status(found, beside),
+        markdown=lambda: render_markdown(found, beside, claims),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is not as it should be beside the services: containers of nobody's, and images that are gone, by name."""
+
+    strangers: tuple[str, ...] = ()
+    gone_images: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Say a line for each."""
+        lines = [f"stranger: {each} has the stack's labels, is not served and is left alone" for each in self.strangers]
+        return lines + [
+            f"image gone: {each}: what runs goes on, and what starts next or an update brings it back from its registry"
+            for each in self.gone_images
+        ]
+
+
+def find_gone(images: Mapping[str, str], find: Callable[[str], object | None]) -> tuple[str, ...]:
+    """Name the images, by id and name, of which the engine has none by that id."""
+    return tuple(sorted(f"{name} ({ImageIdentity(id_).short})" for id_, name in images.items() if find(id_) is None))
 
 
 def describe_claims(claims: Claims) -> list[dict[str, Any]]:
@@ -83,7 +105,7 @@ def _sum(amounts: list[int | None]) -> int | None:
     return None if None in amounts else sum(amount for amount in amounts if amount is not None)
 
 
-def render_status(found: OrchestratorStatus, strangers: Sequence[str] = ()) -> str:
+def render_status(found: OrchestratorStatus, beside: Beside) -> str:
     """Render a line for each service, under it one for each of its revisions, and what is not as it should be."""
     lines = []
     for service in found.services:
@@ -100,12 +122,12 @@ def render_status(found: OrchestratorStatus, strangers: Sequence[str] = ()) -> s
         lines += [f"  kept: {', '.join(idle)}"] if idle else []
     lines += [_certificate_line(each) for each in found.certificates]
     lines += [f"problem: {each}" for each in found.problems]
-    lines += [f"stranger: {each} has the stack's labels, is not served and is left alone" for each in strangers]
+    lines += beside.lines()
     lines.append(_step_line(found))
     return "\n".join(lines)
 
 
-def render_markdown(found: OrchestratorStatus, strangers: Sequence[str], claims: Claims) -> str:
+def render_markdown(found: OrchestratorStatus, beside: Beside, claims: Claims) -> str:
     """Render services and revisions as tables, and all that is not as it should be as a list."""
     services = [
         (service_key(each.tenant, each.service), " ".join(each.hosts), render_shares(each.traffic))
@@ -116,7 +138,7 @@ def render_markdown(found: OrchestratorStatus, strangers: Sequence[str], claims:
         for each in found.revisions
     ]
     notes = [*render_claims(claims).splitlines(), *(_certificate_line(each) for each in found.certificates)]
-    notes += [f"problem: {each}" for each in found.problems] + [f"stranger: {each}" for each in strangers]
+    notes += [*(f"problem: {each}" for each in found.problems), *beside.lines()]
     lines = [
         *table.render_markdown(("service", "hosts", "traffic"), services),
         "",

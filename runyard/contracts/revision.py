@@ -142,6 +142,11 @@ class ImageIdentity:
     id: str
     digest: str = ""
 
+    @property
+    def short(self) -> str:
+        """As many digits of the id as Docker shows."""
+        return self.id.removeprefix("sha256:")[:12]
+
     def is_same_as(self, other: ImageIdentity) -> bool:
         """Tell whether both are one image: by the engine's id, or where either has none, by the registry's digest."""
         if self.id and other.id:

@@ -86,12 +86,14 @@ class Holdings:
     """What the orchestrator has of everything that updates put; `claim` is the digest of the stack's claim.
 
     `strangers` names the containers with the stack's labels that are nobody's: not served, and left alone.
-    `certificates` maps a certificate's name to the digest of its chain.
+    `certificates` maps a certificate's name to the digest of its chain, `images` the engine's ids of the images that
+    revisions with traffic are made of to their names.
     """
 
     services: tuple[ServiceHolding, ...] = ()
     certificates: Mapping[str, str] = field(default_factory=dict)
     claim: str = ""
     strangers: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
     in_step: bool = False
     version: int = VERSION

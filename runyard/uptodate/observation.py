@@ -19,6 +19,8 @@ from runyard.uptodate.meanwhile import Meanwhile
 
 # An orchestrator that runs answers in milliseconds; who has to wait longer can as well ask Pulumi.
 _ANSWER_S = 3.0
+# An update's last instances go some seconds after it, one by one. Each answer takes a tenth of a second.
+_MORE_ANSWERS = 2
 # Where `docker run` and a manifest leave it out.
 _REGISTRY = ("docker.io/", "library/")
 # A tar archive's block, its header included (POSIX ustar); a file's size stands in octal at this place of the header.
@@ -110,10 +112,19 @@ def observe(transport: Transport, stack: str) -> Observation:
         claims = {each: ask(_question(transport, each, "/v1/claim")) for each in listing.neighbours}
         return Observation(
             listing,
-            contracts.decode(Holdings, holdings.result()),
+            _in_step(transport, stack, contracts.decode(Holdings, holdings.result())),
             configuration.result(),
             {each: names.digest(claim.result()) for each, claim in claims.items()},
         )
+
+
+def _in_step(transport: Transport, stack: str, holdings: Holdings) -> Holdings:
+    """Ask again while the gateway has not confirmed a change: it takes one in milliseconds, as when instances go."""
+    for _ in range(_MORE_ANSWERS):
+        if holdings.in_step:
+            break
+        holdings = contracts.decode(Holdings, _ask_orchestrator(transport, stack, "/v1/holdings"))
+    return holdings
 
 
 def find_image(images: Mapping[str, str], reference: str) -> str:

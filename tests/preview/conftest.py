@@ -40,6 +40,7 @@ class Registered:
     depends_on: list[str] = field(default_factory=list)
     secret: set[str] = field(default_factory=set)
     ignored: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
     outputs: set[str] | None = None
 
 
@@ -68,10 +69,8 @@ class RecordingMonitor(mocks.MockMonitor):
         inputs = {key: rpc.unwrap_rpc_secret(value) for key, value in sealed.items()}
         depends_on = [urn.rsplit("::", 1)[1] for urn in request.dependencies]
         parent = request.parent.rsplit("::", 1)[-1]
-        ignored = list(request.ignoreChanges)
-        self.registered[answer.urn] = Registered(
-            request.type, request.name, parent, inputs, depends_on, secrets, ignored
-        )
+        told = list(request.ignoreChanges), list(request.hideDiffs)
+        self.registered[answer.urn] = Registered(request.type, request.name, parent, inputs, depends_on, secrets, *told)
         return answer
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - gRPC's name

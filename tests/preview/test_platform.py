@@ -66,6 +66,11 @@ def test_service_is_one_resource_with_its_revision_its_route_and_its_rollout(pre
     assert "values" not in inputs
 
 
+def test_document_is_hidden_from_previews_as_the_facts_say_it_in_the_manifests_words(preview):
+    subject = preview(planned(service()))
+    assert {each.name: each.hidden for each in subject.all if each.hidden} == {"default.hello": ["document"]}
+
+
 def test_texts_of_a_service_say_nothing_that_is_as_by_default(preview):
     # Or a newer default of ours would change every service.
     inputs = preview(planned(service())).named("default.hello").inputs

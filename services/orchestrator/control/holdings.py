@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from runyard.contracts import Holdings, RolloutRequest, ServiceHolding, encode
 from runyard.names import digest, service_key
 from services.orchestrator.control.status import Scene, in_step
 from services.orchestrator.rollout.joined import Parts
-from services.orchestrator.traffic.commitment import Commitment
+from services.orchestrator.traffic.commitment import Commitment, shares_to_serve
 
 
 def describe_holdings(parts: Parts, scene: Scene) -> Holdings:
@@ -29,12 +30,29 @@ def describe_holdings(parts: Parts, scene: Scene) -> Holdings:
                 settled=rollout is not None and key not in scene.pending and _settled(rollout, scene),
             )
         )
-    return Holdings(tuple(services), strangers=parts.tools.inventory.strangers(), in_step=in_step(parts, scene))
+    return Holdings(
+        tuple(services),
+        strangers=parts.tools.inventory.strangers(),
+        images=_images(parts.store.rollouts.values(), scene),
+        in_step=in_step(parts, scene),
+    )
 
 
 def request_of(commitment: Commitment) -> RolloutRequest:
     """Give the request that a rollout in force was made of."""
     return RolloutRequest(**{each.name: getattr(commitment, each.name) for each in dataclasses.fields(RolloutRequest)})
+
+
+def _images(rollouts: Iterable[Commitment], scene: Scene) -> dict[str, str]:
+    """Map the images of all revisions with traffic by the engine's ids to their names."""
+    found = {}
+    for rollout in rollouts:
+        for name in shares_to_serve(rollout):
+            revision = scene.revisions.get(service_key(rollout.tenant, name))
+            for each in (*revision.spec.init_containers, *revision.spec.containers) if revision else ():
+                if identity := revision.spec.images.get(each.name):
+                    found[identity.id] = each.image
+    return dict(sorted(found.items()))
 
 
 def _settled(rollout: Commitment, scene: Scene) -> bool:

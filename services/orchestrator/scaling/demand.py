@@ -107,9 +107,11 @@ def take_over(request: RolloutRequest, current: Commitment | None, view: View) -
 
 def take_on(commitment: Commitment, view: View) -> Commitment:
     """Give a commitment as it is after this look at its revisions."""
-    names = {key.partition("/")[2]: key for key in view.revisions if key.startswith(f"{commitment.tenant}/")}
-    ready = {name: view.ready.get(key, 0) for name, key in names.items()}
-    return advance(commitment, ready, names.keys(), view.now_unix_s)
+    # Its own alone: every pass looks at each commitment, so all of them would cost with the square of the services.
+    names = {name: service_key(commitment.tenant, name) for name in shares_to_serve(commitment)}
+    known = {name: key for name, key in names.items() if key in view.revisions}
+    ready = {name: view.ready.get(key, 0) for name, key in known.items()}
+    return advance(commitment, ready, known, view.now_unix_s)
 
 
 def _kept(commitment: Commitment, view: View) -> dict[str, int]:

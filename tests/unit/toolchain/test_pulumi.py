@@ -168,6 +168,7 @@ def test_environment_puts_pulumi_first_and_names_its_home(tmp_path: Path) -> Non
         "PATH": f"{tmp_path}/bin:/bin",
         "PULUMI_CONTINUE_ON_ERROR": "true",
         "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_PARALLEL": "16",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     assert pulumi.environment(found) == found
@@ -177,8 +178,9 @@ def test_environment_of_an_installed_pulumi_leaves_the_home_alone(tmp_path: Path
     assert "PULUMI_HOME" not in Pulumi(tmp_path / "pulumi", None).environment({"PATH": "/bin"})
 
 
-def test_environment_keeps_the_users_own_setting_of_the_garbage_collector(tmp_path: Path) -> None:
-    assert Pulumi(tmp_path / "pulumi", None).environment({"PATH": "/bin", "GOGC": "50"})["GOGC"] == "50"
+@pytest.mark.parametrize("variable", ["GOGC", "PULUMI_PARALLEL"])
+def test_environment_keeps_the_users_own_setting(tmp_path: Path, variable: str) -> None:
+    assert Pulumi(tmp_path / "pulumi", None).environment({"PATH": "/bin", variable: "50"})[variable] == "50"
 
 
 def test_home_of_ours_gets_no_logs_and_loses_those_it_has(tmp_path: Path) -> None:

@@ -86,6 +86,16 @@ def test_up_runs_pulumi_as_by_hand_and_says_where_things_answer(
 
 
 @pytest.mark.usefixtures("engine")
+def test_bytecode_of_our_sources_is_kept_whatever_an_image_says(
+    steps: Steps, program: WriteProgram, tmp_path: Path
+) -> None:
+    update = make(steps, program, tmp_path, 'echo "${PYTHONDONTWRITEBYTECODE-none}" >> "$ASKED"')
+    update.environment = {**update.environment, "PYTHONDONTWRITEBYTECODE": "1"}
+    assert update.preview("m.yaml") == 0
+    assert asked(tmp_path) == ["none"]
+
+
+@pytest.mark.usefixtures("engine")
 def test_up_that_cannot_be_recorded_says_why(
     steps: Steps, words: io.StringIO, program: WriteProgram, tmp_path: Path
 ) -> None:
@@ -175,7 +185,7 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
     assert update.down() == 0
     assert asked(tmp_path) == [
         f"preview --stack dev --diff {COMMON}m.yaml --expect-no-changes",
-        "destroy --stack dev --yes --skip-preview",
+        "destroy --stack dev --yes --skip-preview --parallel 8",
         "runyard release --stack dev",
     ]
 
@@ -183,7 +193,7 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
 def test_down_that_fails_leaves_the_stacks_claims(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
     update = make(steps, program, tmp_path, PULUMI.format(code=255))
     assert update.down() == 255
-    assert asked(tmp_path) == ["destroy --stack dev --yes --skip-preview"]
+    assert asked(tmp_path) == ["destroy --stack dev --yes --skip-preview --parallel 8"]
 
 
 def test_claims_that_cannot_be_released_are_an_error(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:

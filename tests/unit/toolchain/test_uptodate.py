@@ -10,6 +10,8 @@ import pytest
 
 from tests.unit.runyard.uptodate.world import SECRET, STACK, World, archive, listed, updated
 
+NO_RECORD = "the last update of the stack is not recorded here: it failed, or said why"
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
@@ -286,21 +288,21 @@ def test_manifests_that_pulumi_writes_into_the_settings_are_no_change(world: Wor
 
 def test_what_changes_while_an_update_runs_is_not_recorded(world: World) -> None:
     assert world.update(lambda: change_manifest(world)).endswith("cart.yaml changed meanwhile")
-    assert world.compare() == ["no record"]
+    assert world.compare() == [NO_RECORD]
     assert world.update(lambda: change_code(world)) == "the code changed meanwhile"
-    assert world.compare() == ["no record"]
+    assert world.compare() == [NO_RECORD]
 
 
 def test_update_that_fails_leaves_no_record(world: World) -> None:
     world.uptodate().begin(world.paths, ())
-    assert world.compare() == ["no record"]
+    assert world.compare() == [NO_RECORD]
 
 
 def test_update_whose_program_told_nothing_is_not_recorded(world: World) -> None:
     asked = world.uptodate()
     asked.begin(world.paths, ())
     assert "reads.dev.json" in asked.record(world.paths, (), world.environment["DOCKER_HOST"])
-    assert world.compare() == ["no record"]
+    assert world.compare() == [NO_RECORD]
 
 
 def test_state_with_resources_of_another_kind_is_not_recorded(world: World) -> None:
@@ -317,15 +319,33 @@ def test_state_of_a_killed_update_is_not_recorded(world: World) -> None:
     assert world.update() == "an update was killed before it ended"
 
 
-def test_other_backends_and_saved_plans_and_contexts_are_never_judged(world: World) -> None:
+def test_other_backends_and_saved_plans_are_never_judged(world: World) -> None:
     backend = world.environment.pop("PULUMI_BACKEND_URL")
     world.environment["PULUMI_BACKEND_URL"] = "s3://bucket"
-    assert world.compare() == ["no record"]
+    assert world.compare() == ["not judged"]
     world.environment["PULUMI_BACKEND_URL"] = backend
     world.environment["RUNYARD_PLAN"] = "plan.json"
-    assert world.compare() == ["no record"]
-    del world.environment["RUNYARD_PLAN"], world.environment["DOCKER_HOST"]
-    assert world.compare() == ["no record"]
+    assert world.compare() == ["not judged"]
+
+
+def test_first_update_of_a_stack_is_not_asked_why(world: World) -> None:
+    world.record_file.unlink()
+    world.state_file.unlink()
+    assert world.compare() == ["not judged"]
+
+
+def test_context_of_the_docker_command_is_a_reason(world: World) -> None:
+    engine = world.environment.pop("DOCKER_HOST")
+    reason = f"which engine is meant is for the docker command to say: DOCKER_HOST is not set, and was {engine}"
+    assert world.compare() == [reason]
+
+
+def test_gateway_that_takes_a_change_just_now_is_asked_again(world: World) -> None:
+    behind = {**world.holdings, "in_step": False}
+    world.api.relayed = [behind, world.holdings]
+    assert world.compare() == []
+    world.api.relayed = [behind, behind, world.holdings]
+    assert world.compare() == []
 
 
 def test_record_is_whole_private_and_holds_no_secret(world: World) -> None:
@@ -346,4 +366,4 @@ def test_records_of_one_secret_differ(world: World) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2}', '{"version": 1}', "null"])
 def test_record_that_cannot_be_read_is_none(world: World, text: str) -> None:
     world.record_file.write_text(text)
-    assert world.compare() == ["no record"]
+    assert world.compare() == [NO_RECORD]

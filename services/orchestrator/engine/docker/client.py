@@ -11,6 +11,7 @@ from typing import Any
 import aiodocker
 import aiohttp
 from aiodocker.events import DockerEvents
+from aiodocker.networks import DockerNetwork
 from aiodocker.stream import Stream
 from aiodocker.volumes import DockerVolume
 
@@ -60,7 +61,8 @@ class DockerClient:
         """Describe a network in Docker's words."""
         with translated(f"inspect network {network}"):
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                return dict(await (await self._docker.networks.get(network)).show())
+                # By its name: aiodocker's own look-up would ask for all of it once more, only to learn its id.
+                return dict(await DockerNetwork(self._docker, network).show())  # type: ignore[no-untyped-call]
 
     async def inspect_image(self, reference: str) -> Json:
         """Describe an image in Docker's words."""

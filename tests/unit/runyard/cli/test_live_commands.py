@@ -72,7 +72,7 @@ def test_purge_asks_inside_the_gateway_and_says_what_is_gone(
 
 def test_status_shows_claims_and_services(docker_api: DockerApi, capsys: pytest.CaptureFixture[str]) -> None:
     docker_api.answers["GET /containers/json"] = [claim("dev")]
-    holdings = json.loads(contracts.encode(Holdings(strangers=("forged",))))
+    holdings = json.loads(contracts.encode(Holdings(strangers=("forged",), images={"sha256:1": "shop:1"})))
     docker_api.relayed = [status(NEW), holdings, status(NEW), holdings]
     assert main(["status"]) == 0
     first, second, *rest = capsys.readouterr().out.splitlines()
@@ -81,10 +81,11 @@ def test_status_shows_claims_and_services(docker_api: DockerApi, capsys: pytest.
     )
     assert second == "shop/web  web.shop.localhost  100% web-2"
     assert "stranger: forged has the stack's labels, is not served and is left alone" in rest
+    assert any(line.startswith("image gone: shop:1 (1)") for line in rest)
     assert main(["status", "--output", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["services"], told["claims"][0]["stack"]) == (status(NEW)["services"], "dev")
-    assert told["strangers"] == ["forged"]
+    assert (told["strangers"], told["gone_images"]) == (["forged"], ["shop:1 (1)"])
 
 
 def test_rollback_moves_to_the_revision_before_and_says_how_to_keep_it(

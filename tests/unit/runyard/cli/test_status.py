@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runyard.cli.status import describe_claims, render_claims, render_status
+from runyard.cli.status import Beside, describe_claims, find_gone, render_claims, render_status
 from runyard.contracts import (
     CertificateStatus,
     OrchestratorStatus,
@@ -56,11 +56,14 @@ def test_update_that_has_the_turn_is_told_and_an_empty_host_too() -> None:
     assert render_claims(Claims()) == "no stack has claimed anything of this host"
 
 
-def test_status_tells_problems_and_strangers() -> None:
+def test_status_tells_problems_strangers_and_images_that_are_gone() -> None:
     found = OrchestratorStatus(3, True, problems=("read the document of web-1: it was changed",))
-    assert render_status(found, ["runyard.dev.forged"]).splitlines()[:2] == [
+    beside = Beside(("runyard.dev.forged",), ("shop:1 (0123456789ab)",))
+    assert render_status(found, beside).splitlines()[:3] == [
         "problem: read the document of web-1: it was changed",
         "stranger: runyard.dev.forged has the stack's labels, is not served and is left alone",
+        "image gone: shop:1 (0123456789ab): what runs goes on, and what starts next or an update brings it back from "
+        "its registry",
     ]
 
 
@@ -73,7 +76,7 @@ def moving(*, stalled: bool) -> OrchestratorStatus:
 
 
 def test_status_of_a_gradual_rollout_has_its_goal_its_time_and_what_is_held() -> None:
-    assert render_status(moving(stalled=False)).splitlines() == [
+    assert render_status(moving(stalled=False), Beside()).splitlines() == [
         "default/web  web.localhost  25% web-2, 75% web-1",
         "  shifting to 100% web-2, done in 75 s",
         "  web-2  3/3 ready, 0 restarts, capacity taken over is kept for 135 s",
@@ -83,13 +86,19 @@ def test_status_of_a_gradual_rollout_has_its_goal_its_time_and_what_is_held() ->
 
 def test_status_of_a_stalled_rollout_says_why() -> None:
     stalled = "  shift to 100% web-2 stalled: a new revision has no ready instance; begins again when it has one"
-    assert stalled in render_status(moving(stalled=True)).splitlines()
+    assert stalled in render_status(moving(stalled=True), Beside()).splitlines()
 
 
 def test_certificate_is_a_line_with_its_end_and_its_problem() -> None:
     good = CertificateStatus("a.localhost", "local", 1_795_435_200)
     bad = CertificateStatus("b.localhost", "acme", 0, "the server could not prove it")
-    assert render_status(OrchestratorStatus(3, True, certificates=(good, bad))).splitlines()[:2] == [
+    assert render_status(OrchestratorStatus(3, True, certificates=(good, bad)), Beside()).splitlines()[:2] == [
         "certificate of a.localhost  local, until 2026-11-23",
         "certificate of b.localhost  acme, until none, the server could not prove it",
     ]
+
+
+def test_gone_are_the_images_that_the_engine_does_not_have_by_their_ids() -> None:
+    images = {f"sha256:{digit * 64}": name for digit, name in (("1", "shop:1"), ("2", "cart:1"), ("3", "api:1"))}
+    there = {f"sha256:{'2' * 64}": "cart"}
+    assert find_gone(images, there.get) == ("api:1 (333333333333)", "shop:1 (111111111111)")

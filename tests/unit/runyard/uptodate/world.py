@@ -193,7 +193,7 @@ class World:
 
     def compare(self) -> list[str]:
         comparison = self.uptodate().compare(self.paths)
-        return ["no record"] if comparison is None else list(comparison.reasons)
+        return ["not judged"] if comparison is None else list(comparison.reasons)
 
     def containers(self) -> Any:
         return self.api.answers["GET /containers/json"]

@@ -231,6 +231,7 @@ async def test_holdings_have_documents_route_rollout_certificates_and_claim(worl
         ),
         certificates={"shop": names.digest(pair.chain)},
         claim=names.digest(claim),
+        images={"sha256:abc": "hello:1"},
         in_step=True,
     )
 

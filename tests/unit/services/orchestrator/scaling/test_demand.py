@@ -102,6 +102,23 @@ def test_shift_looks_at_its_own_tenants_revisions_alone() -> None:
     assert take_on(moving, replace(seen, ready=other)).stalled
 
 
+class Unwalked(dict[str, Any]):
+    """A mapping that tells of what it is asked for, and breaks when somebody walks through all of it."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("walked through every service's revisions for one of them")
+
+    keys = items = values = __iter__
+
+
+def test_look_at_one_rollout_does_not_cost_by_how_many_services_there_are() -> None:
+    moving = commit(request(0, 100, duration_s=60), request(100).traffic, {}, 1000)
+    seen = view((4, 4), 1060)
+    lean = replace(seen, revisions=Unwalked(seen.revisions), ready=Unwalked(seen.ready))
+    assert take_on(moving, lean) == take_on(moving, seen)
+    assert not take_on(moving, lean).before
+
+
 def test_old_writer_gives_way_to_the_revision_that_a_rollout_brings() -> None:
     seen = view(volumes=(DATA,))
     both = {**seen.revisions, ONE: revision(1, volumes=(DATA,))}

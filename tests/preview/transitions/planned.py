@@ -31,7 +31,7 @@ def plan_world(directory: Path, world: World, before: Plan | None, stack: str = 
     secrets = flatten_secrets(world.secrets)
     manifests = load([directory]).manifests
     check_references(manifests, secrets)
-    digests = {tenant: {key: _digest(tenant, key, each[key]) for key in each} for tenant, each in secrets.items()}
+    digests = {tenant: _digests(tenant, tuple(each.items())) for tenant, each in secrets.items()}
     return keep_revisions(plan(manifests, stack, digests), manifests, pasts_of(before) if before else {})
 
 
@@ -72,6 +72,6 @@ def _inputs(service: ServicePlan) -> dict[str, Any]:
 
 
 @functools.cache
-def _digest(tenant: str, key: str, value: str) -> str:
-    # Slow by intent, and asked for the same values again and again.
-    return digest_secrets({tenant: {key: value}})[tenant][key]
+def _digests(tenant: str, values: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    # Slow by intent, and asked for again and again: these keep what was made.
+    return digest_secrets({tenant: dict(values)})[tenant]

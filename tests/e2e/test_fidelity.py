@@ -33,7 +33,7 @@ from tests.harness.stack import ROOT, Stack, docker, stable_json
 from tests.harness.waiting import until
 from tests.preview.mutations import MANIFESTS, MUTATIONS, OTHER_IMAGE, SECRETS, Mutation
 from tests.preview.transitions import LANES, UNCHANGING, Step, Stride, walk
-from tests.preview.transitions.planned import by_key, foretell, plan_world, write_world
+from tests.preview.transitions.planned import by_key, foretell, foretell_networks, plan_world, write_world
 
 # As many as share a stack: one update applies them all, each to a service of its own.
 BATCH = 30
@@ -165,6 +165,8 @@ class Sequence:
         rest = [{urn: each for urn, each in one.items() if "Service::" not in urn} for one in (predicted, done, again)]
         kinds = tuple(kind for step in stride.steps for kind in step.kinds)
         self.expect("the update did to the platform what its preview said", stride, kinds, rest[1], rest[0])
+        networks = foretell_networks(before, after)
+        self.expect("the networks changed as the plan does", stride, kinds, networks_of(rest[1]), networks)
         if set(kinds) <= UNCHANGING:
             self.expect("saying the same again changes no part", stride, kinds, rest[1], {})
         self.expect("a preview afterwards shows no change of the platform", stride, kinds, rest[2], {})
@@ -318,6 +320,11 @@ def belonging(name: str, found: Operations) -> Operations:
 def belonging_to(step: Step, found: Operations) -> Operations:
     """Keep the operations on the services of one lane."""
     return {urn: each for urn, each in found.items() if "Service::" in urn and step.has(key_of(urn))}
+
+
+def networks_of(found: Operations) -> dict[str, str]:
+    """Give what is done to each network, by its name without the stack's."""
+    return {urn.rpartition("::")[2]: each[0] for urn, each in found.items() if "runyard:network:Network::" in urn}
 
 
 def key_of(urn: str) -> str:

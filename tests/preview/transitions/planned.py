@@ -59,6 +59,17 @@ def foretell(before: Plan, after: Plan) -> dict[str, tuple[str, tuple[str, ...]]
     return found
 
 
+def foretell_networks(before: Plan, after: Plan) -> dict[str, str]:
+    """Say what an update does to each network, by its name without the stack's."""
+    old, new = ({each.name.split(".", 2)[2]: each for each in one.networks} for one in (before, after))
+    both = old.keys() & new.keys()
+    return {
+        **dict.fromkeys(old.keys() - new.keys(), "delete"),
+        **dict.fromkeys(new.keys() - old.keys(), "create"),
+        **{name: "update" for name in both if old[name] != new[name]},
+    }
+
+
 def _inputs(service: ServicePlan) -> dict[str, Any]:
     """Give the inputs of a service's resource that a plan makes; the values of its secrets are none of a plan's."""
     document = service.revision.document

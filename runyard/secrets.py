@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runyard import names
@@ -51,12 +51,35 @@ def flatten_certificates(config: Mapping[str, Any]) -> dict[str, dict[str, str]]
     return found
 
 
-def digest_secrets(secrets: TenantSecrets) -> dict[str, dict[str, str]]:
-    """Hash each value (PBKDF2-SHA256, salted by its tenant and name), so that a new value makes a new revision."""
-    return {
-        tenant: {key: _digest(f"{tenant}/{key}", value) for key, value in named.items()}
-        for tenant, named in secrets.items()
-    }
+def digest_secrets(secrets: TenantSecrets) -> dict[str, Mapping[str, str]]:
+    """Hash values (PBKDF2-SHA256, salted by tenant and name), so that a new value makes a new revision.
+
+    Each is hashed when it is first asked for: one takes 25 ms, and most stacks keep more secrets than manifests name.
+    """
+    return {tenant: _Digests(tenant, named) for tenant, named in secrets.items()}
+
+
+class _Digests(Mapping[str, str]):
+    """The digests of a tenant's values by `name/key`; which keys there are costs nothing to tell."""
+
+    def __init__(self, tenant: str, values: Mapping[str, str]) -> None:
+        self._tenant = tenant
+        self._values = values
+        self._made: dict[str, str] = {}
+
+    def __getitem__(self, key: str) -> str:
+        if key not in self._made:
+            self._made[key] = _digest(f"{self._tenant}/{key}", self._values[key])
+        return self._made[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def check_references(manifests: Manifests, secrets: TenantSecrets) -> None:

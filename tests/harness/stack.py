@@ -237,7 +237,7 @@ def new_stack(directories: pytest.TempPathFactory, purpose: str) -> Iterator[Sta
         yield stack
     finally:
         stack.pulumi("cancel", "--yes", "--stack", name, check=False)
-        stack.destroy(check=False)
+        destroyed = stack.destroy(check=False)
         # As `make down` does: an update that was killed early has claimed room, and Pulumi knows of nothing to destroy.
         subprocess.run([sys.executable, "-m", "runyard.cli.main", "release", "--stack", name], cwd=ROOT, check=False)
         # Made by `pulumi stack init` beside the program, whatever --config-file says later.
@@ -247,4 +247,4 @@ def new_stack(directories: pytest.TempPathFactory, purpose: str) -> Iterator[Sta
             docker("rm", "--force", "--volumes", container)
         for volume in stack.kept_on_host():
             docker("volume", "rm", volume)
-    assert left == []
+    assert left == [], f"left on the host: {left}\n{destroyed.stdout}\n{destroyed.stderr}"

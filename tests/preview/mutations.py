@@ -17,6 +17,8 @@ import yaml
 
 Manifest = dict[str, Any]
 
+# Another image than the examples'; a test that applies it puts one in its place that is there.
+OTHER_IMAGE = "runyard/hello:again"
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 SERVICE_ANNOTATIONS = ("metadata", "annotations")
 TEMPLATE = ("spec", "template")
@@ -377,7 +379,7 @@ def _init_containers() -> list[Mutation]:
         *_prepared(
             first,
             [
-                *_row(HELLO, "P:initContainers.0.image", REVISION, "runyard/hello:again"),
+                *_row(HELLO, "P:initContainers.0.image", REVISION, OTHER_IMAGE),
                 *_row(HELLO, "P:initContainers.0.name", REVISION, "other"),
                 *_row(HELLO, "P:initContainers.0.args", REVISION, ["unused"]),
                 *_row(HELLO, "P:initContainers.0.envFrom", REVISION, [{"secretRef": {"name": "login"}}]),
@@ -413,7 +415,7 @@ def _persistent_volumes() -> list[Mutation]:
 def _container() -> list[Mutation]:
     return [
         *_row(HELLO, "C:name", REVISION, "main", "app"),
-        *_row(HELLO, "C:image", REVISION, "runyard/hello:again"),
+        *_row(HELLO, "C:image", REVISION, OTHER_IMAGE),
         *_row(HELLO, "C:command", REVISION, ["/hello"]),
         *_row(HELLO, "C:args", REVISION, ["unused"], ["--unused", "a b", "$(x); `y`"]),
         *_row(HELLO, "C:workingDir", REVISION, "/tmp"),

@@ -13,6 +13,7 @@ from tests.preview.mutations import (
     FIRST,
     KNATIVE,
     NOTHING,
+    OTHER_IMAGE,
     REVISION,
     ROLLOUT,
     ROUTE,
@@ -41,7 +42,7 @@ from tests.preview.transitions.world import (
 HEALTHY = {"httpGet": {"path": "/healthz"}, "periodSeconds": 1}
 # Each field with values of which no two mean the same, None being no field, and what a change of it changes.
 FIELDS: dict[str, tuple[str, tuple[Any, ...], Words]] = {
-    "image": ("C:image", ("runyard/hello:1", "runyard/hello:again"), REVISION),
+    "image": ("C:image", ("runyard/hello:1", OTHER_IMAGE), REVISION),
     "args": ("C:args", (None, ["unused"], ["--unused", "a b", "$(x); `y`"]), REVISION),
     "directory": ("C:workingDir", (None, "/tmp", "/"), REVISION),
     "user": ("C:securityContext", (None, {"runAsUser": 10001}, {"runAsUser": 65532, "runAsGroup": 7}), REVISION),

@@ -31,7 +31,7 @@ def plan_world(directory: Path, world: World, before: Plan | None, stack: str = 
     secrets = flatten_secrets(world.secrets)
     manifests = load([directory]).manifests
     check_references(manifests, secrets)
-    digests = {tenant: {key: _digest(tenant, key, each[key]) for key in each} for tenant, each in secrets.items()}
+    digests = {tenant: _digests(tenant, tuple(each.items())) for tenant, each in secrets.items()}
     return keep_revisions(plan(manifests, stack, digests), manifests, pasts_of(before) if before else {})
 
 
@@ -59,6 +59,17 @@ def foretell(before: Plan, after: Plan) -> dict[str, tuple[str, tuple[str, ...]]
     return found
 
 
+def foretell_networks(before: Plan, after: Plan) -> dict[str, str]:
+    """Say what an update does to each network, by its name without the stack's."""
+    old, new = ({each.name.split(".", 2)[2]: each for each in one.networks} for one in (before, after))
+    both = old.keys() & new.keys()
+    return {
+        **dict.fromkeys(old.keys() - new.keys(), "delete"),
+        **dict.fromkeys(new.keys() - old.keys(), "create"),
+        **{name: "update" for name in both if old[name] != new[name]},
+    }
+
+
 def _inputs(service: ServicePlan) -> dict[str, Any]:
     """Give the inputs of a service's resource that a plan makes; the values of its secrets are none of a plan's."""
     document = service.revision.document
@@ -72,6 +83,6 @@ def _inputs(service: ServicePlan) -> dict[str, Any]:
 
 
 @functools.cache
-def _digest(tenant: str, key: str, value: str) -> str:
-    # Slow by intent, and asked for the same values again and again.
-    return digest_secrets({tenant: {key: value}})[tenant][key]
+def _digests(tenant: str, values: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    # Slow by intent, and asked for again and again: these keep what was made.
+    return digest_secrets({tenant: dict(values)})[tenant]

@@ -26,7 +26,6 @@ from tests.preview.transitions.world import (
     NAMES,
     RATE,
     ROUTES,
-    TENANTS,
     USES,
     Entry,
     plain,
@@ -52,7 +51,7 @@ def specimen(edit: Edit, name: str) -> Entry:
 
 def _free_key(edit: Edit, tenant: str = "") -> str:
     """Choose the key of a service that is not there, nor was in the step before."""
-    tenants = [tenant] if tenant else ["default", *sorted(edit.world.tenants)]
+    tenants = [tenant] if tenant else [edit.world.home, *sorted(edit.world.tenants)]
     taken = {*edit.world.services, *edit.gone}
     keys = [f"{each}/{name}" for each in tenants for name in NAMES if f"{each}/{name}" not in taken]
     return edit.chance.choice(keys)
@@ -93,7 +92,7 @@ def _move(edit: Edit) -> bool:
     if not (found := edit.pick()):
         return False
     old, entry = found
-    tenants = [each for each in ("default", *sorted(edit.world.tenants)) if each != tenant_of(old)]
+    tenants = [each for each in (edit.world.home, *sorted(edit.world.tenants)) if each != tenant_of(old)]
     if not tenants:
         return False
     new = _free_key(edit, edit.chance.choice(tenants))
@@ -151,7 +150,7 @@ def _hand_over(edit: Edit) -> bool:
 
 def _tenant_comes(edit: Edit) -> bool:
     # Other stacks of the host have services of the default tenant, for which its quotas would count as well.
-    absent = [each for each in TENANTS if each not in ("default", *edit.world.tenants)]
+    absent = [each for each in edit.world.places if each not in (edit.world.home, *edit.world.tenants)]
     if not absent:
         return False
     edit.world.tenants[edit.chance.choice(absent)] = {}
@@ -290,7 +289,7 @@ def _backend(edit: Edit) -> bool:
 
 def _rotate(edit: Edit) -> bool:
     """Give a tenant's secret another value: what has it is another revision."""
-    tenant = edit.chance.choice(TENANTS)
+    tenant = edit.chance.choice(edit.world.places)
     if not edit.take(f"secret {tenant}"):
         return False
     edit.world.secrets.setdefault(tenant, copy.deepcopy(SECRETS))["token"] = f"token {edit.world.number()}"
@@ -308,6 +307,12 @@ def _rewrite(edit: Edit) -> bool:
     return True
 
 
+# Changes of the Platform, which the worlds of a stack share.
+PLATFORM: dict[str, Change] = {
+    **{f"gateway-{name}": _gateway(name) for name in _GATEWAY},
+    "kept": _kept,
+    "backend": _backend,
+}
 CHANGES: dict[str, Change] = {
     "add": _add,
     "remove": _remove,
@@ -321,9 +326,7 @@ CHANGES: dict[str, Change] = {
     "tenant-leaves": _tenant_leaves,
     "quota": _quota,
     "rate-quota": _rate_quota,
-    **{f"gateway-{name}": _gateway(name) for name in _GATEWAY},
-    "kept": _kept,
-    "backend": _backend,
+    **PLATFORM,
     "rotate": _rotate,
     "rewrite": _rewrite,
 }

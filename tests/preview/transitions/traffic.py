@@ -32,7 +32,12 @@ def _name(edit: Edit) -> bool:
 
 def _split(edit: Edit) -> bool:
     """Make a new revision, and leave a part of the traffic with the one before."""
-    if not (found := edit.pick(lambda key, entry: entry.plain and bool(entry.revision))):
+
+    def fits(key: str, entry: Entry) -> bool:
+        # One that another change of the step has renamed was never made.
+        return entry.plain and bool(entry.revision) and not entry.revised
+
+    if not (found := edit.pick(fits)):
         return False
     key, entry = found
     before, percent = entry.revision, edit.chance.choice((10, 50, 90))

@@ -15,11 +15,13 @@ from tests.preview.mutations import AUTO, HELLO, KNATIVE, RUN, RUNYARD, Manifest
 Words = frozenset[str]
 
 TENANTS = ("default", "red", "blue", "green")
+# How many numbers a world may use up before it meets those of the next lane.
+_NUMBERS = 100_000
 NAMES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay")
 # More would take an update longer than it adds.
 MOST_SERVICES = 6
-# A quarter of what a host of two cores gives out: it may have other stacks.
-MOST_CORES = 2
+# What all worlds of a stack need at the least, of the 8 that a host of two cores gives out: it may have other stacks.
+MOST_CORES = 4
 _COUNTS = (AUTO + "minScale", AUTO + "min-scale", RUN + "minScale", RUN + "manualInstanceCount")
 USES, ROUTES, FALLBACK, EGRESS = (RUNYARD + name for name in ("uses", "routes", "fallback", "egress"))
 INGRESS, MANUAL, MODE = (RUN + name for name in ("ingress", "manualInstanceCount", "scalingMode"))
@@ -123,7 +125,8 @@ class World:
     """A set of manifests, and how it is written.
 
     `platform` is the Platform's `spec`; its ports and addresses are the stack's affair. `secrets` is the configuration
-    that goes with the manifests, by tenant. `style` decides how files look and nothing else.
+    that goes with the manifests, by tenant. `style` decides how files look and nothing else. `lane` is its place beside
+    others on the same stack: they have no tenant, host or revision's name in common, and lane 0 has the Platform.
     """
 
     platform: dict[str, Any] = field(default_factory=dict)
@@ -131,7 +134,22 @@ class World:
     services: dict[str, Entry] = field(default_factory=dict)
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     style: int = 0
+    lane: int = 0
     made: int = 0
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Name the tenants that it may have; the first is always there."""
+        return tuple(f"{each}-{self.lane}" if self.lane else each for each in TENANTS)
+
+    @property
+    def home(self) -> str:
+        return self.places[0]
+
+    @property
+    def declared(self) -> dict[str, dict[str, Any]]:
+        """Give all Tenants that manifests declare; the tenant `default` needs none."""
+        return {self.home: {}, **self.tenants} if self.lane else self.tenants
 
     @property
     def gateway(self) -> dict[str, Any]:
@@ -150,7 +168,7 @@ class World:
     def number(self) -> int:
         """Give a number that was not there before."""
         self.made += 1
-        return self.made
+        return self.lane * _NUMBERS + self.made
 
     def of(self, tenant: str) -> Iterator[tuple[str, Entry]]:
         """Give a tenant's services by their keys."""
@@ -175,7 +193,7 @@ class World:
         """Give all documents; `platform` is what the stack says of its own ports."""
         spec = {**platform, **self.platform, "gateway": {**platform.get("gateway", {}), **self.gateway}}
         found = [_document("Platform", "platform", spec)]
-        found += [_document("Tenant", name, spec) for name, spec in sorted(self.tenants.items())]
+        found += [_document("Tenant", name, spec) for name, spec in sorted(self.declared.items())]
         return [*found, *(each.manifest for _, each in sorted(self.services.items()))]
 
     def files(self, platform: dict[str, Any] | None = None) -> dict[str, str]:

@@ -38,6 +38,20 @@ def test_digests_differ_by_value_and_by_name_and_hold_no_value():
     assert digest_secrets({"a": {"x/latest": "s3cret"}})["a"]["x/latest"] == digests["x/latest"]
 
 
+def test_digest_is_made_when_it_is_first_asked_for():
+    # What cannot be hashed tells when it is.
+    digests = digest_secrets({"a": {"x/latest": "s3cret", "y/latest": "\ud800"}})["a"]
+    assert len(digests["x/latest"]) == 64
+    assert ("y/latest" in digests, "z/latest" in digests, list(digests), len(digests)) == (
+        True,
+        False,
+        ["x/latest", "y/latest"],
+        2,
+    )
+    with pytest.raises(UnicodeEncodeError):
+        digests["y/latest"]
+
+
 def test_reference_without_a_value_is_refused_with_the_command_that_sets_it():
     with pytest.raises(UsageError) as caught:
         check_references(subject(), {"other": {"api/latest": "x"}})

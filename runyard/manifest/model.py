@@ -16,11 +16,10 @@ from runyard.accounts import Budget, Member, Quotas
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
-from runyard.contracts import InstanceLimits
+from runyard.contracts import InstanceLimits, ScalingSignal
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
-from runyard.contracts import ScalingSignal
 from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation
 from runyard.location import Location as Location
 from runyard.manifest.tls import Tls

@@ -33,7 +33,7 @@ def describe_holdings(parts: Parts, scene: Scene) -> Holdings:
     return Holdings(
         tuple(services),
         strangers=parts.tools.inventory.strangers(),
-        images=_images(parts.store.rollouts.values(), scene),
+        images=_images(parts.rollouts.in_force.values(), scene),
         in_step=in_step(parts, scene),
     )
 
@@ -49,7 +49,9 @@ def _images(rollouts: Iterable[Commitment], scene: Scene) -> dict[str, str]:
     for rollout in rollouts:
         for name in shares_to_serve(rollout):
             revision = scene.revisions.get(service_key(rollout.tenant, name))
-            for each in (*revision.spec.init_containers, *revision.spec.containers) if revision else ():
+            if revision is None:
+                continue
+            for each in (*revision.spec.init_containers, *revision.spec.containers):
                 if identity := revision.spec.images.get(each.name):
                     found[identity.id] = each.image
     return dict(sorted(found.items()))

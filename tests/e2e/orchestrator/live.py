@@ -7,21 +7,19 @@ import base64
 import contextlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 import aiohttp
-import docker
-import docker.errors
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from docker.models.containers import Container
-from docker.models.volumes import Volume
-from docker.types import IPAMConfig, IPAMPool
 
 from runyard import names
 from runyard.contracts import (
@@ -38,6 +36,9 @@ from runyard.contracts import (
     encode,
 )
 from tests.harness.ports import free_port
+from tests.harness.programs import build_go
+from tests.harness.stack import docker
+from tests.harness.waiting import until_async
 from tests.unit.services.orchestrator.fake_gateway import amended
 
 IMAGE = "debian:bookworm-slim"
@@ -53,22 +54,54 @@ SERVE = ("perl", "-e", SERVER)
 MIB = 1024 * 1024
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A container as the engine's own command shows it, which shares no code with the orchestrator."""
+
+    attrs: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.attrs["Id"])
+
+    @property
+    def name(self) -> str:
+        return str(self.attrs["Name"]).lstrip("/")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return dict(self.attrs["Config"]["Labels"])
+
+    @property
+    def status(self) -> str:
+        return str(self.attrs["State"]["Status"])
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """Run a command in it, and give its exit code and its output."""
+        done = subprocess.run(["docker", "exec", self.id, *command], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+
 class RecordingGateway:
     """The gateway's admin port, keeping what it is sent."""
 
     def __init__(self) -> None:
+        self._runner: web.AppRunner | None = None
         self.snapshot: dict[str, Any] = {"generation": 0, "endpoints": {}, "callers": {}, "services": {}}
 
-    async def serve(self, path: Path) -> web.AppRunner:
+    async def start(self, path: Path) -> None:
         app = web.Application()
         app.router.add_get("/v1/snapshot", self._get)
         app.router.add_put("/v1/snapshot", self._put)
         app.router.add_patch("/v1/snapshot", self._patch)
         app.router.add_get("/v1/inflight/{address}", self._in_flight)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.UnixSite(runner, str(path)).start()
-        return runner
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(path)).start()
+
+    async def close(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     async def _get(self, _: web.Request) -> web.Response:
         return web.json_response({"generation": self.snapshot["generation"]})
@@ -98,12 +131,10 @@ class RecordingGateway:
 class Live:
     """The orchestrator as a process of its own, so that it can be killed; everything it makes goes at the end."""
 
-    def __init__(self, directory: Path, subnet: str, *, launcher: bool = False) -> None:
-        self.docker = docker.from_env()
+    def __init__(self, directory: Path, *, launcher: bool = False) -> None:
         self.stack = f"e2e-{uuid4().hex[:8]}"
         self.network = names.tenant_network(self.stack, "default")
         self.gateway = RecordingGateway()
-        self._subnet = subnet
         self._launcher = launcher
         self._key = Ed25519PrivateKey.generate()
         self._documents: dict[str, RevisionDocument] = {}
@@ -113,51 +144,52 @@ class Live:
 
     def _bring_launcher(self) -> None:
         """Build the launcher and put its directory where instances mount it, as an installation has it."""
-        go = shutil.which("go") or "/usr/local/go/bin/go"
-        environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
-        command = [go, "build", "-trimpath", "-o", str(self._directory / "launch"), "."]
-        subprocess.run(command, cwd=ROOT / "services" / "launcher", env=environment, check=True)
+        build_go(ROOT / "services" / "launcher", self._directory / "launch")
         (self._directory / "launcher").mkdir(exist_ok=True)
-        self.docker.volumes.create(
-            names.platform_volume(self.stack, "launcher"),
-            labels={names.STACK: self.stack},
-            driver_opts={"type": "none", "o": "bind", "device": str(self._directory / "launcher")},
-        )
+        options = ("type=none", "o=bind", f"device={self._directory / 'launcher'}")
+        given = (word for each in options for word in ("--opt", each))
+        docker("volume", "create", *self._label, *given, names.platform_volume(self.stack, "launcher"))
 
     async def __aenter__(self) -> Self:
-        pool = IPAMPool(subnet=self._subnet)
-        self.docker.networks.create(
-            self.network,
-            labels={names.STACK: self.stack},
-            options={"com.docker.network.bridge.enable_icc": "false"},
-            ipam=IPAMConfig(pool_configs=[pool]),
-        )
-        if self._launcher:
-            self._bring_launcher()
-        self._runner = await self.gateway.serve(self._directory / "admin.sock")
-        await self.start()
+        alone = ("--opt", "com.docker.network.bridge.enable_icc=false")
+        docker("network", "create", *self._label, *alone, "--subnet", drawn_subnet(), self.network)
+        try:
+            if self._launcher:
+                self._bring_launcher()
+            await self.gateway.start(self._directory / "admin.sock")
+            await self.start()
+        except BaseException:
+            # What does not begin has no end that anybody would call.
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
-        await self._runner.cleanup()
+        await self.gateway.close()
         # The engine may still carry out what the killed orchestrator asked of it: make a container, or remove one.
-        await until(self._cleared, 30)
-        self.docker.close()
+        await until_async(self._cleared, within_s=30)
 
     def _cleared(self) -> bool:
         """Remove what carries the stack's label; True when the network went too, which nothing can join any more."""
-        for container in self.containers(all=True):
-            with contextlib.suppress(docker.errors.APIError):
-                container.remove(force=True)
+        for each in self._ids("ps", "--all"):
+            with contextlib.suppress(AssertionError):
+                docker("rm", "--force", "--volumes", each)
         try:
-            for volume in self.volumes():
-                volume.remove()
-            for network in self.docker.networks.list(filters={"label": f"{names.STACK}={self.stack}"}):
-                network.remove()
-        except docker.errors.APIError:
+            for kind in ("volume", "network"):
+                for each in self._ids(kind, "ls"):
+                    docker(kind, "rm", each)
+        except AssertionError:
             return False
-        return self.containers(all=True) == []
+        return self._ids("ps", "--all") == []
+
+    @property
+    def _label(self) -> tuple[str, str]:
+        return "--label", f"{names.STACK}={self.stack}"
+
+    def _ids(self, *listing: str, role: str = "") -> list[str]:
+        filters = [f"label={names.STACK}={self.stack}", *([f"label={names.ROLE}={role}"] if role else [])]
+        return docker(*listing, "--quiet", *(word for each in filters for word in ("--filter", each))).split()
 
     async def start(self) -> None:
         """Start the orchestrator and wait until its control socket answers."""
@@ -171,10 +203,11 @@ class Live:
             "RUNYARD_LAUNCHER_PROGRAM": str(self._directory / "launch"),
             "RUNYARD_PUBLIC_KEY": base64.b64encode(self._key.public_key().public_bytes_raw()).decode(),
         }
-        command = (sys.executable, "-m", "services.orchestrator")
+        # With as many descriptors as a program usually has, so that a leak of them shows.
+        command = ("prlimit", "--nofile=1024", sys.executable, "-m", "services.orchestrator")
         with (self._directory / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log)
-        await until(lambda: self._answers(), 10)
+        await until_async(self._answers, within_s=10)
 
     async def _answers(self) -> bool:
         try:
@@ -241,28 +274,29 @@ class Live:
         """Give the orchestrator's status."""
         return (await self.ask("GET", "/v1/status"))[1]
 
-    def volumes(self, role: str = "") -> list[Volume]:
-        """Give the volumes of this stack."""
-        label = f"{names.ROLE}={role}" if role else f"{names.STACK}={self.stack}"
-        found = self.docker.volumes.list(filters={"label": label})
-        return [each for each in found if each.attrs["Labels"][names.STACK] == self.stack]
+    @property
+    def port(self) -> int:
+        """The port that the orchestrator shows its status on."""
+        return self._port
 
-    def containers(self, *, all: bool = False) -> list[Container]:
-        """Give the containers of this stack."""
-        label = {"label": f"{names.STACK}={self.stack}"}
-        return list(self.docker.containers.list(all=all, ignore_removed=True, filters=label))
+    def volumes(self, role: str = "") -> list[str]:
+        """Name the volumes of this stack."""
+        return self._ids("volume", "ls", role=role)
+
+    def containers(self, *, all: bool = False) -> list[Seen]:
+        """Show the containers of this stack, the youngest first."""
+        ids = self._ids("ps", "--no-trunc", *(["--all"] if all else []))
+        # One may go between the list and the look at it.
+        shown = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=False).stdout
+        return [Seen(each) for each in json.loads(shown)] if ids else []
+
+
+def drawn_subnet() -> str:
+    """Draw a subnet outside Docker's own pools and the plan's: two runs on one machine must not share one."""
+    number = random.SystemRandom().randrange(2**12)
+    return f"10.77.{number >> 4}.{(number & 15) << 4}/28"
 
 
 def container(name: str = "app", command: tuple[str, ...] = SERVE, **fields: Any) -> ContainerDocument:
     """Describe a container of a document."""
     return ContainerDocument(name, IMAGE, **{"command": command, "memory_bytes": 64 * MIB, "pids_limit": 64, **fields})
-
-
-async def until(condition: Any, seconds: float) -> None:
-    """Wait until a condition holds; the engine is real, so there is nothing to wait for but the world."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = condition()
-            if await answer if asyncio.iscoroutine(answer) else answer:
-                return
-            await asyncio.sleep(0.02)

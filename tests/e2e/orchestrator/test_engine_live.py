@@ -12,8 +12,9 @@ import pytest
 
 from runyard.errors import NotFound
 from services.orchestrator.engine.docker.client import DockerClient
+from tests.harness.waiting import until_async
 
-from .live import IMAGE, until
+from .live import IMAGE
 
 pytestmark = pytest.mark.engine
 # More than a pipe or a socket takes at once.
@@ -46,7 +47,7 @@ async def test_input_of_a_container_and_of_a_command_comes_whole_and_ends(engine
         async def ended() -> bool:
             return "ended" in await engine.logs(made, 10)
 
-        await until(ended, 10)
+        await until_async(ended, within_s=10)
         assert await engine.logs(made, 10) == (str(len(LONG)), "ended")
         assert await engine.run(made, ("sh", "-c", f"test $(wc -c) = {len(LONG)}"), LONG) == 0
         assert await engine.run(made, ("sh", "-c", "cat > /dev/null; exit 3"), "some") == 3

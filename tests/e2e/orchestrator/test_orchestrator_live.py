@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -12,19 +14,20 @@ import pytest
 
 from runyard import names
 from runyard.contracts import MemoryMount, Probe
+from tests.harness.client import ask
+from tests.harness.stack import docker
+from tests.harness.waiting import until_async
 
-from .live import IMAGE, MIB, SERVE, Live, container, until
+from .live import IMAGE, MIB, SERVE, Live, Seen, container
 
 pytestmark = pytest.mark.engine
-EDITS: dict[str, Callable[[Live, Any], None]] = {
-    "limits": lambda _, each: each.update(mem_limit="128m", memswap_limit="128m"),
-    "name": lambda live, each: each.rename(f"{live.stack}-mine"),
-    "paused": lambda _, each: each.pause(),
-    "network": lambda live, each: live.docker.networks.get(live.network).disconnect(each),
-    "restart": lambda _, each: each.update(restart_policy={"Name": "always"}),
+EDITS: dict[str, Callable[[Live, Seen], object]] = {
+    "limits": lambda _, each: docker("update", "--memory", "128m", "--memory-swap", "128m", each.id),
+    "name": lambda live, each: docker("rename", each.id, f"{live.stack}-mine"),
+    "paused": lambda _, each: docker("pause", each.id),
+    "network": lambda live, each: docker("network", "disconnect", live.network, each.id),
+    "restart": lambda _, each: docker("update", "--restart", "always", each.id),
 }
-# Outside Docker's own pools and the plan's; the tests run one after the other.
-SUBNET = "10.77.213.0/28"
 
 
 def on_engine(test: Callable[[Live], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
@@ -38,7 +41,7 @@ def on_engine(test: Callable[[Live], Coroutine[Any, Any, None]]) -> Callable[[Pa
 
 
 async def alive(directory: Path, test: Callable[[Live], Coroutine[Any, Any, None]], *, launcher: bool = False) -> None:
-    async with Live(directory, SUBNET, launcher=launcher) as live:
+    async with Live(directory, launcher=launcher) as live:
         await test(live)
 
 
@@ -64,10 +67,10 @@ async def test_killed_instance_is_replaced_within_three_seconds(live: Live) -> N
     await live.roll_out("hello-1")
     before = live.gateway.addresses("hello-1")
     began = time.monotonic()
-    live.containers()[0].kill()
-    await until(lambda: live.gateway.addresses("hello-1") not in ([], before), 10)
+    docker("kill", live.containers()[0].id)
+    await until_async(lambda: live.gateway.addresses("hello-1") not in ([], before), within_s=10)
     assert time.monotonic() - began < 3
-    await until(lambda: len(live.containers(all=True)) == 1, 5)
+    await until_async(lambda: len(live.containers(all=True)) == 1, within_s=5)
 
 
 @on_engine
@@ -83,7 +86,7 @@ async def test_killed_orchestrator_is_back_in_step_within_three_seconds_with_the
     async def in_step() -> bool:
         return bool((await live.ask("GET", "/v1/status"))[1]["in_step"])
 
-    await until(in_step, 10)
+    await until_async(in_step, within_s=10)
     assert time.monotonic() - began < 3
     assert [each.id for each in live.containers()] == before
     assert live.gateway.addresses("hello-1") != []
@@ -96,10 +99,10 @@ async def test_instance_killed_while_the_orchestrator_is_down_is_replaced_on_its
     await live.roll_out("hello-1")
     before = live.gateway.addresses("hello-1")
     await live.kill()
-    live.containers()[0].kill()
+    docker("kill", live.containers()[0].id)
     await live.start()
-    await until(lambda: live.gateway.addresses("hello-1") not in ([], before), 5)
-    await until(lambda: len(live.containers(all=True)) == 1, 5)
+    await until_async(lambda: live.gateway.addresses("hello-1") not in ([], before), within_s=5)
+    await until_async(lambda: len(live.containers(all=True)) == 1, within_s=5)
 
 
 @on_engine
@@ -109,7 +112,7 @@ async def test_update_moves_traffic_and_removes_the_old_instance(live: Live) -> 
     await live.roll_out("hello-1")
     assert (await live.roll_out("hello-2"))["outcome"] == "ready"
     assert live.gateway.snapshot["services"]["default/hello"]["traffic"][0]["revision"] == "hello-2"
-    await until(lambda: [each.labels[names.REVISION] for each in live.containers()] == ["hello-2"], 10)
+    await until_async(lambda: [each.labels[names.REVISION] for each in live.containers()] == ["hello-2"], within_s=10)
 
 
 @on_engine
@@ -122,7 +125,7 @@ async def test_container_that_exits_fails_the_rollout_with_its_log_and_the_old_o
     assert problem["detail"] == ("rollout default/hello: revision hello-2: container app: exited with code 3 (3 times)")
     assert problem["logs"] == ["no database"]
     assert len(live.gateway.addresses("hello-1")) == 1
-    await until(lambda: len(live.containers(all=True)) == 1, 10)
+    await until_async(lambda: len(live.containers(all=True)) == 1, within_s=10)
 
 
 @on_engine
@@ -165,9 +168,9 @@ async def test_sidecar_starts_first_shares_the_address_and_takes_the_instance_wi
     assert app.attrs["HostConfig"]["NetworkMode"] == f"container:{db.id}"
     assert app.attrs["State"]["StartedAt"] > db.attrs["State"]["StartedAt"]
     before = live.gateway.addresses("hello-1")
-    db.kill()
-    await until(lambda: live.gateway.addresses("hello-1") not in ([], before), 10)
-    await until(lambda: len(live.containers()) == 2, 10)
+    docker("kill", db.id)
+    await until_async(lambda: live.gateway.addresses("hello-1") not in ([], before), within_s=10)
+    await until_async(lambda: len(live.containers()) == 2, within_s=10)
 
 
 @on_engine
@@ -176,8 +179,8 @@ async def test_liveness_that_fails_replaces_the_instance(live: Live) -> None:
     live.add("hello-1", container(liveness_probe=alive, memory_mounts=(MemoryMount("/tmp", MIB),)), grace_s=1)
     await live.roll_out("hello-1")
     before = live.gateway.addresses("hello-1")
-    live.containers()[0].exec_run(["touch", "/tmp/ill"])
-    await until(lambda: live.gateway.addresses("hello-1") not in ([], before), 10)
+    assert live.containers()[0].run("touch", "/tmp/ill") == (0, "")
+    await until_async(lambda: live.gateway.addresses("hello-1") not in ([], before), within_s=10)
 
 
 @on_engine
@@ -187,8 +190,8 @@ async def test_delete_removes_every_instance_and_is_repeatable(live: Live) -> No
     for _ in range(2):
         assert (await live.ask("DELETE", "/v1/services/default/hello"))[0] == 200
         assert live.gateway.snapshot["services"] == {}
-        await until(lambda: live.containers(all=True) == [], 10)
-    await until(lambda: live.gateway.snapshot["callers"] == {}, 5)
+        await until_async(lambda: live.containers(all=True) == [], within_s=10)
+    await until_async(lambda: live.gateway.snapshot["callers"] == {}, within_s=5)
 
 
 @on_engine
@@ -200,7 +203,7 @@ async def test_lost_volume_withdraws_nothing_and_takes_over_what_runs(live: Live
     live.lose_volume()
     generation = live.gateway.snapshot["generation"]
     await live.start()
-    await until(lambda: live.gateway.snapshot["generation"] > generation, 10)
+    await until_async(lambda: live.gateway.snapshot["generation"] > generation, within_s=10)
     assert live.gateway.addresses("hello-1") == addresses
     assert (await live.roll_out("hello-1"))["outcome"] == "ready"
     assert {each.id for each in live.containers()} == before
@@ -213,25 +216,55 @@ async def test_container_with_our_labels_that_we_did_not_make_is_left_alone(live
     live.add("hello-1")
     await live.roll_out("hello-1")
     (ours,) = live.containers()
-    forged = live.docker.containers.run(IMAGE, list(SERVE), labels=ours.labels, network=live.network, detach=True)
+    labels = (word for key, value in ours.labels.items() for word in ("--label", f"{key}={value}"))
+    docker("run", "--detach", "--name", f"{live.stack}-forged", "--network", live.network, *labels, IMAGE, *SERVE)
+    (forged,) = [each for each in live.containers() if each.id != ours.id]
 
     async def told() -> bool:
         return any(forged.name in each for each in (await live.status())["problems"])
 
-    await until(told, 10)
+    await until_async(told, within_s=10)
     assert len(live.gateway.addresses("hello-1")) == 1
     await live.ask("DELETE", "/v1/services/default/hello")
-    await until(lambda: [each.id for each in live.containers(all=True)] == [forged.id], 10)
+    await until_async(lambda: [each.id for each in live.containers(all=True)] == [forged.id], within_s=10)
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
-def test_instance_that_was_edited_is_replaced(tmp_path: Path, edit: Callable[[Live, Any], None]) -> None:
+def test_instance_that_was_edited_is_replaced(tmp_path: Path, edit: Callable[[Live, Seen], object]) -> None:
     async def edited(live: Live) -> None:
         live.add("hello-1")
         await live.roll_out("hello-1")
         before = live.gateway.addresses("hello-1")
         edit(live, live.containers()[0])
-        await until(lambda: live.gateway.addresses("hello-1") not in ([], before), 10)
-        await until(lambda: len(live.containers(all=True)) == 1, 10)
+        await until_async(lambda: live.gateway.addresses("hello-1") not in ([], before), within_s=10)
+        await until_async(lambda: len(live.containers(all=True)) == 1, within_s=10)
 
     asyncio.run(alive(tmp_path, edited))
+
+
+def flood(port: int, count: int) -> list[socket.socket]:
+    """Send half a request on each of so many connections, and keep them all."""
+    sockets = []
+    for _ in range(count):
+        sockets.append(socket.create_connection(("127.0.0.1", port), timeout=20))
+        with contextlib.suppress(ConnectionError):
+            sockets[-1].sendall(b"GET /v1/status HTTP/1.1\r\nHost: loc")
+    return sockets
+
+
+@on_engine
+async def test_thousands_of_half_requests_on_the_port_hold_up_neither_healing_nor_whole_requests(live: Live) -> None:
+    live.add("hello-1")
+    await live.roll_out("hello-1")
+    before, (ours,) = live.gateway.addresses("hello-1"), live.containers()
+    sockets = await asyncio.to_thread(flood, live.port, 2_000)
+    try:
+        began = time.monotonic()
+        docker("kill", ours.id)
+        await until_async(lambda: live.gateway.addresses("hello-1") not in ([], before), within_s=10)
+        assert time.monotonic() - began < 3
+        status = (await asyncio.to_thread(ask, live.port, "/v1/status")).json()
+        assert status["revisions"][0]["ready"] == 1
+    finally:
+        for each in sockets:
+            each.close()

@@ -11,8 +11,10 @@ import pytest
 
 from runyard import names
 from runyard.contracts import MemoryMount, VolumeDocument, VolumeMount
+from tests.harness.stack import docker
+from tests.harness.waiting import until_async
 
-from .live import MIB, Live, container, until
+from .live import MIB, Live, container
 from .test_orchestrator_live import alive
 
 pytestmark = pytest.mark.engine
@@ -81,18 +83,18 @@ async def test_init_containers_write_one_after_another_what_the_app_serves(live:
     assert live.gateway.addresses("hello-1") == [f"{address}:8080"]
     assert names_of(live) == ["_holder", "app"]
     (app,) = [each for each in live.containers() if each.labels[names.CONTAINER] == "app"]
-    code, output = app.exec_run("sh -c 'head -c 8m /dev/zero > /work/big'")
-    assert (code, b"No space left" in output) == (1, True)
+    code, output = app.run("sh", "-c", "head -c 8m /dev/zero > /work/big")
+    assert (code, "No space left" in output) == (1, True)
     # Those that have ended may be pruned: nobody misses them.
     for each in live.containers(all=True):
         if each.status == "exited":
-            each.remove()
+            docker("rm", each.id)
     await live.kill()
     await live.start()
-    await until(lambda: live.gateway.addresses("hello-1") == [f"{address}:8080"], 5)
+    await until_async(lambda: live.gateway.addresses("hello-1") == [f"{address}:8080"], within_s=5)
     assert (await answer(live)).split() == ["one", "two", address]
     assert (await live.ask("DELETE", "/v1/services/default/hello"))[0] == 200
-    await until(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], 20)
+    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], within_s=20)
 
 
 @with_launcher
@@ -116,12 +118,12 @@ async def test_two_containers_share_a_directory_that_nobody_can_replace(live: Li
     async def shared() -> bool:
         return await answer(live) == "from-side"
 
-    await until(shared, 10)
+    await until_async(shared, within_s=10)
     (app,) = [each for each in live.containers() if each.labels[names.CONTAINER] == "app"]
-    assert app.exec_run("ls /part")[1].split() == [b"page"]
+    assert app.run("ls", "/part")[1].split() == ["page"]
     (side,) = [each for each in live.containers() if each.labels[names.CONTAINER] == "side"]
-    assert side.exec_run("cat /seen/outside")[1] == b"from-init\n"
-    assert side.exec_run("sh -c 'echo x > /seen/y'")[0] != 0
+    assert side.run("cat", "/seen/outside")[1] == "from-init\n"
+    assert side.run("sh", "-c", "echo x > /seen/y")[0] != 0
 
 
 @with_launcher
@@ -135,9 +137,9 @@ async def test_persistent_volume_survives_a_new_revision_and_a_removed_service(l
     assert (await live.roll_out("hello-2"))["outcome"] == "ready"
     assert (await answer(live, "hello-2")).split() == ["hello-1", "hello-2"]
     await live.ask("DELETE", "/v1/services/default/hello")
-    await until(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], 20)
+    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], within_s=20)
     (kept,) = live.volumes(names.ROLE_DATA)
-    assert kept.name == names.persistent_volume(live.stack, "default", "data")
+    assert kept == names.persistent_volume(live.stack, "default", "data")
     live.add("hello-3", serving("/part/page", mount, part, before=note), volumes=(DATA,))
     assert (await live.roll_out("hello-3"))["outcome"] == "ready"
     assert (await answer(live, "hello-3")).split() == ["hello-1", "hello-2", "hello-3"]
@@ -153,7 +155,7 @@ async def test_link_in_a_persistent_volume_leads_nowhere(live: Live) -> None:
     assert "helper _preparer: exited with code 125" in failed["detail"]
     assert "launch: prepare /volumes/data: directory part: not a directory" in failed["logs"]
     # The old one is started again.
-    await until(lambda: live.gateway.addresses("hello-1") != [], 10)
+    await until_async(lambda: live.gateway.addresses("hello-1") != [], within_s=10)
 
 
 @with_launcher
@@ -170,9 +172,9 @@ async def test_new_revision_never_writes_beside_the_old_one(live: Live) -> None:
     assert live.gateway.addresses("hello-1") == []
     failed = await live.roll_out("hello-3")
     assert "container app: exited with code 7" in failed["detail"]
-    await until(lambda: live.gateway.addresses("hello-2") != [], 10)
+    await until_async(lambda: live.gateway.addresses("hello-2") != [], within_s=10)
     (app,) = [each for each in live.containers() if each.labels[names.CONTAINER] == "app"]
-    assert app.exec_run("cat /data/page")[0] == 1
+    assert app.run("cat", "/data/page")[0] == 1
 
 
 @with_launcher
@@ -181,7 +183,7 @@ async def test_failing_init_container_says_why_and_nothing_of_it_is_left(live: L
     failed = await live.roll_out("hello-1")
     assert "init container migrate: exited with code 4 (3 times)" in failed["detail"]
     assert failed["logs"] == ["no such database"]
-    await until(lambda: live.containers(all=True) == [], 10)
+    await until_async(lambda: live.containers(all=True) == [], within_s=10)
 
 
 @with_launcher
@@ -207,4 +209,4 @@ async def test_lost_volume_of_the_orchestrator_takes_over_instances_with_helpers
     assert sorted(each.id for each in live.containers(all=True)) == before
     assert (await live.status())["problems"] == []
     await live.ask("DELETE", "/v1/services/default/hello")
-    await until(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], 20)
+    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], within_s=20)

@@ -57,10 +57,7 @@ async def serve(settings: Settings, journal: Journal) -> None:
         orchestrator = Orchestrator(parts, tls.certificates.cover)
         stack.push_async_callback(orchestrator.close)
         api = ControlApi(orchestrator, journal, tls, ClaimStore(settings.directory, settings.stack, journal))
-        # Left by one that was killed; the lease says that it is dead.
-        settings.socket.unlink(missing_ok=True)
         await _listen(stack, api.control_app(), settings.socket, CONTROL, journal)
-        settings.socket.chmod(0o600)
         reading = api.reading_app(tuple(dict.fromkeys((*LOCAL_HOSTS, settings.host))))
         await _listen(stack, reading, (settings.host, settings.port), READING, journal)
         journal.write("started", stack=settings.stack, socket=str(settings.socket))

@@ -130,6 +130,12 @@ def test_architectures_layers_are_those_that_are_held() -> None:
     assert [tuple(line.split(" · ")) for line in drawn] == [tuple(layer) for layer in checkout.LAYERS]
 
 
+def test_orchestrators_layers_are_those_that_are_held() -> None:
+    text = checkout.text(Path("docs/architecture.md")).split("<!-- orchestrator -->", 1)[1]
+    drawn = [tuple(line.split(" · ")) for line in blocks(text, "")[0].splitlines()]
+    assert drawn == list(checkout.INNER_LAYERS["services.orchestrator"])
+
+
 def test_every_record_is_listed_once_in_order() -> None:
     index = checkout.text(Path("docs/adr/README.md"))
     assert re.findall(r"\((0\d{3}-[\w-]+\.md)\)", index) == [path.name for path in RECORDS]

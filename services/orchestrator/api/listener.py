@@ -199,7 +199,7 @@ class _Connection(asyncio.Protocol):
 
 
 class BoundedSite(web.BaseSite):
-    """An application at a TCP address (host and port) or a unix socket, with bounded connections."""
+    """An application at a TCP address, or at a unix socket of our user's alone, with bounded connections."""
 
     def __init__(self, runner: web.AppRunner, place: Place, connections: Connections) -> None:
         super().__init__(runner)
@@ -221,7 +221,10 @@ class BoundedSite(web.BaseSite):
             return _Connection(self._connections, server())
 
         if isinstance(self._place, Path):
+            # Left by one that was killed: whoever opens a site here has seen to it that it is dead.
+            self._place.unlink(missing_ok=True)
             self._server = await loop.create_unix_server(connected, self._place, backlog=BACKLOG)
+            self._place.chmod(0o600)
         else:
             self._server = await loop.create_server(connected, *self._place, backlog=BACKLOG)
 

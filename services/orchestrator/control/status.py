@@ -66,7 +66,7 @@ def _problems(parts: Parts, scene: Scene) -> Iterator[str]:
     if not scene.engine_answers:
         yield "the container engine does not answer"
     for name in (*parts.store.corrupt, *parts.tools.book.corrupt):
-        yield f"document {name} cannot be read"
+        yield f"file {name} cannot be read"
     for name, why in sorted(parts.documents.corrupt.items()):
         yield f"revision document {name} is not used: {why}"
     for name in parts.tools.inventory.strangers():

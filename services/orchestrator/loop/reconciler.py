@@ -119,11 +119,8 @@ class Reconciler:
         no more than the grace that follows the stop signal.
         """
         route = self._parts.store.routes.get(instance.service_key)
-        return (
-            instance.grace_s
-            if route is None or instance.service_key in self._parts.rollouts.deleted
-            else route.timeout_s
-        )
+        going = instance.service_key in self._parts.rollouts.deleted
+        return instance.grace_s if route is None or going else route.timeout_s
 
     async def publish(self, timeout_s: float) -> bool:
         """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""

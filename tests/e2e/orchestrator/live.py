@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -85,18 +86,22 @@ class RecordingGateway:
     """The gateway's admin port, keeping what it is sent."""
 
     def __init__(self) -> None:
+        self._runner: web.AppRunner | None = None
         self.snapshot: dict[str, Any] = {"generation": 0, "endpoints": {}, "callers": {}, "services": {}}
 
-    async def serve(self, path: Path) -> web.AppRunner:
+    async def start(self, path: Path) -> None:
         app = web.Application()
         app.router.add_get("/v1/snapshot", self._get)
         app.router.add_put("/v1/snapshot", self._put)
         app.router.add_patch("/v1/snapshot", self._patch)
         app.router.add_get("/v1/inflight/{address}", self._in_flight)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.UnixSite(runner, str(path)).start()
-        return runner
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(path)).start()
+
+    async def close(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     async def _get(self, _: web.Request) -> web.Response:
         return web.json_response({"generation": self.snapshot["generation"]})
@@ -126,11 +131,10 @@ class RecordingGateway:
 class Live:
     """The orchestrator as a process of its own, so that it can be killed; everything it makes goes at the end."""
 
-    def __init__(self, directory: Path, subnet: str, *, launcher: bool = False) -> None:
+    def __init__(self, directory: Path, *, launcher: bool = False) -> None:
         self.stack = f"e2e-{uuid4().hex[:8]}"
         self.network = names.tenant_network(self.stack, "default")
         self.gateway = RecordingGateway()
-        self._subnet = subnet
         self._launcher = launcher
         self._key = Ed25519PrivateKey.generate()
         self._documents: dict[str, RevisionDocument] = {}
@@ -148,16 +152,21 @@ class Live:
 
     async def __aenter__(self) -> Self:
         alone = ("--opt", "com.docker.network.bridge.enable_icc=false")
-        docker("network", "create", *self._label, *alone, "--subnet", self._subnet, self.network)
-        if self._launcher:
-            self._bring_launcher()
-        self._runner = await self.gateway.serve(self._directory / "admin.sock")
-        await self.start()
+        docker("network", "create", *self._label, *alone, "--subnet", drawn_subnet(), self.network)
+        try:
+            if self._launcher:
+                self._bring_launcher()
+            await self.gateway.start(self._directory / "admin.sock")
+            await self.start()
+        except BaseException:
+            # What does not begin has no end that anybody would call.
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
-        await self._runner.cleanup()
+        await self.gateway.close()
         # The engine may still carry out what the killed orchestrator asked of it: make a container, or remove one.
         await until_async(self._cleared, within_s=30)
 
@@ -194,7 +203,8 @@ class Live:
             "RUNYARD_LAUNCHER_PROGRAM": str(self._directory / "launch"),
             "RUNYARD_PUBLIC_KEY": base64.b64encode(self._key.public_key().public_bytes_raw()).decode(),
         }
-        command = (sys.executable, "-m", "services.orchestrator")
+        # With as many descriptors as a program usually has, so that a leak of them shows.
+        command = ("prlimit", "--nofile=1024", sys.executable, "-m", "services.orchestrator")
         with (self._directory / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log)
         await until_async(self._answers, within_s=10)
@@ -279,6 +289,12 @@ class Live:
         # One may go between the list and the look at it.
         shown = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=False).stdout
         return [Seen(each) for each in json.loads(shown)] if ids else []
+
+
+def drawn_subnet() -> str:
+    """Draw a subnet outside Docker's own pools and the plan's: two runs on one machine must not share one."""
+    number = random.SystemRandom().randrange(2**12)
+    return f"10.77.{number >> 4}.{(number & 15) << 4}/28"
 
 
 def container(name: str = "app", command: tuple[str, ...] = SERVE, **fields: Any) -> ContainerDocument:

@@ -208,3 +208,23 @@ JSON = st.recursive(
 def test_no_json_breaks_the_decoder(value: Any) -> None:
     with pytest.raises(ContractError):
         decode(RolloutRequest, json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("together", "before", "cpu_millis", "memory_bytes"),
+    [
+        (((100, 5), (200, 7)), (), 300, 12),
+        (((100, 5), (200, 7)), ((250, 9), (250, 9)), 300, 12),
+        (((100, 5),), ((50, 9), (400, 1)), 400, 9),
+    ],
+    ids=["all_at_once", "small_ones_before", "large_ones_before"],
+)
+def test_instance_takes_what_runs_together_or_the_largest_that_runs_before(
+    together: tuple[tuple[int, int], ...], before: tuple[tuple[int, int], ...], cpu_millis: int, memory_bytes: int
+) -> None:
+    containers, init_containers = (
+        tuple(ContainerDocument(f"c{n}", "i", cpu_millis=cpu, memory_bytes=size) for n, (cpu, size) in enumerate(each))
+        for each in (together, before)
+    )
+    document = dataclasses.replace(BARE, containers=containers, init_containers=init_containers)
+    assert (document.cpu_millis, document.memory_bytes) == (cpu_millis, memory_bytes)

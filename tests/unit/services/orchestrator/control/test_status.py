@@ -52,5 +52,5 @@ def test_status_names_documents_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "services").mkdir()
     (tmp_path / "services" / "default.other.json").write_text("{")
     status = status_of(tmp_path)
-    assert status.problems == ("document services/default.other.json cannot be read",)
+    assert status.problems == ("file services/default.other.json cannot be read",)
     assert not status.in_step

@@ -12,8 +12,8 @@ from runyard.names import service_key
 from services.orchestrator.instances.failures import Failure
 from services.orchestrator.loop.reconciler import Parts, Reconciler
 from services.orchestrator.model.instance import UNKNOWN
+from services.orchestrator.rollout.ending import Ending, Progress, RolloutFailed, RolloutSuperseded, decide_ending
 from services.orchestrator.rollout.outcomes import OutcomeLog
-from services.orchestrator.rollout.verdict import Progress, RolloutFailed, RolloutSuperseded, Verdict, judge
 from services.orchestrator.scaling.demand import needed, serving_now, take_over
 from services.orchestrator.traffic.commitment import commit, traffic_in_force
 
@@ -46,7 +46,7 @@ class _Pending:
     proposal: Proposal
     began: float
     before: Mapping[str, int]
-    verdict: asyncio.Future[Verdict] = field(default_factory=asyncio.Future)
+    verdict: asyncio.Future[Ending] = field(default_factory=asyncio.Future)
 
 
 class PendingRollouts:
@@ -202,7 +202,7 @@ class PendingRollouts:
         # Once for all: hundreds may be under way, each with a few of the instances.
         problems = self._problems() if self._pending else {}
         for pending in self._pending.values():
-            verdict = judge(pending.proposal.rollout, self._progress(pending, problems))
+            verdict = decide_ending(pending.proposal.rollout, self._progress(pending, problems))
             if verdict is not None and not pending.verdict.done():
                 pending.verdict.set_result(verdict)
         # Those who wait for instances to go look again; a task, because a pass does not wait for them.
@@ -254,6 +254,6 @@ class PendingRollouts:
                 found[key] = Failure(failure.reason, failure.logs, failure.final, new, streak)
         return found
 
-    async def _logs(self, verdict: Verdict) -> tuple[str, ...]:
+    async def _logs(self, verdict: Ending) -> tuple[str, ...]:
         instance = next((each for each in self._reconciler.instances if each.key == verdict.revision), None)
         return await self._reconciler.operations.last_lines(instance) if instance else ()

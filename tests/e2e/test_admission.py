@@ -18,6 +18,7 @@ from runyard.plan.quota import Use
 from tests.harness.stack import ROOT, Stack, service
 
 MIB = 1024**2
+LIMITS = {"cpu": "1", "memory": "128Mi"}
 CANARY = "canary-7c1e55"
 # What the service below takes at its maxScale, by quota.
 TAKEN: dict[str, Any] = {"instances": 2, "memory": "256Mi"}
@@ -30,7 +31,7 @@ def write(stack: Stack, **quotas: Any) -> None:
     stack.write(
         "tenant", {"apiVersion": "runyard.dev/v1", "kind": "Tenant", "metadata": metadata, "spec": {"quotas": quotas}}
     )
-    stack.write("web", service("web", namespace=stack.name, template=scale(1, 2)))
+    stack.write("web", service("web", namespace=stack.name, template=scale(1, 2), limits=LIMITS))
 
 
 def scale(least: int, most: int) -> dict[str, str]:
@@ -101,7 +102,7 @@ def hold_to_a_plan(stack: Stack) -> None:
     old, saved = stack.directory / "old", stack.directory / "plan.json"
     shutil.copytree(stack.manifests, old)
     reference = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
-    stack.write("web", service("web", namespace=stack.name, template=scale(1, 2), env=[reference]))
+    stack.write("web", service("web", namespace=stack.name, template=scale(1, 2), env=[reference], limits=LIMITS))
     review = ["review", str(old), str(stack.manifests), "--config-file", str(stack.directory / "stack.yaml")]
     review += ["--save", str(saved)]
     reports = [runyard(stack, *review) for _ in range(2)]

@@ -19,6 +19,7 @@ from tests.harness.stack import ROOT, Stack, docker, service
 
 MIB = 1024**2
 HELLO = "runyard/hello:1"
+LIMITS = {"cpu": "1", "memory": "128Mi"}
 CANARY = "canary-7c1e55"
 # What the service below takes at its maxScale, by quota.
 TAKEN: dict[str, Any] = {"instances": 2, "memory": "256Mi"}
@@ -31,7 +32,7 @@ def write(stack: Stack, **quotas: Any) -> None:
     stack.write(
         "tenant", {"apiVersion": "runyard.dev/v1", "kind": "Tenant", "metadata": metadata, "spec": {"quotas": quotas}}
     )
-    stack.write("web", service("web", namespace=stack.name, template=scale(1, 2)))
+    stack.write("web", service("web", namespace=stack.name, template=scale(1, 2), limits=LIMITS))
 
 
 def scale(least: int, most: int) -> dict[str, str]:
@@ -107,7 +108,9 @@ def hold_to_a_plan(stack: Stack, image: str) -> None:
     old, saved = stack.directory / "old", stack.directory / "plan.json"
     shutil.copytree(stack.manifests, old)
     reference = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "latest"}}}
-    stack.write("web", service("web", image=image, namespace=stack.name, template=scale(1, 2), env=[reference]))
+    template = scale(1, 2)
+    web = service("web", image=image, namespace=stack.name, template=template, env=[reference], limits=LIMITS)
+    stack.write("web", web)
     review = ["review", str(old), str(stack.manifests), "--config-file", str(stack.directory / "stack.yaml")]
     review += ["--save", str(saved)]
     reports = [runyard(stack, *review) for _ in range(2)]

@@ -21,6 +21,9 @@ from tests.harness.ports import StackPorts, stack_ports
 from tests.harness.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).resolve().parents[2]
+# A host gives out each core four times, and the stacks of two files at a time must find room on two cores: eight
+# instances of a whole CPU each would be one file's alone.
+LIMITS = {"cpu": "200m", "memory": "128Mi"}
 
 
 def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: Any) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: An
     metadata = {"name": service_name, "annotations": annotations}
     if namespace:
         metadata["namespace"] = namespace
-    limits = parts.pop("limits", {"cpu": "1", "memory": "128Mi"})
+    limits = parts.pop("limits", LIMITS)
     container = {"image": image, "resources": {"limits": limits}, **parts}
     spec: dict[str, Any] = {
         "template": {"metadata": {"annotations": template_annotations}, "spec": {"containers": [container]}}

@@ -14,10 +14,10 @@ from services.orchestrator.instances.failures import Failure
 from services.orchestrator.instances.operations import Operations
 from services.orchestrator.model.instance import UNKNOWN, Instance
 from services.orchestrator.model.revision import Revision
+from services.orchestrator.rollout.ending import Ending, Progress, RolloutFailed, RolloutSuperseded, decide_ending
 from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.outcomes import OutcomeLog
 from services.orchestrator.rollout.rollouts import Proposal
-from services.orchestrator.rollout.verdict import Progress, RolloutFailed, RolloutSuperseded, Verdict, judge
 from services.orchestrator.scaling.demand import View
 
 # The gateway takes a snapshot in milliseconds; one that is being restarted is back within this.
@@ -72,7 +72,7 @@ class _Pending:
     proposal: Proposal
     began: float
     before: Mapping[str, int]
-    verdict: asyncio.Future[Verdict] = field(default_factory=asyncio.Future)
+    verdict: asyncio.Future[Ending] = field(default_factory=asyncio.Future)
 
 
 class PendingRollouts:
@@ -219,7 +219,7 @@ class PendingRollouts:
         # Once for all: hundreds may be under way, each with a few of the instances.
         problems = self._problems() if self._pending else {}
         for pending in self._pending.values():
-            verdict = judge(pending.proposal.rollout, self._progress(pending, problems))
+            verdict = decide_ending(pending.proposal.rollout, self._progress(pending, problems))
             if verdict is not None and not pending.verdict.done():
                 pending.verdict.set_result(verdict)
         # Those who wait for instances to go look again; a task, because a pass does not wait for them.
@@ -271,6 +271,6 @@ class PendingRollouts:
                 found[key] = Failure(failure.reason, failure.logs, failure.final, new, streak)
         return found
 
-    async def _logs(self, verdict: Verdict) -> tuple[str, ...]:
+    async def _logs(self, verdict: Ending) -> tuple[str, ...]:
         instance = next((each for each in self._ground.instances if each.key == verdict.revision), None)
         return await self._ground.operations.last_lines(instance) if instance else ()

@@ -12,7 +12,7 @@ import pytest
 from runyard.contracts import Probe, RollbackRequest, RolloutRequest, RouteRequest, TrafficShare
 from runyard.errors import Conflict, HostUnreachable, UsageError
 from services.orchestrator.engine.port import Refused
-from services.orchestrator.rollout.verdict import RolloutFailed, RolloutSuperseded
+from services.orchestrator.rollout.ending import RolloutFailed, RolloutSuperseded
 
 from .world import STACK, World, container, in_world, quiet
 

@@ -40,9 +40,9 @@ from services.orchestrator.instances.inventory import Inventory, Records
 from services.orchestrator.instances.launcher import Launcher
 from services.orchestrator.instances.operations import Tools
 from services.orchestrator.model.pair import Pair
+from services.orchestrator.rollout.ending import RolloutFailed, RolloutSuperseded
 from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.rollouts import Rollouts
-from services.orchestrator.rollout.verdict import RolloutFailed, RolloutSuperseded
 from services.orchestrator.service import loss_of
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore

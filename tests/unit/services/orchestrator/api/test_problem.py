@@ -4,7 +4,7 @@ import json
 
 from runyard.errors import NotFound
 from services.orchestrator.api.problem import STATUSES, problem_of
-from services.orchestrator.rollout.verdict import RolloutFailed
+from services.orchestrator.rollout.ending import RolloutFailed
 
 
 def test_every_status_can_be_reached() -> None:

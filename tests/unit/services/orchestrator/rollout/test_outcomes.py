@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from runyard.contracts import RolloutOutcome
+from services.orchestrator.rollout.ending import RolloutFailed, RolloutSuperseded
 from services.orchestrator.rollout.outcomes import KEPT, LONGEST_WAIT_S, OutcomeLog
-from services.orchestrator.rollout.verdict import RolloutFailed, RolloutSuperseded
 from services.orchestrator.timing import Timing
 
 from ..test_orchestrator import PORTLESS, rollout

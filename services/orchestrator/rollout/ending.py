@@ -47,7 +47,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ending:
     """What became of a rollout: `ready`, or `failed` with the revision to blame."""
 
     outcome: Literal["ready", "failed"]
@@ -56,33 +56,33 @@ class Verdict:
     logs: tuple[str, ...] = ()
 
 
-def judge(request: RolloutRequest, progress: Progress) -> Verdict | None:
-    """Judge a rollout; None while it can still become ready in time."""
+def decide_ending(request: RolloutRequest, progress: Progress) -> Ending | None:
+    """Decide how a rollout ends; None while it can still become ready in time."""
     waiting: list[str] = []
     for share in request.traffic:
         key = service_key(request.tenant, share.revision)
         revision = progress.revisions.get(key)
         if revision is None:
             if progress.listed:
-                return Verdict("failed", f"revision {share.revision}: has no document here", key)
+                return Ending("failed", f"revision {share.revision}: has no document here", key)
             waiting.append(key)
         elif progress.ready.get(key, 0) < progress.needed[key]:
             failure = progress.failures.get(key)
             if failure is not None and (failure.final or failure.streak >= HOPELESS):
                 times = f" ({failure.streak} times)" if failure.streak > 1 else ""
-                return Verdict("failed", f"revision {share.revision}: {failure.reason}{times}", key, failure.logs)
+                return Ending("failed", f"revision {share.revision}: {failure.reason}{times}", key, failure.logs)
             waiting.append(key)
     if not waiting:
-        return Verdict("ready")
+        return Ending("ready")
     if progress.waited_s >= request.deadline_s:
         return _late(request, progress, waiting[0])
     return None
 
 
-def _late(request: RolloutRequest, progress: Progress, key: str) -> Verdict:
+def _late(request: RolloutRequest, progress: Progress, key: str) -> Ending:
     failure = progress.failures.get(key)
     otherwise = "no instance could be started" if progress.listed else "the container engine did not answer"
     cause = progress.problems.get(key) or (failure.reason if failure else otherwise)
     name = key.partition("/")[2]
     logs = failure.logs if failure else ()
-    return Verdict("failed", f"revision {name}: not ready in {request.deadline_s} s: {cause}", key, logs)
+    return Ending("failed", f"revision {name}: not ready in {request.deadline_s} s: {cause}", key, logs)

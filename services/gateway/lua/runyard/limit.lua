@@ -14,6 +14,9 @@ local var = request.var
 
 local M = {}
 
+-- How many names of a service's clients a worker remembers: hashing costs as much as taking a count.
+local MOST_NAMES = 1000
+
 local counted = request.by_key("concurrency")
 
 -- The limits of a service as this module takes them, or nil when it has none.
@@ -25,6 +28,7 @@ function M.prepare(key, tenant, fields)
     if fields.client_requests_per_second > 0 then
         limits.client = rate.rule(fields.client_requests_per_second, fields.client_burst)
         limits.policy = ('"client";q=%d;w=1'):format(fields.client_requests_per_second)
+        limits.names, limits.names_count = {}, 0
         limits.header = fields.client_header ~= "" and fields.client_header:lower():gsub("-", "_") or nil
     end
     if fields.requests_per_second > 0 then
@@ -44,7 +48,16 @@ local function client_name(limits)
     if value and value ~= "" then
         return ngx.md5_bin(limits.key .. "\0h" .. value)
     end
-    return ngx.md5_bin(limits.key .. "\0a" .. connection.client())
+    local address = var.remote_addr
+    local name = limits.names[address]
+    if not name then
+        if limits.names_count == MOST_NAMES then
+            limits.names, limits.names_count = {}, 0
+        end
+        name = ngx.md5_bin(limits.key .. "\0a" .. connection.client())
+        limits.names[address], limits.names_count = name, limits.names_count + 1
+    end
+    return name
 end
 
 -- Has the answer tell of a limit (draft-ietf-httpapi-ratelimit-headers-10).

@@ -47,6 +47,17 @@ local function catch_up(bucket, name, locks, at)
     locks:delete("rate|" .. name)
 end
 
+-- Brings a bucket that lags up to the clock with what this request has moved it on, which made it `empty_at`. Returns
+-- what it is then, or nil when another request has moved it meanwhile or is about to.
+local function catch_up_alone(bucket, name, rule, locks, at, empty_at)
+    if not locks:add("rate|" .. name, true, LOCK_S) then
+        return nil
+    end
+    local moved = bucket:get(name) == empty_at and bucket:incr(name, at - empty_at + rule.period) or nil
+    locks:delete("rate|" .. name)
+    return moved
+end
+
 -- Moves on a bucket that lags, once it has been brought up to the clock: what `incr` says then, false when another
 -- worker kept it for too long. Apart, because a loop would keep LuaJIT from compiling what most requests do.
 local function move_on_later(bucket, name, rule, locks, at)
@@ -72,7 +83,12 @@ function M.take(bucket, name, rule, locks)
     local at = clock.now()
     local empty_at, failure = bucket:incr(name, rule.period, at)
     if empty_at and empty_at - rule.period < at - rule.lag then
-        empty_at, failure = move_on_later(bucket, name, rule, locks, at)
+        local moved = catch_up_alone(bucket, name, rule, locks, at, empty_at)
+        if moved then
+            empty_at = moved
+        else
+            empty_at, failure = move_on_later(bucket, name, rule, locks, at)
+        end
     end
     if empty_at == false then
         return false, 0, rule.period

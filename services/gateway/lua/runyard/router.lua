@@ -16,6 +16,7 @@ local verdicts = require "runyard.verdicts"
 local var = require("runyard.request").var
 local GO, ASIDE, HOLD = verdicts.GO, verdicts.ASIDE, verdicts.HOLD
 local byte, lower, sub, find = string.byte, string.lower, string.sub, string.find
+local frexp = math.frexp
 
 local M = {}
 
@@ -78,11 +79,20 @@ local function choose(service, pinned)
     return shares[#shares].revision
 end
 
+-- What limits refuse. LuaJIT ends a trace at a function that it cannot compile, which frexp is, and begins another one
+-- behind it: all of a route and its limits are too much for one, and were interpreted.
+local function refusal_by(limits)
+    frexp(1)
+    local refusal = limit.refusal(limits)
+    frexp(1)
+    return refusal
+end
+
 local function settle(service, revision, pinned)
     var.tenant = service.tenant
     var.service = service.name
     -- Once for each request: one that was routed before has passed.
-    local refusal = service.limits and not pinned and limit.refusal(service.limits)
+    local refusal = service.limits and not pinned and refusal_by(service.limits)
     if refusal then
         return refusal
     end

@@ -10,6 +10,7 @@ local counters = require "runyard.counters"
 local health = require "runyard.health"
 local inflight = require "runyard.inflight"
 local load = require "runyard.load"
+local peer = require "runyard.peer"
 local pools = require "runyard.pools"
 local queue = require "runyard.queue"
 local upstream = require "ngx.balancer"
@@ -283,7 +284,7 @@ function M.balance()
     if service and not set_times(service, endpoints) then
         return ngx.exit(ngx.ERROR)
     end
-    local done, failure = upstream.set_current_peer(endpoint.ip, endpoint.port)
+    local done, failure = peer.choose(endpoint)
     if not done then
         ngx.log(ngx.ERR, "send to ", endpoint.address, ": ", failure)
         return ngx.exit(ngx.ERROR)

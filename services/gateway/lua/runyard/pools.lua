@@ -4,20 +4,8 @@
 -- oldest: with 500 services and one pool, most requests made a new connection and cost three times as much. So there
 -- are many pools, of blocks that nothing names, and each instance has one of them, told by its address: once the
 -- balancer has named the instance, nginx's own note of where to look is turned to that pool.
-local connection = require "runyard.connection"
 local ffi = require "ffi"
-
-ffi.cdef [[
-    // Of nginx's ngx_cycle_t, ngx_module_t, ngx_http_upstream_main_conf_t and ngx_http_upstream_srv_conf_t, which begin
-    // with these.
-    typedef struct { void ****configuration; } runyard_cycle;
-    typedef struct { uintptr_t context_index, index; } runyard_module;
-    typedef struct { void *init[2]; void *data; void **configuration; void *servers; uintptr_t flags;
-                     size_t name_length; const char *name; } runyard_block;
-    typedef struct { void *hash; uintptr_t hash_size; runyard_block **blocks; uintptr_t count; } runyard_blocks;
-    extern runyard_cycle *ngx_cycle;
-    extern runyard_module ngx_http_module, ngx_http_upstream_module, ngx_http_upstream_keepalive_module;
-]]
+local layout = require "runyard.layout"
 
 local C = ffi.C
 
@@ -31,8 +19,7 @@ local is_sure = false  -- whether a request was seen to have it
 
 -- In a worker that starts: finds the pools of nginx.conf.
 function M.start_worker()
-    local http = ffi.cast("void ***", C.ngx_cycle.configuration[C.ngx_http_module.index])[0]
-    local all = ffi.cast("runyard_blocks *", http[C.ngx_http_upstream_module.context_index])
+    local all = layout.configuration(C.ngx_http_upstream_module, "runyard_blocks *")
     for index = 0, tonumber(all.count) - 1 do
         local block = all.blocks[index]
         local name = ffi.string(block.name, block.name_length)
@@ -53,7 +40,7 @@ end
 
 -- Has nginx look for an idle connection in this pool, and put it there again, for the current request's current try.
 function M.use(number)
-    local keeper = connection.current().upstream.keeper
+    local keeper = layout.current().upstream.keeper
     if not is_sure then
         if keeper == nil or keeper.pool ~= usual then
             ngx.log(ngx.ERR, "this nginx keeps its idle connections elsewhere: all of them are in one pool")

@@ -1,9 +1,12 @@
 -- Request: all that the gateway notes of the request that runs, and all that it reads of it, registered in one place.
 --
 -- What must survive error_page stands in nginx's variables, which ngx.ctx does not; what must be found by others than
--- the request itself, in tables of the worker. `var` is nginx's own table and costs no more:
--- tests/unit/services/gateway/ test_request.py holds that no name is read or written that is not here, and none of
--- nginx's is written.
+-- the request itself, in tables of the worker. `var` refuses a name that is not here, and the writing of nginx's own;
+-- tests/unit/services/gateway/test_request.py finds them before they run.
+local variables = require "runyard.variables"
+
+local read, write = variables.read, variables.write
+
 local M = {}
 
 -- Noted in nginx's variables, by the modules that have decided it.
@@ -46,7 +49,31 @@ M.told = {
     upstream_http_transfer_encoding = "Transfer-Encoding of the response",
 }
 
-M.var = ngx.var
+local noted, known = M.noted, {}
+for _, names in ipairs { M.noted, M.told } do
+    for name in pairs(names) do
+        known[name] = true
+    end
+end
+
+local function refuse(name)
+    error("no variable of requests is registered as " .. tostring(name), 3)
+end
+
+M.var = setmetatable({}, {
+    __index = function(_, name)
+        if not known[name] then
+            refuse(name)
+        end
+        return read(name)
+    end,
+    __newindex = function(_, name, value)
+        if not noted[name] then
+            refuse(name)
+        end
+        write(name, value)
+    end,
+})
 
 -- Tables of this worker, by runyard.connection's key; what was chosen for it is forgotten with each change of the
 -- snapshot and so stands in runyard.routing. Each belongs to the one module that takes it, which empties it of

@@ -5,11 +5,18 @@
 local budget = require "runyard.budget"
 local cjson = require "cjson.safe"
 local clock = require "runyard.clock"
+local ffi = require "ffi"
 local limit = require "runyard.limit"
+local memory = require "runyard.memory"
 local pools = require "runyard.pools"
 local store = require "runyard.store"
 
+ffi.cdef [[
+    struct runyard_health { double epoch; };
+]]
+
 local health = ngx.shared.health
+local shown  -- struct runyard_health *
 local now = ngx.now
 local random = math.random
 
@@ -71,23 +78,26 @@ local function go_on(current)
     M.chosen, M.sessions = {}, {}
 end
 
--- Forgets what an older epoch resolved, so that what was confirmed before a request came holds for it. The health
--- epoch, which costs a lock, is looked at once per turn of the event loop: ngx.now() stands still within one.
+-- In the master, before it forks.
+function M.start()
+    shown = assert(memory.map("health-epoch", "struct runyard_health", 1), "no memory for the epoch of health")
+end
+
+-- Forgets what an older epoch resolved, so that what was confirmed before a request came holds for it.
 function M.sync()
     local current = store.epoch()
     if current ~= epoch then
         go_on(current)
     end
-    local turn = now()
-    if turn ~= M.turn then
-        M.turn = turn
-        M.health_epoch = health:get("health_epoch") or 0
-    end
+    M.turn, M.health_epoch = now(), shown.epoch
 end
 
--- Has every worker look at the health of instances again, this one at once.
+-- Has every worker look at the health of instances again, this one at once. The number is counted where two workers
+-- cannot count the same, and shown where reading it takes no lock. Should the smaller of two be shown last, whoever has
+-- seen the larger one looks once more than it must.
 function M.raise_health_epoch()
     M.health_epoch = health:incr("health_epoch", 1, 0)
+    shown.epoch = M.health_epoch
 end
 
 local function needs_look(handling)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from runyard.gateway import GatewayConfig, Listener, render
+from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
 from tests.unit.services.gateway.nginx import LUA
+
+# More than runyard.variables tries.
+MOST_TRIES = 120
 
 MODULES = {
     path.stem: re.sub(r"--(?!\[\[).*", "", path.read_text())
@@ -81,7 +87,7 @@ def test_every_registered_name_is_used() -> None:
 
 def test_state_of_a_request_is_read_through_its_own_module_alone() -> None:
     taken = re.compile(r"^local var\b.* = (?:require\(\"runyard\.request\"\)|request)\.var\b.*", re.MULTILINE)
-    for module, text in others("request"):
+    for module, text in others("request", "variables"):
         assert not re.search(r"\bngx\.(var|ctx)\b", text), module
         # Under this name alone, by which the tests above find what is read of it.
         assert re.findall(r"\.var\b|\bvar\b(?!\.\w)", taken.sub("", text)) == [], module
@@ -102,3 +108,37 @@ def test_nginx_sets_no_verdict_that_is_not_registered() -> None:
     said = re.findall(r"set \$verdict (\S+);", CONFIGURATION)
     assert said
     assert {*said} <= {*VERDICTS.values()}
+
+
+def test_nginx_keeps_what_lua_writes_where_it_is_known_to(
+    start_gateway: MakeGateway, make_instance: MakeInstance
+) -> None:
+    gateway, instances = start_gateway(workers=1), [make_instance(), make_instance()]
+    gateway.serve(*(each.port for each in instances))
+    for _ in range(MOST_TRIES):
+        assert gateway.request().status == 200
+    assert "elsewhere" not in gateway.errors()
+
+
+@pytest.mark.parametrize(
+    ("known", "other", "said"),
+    [
+        ("runyard_tries *tries;", "runyard_tries *tries; void *more;", "keeps its variables elsewhere"),
+        ("*phases[3]", "*phases[4]", "keeps its variables elsewhere"),
+        ("void *robin[5]", "void *robin[6]", "keeps its choice of an instance elsewhere"),
+    ],
+)
+def test_another_nginx_costs_time_and_no_request(
+    known: str, other: str, said: str, start_gateway: MakeGateway, make_instance: MakeInstance, tmp_path: Path
+) -> None:
+    shutil.copytree(LUA, tmp_path / "lua")
+    layout = tmp_path / "lua" / "runyard" / "layout.lua"
+    assert layout.read_text().count(known) == 1
+    layout.write_text(layout.read_text().replace(known, other))
+    gateway, instance = start_gateway(workers=1, lua_directory=str(tmp_path / "lua")), make_instance()
+    gateway.serve(instance.port)
+    for _ in range(MOST_TRIES):
+        assert gateway.request().status == 200
+    assert gateway.errors().count(said) == 1
+    line = gateway.requests(MOST_TRIES)[-1]
+    assert (line["service"], line["instances"]) == ("hello", f"127.0.0.1:{instance.port}")

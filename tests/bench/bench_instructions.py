@@ -24,14 +24,15 @@ from tests.bench import table
 from tests.bench.peers.all import NGINX, versions
 from tests.bench.peers.instances import Instance
 from tests.bench.peers.lineup import suite
-from tests.bench.peers.ours import FourWorkers, OurGateway, ThousandServices
+from tests.bench.peers.nginx import FourNginx
+from tests.bench.peers.ours import FourWorkers, ThousandServices
 from tests.bench.peers.peer import Peer
 from tests.bench.peers.programs import Programs
 from tests.harness.ports import free_ports
 from tests.harness.waiting import until
 
 # One worker is counted, so more are no other case.
-KINDS = tuple(kind for kind in NGINX if kind is not FourWorkers)
+KINDS = tuple(kind for kind in NGINX if kind not in (FourNginx, FourWorkers))
 # LuaJIT compiles what ran some dozen times; a side exit as often again.
 WARM_UP = 2000
 PATIENCE_S = 30
@@ -129,7 +130,7 @@ def instructions(peer: Peer, directory: Path, requests: int) -> float:
     peer.wrapper = valgrind(directory)
     peer.start()
     try:
-        hosts = peer.host_names() if isinstance(peer, OurGateway) else ["hello.localhost"]
+        hosts = peer.host_names()
         load, worker = Load(peer.port, hosts), worker_of(peer.pid)
         # All the time: callgrind takes a command only when its process runs.
         with load.running():

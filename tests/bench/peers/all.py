@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.bench.peers.caddy import Caddy
 from tests.bench.peers.envoy import Envoy
 from tests.bench.peers.haproxy import Haproxy
-from tests.bench.peers.nginx import FourNginx, LoggingNginx, Nginx
+from tests.bench.peers.nginx import FourNginx, LoggingNginx, ManyNginx, Nginx
 from tests.bench.peers.ours import EveryLimit, FourWorkers, ManyRoutes, ManyServices, OurGateway, ThousandServices
 from tests.bench.peers.peer import Peer
 from tests.bench.peers.programs import Programs, version
@@ -15,7 +15,7 @@ from tests.bench.peers.traefik import Traefik
 
 OTHERS: tuple[type[Peer], ...] = (Haproxy, Traefik, Caddy, Envoy)
 NGINX: tuple[type[Peer], ...] = (
-    *(Nginx, LoggingNginx, FourNginx),
+    *(Nginx, LoggingNginx, ManyNginx, FourNginx),
     *(OurGateway, EveryLimit, ManyRoutes, ManyServices, ThousandServices, FourWorkers),
 )
 THROUGHPUT = (*NGINX, *OTHERS)

@@ -26,7 +26,7 @@ http {{
     {temporary}
     {log}
     keepalive_requests 1000000000;
-    upstream instances {{ {servers} keepalive {idle}; keepalive_requests 1000000000; }}
+    {upstreams}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         {logging}
@@ -34,11 +34,17 @@ http {{
             proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_connect_timeout {connect_s}s; proxy_read_timeout {answer_s}s;
             proxy_next_upstream error timeout http_500; proxy_next_upstream_tries 3;
-            proxy_pass http://instances;
+            proxy_pass http://{target};
         }}
     }}
 }}
 """
+
+
+def upstream(name: str, ports: Sequence[int]) -> str:
+    """Write an upstream block of nginx."""
+    servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=10s;" for port in ports)
+    return f"upstream {name} {{ {servers} keepalive {IDLE}; keepalive_requests 1000000000; }}"
 
 
 class Nginx(Peer):
@@ -48,12 +54,12 @@ class Nginx(Peer):
     change = "reload"
     health = "max_fails=1 fail_timeout=10s, next upstream on error, timeout and 500 (not POST)"
     workers = 1
+    target = "instances"
     log = ""
     logging = "access_log off;"
 
     def prepare(self) -> Sequence[str | Path]:
         """Write nginx.conf."""
-        servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=10s;" for port in self.instances)
         text = CONFIGURATION.format(
             directory=self.directory,
             temporary=" ".join(f"{part}_temp_path {self.directory}/{part};" for part in PARTS),
@@ -62,13 +68,17 @@ class Nginx(Peer):
             workers=self.workers,
             log=self.log,
             logging=self.logging.format(directory=self.directory),
-            servers=servers,
-            idle=IDLE,
+            upstreams=self.upstreams(),
+            target=self.target,
             port=self.port,
             connect_s=CONNECT_S,
             answer_s=self.answer_s,
         )
         return [self.program, "-c", self.replace("nginx.conf", text)]
+
+    def upstreams(self) -> str:
+        """Name the instances."""
+        return upstream("instances", self.instances)
 
     def route(self, instances: Sequence[int]) -> None:
         """Write the new configuration and reload."""
@@ -93,3 +103,21 @@ class FourNginx(LoggingNginx):
 
     name = "nginx with a log, four workers"
     workers = 4
+
+
+class ManyNginx(LoggingNginx):
+    """The same with 200 services of one host and one instance each, which the requests name in turn."""
+
+    name = "nginx with a log, 200 services"
+    most_instances = 200
+    target = "$instances"
+
+    def host_names(self) -> list[str]:
+        """Name the hosts that it answers."""
+        return [f"s{number}.localhost" for number in range(self.most_instances)]
+
+    def upstreams(self) -> str:
+        """Name a block of instances for each host."""
+        blocks = [upstream(f"instances_{number}", [port]) for number, port in enumerate(self.instances)]
+        routes = [f"{host} instances_{number};" for number, host in enumerate(self.host_names())]
+        return "\n".join(["map $host $instances { default instances_0;", *routes, "}", *blocks])

@@ -88,7 +88,9 @@ def service_of(plan: ServicePlan) -> Service:
             annotations={"autoscaling.knative.dev/maxScale": str(document.max_instances)},
             container_concurrency=document.concurrency,
             timeout_s=route.timeout_s,
-            scaling=Scaling(document.min_instances, document.max_instances),
+            scaling=Scaling(
+                document.min_instances, document.max_instances, retention_period_s=document.scaling.retention_s
+            ),
             progress_deadline_s=rollout.deadline_s,
         ),
         traffic=tuple(

@@ -17,10 +17,15 @@ PANIC_THRESHOLD_PERCENT = 200.0
 
 @dataclass(frozen=True, slots=True)
 class ScalingSignal:
-    """What is aimed at for each instance: requests at once or a second, or the share of its CPU or memory limit."""
+    """What one instance is to have: requests at once or a second, or parts of its CPU or memory limit.
+
+    `utilization` is the part of the target that is aimed at. Of requests at once, an instance that takes fewer is to
+    have that part of those.
+    """
 
     kind: SignalKind
     target: float
+    utilization: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

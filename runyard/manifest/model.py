@@ -19,6 +19,8 @@ from runyard.contracts import Ingress as Ingress
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
+from runyard.contracts import ScalingSignal
+from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation
 from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
 from runyard.manifest.volumes import FileSource as FileSource
@@ -101,24 +103,22 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How many instances a revision may have and what decides the number (Knative's autoscaling annotations)."""
+    """How many instances a revision may have and what decides the number (Knative's autoscaling annotations).
+
+    The targets of `signals` are for each instance: requests at once or a second, or parts of its CPU and memory limit.
+    """
 
     min_scale: int = 0
     max_scale: int = 100
-    metric: Literal["concurrency", "rps", "cpu", "memory"] = "concurrency"
-    target: float = 100.0
-    target_utilization_percentage: float = 70.0
-    window_s: int = 60
-    panic_window_percentage: float = 10.0
-    panic_threshold_percentage: float = 200.0
+    signals: tuple[ScalingSignal, ...] = ()
+    window_s: int = WINDOW_S
+    panic_window_percentage: float = PANIC_WINDOW_PERCENT
+    panic_threshold_percentage: float = PANIC_THRESHOLD_PERCENT
     scale_down_delay_s: int = 0
     retention_period_s: int = 0
     initial_scale: int = 1
     activation_scale: int = 1
-    cpu_target: float = 0.6
-    concurrency_target: float = 0.6
-    target_burst_capacity: float = 211.0
-    aggregation: Literal["linear", "weighted-exponential"] = "linear"
+    aggregation: Aggregation = "linear"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 from runyard.manifest.problems import Findings, Path, render_value
-from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw, mapping_at, text_at
+from runyard.manifest.raw import (
+    CONTAINERS,
+    SERVICE_ANNOTATIONS,
+    TEMPLATE_ANNOTATIONS,
+    Raw,
+    mapping_at,
+    mappings_at,
+    text_at,
+)
+from runyard.manifest.rules_resources import parse_limit
 from runyard.manifest.schema import closest, known_annotations
 from runyard.units import parse_duration_s
 
@@ -63,6 +72,7 @@ def check_annotations(service: Raw, findings: Findings) -> None:
     _check_ranges(there, findings)
     _check_scale(here, there, findings)
     _check_metric(there, findings)
+    _check_target(service, there, findings)
     _check_service(here, findings)
 
 
@@ -181,6 +191,29 @@ def _check_metric(annotations: Raw, findings: Findings) -> None:
     if fitting and metric and metric not in fitting:
         message = f"must be {' or '.join(fitting)} with the class {short}, got {render_value(metric)}"
         findings.error((*TEMPLATE_ANNOTATIONS, AUTOSCALING + "metric"), "scale.metric", message)
+
+
+def _check_target(service: Raw, annotations: Raw, findings: Findings) -> None:
+    """Find targets that no instance can reach, with which nothing would ever be added."""
+    name, metric = AUTOSCALING + "target", text_at(annotations, AUTOSCALING + "metric")
+    if name not in annotations or metric not in ("cpu", "memory"):
+        return
+    try:
+        target = parse_fraction(annotations[name])
+    except (TypeError, ValueError, AttributeError):
+        # The schema has said what it must look like.
+        return
+    most = 100 if metric == "cpu" else _memory_mib(service)
+    if most and target > most:
+        unit = "percent of the CPU limit" if metric == "cpu" else "MiB, the memory limit"
+        message = f"must be at most {most} ({unit}) with the metric {metric}, got {render_value(annotations[name])}"
+        findings.error((*TEMPLATE_ANNOTATIONS, name), "scale.target", message)
+
+
+def _memory_mib(service: Raw) -> int:
+    """Give the memory limits of the containers together, 0 where one cannot be read."""
+    limits = [parse_limit(each, "memory") for _, each in mappings_at(service, *CONTAINERS)]
+    return 0 if None in limits else sum(limit or 0 for limit in limits) >> 20
 
 
 def _check_service(annotations: Raw, findings: Findings) -> None:

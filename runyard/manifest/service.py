@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -20,7 +21,6 @@ from runyard.manifest.model import (
     ProbeKind,
     RequestLimits,
     RevisionTemplate,
-    Scaling,
     Service,
     TrafficTarget,
     Volume,
@@ -32,13 +32,14 @@ from runyard.manifest.persistence import parse_persistent_volumes
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw, mapping_at
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.rules import DEFAULT_TIMEOUT_S
-from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, KNATIVE, RUNYARD, parse_fraction
+from runyard.manifest.rules_annotations import CLOUD_RUN, KNATIVE, RUNYARD
 from runyard.manifest.rules_containers import DEFAULT_CONTAINER
 from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
 from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, MAX_RESPONSE_SIZE, REQUEST_BUFFERING
 from runyard.manifest.rules_limits import SERVICE_PREFIX
 from runyard.manifest.rules_resources import ingress_container, parse_limit
 from runyard.manifest.rules_routes import ANNOTATION as ROUTES
+from runyard.manifest.scaling import build_scaling
 from runyard.names import DEFAULT_TENANT
 from runyard.units import parse_bytes, parse_duration_s
 
@@ -133,7 +134,7 @@ def _template(service: Raw) -> RevisionTemplate:
     persistent = PERSISTENT_VOLUMES in mapping_at(service, *SERVICE_ANNOTATIONS)
     dependencies = annotations.get(ANNOTATION)
     metadata = template.get("metadata", {})
-    return RevisionTemplate(
+    built = RevisionTemplate(
         containers=tuple(_container(each, pod) for each in pod["containers"]),
         name=metadata.get("name"),
         labels=metadata.get("labels", {}),
@@ -147,14 +148,16 @@ def _template(service: Raw) -> RevisionTemplate:
         node_selector=pod.get("nodeSelector", {}),
         volumes=tuple(_volume(each) for each in pod.get("volumes", ())),
         init_containers=tuple(_container(each, pod, initial=True) for each in pod.get("initContainers", ())),
-        # A volume with one writer: what is not said is one instance.
-        scaling=_scaling(annotations, default_max=1 if persistent else DEFAULT_MAX_SCALE),
         progress_deadline_s=parse_duration_s(annotations.get(KNATIVE + "progress-deadline", "600s")),
         cpu_throttling=annotations.get(CLOUD_RUN + "cpu-throttling", "true") == "true",
         startup_cpu_boost=annotations.get(CLOUD_RUN + "startup-cpu-boost") == "true",
         session_affinity=annotations.get(CLOUD_RUN + "sessionAffinity") == "true",
         container_dependencies=parse_dependencies(dependencies) if dependencies else {},
     )
+    # A volume with one writer: what is not said is one instance.
+    most = 1 if persistent else DEFAULT_MAX_SCALE
+    scaling = build_scaling(annotations, most, built.container_concurrency, built.memory_bytes)
+    return dataclasses.replace(built, scaling=scaling)
 
 
 def _concurrency(pod: Raw) -> int:
@@ -164,34 +167,6 @@ def _concurrency(pod: Raw) -> int:
     ingress = ingress_container(pod["containers"]) or {}
     cpu = parse_limit(ingress, "cpu")
     return 1 if cpu is not None and cpu < ONE_CPU_MILLIS else DEFAULT_CONCURRENCY
-
-
-def _scaling(annotations: Raw, default_max: int) -> Scaling:
-    own = {key.partition("/")[2]: value for key, value in annotations.items() if key.startswith(AUTOSCALING)}
-    defaults = Scaling()
-    least = int(own.get("minScale", own.get("min-scale", 0)))
-    # The default is no reason to refuse a larger minimum.
-    most = int(own.get("maxScale", own.get("max-scale", max(default_max, least))))
-    return Scaling(
-        min_scale=least,
-        max_scale=most,
-        metric=own.get("metric", defaults.metric),
-        target=float(own.get("target", defaults.target)),
-        target_utilization_percentage=float(
-            own.get("target-utilization-percentage", defaults.target_utilization_percentage)
-        ),
-        window_s=parse_duration_s(own.get("window", "60s")),
-        panic_window_percentage=float(own.get("panic-window-percentage", defaults.panic_window_percentage)),
-        panic_threshold_percentage=float(own.get("panic-threshold-percentage", defaults.panic_threshold_percentage)),
-        scale_down_delay_s=parse_duration_s(own.get("scale-down-delay", "0s")),
-        retention_period_s=parse_duration_s(own.get("scale-to-zero-pod-retention-period", "0s")),
-        initial_scale=int(own.get("initial-scale", defaults.initial_scale)),
-        activation_scale=int(own.get("activation-scale", defaults.activation_scale)),
-        cpu_target=float(parse_fraction(annotations.get(CLOUD_RUN + "scaling-cpu-target", "0.6"))),
-        concurrency_target=float(parse_fraction(annotations.get(CLOUD_RUN + "scaling-concurrency-target", "0.6"))),
-        target_burst_capacity=float(own.get("target-burst-capacity", defaults.target_burst_capacity)),
-        aggregation=own.get("metric-aggregation-algorithm", defaults.aggregation),
-    )
 
 
 def _container(container: Raw, pod: Raw, *, initial: bool = False) -> Container:

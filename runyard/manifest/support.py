@@ -63,7 +63,6 @@ LATER: tuple[str, ...] = (
     f"{_TEMPLATE}|autoscaling.knative.dev/initial-scale",
     f"{_TEMPLATE}|autoscaling.knative.dev/activation-scale",
     f"{_TEMPLATE}|autoscaling.knative.dev/class",
-    f"{_TEMPLATE}|autoscaling.knative.dev/target-burst-capacity",
     f"{_TEMPLATE}|autoscaling.knative.dev/metric-aggregation-algorithm",
     f"{_TEMPLATE}|run.googleapis.com/scaling-cpu-target",
     f"{_TEMPLATE}|run.googleapis.com/scaling-concurrency-target",
@@ -102,6 +101,8 @@ KEPT: tuple[str, ...] = (
     *(
         f"{_TEMPLATE}|{name}"
         for name in (
+            # The gateway is in front of every instance, and holds whatever finds no place.
+            "autoscaling.knative.dev/target-burst-capacity",
             *("run.googleapis.com/execution-environment", "run.googleapis.com/description"),
             *("run.googleapis.com/launch-stage", "run.googleapis.com/client-name", "run.googleapis.com/client-version"),
             *("run.googleapis.com/operation-id", "run.googleapis.com/vpc-access-connector"),

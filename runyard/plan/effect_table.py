@@ -98,10 +98,10 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
         **dict.fromkeys(("containerConcurrency", "containerDependencies", "containers", "egress", "name"), _REVISION),
         **dict.fromkeys(("initContainers", "initOrder", "network", "persistentVolumes"), _REVISION),
         **dict.fromkeys(("progressDeadlineSeconds", "revision", "templateLabels", "volumes"), _REVISION),
-        **dict.fromkeys(("scaling.maxScale", "scaling.minScale"), _REVISION),
+        "scaling": _REVISION,
         # Of these, nothing is carried out yet.
         **dict.fromkeys(("cpuThrottling", "customAudiences", "imagePullSecrets", "nodeSelector"), _NOT_RUNNING),
-        **dict.fromkeys(("requireCallerAuth", "scaling", "serviceAccount", "startupCpuBoost"), _NOT_RUNNING),
+        **dict.fromkeys(("requireCallerAuth", "serviceAccount", "startupCpuBoost"), _NOT_RUNNING),
         **dict.fromkeys(("manualInstanceCount", "maxScale", "minScale"), _COUNTS),
         **dict.fromkeys(("cache", "fallback", "idleTimeoutSeconds", "ingress", "maxRequestBytes"), _DATA),
         **dict.fromkeys(("maxRequestsPerSecond", "maxResponseBytes", "requestBuffering", "requestLimits"), _DATA),

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runyard import contracts, names
-from runyard.contracts import ContainerDocument, RevisionDocument, Variable
-from runyard.manifest.model import Container, Service
+from runyard.contracts import ContainerDocument, RevisionDocument, ScalingDocument, Variable
+from runyard.manifest.model import Container, Scaling, Service
 from runyard.plan.model import NetworkPlan, RevisionPlan
 from runyard.plan.secret import has_value, secret_value, variables_of
 from runyard.plan.volumes import plan_mounts, plan_volumes
@@ -67,7 +67,22 @@ def _shape(service: Service, context: RevisionContext) -> RevisionDocument:
         # The service's own counts are the rollout's: they take effect without a new revision.
         min_instances=template.scaling.min_scale,
         max_instances=template.scaling.max_scale,
+        scaling=_scaling(template.scaling),
         progress_deadline_s=template.progress_deadline_s,
+    )
+
+
+def _scaling(scaling: Scaling) -> ScalingDocument:
+    return ScalingDocument(
+        signals=scaling.signals,
+        window_s=scaling.window_s,
+        panic_window_percent=scaling.panic_window_percentage,
+        panic_threshold_percent=scaling.panic_threshold_percentage,
+        scale_down_delay_s=scaling.scale_down_delay_s,
+        retention_s=scaling.retention_period_s,
+        initial_instances=scaling.initial_scale,
+        activation_instances=scaling.activation_scale,
+        aggregation=scaling.aggregation,
     )
 
 

@@ -49,6 +49,8 @@ class ScalingSettings:
         return self.window_s + self.scale_down_delay_s + self.retention_s
 
 
+# Knative's smallest target (autoscaling.TargetMin).
+TARGET_MIN = 0.01
 # Five windows of a minute: load that saws at a threshold turns at most once in five minutes.
 HOLD_WINDOWS = 5
 
@@ -73,13 +75,16 @@ def scaling_settings(document: RevisionDocument) -> ScalingSettings:
 
 def default_signals(concurrency: int) -> tuple[ScalingSignal, ...]:
     """Give the signals of a revision that says nothing: its concurrency and its CPU, as on Cloud Run."""
-    at_once = concurrency or UNBOUNDED_CONCURRENCY
-    return (ScalingSignal("concurrency", at_once * UTILIZATION), ScalingSignal("cpu", UTILIZATION))
+    at_once = float(concurrency or UNBOUNDED_CONCURRENCY)
+    return (ScalingSignal("concurrency", at_once, UTILIZATION), ScalingSignal("cpu", 1.0, UTILIZATION))
 
 
 def _amount(signal: ScalingSignal, document: RevisionDocument) -> float:
+    target = signal.target
     if signal.kind == "cpu":
-        return signal.target * document.cpu_millis
-    if signal.kind == "memory":
-        return signal.target * document.memory_bytes
-    return signal.target
+        target *= document.cpu_millis
+    elif signal.kind == "memory":
+        target *= document.memory_bytes
+    elif signal.kind == "concurrency" and document.concurrency:
+        target = min(target, document.concurrency)
+    return max(TARGET_MIN, target * signal.utilization)

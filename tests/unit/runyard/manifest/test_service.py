@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from runyard.contracts import ScalingSignal
 from runyard.manifest import load
 from runyard.manifest.model import (
     Container,
@@ -251,9 +252,12 @@ def test_scaling_reads_both_spellings_and_every_annotation(build: Any) -> None:
         "serving.knative.dev/progress-deadline": "2m",
     }
     template = build(template={"annotations": annotations}).template
-    assert template.scaling == Scaling(
-        2, 9, "rps", 12.5, 80.0, 120, 20.0, 150.0, 30, 60, 3, 4, 0.75, 0.5, -1.0, "weighted-exponential"
+    # Cloud Run's two, of the 80 that an instance takes at once, and Knative's.
+    signals = (
+        *(ScalingSignal("concurrency", 80.0, 0.5), ScalingSignal("cpu", 1.0, 0.75)),
+        ScalingSignal("rps", 12.5, 0.8),
     )
+    assert template.scaling == Scaling(2, 9, signals, 120, 20.0, 150.0, 30, 60, 3, 4, "weighted-exponential")
     assert (template.cpu_throttling, template.startup_cpu_boost, template.session_affinity) == (False, True, True)
     assert template.progress_deadline_s == 120
 

@@ -26,7 +26,7 @@ def test_effect_of_what_shapes_a_revision_is_none_because_a_new_one_comes_beside
         ("Service", "timeoutSeconds", "none", "data in the gateway"),
         ("Service", "minScale", "none", "at once"),
         ("Service", "scaling.minScale", "none", "new revision"),
-        ("Service", "scaling.metric", "none", "nothing that runs"),
+        ("Service", "scaling.windowSeconds", "none", "new revision"),
         ("Service", "manualInstanceCount", "none", "at once"),
         ("Service", "rolloutDurationSeconds", "none", "next rollout"),
         ("Service", "sessionAffinity", "none", "data in the gateway"),

@@ -19,6 +19,22 @@ def test_without_a_word_concurrency_and_cpu_count_at_seventy_percent() -> None:
     assert (settings.hold_s, settings.idle_s, settings.memory_s) == (300, 60, 300)
 
 
+@pytest.mark.parametrize(
+    ("signal", "target"),
+    [
+        (ScalingSignal("concurrency", 10.0, 0.7), 7.0),
+        # An instance takes no more than 80.
+        (ScalingSignal("concurrency", 200.0, 0.5), 40.0),
+        (ScalingSignal("concurrency", 0.01, 0.5), 0.01),
+        (ScalingSignal("rps", 200.0, 0.5), 100.0),
+        (ScalingSignal("cpu", 1.0, 0.6), 600.0),
+    ],
+)
+def test_target_is_the_part_that_is_aimed_at(signal: ScalingSignal, target: float) -> None:
+    settings = scaling_settings(document(concurrency=80, scaling=ScalingDocument(signals=(signal,))))
+    assert settings.signals[0].target == pytest.approx(target)
+
+
 def test_instances_that_take_any_number_are_to_have_seventy() -> None:
     settings = scaling_settings(document(concurrency=0))
     assert (settings.signals[0].target, settings.capacity) == (70.0, 100)

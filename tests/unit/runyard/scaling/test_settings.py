@@ -16,7 +16,7 @@ def test_without_a_word_concurrency_and_cpu_count_at_seventy_percent() -> None:
         ("cpu", pytest.approx(700.0)),
     ]
     assert (settings.capacity, settings.window_s, settings.panic_window_s, settings.panic_ratio) == (80, 60, 6, 2.0)
-    assert (settings.hold_s, settings.idle_s, settings.memory_s) == (300, 60, 300)
+    assert (settings.hold_s, settings.idle_s, settings.calm_s) == (300, 60, 60)
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_what_the_document_says_counts() -> None:
     assert [each.target for each in settings.signals] == [500.0, 30.0]
     # A window has a grain of a second.
     assert (settings.panic_window_s, settings.panic_ratio, settings.activation) == (1, 1.5, 4)
-    assert (settings.hold_s, settings.idle_s, settings.memory_s) == (70, 60, 70)
+    assert (settings.hold_s, settings.idle_s, settings.calm_s) == (70, 60, 30)
     assert settings.aggregation == "weighted-exponential"

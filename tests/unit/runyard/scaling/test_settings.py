@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runyard.contracts import ScalingDocument, ScalingSignal
+from runyard.contracts import RevisionDocument, ScalingDocument, ScalingSignal, decode, encode
 from runyard.scaling.settings import scaling_settings
 from tests.unit.services.orchestrator.world import container, document
 
@@ -51,7 +51,8 @@ def test_what_the_document_says_counts() -> None:
         activation_instances=4,
         aggregation="weighted-exponential",
     )
-    settings = scaling_settings(document("web-1", container(memory_bytes=1000), scaling=scaling))
+    told = document("web-1", container(memory_bytes=1000), scaling=scaling)
+    settings = scaling_settings(decode(RevisionDocument, encode(told)))
     assert [each.target for each in settings.signals] == [500.0, 30.0]
     # A window has a grain of a second.
     assert (settings.panic_window_s, settings.panic_ratio, settings.activation) == (1, 1.5, 4)

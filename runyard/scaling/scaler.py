@@ -98,7 +98,7 @@ def decide(settings: ScalingSettings, memory: Memory, situation: Situation, now_
         why = Why.STALE if situation.count >= woken else Why.WOKEN
         return _bounded(situation, max(situation.count, woken), why, Inputs(silent_s=_age(last, now_s)))
     inputs = _inputs(settings, memory, situation, now_s)
-    if situation.woken or inputs.requests or window.recent().request_ms:
+    if situation.woken or inputs.requests or inputs.lately:
         memory.busy_s = now_s
     memory.peaks.add(now_s, inputs.rise)
     memory.trends.add(now_s, inputs.trend)
@@ -119,9 +119,12 @@ def _inputs(settings: ScalingSettings, memory: Memory, situation: Situation, now
     """Measure every signal over the three windows, and take the one that needs the most instances."""
     last = memory.window.last
     assert last is not None  # noqa: S101 - not stale
-    best = Inputs(requests=last.in_flight + last.waiting, waiting=last.waiting, ready=situation.ready)
+    recent = memory.window.recent()
+    best = Inputs(
+        last.in_flight + last.waiting, last.waiting, situation.ready, recent.arrivals > 0 or recent.request_ms > 0
+    )
     for signal in settings.signals:
-        values = _values(signal.kind, memory, situation)
+        values = _values(signal.kind, memory, recent, situation)
         if values is None:
             best.unknown = signal.kind
             continue
@@ -131,7 +134,7 @@ def _inputs(settings: ScalingSettings, memory: Memory, situation: Situation, now
         sudden = now if now >= settings.panic_ratio * max(1, situation.ready) else 0.0
         if signal.kind == "concurrency" and last.waiting:
             # What waits is worked off by all that instances can take, not by what they are to have.
-            sudden = max(sudden, (values[0] + _backlog(memory, situation)) / settings.capacity)
+            sudden = max(sudden, (values[0] + _backlog(memory, recent, situation)) / settings.capacity)
         if sudden > max(rise, trend):
             rise, over_s, value = sudden, REACTION_S, values[0]
         need = max(rise, trend)
@@ -143,10 +146,12 @@ def _inputs(settings: ScalingSettings, memory: Memory, situation: Situation, now
     return best
 
 
-def _values(kind: SignalKind, memory: Memory, situation: Situation) -> tuple[float, float, float] | None:
+def _values(
+    kind: SignalKind, memory: Memory, recent: Totals, situation: Situation
+) -> tuple[float, float, float] | None:
     """Give a signal's value over the reaction, the panic and the stable window; None for what was not told."""
     window = memory.window
-    recent, short, long, last = window.recent(), window.short(), window.stable, window.last
+    short, long, last = window.short(), window.stable, window.last
     if kind == "concurrency":
         return _work(memory, recent, situation), _served(short), _served(long)
     if kind == "rps":
@@ -181,13 +186,13 @@ def _work(memory: Memory, recent: Totals, situation: Situation) -> float:
     return max(served, arriving)
 
 
-def _backlog(memory: Memory, situation: Situation) -> float:
+def _backlog(memory: Memory, recent: Totals, situation: Situation) -> float:
     """Give the requests at once that work off what waits, in time; all, if nobody knows how long they take."""
     took, last = memory.took_s, memory.window.last
     if last is None:
         return 0.0
     # A single request that waits for a moment is no backlog; before the first instance every one is.
-    waiting = min(last.waiting, memory.window.recent().waiting) if situation.ready else float(last.waiting)
+    waiting = min(last.waiting, recent.waiting) if situation.ready else float(last.waiting)
     return waiting * (1.0 if took is None else min(1.0, took / DRAIN_S))
 
 

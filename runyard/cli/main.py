@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("runyard.cli.review:review", "Compare two sides of manifests: changes, policies, quotas and cost."),
     "purge": ("runyard.cli.purge:purge", "Forget what the gateway's cache keeps of a service."),
     "rollback": ("runyard.cli.rollback:rollback", "Move a service's traffic back to an earlier revision."),
+    "simulate": ("runyard.cli.simulate:simulate", "Show how manifests scale under a trace, and what that costs."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "trust": ("runyard.cli.trust:trust", "Trust the local CA of a stack, so that its https:// addresses work."),
     "validate": ("runyard.cli.validate:validate", "Check manifests; needs neither Docker nor Pulumi."),

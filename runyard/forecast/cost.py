@@ -69,18 +69,38 @@ class Costs:
 
 def price(manifests: Manifests, day: str, usages: Usages | None = None) -> Costs:
     """Price manifests at the prices of an ISO date; UsageError if the price book has none for it."""
-    book = manifests.price_book or default_book()
-    period = book.period(day)
-    if period is None:
-        # The default book's place is in this package, where nobody can mend it.
-        where = f"{book.location}: " if manifests.price_book and book.location else ""
-        raise UsageError(f"{where}price book {book.name}: must have prices for {day}, got none")
+    book, period = _prices(manifests, day)
     usages = usages or Usages()
     tenants = []
     for name in sorted({service.tenant for service in manifests.services}):
         own = [service for service in manifests.services if service.tenant == name]
         tenants.append(TenantCost(name, _price_tenant(name, own, book, period, usages)))
     return Costs(book.currency, book.name, period.start, tuple(tenants))
+
+
+def price_use(
+    service: Service, used: tuple[Fraction, Fraction, Fraction], manifests: Manifests, day: str
+) -> tuple[str, Decimal]:
+    """Price what a service used in a month: seconds of its instances, those with requests, and requests.
+
+    Gives currency and cost, without what its responses weigh; UsageError as in `price`.
+    """
+    book, period = _prices(manifests, day)
+    alive, busy, requests = used
+    amounts = _kept(service, alive, busy)
+    paid = requests if service.template.billed_by_request else Fraction(0)
+    discount = book.discounts.get(service.tenant, ZERO)
+    return book.currency, rate([dataclasses.replace(amounts, requests=paid)], period, discount)[0].total
+
+
+def _prices(manifests: Manifests, day: str) -> tuple[PriceBook, PricePeriod]:
+    book = manifests.price_book or default_book()
+    period = book.period(day)
+    if period is None:
+        # The default book's place is in this package, where nobody can mend it.
+        where = f"{book.location}: " if manifests.price_book and book.location else ""
+        raise UsageError(f"{where}price book {book.name}: must have prices for {day}, got none")
+    return book, period
 
 
 def _price_tenant(

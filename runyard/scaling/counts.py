@@ -11,15 +11,21 @@ from dataclasses import dataclass
 
 from runyard.contracts import RevisionDocument, RolloutRequest
 
-# Nothing scales to zero yet: a revision that the traffic names keeps an instance whatever its minimum is.
+# Nothing scales to zero yet: a revision that the traffic names keeps an instance whatever its minimum is. With 0 here
+# it keeps what is asked for, and sleeps where that is none; every count of the platform follows.
 KEPT = 1
+# What a revision can always have: it is reached by its name, so it must be able to wake, or to be there.
+REACHABLE = 1
+# A persistent volume is never written by two.
+WRITERS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a revision and its service say of counts; a maximum of 0 is none, and None by hand is not by hand.
 
-    `one_writer` says that the revision has a persistent volume, which two instances must never write.
+    `one_writer` says that the revision has a persistent volume, which two instances must never write, and `initial`
+    with how many a new revision is proved.
     """
 
     least: int = 0
@@ -28,6 +34,7 @@ class Settings:
     service_most: int = 0
     by_hand: int | None = None
     one_writer: bool = False
+    initial: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ def settings_of(document: RevisionDocument, rollout: RolloutRequest) -> Settings
         service_most=rollout.max_instances,
         by_hand=rollout.manual_instances,
         one_writer=any(each.kind == "persistent" for each in document.volumes),
+        initial=document.scaling.initial_instances,
     )
 
 
@@ -55,20 +63,34 @@ def part_of(count: int, percent: int) -> int:
     return -(-count * percent // 100)
 
 
-def desired_count(settings: Settings, percent: int) -> int:
-    """Count the instances that a revision keeps at this share; one that is named has one, unless by hand none has."""
+def desired_count(settings: Settings, percent: int, kept: int = KEPT) -> int:
+    """Count the instances that a revision keeps at this share, whatever its load is.
+
+    One that is named has `kept`, and a part of what is set by hand, unless by hand none has.
+    """
     if settings.by_hand is not None:
         count = _count_by_hand(settings.by_hand, percent)
-        return min(count, KEPT) if settings.one_writer else count
-    return _within(settings, max(KEPT, settings.least, part_of(settings.service_least, percent)))
+        return min(count, WRITERS) if settings.one_writer else count
+    return _within(settings, max(kept, settings.least, part_of(settings.service_least, percent)), kept)
 
 
-def matching_count(settings: Settings, percent: int, serving: int) -> int:
+def matching_count(settings: Settings, percent: int, serving: int, kept: int = KEPT) -> int:
     """Count the instances that a revision needs before it gets this share of what `serving` instances carry now."""
-    desired = desired_count(settings, percent)
+    desired = desired_count(settings, percent, kept)
     if settings.by_hand is not None:
         return desired
-    return max(desired, _within(settings, part_of(serving, percent)))
+    return max(desired, _within(settings, part_of(serving, percent), kept))
+
+
+def proving_count(settings: Settings, percent: int, serving: int, kept: int = KEPT) -> int:
+    """Count the instances with which a new revision is proved: what it needs, and at least its initial scale.
+
+    An initial scale of none proves it by one all the same: traffic moves only to what has answered.
+    """
+    matching = matching_count(settings, percent, serving, kept)
+    if settings.by_hand is not None:
+        return matching
+    return max(matching, _within(settings, max(settings.initial, REACHABLE), kept))
 
 
 def revision_span(settings: Settings, percent: int, kept: int = KEPT) -> Span:
@@ -93,17 +115,16 @@ def service_span(settings: Settings, percents: Sequence[int], kept: int = KEPT) 
 
 
 def service_bound(most: int, revisions: int) -> int:
-    """Give what a service's maximum is for its revisions together, each of which has an instance in any case."""
-    return max(most, KEPT * revisions)
+    """Give what a service's maximum is for its revisions together, each of which can have an instance in any case."""
+    return max(most, REACHABLE * revisions)
 
 
 def _count_by_hand(count: int, percent: int) -> int:
-    return max(KEPT, part_of(count, percent)) if count else 0
+    return max(REACHABLE, part_of(count, percent)) if count else 0
 
 
-def _within(settings: Settings, count: int) -> int:
+def _within(settings: Settings, count: int, kept: int) -> int:
     """Hold a count within both maxima; the revision's own minimum is never cut, but for the sake of a volume."""
-    if settings.one_writer:
-        return KEPT
     bounds = [bound for bound in (settings.most, settings.service_most) if bound]
-    return max(KEPT, settings.least, min([count, *bounds]))
+    held = max(kept, settings.least, min([count, *bounds]))
+    return min(held, WRITERS) if settings.one_writer else held

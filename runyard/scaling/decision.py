@@ -35,17 +35,23 @@ _BLIND = frozenset({Why.STALE, Why.UNKNOWN, Why.UNCOVERED})
 class Inputs:
     """What a decision was made from; `need` and `peak` are in instances that have what they are to have.
 
-    `signal` is the one that needs the most, its `value` an average over `over_s` seconds and `target` what one
-    instance is to have of it, in the units of `runyard.scaling.settings`. `peak` is the highest need of the window.
+    `lately` says that there was any request in the last two seconds. `signal` is the one that needs the most, its
+    `value` an average over `over_s` seconds and `target` what one instance is to have of it, in the units of
+    `runyard.scaling.settings`. `rise` is the need of seconds, `trend` that of the window, `beyond` what of them is over
+    the tolerances; `peak` is the most that was needed lately.
     """
 
     requests: int = 0
     waiting: int = 0
     ready: int = 0
+    lately: bool = False
     signal: str = ""
     value: float = 0.0
     target: float = 0.0
     need: float = 0.0
+    beyond: float = 0.0
+    rise: float = 0.0
+    trend: float = 0.0
     over_s: int = 0
     peak: float | None = None
     wanted: int = 0

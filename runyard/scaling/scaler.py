@@ -1,9 +1,10 @@
 """Scaler: how many instances a revision should have now, or that it keeps what it has because nobody can tell; pure.
 
 Up is quick and down is slow. What waits, and a rise beyond the panic threshold, count over two seconds; a smaller rise
-counts over the panic window, once it is beyond the tolerance. Instances are removed when the highest need of a whole
-window was lower, a few of many when that of five windows was; at most half of them every two seconds; the last one
-after a window without any request. What was not told is never taken for no load.
+counts over the panic window and over the window, once it is beyond their tolerances. Instances are removed when neither
+the window's average nor any rise within the window needs them, a few of many when that average did not for five
+windows; at most half of them every two seconds; the last one after a window without any request. What was not told is
+never taken for no load.
 
 All state is in the `Memory` that the caller keeps for each revision, and time is an argument: equal calls in equal
 order give equal decisions.
@@ -23,13 +24,14 @@ from runyard.scaling.window import REACTION_S, Sample, Totals, Window
 
 # Samples come five times a second; after as long without one, what was read last says nothing of now.
 STALE_S = 3.0
-# A need that is so little beyond what the instances are to have moves nothing: with targets of 70 % an instance then
-# has at most 77 % of what it can take.
-TOLERANCE = 0.1
-# Where between the targets and that bound a new count is put, so that neither a little more nor a little less moves it.
+# What is beyond the targets and moves nothing yet: of the panic window's average, which with targets of 70 % is then
+# 87 % of what an instance takes, and of the window's, 77 %. What waits tells of any that is too much.
+SHORT_TOLERANCE, TOLERANCE = 0.25, 0.1
+# Where between the targets and that bound the window's average puts a new count, so that neither a little more nor a
+# little less moves it again.
 _AIM = 1 + TOLERANCE / 2
 # Removing no more than this part of the instances is a small step down, which waits for five windows.
-SMALL_STEP = 1 / 3
+SMALL_STEP = 0.2
 # Below this part of its instances a revision is so idle that a step down is not small.
 _CLEARLY_LESS = 0.5
 # Knative's own tick: instances are at most halved so often.
@@ -64,7 +66,9 @@ class Memory:
 
     def __init__(self, settings: ScalingSettings, now_s: float) -> None:
         self.window = Window(settings.window_s, settings.panic_window_s, settings.aggregation)
-        self.peaks = Peaks(settings.memory_s)
+        # Of what was needed for seconds, and of the window's average, which a moment's rise does not move.
+        self.peaks = Peaks(settings.calm_s)
+        self.trends = Peaks(settings.hold_s)
         self.since_s = now_s
         # The last moment at which there was any request.
         self.busy_s = now_s
@@ -94,10 +98,11 @@ def decide(settings: ScalingSettings, memory: Memory, situation: Situation, now_
         why = Why.STALE if situation.count >= woken else Why.WOKEN
         return _bounded(situation, max(situation.count, woken), why, Inputs(silent_s=_age(last, now_s)))
     inputs = _inputs(settings, memory, situation, now_s)
-    if situation.woken or inputs.requests or window.recent().request_ms:
+    if situation.woken or inputs.requests or inputs.lately:
         memory.busy_s = now_s
-    memory.peaks.add(now_s, inputs.need)
-    if inputs.need > situation.count * (1 + TOLERANCE):
+    memory.peaks.add(now_s, inputs.rise)
+    memory.trends.add(now_s, inputs.trend)
+    if inputs.beyond > situation.count:
         least_of_all = 1 if situation.count else settings.activation
         return _bounded(situation, max(instances_for(inputs.need), situation.count, least_of_all), Why.MORE, inputs)
     if situation.count < woken:
@@ -106,69 +111,89 @@ def decide(settings: ScalingSettings, memory: Memory, situation: Situation, now_
 
 
 def instances_for(need: float) -> int:
-    """Give how many instances carry a need, which is in instances that have what they are to have."""
-    return math.ceil(need / _AIM - _EPSILON)
+    """Give how many instances carry a need: that many, in whole ones."""
+    return math.ceil(need - _EPSILON)
 
 
 def _inputs(settings: ScalingSettings, memory: Memory, situation: Situation, now_s: float) -> Inputs:
-    """Measure every signal over the reaction and the panic window, and take the one that needs the most instances."""
+    """Measure every signal over the three windows, and take the one that needs the most instances."""
     last = memory.window.last
     assert last is not None  # noqa: S101 - not stale
-    best = Inputs(requests=last.in_flight + last.waiting, waiting=last.waiting, ready=situation.ready)
+    recent = memory.window.recent()
+    best = Inputs(
+        last.in_flight + last.waiting, last.waiting, situation.ready, recent.arrivals > 0 or recent.request_ms > 0
+    )
     for signal in settings.signals:
-        now, steady = _values(signal.kind, memory, situation)
-        if now is None:
+        values = _values(signal.kind, memory, recent, situation)
+        if values is None:
             best.unknown = signal.kind
             continue
-        sudden = last.waiting > 0 or now >= settings.panic_ratio * signal.target * max(1, situation.ready)
-        # While requests wait, what was averaged before tells less than what is there.
-        value = now if last.waiting else max(now, steady) if sudden else steady
-        need = value / signal.target
+        now, short, long = (value / signal.target for value in values)
+        rise, trend = short / (1 + SHORT_TOLERANCE), long / _AIM
+        over_s, value = (settings.panic_window_s, values[1]) if rise > trend else (settings.window_s, values[2])
+        sudden = now if now >= settings.panic_ratio * max(1, situation.ready) else 0.0
         if signal.kind == "concurrency" and last.waiting:
             # What waits is worked off by all that instances can take, not by what they are to have.
-            need = max(need, _AIM * (value + _backlog(memory, last)) / settings.capacity)
+            sudden = max(sudden, (values[0] + _backlog(memory, recent, situation)) / settings.capacity)
+        if sudden > max(rise, trend):
+            rise, over_s, value = sudden, REACTION_S, values[0]
+        need = max(rise, trend)
         if need > best.need or not best.signal:
             best.signal, best.value, best.target, best.need = signal.kind, value, signal.target, need
-            best.over_s = REACTION_S if sudden and now >= steady else settings.panic_window_s
+            best.over_s = over_s
+        best.rise, best.trend = max(best.rise, rise), max(best.trend, trend)
+        best.beyond = max(best.beyond, rise, long / (1 + TOLERANCE))
     return best
 
 
-def _values(kind: SignalKind, memory: Memory, situation: Situation) -> tuple[float | None, float]:
-    """Give a signal's value over the reaction and over the panic window; None for what was not told."""
+def _values(
+    kind: SignalKind, memory: Memory, recent: Totals, situation: Situation
+) -> tuple[float, float, float] | None:
+    """Give a signal's value over the reaction, the panic and the stable window; None for what was not told."""
     window = memory.window
-    recent, short, last = window.recent(), window.short(), window.last
+    short, long, last = window.short(), window.stable, window.last
     if kind == "concurrency":
-        return _work(memory, recent), max(short.concurrency - short.waiting, 0.0)
+        return _work(memory, recent, situation), _served(short), _served(long)
     if kind == "rps":
-        return recent.rps, short.rps
+        return recent.rps, short.rps, long.rps
     if not situation.ready:
         # What the last instances left in the window asks for no new one.
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     if kind == "cpu":
         # An instance that starts works more than one that serves, so two seconds of it say nothing.
-        return (short.cpu_millis if short.cpu_covered_ms else None), short.cpu_millis
+        return (short.cpu_millis, short.cpu_millis, long.cpu_millis) if short.cpu_covered_ms else None
     held = last.memory_bytes if last else None
-    return (None if held is None else float(held)), float(held or 0)
+    return None if held is None else (float(held), float(held), float(held))
 
 
-def _work(memory: Memory, recent: Totals) -> float:
+def _served(totals: Totals) -> float:
+    return max(totals.concurrency - totals.waiting, 0.0)
+
+
+def _work(memory: Memory, recent: Totals, situation: Situation) -> float:
     """Give the requests at once that would be served if none had to wait.
 
     What waits grows for as long as there are too few instances, so it tells how late they are and not how many are
     needed; that is what a request takes, times the arrivals.
     """
-    last, took = memory.window.last, memory.took_s
+    last, took, served = memory.window.last, memory.took_s, _served(recent)
     if last is None or not last.waiting:
-        return max(recent.concurrency - recent.waiting, 0.0)
+        return served
+    if not situation.ready:
+        served = float(last.in_flight)
     # Of longer requests two seconds of arrivals are too few to go by; those that wait tell then.
     arriving = recent.rps * took if took is not None and took <= REACTION_S else 0.0
-    return max(float(last.in_flight), arriving)
+    return max(served, arriving)
 
 
-def _backlog(memory: Memory, last: Sample) -> float:
+def _backlog(memory: Memory, recent: Totals, situation: Situation) -> float:
     """Give the requests at once that work off what waits, in time; all, if nobody knows how long they take."""
-    took = memory.took_s
-    return last.waiting * (1.0 if took is None else min(1.0, took / DRAIN_S))
+    took, last = memory.took_s, memory.window.last
+    if last is None:
+        return 0.0
+    # A single request that waits for a moment is no backlog; before the first instance every one is.
+    waiting = min(last.waiting, recent.waiting) if situation.ready else float(last.waiting)
+    return waiting * (1.0 if took is None else min(1.0, took / DRAIN_S))
 
 
 def _fewer(settings: ScalingSettings, memory: Memory, situation: Situation, inputs: Inputs, now_s: float) -> Decision:
@@ -179,7 +204,8 @@ def _fewer(settings: ScalingSettings, memory: Memory, situation: Situation, inpu
     if count and memory.window.coverage < COVERAGE:
         inputs.coverage = memory.window.coverage
         return _bounded(situation, count, Why.UNCOVERED, inputs)
-    inputs.peak = peaks.highest(now_s, settings.window_s + settings.scale_down_delay_s)
+    trends = memory.trends.highest(now_s, settings.scale_down_delay_s)
+    inputs.peak = max(peaks.highest(now_s, settings.calm_s), trends)
     inputs.idle_s = now_s - memory.busy_s
     wanted = instances_for(inputs.peak)
     if wanted <= 1:
@@ -191,7 +217,7 @@ def _fewer(settings: ScalingSettings, memory: Memory, situation: Situation, inpu
     if not wanted:
         inputs.peak = 0.0
     elif count - wanted <= max(1, SMALL_STEP * count) and inputs.peak > _CLEARLY_LESS * (count - 1):
-        inputs.peak = max(inputs.peak, peaks.highest(now_s, settings.hold_s))
+        inputs.peak = max(inputs.peak, memory.trends.highest(now_s, settings.hold_s))
         wanted = instances_for(inputs.peak)
         if wanted >= count or now_s - memory.since_s < settings.hold_s:
             return _bounded(situation, count, Why.HELD, inputs)

@@ -34,19 +34,19 @@ class ScalingSettings:
     aggregation: Aggregation = "linear"
 
     @property
-    def memory_s(self) -> int:
-        """How long a need is remembered: as long as any rule of the decision looks back."""
-        return max(self.hold_s, self.window_s + self.scale_down_delay_s)
+    def calm_s(self) -> int:
+        """How long the load must be lower before instances are removed."""
+        return self.window_s + self.scale_down_delay_s
 
     @property
     def hold_s(self) -> int:
-        """How long the load must stay lower before a few of many instances are removed."""
+        """How long the load must be lower on the whole before a few of many instances are removed."""
         return HOLD_WINDOWS * self.window_s + self.scale_down_delay_s
 
     @property
     def idle_s(self) -> int:
         """How long there must be no request before the last instance is removed."""
-        return self.window_s + self.scale_down_delay_s + self.retention_s
+        return self.calm_s + self.retention_s
 
 
 # Knative's smallest target (autoscaling.TargetMin).

@@ -114,23 +114,27 @@ class Window:
         if before is None or sample.at_s - before.at_s > GAP_S or not _continues(before, sample):
             return
         passed_ms = round(sample.at_s * 1000) - round(before.at_s * 1000)
-        told = Totals(
-            passed_ms,
-            sample.request_ms - before.request_ms,
-            (before.waiting + sample.waiting) * passed_ms // 2,
-            sample.arrivals - before.arrivals,
-        )
+        request_ms = sample.request_ms - before.request_ms
+        waiting_ms = (before.waiting + sample.waiting) * passed_ms // 2
+        arrivals = sample.arrivals - before.arrivals
         # An instance that is gone takes its CPU time with it: the counter falls, and that moment is not told.
-        if sample.cpu_ms is not None and before.cpu_ms is not None and sample.cpu_ms >= before.cpu_ms:
-            told.cpu_covered_ms, told.cpu_ms = passed_ms, sample.cpu_ms - before.cpu_ms
+        cpu_told = sample.cpu_ms is not None and before.cpu_ms is not None and sample.cpu_ms >= before.cpu_ms
         assert self._second is not None  # noqa: S101 - rolled above
-        self._ring[self._second % self._size].add(told)
-        self.stable.add(told)
-        self.panic.add(told)
+        # Written out, for this is done five times a second for every revision.
+        for totals in (self._ring[self._second % self._size], self.stable, self.panic):
+            totals.covered_ms += passed_ms
+            totals.request_ms += request_ms
+            totals.waiting_ms += waiting_ms
+            totals.arrivals += arrivals
+            if cpu_told:
+                totals.cpu_covered_ms += passed_ms
+                totals.cpu_ms += (sample.cpu_ms or 0) - (before.cpu_ms or 0)
 
     def roll(self, now_s: float) -> None:
         """Let the seconds pass up to now; those in between are not covered."""
         second = int(now_s)
+        if second == self._second:
+            return
         if self._second is None or second - self._second >= self._size:
             # Nothing of what is kept is so young.
             self._ring = [Totals() for _ in range(self._size)]
@@ -144,11 +148,17 @@ class Window:
 
     def recent(self) -> Totals:
         """Give the sums of the second that runs and the one before it."""
-        found = Totals()
-        if self._second is not None:
-            for back in range(REACTION_S):
-                found.add(self._ring[(self._second - back) % self._size])
-        return found
+        if self._second is None:
+            return Totals()
+        now, before = self._ring[self._second % self._size], self._ring[(self._second - REACTION_S + 1) % self._size]
+        return Totals(
+            now.covered_ms + before.covered_ms,
+            now.request_ms + before.request_ms,
+            now.waiting_ms + before.waiting_ms,
+            now.arrivals + before.arrivals,
+            now.cpu_covered_ms + before.cpu_covered_ms,
+            now.cpu_ms + before.cpu_ms,
+        )
 
     def short(self) -> Totals:
         """Give the sums over the panic window, where asked for with newer seconds weighing more."""

@@ -15,6 +15,7 @@ from runyard.scaling.counts import (
     desired_count,
     matching_count,
     part_of,
+    proving_count,
     revision_span,
     service_bound,
     service_span,
@@ -67,6 +68,43 @@ def test_desired_count(settings: Settings, percent: int, count: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "percent", "count"),
+    [
+        (Settings(), 100, 0),
+        (Settings(one_writer=True), 100, 0),
+        (Settings(least=3), 0, 3),
+        (Settings(service_least=4), 51, 3),
+        (Settings(service_least=4), 0, 0),
+        # Nobody wakes what is set by hand, so one that is named is there.
+        (Settings(by_hand=6), 0, 1),
+        (Settings(by_hand=0), 100, 0),
+    ],
+)
+def test_revision_that_may_sleep_keeps_what_is_asked_for(settings: Settings, percent: int, count: int) -> None:
+    assert desired_count(settings, percent, kept=0) == count
+    assert revision_span(settings, percent, kept=0).least == count
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize(
+    ("settings", "serving", "count"),
+    [
+        (Settings(), 0, 1),
+        (Settings(initial=4), 0, 4),
+        (Settings(initial=4), 6, 6),
+        (Settings(initial=4, most=3), 0, 3),
+        # What has not answered gets no traffic.
+        (Settings(initial=0), 0, 1),
+        (Settings(initial=4, one_writer=True), 0, 1),
+        (Settings(initial=4, by_hand=2), 0, 2),
+        (Settings(initial=4, by_hand=0), 0, 0),
+    ],
+)
+def test_new_revision_is_proved_with_its_initial_scale(settings: Settings, serving: int, count: int, kept: int) -> None:
+    assert proving_count(settings, 100, serving, kept) == count
+
+
+@pytest.mark.parametrize(
     ("settings", "percent", "serving", "count"),
     [
         (Settings(), 50, 5, 3),
@@ -116,10 +154,10 @@ def test_bound_of_a_service_leaves_each_revision_an_instance() -> None:
     assert [service_bound(4, 2), service_bound(1, 2)] == [4, 2]
 
 
-@given(SETTINGS, st.integers(0, 100))
-def test_what_a_revision_keeps_is_never_more_than_its_span_says(settings: Settings, percent: int) -> None:
-    span = revision_span(settings, percent)
-    desired = desired_count(settings, percent)
+@given(SETTINGS, st.integers(0, 100), st.integers(0, 1))
+def test_what_a_revision_keeps_is_never_more_than_its_span_says(settings: Settings, percent: int, kept: int) -> None:
+    span = revision_span(settings, percent, kept)
+    desired = desired_count(settings, percent, kept)
     assert desired <= span.least
     assert span.most is None or span.least <= span.most
 

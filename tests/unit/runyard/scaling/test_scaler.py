@@ -22,7 +22,7 @@ def steady(at_once: float) -> Callable[[float], float]:
     return lambda _: at_once
 
 
-@pytest.mark.parametrize(("need", "count"), [(0, 0), (0.01, 1), (1.05, 1), (1.06, 2), (10, 10), (14.3, 14)])
+@pytest.mark.parametrize(("need", "count"), [(0, 0), (0.01, 1), (1.0, 1), (1.01, 2), (10, 10), (14.3, 15)])
 def test_instances_for_a_need(need: float, count: int) -> None:
     assert instances_for(need) == count
 
@@ -64,11 +64,11 @@ def test_rise_within_the_tolerance_moves_nothing() -> None:
 def test_load_that_falls_away_halves_the_instances_after_a_window_and_ends_at_none() -> None:
     story = Story(count=1)
     story.run(steady(100), 60)
-    assert story.count == 14
+    assert story.count == 15
     changes = story.run(steady(0), 200)
     counts = [count for _, count in changes]
     assert counts[-1] == 0
-    # Nothing before the window has passed, and never more than half at once, every two seconds.
+    # What the seconds of the load needed stays for the window; never more than half go at once, every two seconds.
     assert changes[0][0] >= 120
     for (earlier, before), (later, after) in itertools.pairwise(changes):
         assert later - earlier >= HALVING_S
@@ -81,7 +81,8 @@ def test_a_few_of_many_instances_are_removed_only_after_five_windows() -> None:
     assert story.count == 10
     assert story.run(steady(64), 280) == []
     assert story.decision.why is Why.HELD
-    story.run(steady(64), 40)
+    # Until the window's average has been lower for so long.
+    story.run(steady(64), 90)
     assert story.count == 9
 
 
@@ -104,8 +105,8 @@ def test_retained_instance_says_how_long_it_was_idle() -> None:
 def test_delay_keeps_instances_for_its_time_beyond_the_window() -> None:
     story = Story(dataclasses.replace(SETTINGS, scale_down_delay_s=120))
     story.run(steady(100), 60)
-    assert story.run(steady(10), 170) == []
-    assert story.run(steady(10), 20) != []
+    assert story.run(steady(10), 120) == []
+    assert story.run(steady(10), 70) != []
 
 
 def test_waking_starts_the_activation_scale_and_at_least_one() -> None:
@@ -135,7 +136,8 @@ def test_requests_that_wait_are_worked_off_by_what_they_take_where_that_is_known
     story.now_s += TICK_S
     # A request takes a second, so in two seconds an instance serves twenty.
     story.tell(10, waiting=60)
-    assert 4 <= story.decide().count <= 6
+    # The wait of a moment counts by half.
+    assert story.decide().count == 3
 
 
 def test_load_that_is_not_told_holds_the_count_and_says_so() -> None:
@@ -159,7 +161,8 @@ def test_restart_errs_upward() -> None:
     story = Story(count=8)
     # A new memory: little load at first only means that nothing was seen yet.
     assert story.run(steady(7), 50) == []
-    assert story.run(steady(70), 20) == [(pytest.approx(57, abs=8), 10)] or story.count >= 9
+    story.run(steady(140), 10)
+    assert story.count >= 14
     fresh = Memory(SETTINGS, 0.0)
     never = decide(SETTINGS, fresh, Situation(3, 3, Span(0, 9)), 100.0)
     assert (never.count, never.hold, never.reason) == (3, True, "its load was never told: it keeps 3")
@@ -194,8 +197,8 @@ def test_cpu_that_is_not_told_holds_what_it_could_ask_for_and_lets_others_add() 
     story.cpu = False
     assert story.run(steady(5), 400) == []
     assert story.decision.reason == "its cpu was not told: it keeps 4"
-    story.run(steady(70), 10)
-    assert story.count == 10
+    story.run(steady(140), 10)
+    assert story.count >= 14
 
 
 def test_memory_and_rates_count_too() -> None:
@@ -214,7 +217,7 @@ def test_reason_of_more_instances_has_the_numbers() -> None:
     story.run(steady(9), 10)
     changed = story.changed.data()
     assert (changed["count"], changed["before"], changed["why"], changed["hold"]) == (2, 1, "more", False)
-    assert changed["reason"] == "8.08 requests at once over 6 s at 7 each need 1.15 instances"
+    assert changed["reason"] == "8.85 requests at once over 6 s at 7 each need 1.01 instances"
 
 
 def test_idle_instance_that_works_for_itself_is_removed_all_the_same() -> None:

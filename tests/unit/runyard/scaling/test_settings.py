@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runyard.contracts import ScalingDocument, ScalingSignal
+from runyard.contracts import RevisionDocument, ScalingDocument, ScalingSignal, decode, encode
 from runyard.scaling.settings import scaling_settings
 from tests.unit.services.orchestrator.world import container, document
 
@@ -16,7 +16,7 @@ def test_without_a_word_concurrency_and_cpu_count_at_seventy_percent() -> None:
         ("cpu", pytest.approx(700.0)),
     ]
     assert (settings.capacity, settings.window_s, settings.panic_window_s, settings.panic_ratio) == (80, 60, 6, 2.0)
-    assert (settings.hold_s, settings.idle_s, settings.memory_s) == (300, 60, 300)
+    assert (settings.hold_s, settings.idle_s, settings.calm_s) == (300, 60, 60)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,10 @@ def test_what_the_document_says_counts() -> None:
         activation_instances=4,
         aggregation="weighted-exponential",
     )
-    settings = scaling_settings(document("web-1", container(memory_bytes=1000), scaling=scaling))
+    told = document("web-1", container(memory_bytes=1000), scaling=scaling)
+    settings = scaling_settings(decode(RevisionDocument, encode(told)))
     assert [each.target for each in settings.signals] == [500.0, 30.0]
     # A window has a grain of a second.
     assert (settings.panic_window_s, settings.panic_ratio, settings.activation) == (1, 1.5, 4)
-    assert (settings.hold_s, settings.idle_s, settings.memory_s) == (70, 60, 70)
+    assert (settings.hold_s, settings.idle_s, settings.calm_s) == (70, 60, 30)
     assert settings.aggregation == "weighted-exponential"

@@ -1,0 +1,92 @@
+"""Command `simulate`: forms, traces, picture and what is refused, on the real examples."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from runyard.cli.main import main
+
+ROOT = Path(__file__).parents[4]
+HELLO, SHOP = str(ROOT / "manifests" / "hello.yaml"), str(ROOT / "manifests" / "shop")
+DAY = ("--date", "2026-11-23")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(["simulate", *arguments, *DAY])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_idle_trace_sleeps_between_its_bursts_and_costs_little(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, HELLO, "--trace", "idle", "-o", "json")
+    (service,) = json.loads(out)["services"]
+    assert code == 0
+    assert (service["service"], service["coldStarts"], service["lengthSeconds"]) == ("default/hello", 6, 7200)
+    assert service["instances"]["mean"] < 0.4
+    assert service["notSimulated"] == ["cpu"]
+
+
+def test_text_says_what_was_simulated(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, SHOP, "--trace", "spike", "--service", "web", "--peak", "100")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split()[:6] == ["service", "instances", "peak", "starts", "cold", "p50"]
+    assert lines[1].startswith("shop/web ")
+    assert "Trace spike: 60 minutes, 52,200 requests, at most 100 a second." in lines
+
+
+def test_trace_of_a_file_is_run_as_often_as_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    trace = tmp_path / "t.csv"
+    trace.write_text("at_s,requests\n0,5\n30,5\n")
+    code, out, _ = run(capsys, HELLO, "--trace", str(trace), "--repeat", "3", "-o", "json")
+    (service,) = json.loads(out)["services"]
+    assert (code, service["requests"], service["peakRequestsPerSecond"], service["lengthSeconds"]) == (0, 30, 5.0, 273)
+
+
+def test_picture_is_drawn_and_the_same_each_time(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pictures = [tmp_path / "a.svg", tmp_path / "b.svg"]
+    for picture in pictures:
+        assert run(capsys, HELLO, "--trace", "step", "--peak", "50", "--picture", str(picture))[0] == 0
+    first, second = (picture.read_bytes() for picture in pictures)
+    assert first == second
+    drawing = ElementTree.fromstring(first)
+    assert len([each for each in drawing if each.tag.endswith("path")]) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((SHOP, "--picture", "x.svg"), "--picture: must be of one service, got 3: name it with --service"),
+        ((HELLO, "--service", "nobody"), "--service: must be one of default/hello, got nobody"),
+        ((HELLO, "--trace", "none.csv"), "none.csv:1:1: cannot be read: no such file or directory"),
+    ],
+)
+def test_what_cannot_be_simulated_is_said(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    code, out, err = run(capsys, *arguments, *(() if "--trace" in arguments else ("--trace", "idle")))
+    assert (code, out, err) == (2, "", f"error: {message}\n")
+
+
+def test_peak_is_of_a_shape_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    trace = tmp_path / "t.csv"
+    trace.write_text("at_s,requests\n0,5\n")
+    code, _, err = run(capsys, HELLO, "--trace", str(trace), "--peak", "5")
+    assert (code, err) == (2, f"error: --peak: must be given with a shape alone, got it with the trace {trace}\n")
+
+
+def test_service_that_scales_by_cpu_alone_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    manifest = tmp_path / "m.yaml"
+    text = Path(HELLO).read_text(encoding="utf-8")
+    manifest.write_text(
+        text.replace(
+            "  template:\n",
+            "  template:\n    metadata:\n      annotations:\n        autoscaling.knative.dev/metric: cpu\n",
+        )
+    )
+    code, _, err = run(capsys, str(manifest), "--trace", "idle")
+    assert (code, err) == (2, "error: default/hello: must scale by concurrency or rps to be simulated, got cpu\n")

@@ -1,0 +1,38 @@
+"""Traces of files: both forms, and every line that is none with its place, its rule and what was seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from runyard.errors import UsageError
+from runyard.forecast.traces import parse_trace
+from runyard.scaling.simulation import Batch
+
+
+def test_requests_by_the_second_are_read_in_order_of_time() -> None:
+    text = "at_s,requests,request_ms\n5,3,\n0,2,250\n"
+    assert parse_trace("t.csv", text, 0.1) == (Batch(0.0, 2, 0.25), Batch(5.0, 3, 0.1))
+
+
+def test_invocations_begin_before_they_end() -> None:
+    text = "app,func,end_timestamp,duration\na,f,10.0,9.0\nb,g,1.0,4.0\n"
+    assert parse_trace("t.csv", text, 0.1) == (Batch(0.0, 1, 4.0), Batch(1.0, 1, 9.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "t.csv:1: must have the columns at_s,requests or end_timestamp,duration, got nothing"),
+        ("a,b\n1,2\n", "t.csv:1: must have the columns at_s,requests or end_timestamp,duration, got a, b"),
+        ("at_s,requests\n", "t.csv:2: must have a line for each moment with requests, got none"),
+        ("at_s,requests\n1,2\nsoon,3\n", "t.csv:3: at_s: must be a number from 0 to 3.16224e+07, got 'soon'"),
+        ("at_s,requests\n1,nan\n", "t.csv:2: requests: must be a number from 0 to 1e+07, got 'nan'"),
+        ("at_s,requests\n1\n", "t.csv:2: requests: must be a number from 0 to 1e+07, got None"),
+        ("at_s,requests\n1,1.5\n", "t.csv:2: requests: must be a whole number, got '1.5'"),
+        ("end_timestamp,duration\n1,-1\n", "t.csv:2: duration: must be a number from 0 to 3.16224e+07, got '-1'"),
+    ],
+)
+def test_line_that_is_none_is_named(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_trace("t.csv", text, 0.1)
+    assert str(caught.value) == message

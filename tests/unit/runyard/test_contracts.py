@@ -117,6 +117,13 @@ def test_equal_snapshots_encode_alike_whatever_the_order_of_their_maps() -> None
     assert encode(one) == encode(other)
 
 
+def test_load_that_lacks_a_sum_is_refused_and_never_read_as_none() -> None:
+    whole = encode(GatewayLoad("a", 1, 2, {"shop/web-1": RevisionLoad(0, 0, 3, 4, 5)}))
+    with pytest.raises(ContractError) as caught:
+        decode(GatewayLoad, whole.replace('"arrivals":3,', ""))
+    assert str(caught.value) == "decode GatewayLoad.revisions.shop/web-1: field 'arrivals' is missing"
+
+
 def test_sums_and_secrets_of_a_document_are_those_of_its_containers() -> None:
     assert (DOCUMENT.cpu_millis, DOCUMENT.memory_bytes) == (2000, 1024**3)
     assert (BARE.secrets, DOCUMENT.secrets) == ((), (SECRET,))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from pulumi.runtime import mocks, rpc
+from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
 from components.platform import Given, build, close
@@ -56,11 +57,12 @@ class Echo(mocks.Mocks):
 
 
 class RecordingMonitor(mocks.MockMonitor):
-    """Pulumi's own mock monitor, which also keeps what it was asked."""
+    """Pulumi's own mock monitor, which also keeps what it was asked; resources of some names fail, as told to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, failing: Collection[str] = ()) -> None:
         super().__init__(Echo())
         self.registered: dict[str, Registered] = {}
+        self._failing = failing
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
         answer = super().RegisterResource(request)
@@ -71,6 +73,9 @@ class RecordingMonitor(mocks.MockMonitor):
         parent = request.parent.rsplit("::", 1)[-1]
         told = list(request.ignoreChanges), list(request.hideDiffs)
         self.registered[answer.urn] = Registered(request.type, request.name, parent, inputs, depends_on, secrets, *told)
+        if request.name in self._failing:
+            # As an engine that goes on after an error answers.
+            answer.result = resource_pb2.FAIL
         return answer
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
@@ -82,9 +87,15 @@ class RecordingMonitor(mocks.MockMonitor):
 class Preview:
     """What a plan registers, by kind and by name."""
 
-    def __init__(self, plan: Plan, secrets: dict[str, dict[str, str]] | None = None, **more: Any) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        secrets: dict[str, dict[str, str]] | None = None,
+        failing: Collection[str] = (),
+        **more: Any,
+    ) -> None:
         given = Given(claim='{"stack":"dev"}', secrets=secrets or {}, **more)
-        monitor = RecordingMonitor()
+        monitor = RecordingMonitor(failing)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         mocks.set_mocks(monitor.mocks, project="runyard", stack=plan.stack, preview=False, monitor=monitor)

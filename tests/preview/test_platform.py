@@ -234,3 +234,11 @@ def test_orchestrator_is_told_where_certificates_come_from(preview):
     )
     plain = preview(planned(service())).named("orchestrator.container").inputs["envs"]
     assert not [each for each in plain if "TLS" in each]
+
+
+def test_claim_stays_what_it_was_while_a_service_has_failed_and_is_declared_all_the_same(preview):
+    planned = plan(manifests(service(), service(name="cart", tenant="shop")))
+    whole, failed = preview(planned).named("claim"), preview(planned, failing=["shop.cart"]).named("claim")
+    assert (whole.ignored, failed.ignored) == ([], ["claim"])
+    assert set(whole.depends_on) - set(failed.depends_on) == {"shop.cart"}
+    assert "default.hello" in failed.depends_on

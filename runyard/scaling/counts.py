@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from runyard.contracts import RevisionDocument, RolloutRequest
 
-# Nothing scales to zero yet: a revision that the traffic names keeps an instance whatever its minimum is. With 0 here
-# it keeps what is asked for, and sleeps where that is none; every count of the platform follows.
-KEPT = 1
+# What a revision that the traffic names keeps whatever its minimum is: nothing, so it sleeps where nothing is asked for.
+# Every count of the platform follows from here.
+KEPT = 0
 # What a revision can always have: it is reached by its name, so it must be able to wake, or to be there.
 REACHABLE = 1
 # A persistent volume is never written by two.

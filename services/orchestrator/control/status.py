@@ -23,10 +23,15 @@ from services.orchestrator.traffic.commitment import (
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is there at a moment; maps are by `tenant/revision`, `pending` are the services with a rollout under way."""
+    """What is there at a moment; maps are by `tenant/revision`, `pending` are the services with a rollout under way.
+
+    `needed` counts the instances without which a service is not as it should be; what the load asks for beyond them
+    comes and goes.
+    """
 
     revisions: Mapping[str, Revision]
     instances: tuple[Instance, ...]
+    needed: Mapping[str, int]
     wanted: Mapping[str, int]
     ready: Mapping[str, int]
     pending: frozenset[str]

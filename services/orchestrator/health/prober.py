@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Protocol
 
 from runyard.contracts import ContainerDocument, Probe
-from services.orchestrator.health.probes import DEFAULT_STARTUP, Target
+from services.orchestrator.health.probes import Target
 from services.orchestrator.model.instance import UNKNOWN, Health, Instance
 from services.orchestrator.model.revision import Revision
+from services.orchestrator.model.startup import allowed_s, period_s, startup_probe
 from services.orchestrator.timing import Timing
 
 # Every 10 ms for the first second: an instance that listens after 40 ms serves after 50. Then twice as long each
@@ -22,8 +23,6 @@ QUICK_FOR_S = 1.0
 # A command in a container costs the engine some 50 ms of work; a hundred of them at once would keep it from starting.
 QUICK_COMMAND_S = 0.1
 GROWTH = 2.0
-# Kubernetes' own, for probes of period 0.
-DEFAULT_PERIOD_S = 10
 # An engine that is away is asked again after this; meanwhile nothing is known, so nothing changes.
 UNTRIED_S = 1.0
 
@@ -63,9 +62,7 @@ class Prober:
                 if container.id in self._tasks or revision is None or document is None:
                     continue
                 target = Target(container.id, instance.address, revision.spec.port, document)
-                # The one that takes requests has Cloud Run's start-up probe if it names none.
-                startup = DEFAULT_STARTUP if document == revision.spec.containers[0] else None
-                watch = _Watch(self, target, document.startup_probe or startup, adopted)
+                watch = _Watch(self, target, startup_probe(revision, document), adopted)
                 task = asyncio.create_task(watch.run())
                 task.add_done_callback(partial(self._ended, container.id))
                 self._tasks[container.id] = task
@@ -138,8 +135,8 @@ class _Watch:
     async def _start(self, probe: Probe) -> bool:
         await self._initial_delay(probe)
         began = self._timing.clock()
-        # As in Kubernetes, what counts is the time that the failures would take, however often we try in it.
-        allowed = probe.failure_threshold * period_s(probe)
+        # What counts is the time that the failures would take, however often we try in it.
+        allowed = allowed_s(probe)
         pause = quick_pause(probe)
         while True:
             problem = await self._prober.attempt(probe, self._target)
@@ -201,11 +198,3 @@ def quick_pause(probe: Probe) -> float:
 def next_pause(pause: float, period_s: float) -> float:
     """Give the pause after this one, later: twice as long, up to the period."""
     return min(pause * GROWTH, period_s)
-
-
-def period_s(probe: Probe) -> int:
-    """Give the time between two tries of one that has passed.
-
-    Knative's period of 0 says that nobody waits for readiness; it must not say that a core polls for ever.
-    """
-    return probe.period_s or DEFAULT_PERIOD_S

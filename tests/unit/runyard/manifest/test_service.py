@@ -201,7 +201,7 @@ def test_persistent_volumes_stand_beside_the_pods_and_allow_one_instance(build: 
         VolumeMount("s", "/s", read_only=True),
     )
     assert service.template.scaling.max_scale == 1
-    assert service.scale == (1, 1)
+    assert service.scale == (0, 1)
 
 
 def test_sidecars_have_no_port_and_start_in_order(build: Any) -> None:

@@ -58,10 +58,9 @@ def test_earlier_revision_with_traffic_counts_at_its_own_size_and_one_without_do
     assert (alone.best["cpu"], alone.worst["instances"]) == (4000, 2)
 
 
-def test_revision_with_a_tag_alone_keeps_an_instance() -> None:
+def test_revision_with_a_tag_alone_sleeps_and_may_have_an_instance() -> None:
     tagged = use([earlier("hello-1", cpu_millis=2000, max_instances=1)], LATEST, TrafficTarget(0, "hello-1", "old"))
-    # Nobody asked for it, so it holds memory and no processor.
-    assert (tagged.best["instances"], tagged.best["cpu"], tagged.worst["cpu"]) == (2, 500, 3 * 500 + 2000)
+    assert (tagged.best["instances"], tagged.best["cpu"], tagged.worst["cpu"]) == (1, 500, 3 * 500 + 2000)
 
 
 def test_services_own_maximum_bounds_its_revisions_together_at_the_size_of_the_largest() -> None:

@@ -47,7 +47,7 @@ def test_parts_of_a_count_are_together_never_too_few(count: int, percent: int) -
 @pytest.mark.parametrize(
     ("settings", "percent", "count"),
     [
-        (Settings(), 100, 1),
+        (Settings(), 100, 0),
         (Settings(least=3), 1, 3),
         (Settings(service_least=4), 51, 3),
         # The revision's own minimum is never cut, a part of the service's is.
@@ -137,10 +137,10 @@ def test_span_of_a_revision_at_half_of_the_traffic(settings: Settings, kept: int
 @pytest.mark.parametrize(
     ("settings", "span"),
     [
-        (Settings(most=3), Span(2, 6)),
-        (Settings(most=3, service_most=4), Span(2, 4)),
-        # Each revision has an instance in any case.
-        (Settings(most=3, service_most=1), Span(2, 2)),
+        (Settings(most=3), Span(0, 6)),
+        (Settings(most=3, service_most=4), Span(0, 4)),
+        # Each revision can have an instance in any case.
+        (Settings(most=3, service_most=1), Span(0, 2)),
         (Settings(service_least=5), Span(5, None)),
         (Settings(by_hand=5), Span(5, 5)),
         (Settings(by_hand=0), Span(0, 0)),

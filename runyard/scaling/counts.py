@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from runyard.contracts import RevisionDocument, RolloutRequest
 
-# What a revision that the traffic names keeps whatever its minimum is: nothing, so it sleeps where nothing is asked for.
+# What a revision that the traffic names keeps whatever its minimum is: nothing, so it sleeps where none is asked for.
 # Every count of the platform follows from here.
 KEPT = 0
 # What a revision can always have: it is reached by its name, so it must be able to wake, or to be there.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -34,6 +38,13 @@ def instances(stack: Stack, name: str) -> list[str]:
     return [each for each in stack.names("instance", running=True) if f".{name}-" in each]
 
 
+def verify(stack: Stack, *options: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "runyard.cli.main", "verify", "-o", "json", "--stack", stack.name, *options]
+    command += ["--config-file", str(stack.directory / "stack.yaml"), str(stack.manifests)]
+    done = subprocess.run(command, capture_output=True, text=True, env=stack.environment, timeout=120, check=False)
+    return dict(json.loads(done.stdout))
+
+
 def put_to_sleep(stack: Stack, name: str = "hello") -> None:
     until(lambda: instances(stack, name) == [], f"{name} sleeps", within_s=ASLEEP_S, every_s=0.1)
 
@@ -42,6 +53,9 @@ def test_idle_service_sleeps_in_good_order_and_a_request_wakes_it(stack: Stack) 
     put_to_sleep(stack)
     stack.expect_no_changes()
     assert stack.status()["in_step"]
+    told = verify(stack)
+    assert (told["good"], told["summary"]["failed"]) == (True, 0)
+    assert instances(stack, "hello") == []
     began = time.monotonic()
     answer = stack.get("hello.localhost")
     print(f"awake in {(time.monotonic() - began) * 1000:.0f} ms")

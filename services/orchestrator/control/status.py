@@ -59,10 +59,11 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
     by_revision: dict[str, list[Instance]] = {key: [] for key in scene.wanted}
     for each in scene.instances:
         by_revision.setdefault(each.key, []).append(each)
-    described = []
+    described, sleepers = [], parts.autoscaler.sleepers
     for key, mine in sorted(by_revision.items()):
         found = _describe_revision(parts, key, scene.revisions.get(key), mine, scene.wanted.get(key, 0))
-        described.append(replace(found, held_s=held.get(key, 0)))
+        asleep = key in sleepers and not mine and not found.desired
+        described.append(replace(found, held_s=held.get(key, 0), asleep=asleep))
     generation, problems = parts.publisher.generation, tuple(_problems(parts, scene))
     return OrchestratorStatus(generation, in_step(parts, scene), tuple(services), tuple(described), problems)
 

@@ -163,6 +163,17 @@ async def test_service_that_sleeps_is_told_as_asleep(world: World) -> None:
 
 
 @in_world
+async def test_status_tells_what_sleeps_and_what_is_awake(world: World) -> None:
+    await asleep(world)
+    (status,) = world.orchestrator.status().revisions
+    assert (status.asleep, status.desired, status.ready, status.reason) == (True, 0, 0, "")
+    world.orchestrator.hear(KEY)
+    await quiet()
+    (status,) = world.orchestrator.status().revisions
+    assert (status.asleep, status.desired, status.ready) == (False, 1, 1)
+
+
+@in_world
 async def test_service_that_is_stopped_by_hand_is_not_asleep(world: World) -> None:
     await served(world, manual_instances=0)
     world.orchestrator.hear(KEY)

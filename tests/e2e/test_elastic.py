@@ -28,6 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack with services that sleep soon, and one that takes two requests at once."""
     with new_stack(tmp_path_factory, "elastic") as made:
         made.write("hello", service("hello", template=WINDOW, limits={"cpu": "1", "memory": "128Mi"}))
+        made.write("cold", service("cold", template={**WINDOW, "runyard.dev/idle": "freeze"}))
         # Below a whole CPU an instance takes one request at once, as on Cloud Run.
         made.write("busy", service("busy", template={**WINDOW, "autoscaling.knative.dev/maxScale": "4"}))
         made.up()
@@ -114,3 +115,27 @@ def test_gateway_restarted_while_a_service_sleeps_wakes_it(stack: Stack) -> None
     docker("restart", f"runyard.{stack.name}.gateway")
     until(lambda: stack.get("hello.localhost").status == 200, "hello answers", within_s=20)
     assert len(instances(stack, "hello")) == 1
+
+
+def paused(stack: Stack, name: str) -> list[str]:
+    found = docker(
+        "ps", "--filter", f"label=runyard.dev/stack={stack.name}", "--filter", "status=paused", "--format", "{{.Names}}"
+    )
+    return [each for each in found.split() if f".{name}-" in each]
+
+
+def test_frozen_service_keeps_its_instance_and_goes_on_by_a_request(stack: Stack) -> None:
+    until(lambda: len(paused(stack, "cold")) == 1, "cold is frozen", within_s=ASLEEP_S, every_s=0.1)
+    stack.expect_no_changes()
+    told = verify(stack)
+    assert (told["good"], told["summary"]["failed"]) == (True, 0)
+    (before,) = paused(stack, "cold")
+    times = []
+    for _ in range(3):
+        until(lambda: paused(stack, "cold") == [before], "cold is frozen", within_s=ASLEEP_S, every_s=0.1)
+        began = time.monotonic()
+        assert stack.get("cold.localhost").status == 200
+        times.append(time.monotonic() - began)
+        assert paused(stack, "cold") == []
+    assert instances(stack, "cold") == [before]
+    print(f"awake in {', '.join(f'{each * 1000:.0f}' for each in times)} ms")

@@ -62,7 +62,7 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
     described, sleepers = [], parts.autoscaler.sleepers
     for key, mine in sorted(by_revision.items()):
         found = _describe_revision(parts, key, scene.revisions.get(key), mine, scene.wanted.get(key, 0))
-        asleep = key in sleepers and not mine and not found.desired
+        asleep = key in sleepers and not found.desired and all(each.frozen for each in mine)
         described.append(replace(found, held_s=held.get(key, 0), asleep=asleep))
     generation, problems = parts.publisher.generation, tuple(_problems(parts, scene))
     return OrchestratorStatus(generation, in_step(parts, scene), tuple(services), tuple(described), problems)

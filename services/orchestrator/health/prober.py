@@ -50,25 +50,32 @@ class Prober:
         return MappingProxyType(self._health)
 
     def watch(self, instances: Iterable[Instance], revisions: Mapping[str, Revision], *, adopted: bool = False) -> None:
-        """Watch exactly the running containers of these instances; `adopted` ones get no initial delay."""
-        running: set[str] = set()
+        """Watch exactly the running containers of these instances; `adopted` ones get no initial delay.
+
+        One that is paused is not probed, and when it goes on it is as healthy as it was.
+        """
+        running, paused = set[str](), set[str]()
         for instance in instances:
             revision = revisions.get(instance.key)
             for container in instance.containers:
-                if container.state not in ("running", "paused"):
+                if container.state == "paused":
+                    paused.add(container.id)
+                if container.state != "running":
                     continue
                 running.add(container.id)
                 document = revision.container(container.name) if revision else None
                 if container.id in self._tasks or revision is None or document is None:
                     continue
                 target = Target(container.id, instance.address, revision.spec.port, document)
-                watch = _Watch(self, target, startup_probe(revision, document), adopted)
+                resumed = self._health.get(container.id, UNKNOWN).started
+                watch = _Watch(self, target, None if resumed else startup_probe(revision, document), adopted)
                 task = asyncio.create_task(watch.run())
                 task.add_done_callback(partial(self._ended, container.id))
                 self._tasks[container.id] = task
         for gone in self._tasks.keys() - running:
             self._tasks.pop(gone).cancel()
-            self._health.pop(gone, None)
+        for gone in self._health.keys() - running - paused:
+            del self._health[gone]
 
     def note(self, container: str, **changes: object) -> None:
         """Change what is known of a container and tell whoever listens, if it is a change."""
@@ -124,8 +131,9 @@ class _Watch:
             return
         document: ContainerDocument = self._target.document
         readiness, liveness = document.readiness_probe, document.liveness_probe
-        alone = readiness is None
-        self._prober.note(self._target.container, started=True, ready=alone, probed=alone, problem="")
+        if not self._prober.health().get(self._target.container, UNKNOWN).started:
+            alone = readiness is None
+            self._prober.note(self._target.container, started=True, ready=alone, probed=alone, problem="")
         async with asyncio.TaskGroup() as group:
             if readiness is not None:
                 group.create_task(self._keep_ready(readiness))
@@ -154,7 +162,9 @@ class _Watch:
 
     async def _keep_ready(self, probe: Probe) -> None:
         await self._initial_delay(probe)
-        began, pause, ready = self._timing.clock(), quick_pause(probe), False
+        began, pause = self._timing.clock(), quick_pause(probe)
+        # One that was paused begins as it was.
+        ready = self._prober.health().get(self._target.container, UNKNOWN).ready
         passed = failed = 0
         while True:
             problem = await self._prober.attempt(probe, self._target)

@@ -16,6 +16,7 @@ from services.orchestrator.instances.decision import Decision, decide, note_fail
 from services.orchestrator.instances.observation import (
     Action,
     CreateInstance,
+    FreezeInstance,
     Memory,
     Observation,
     RemoveInstance,
@@ -229,13 +230,16 @@ class Reconciler:
             starting=self._operations.starting,
             deleted=self._parts.rollouts.deleted,
             abandoned=self._parts.rollouts.abandoned - wanted_now.keys(),
+            freezing=self._parts.autoscaler.freezers,
             written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
         )
         decision = decide(observation, self._memory, now)
         self._memory = decision.memory
         by_id = {each.id: each for each in self.instances}
         for action in decision.actions:
-            revision = None if isinstance(action, RemoveInstance) else self.revisions.get(action.revision)
+            revision = (
+                None if isinstance(action, RemoveInstance | FreezeInstance) else self.revisions.get(action.revision)
+            )
             self._operations.begin(action, by_id.get(action.instance), revision)
         self._tools.failures.keep({*observation.wanted, *(each.key for each in self.instances)})
         return decision

@@ -94,6 +94,11 @@ class Autoscaler:
         return frozenset(key for key, each in self._followed.items() if each.subject.sleeps)
 
     @property
+    def freezers(self) -> frozenset[str]:
+        """Those of the sleepers that keep an instance, paused."""
+        return frozenset(key for key, each in self._followed.items() if each.subject.sleeps and each.subject.freezes)
+
+    @property
     def position(self) -> tuple[int, str]:
         """Generation and life of what the gateway told last, to ask it for what is new."""
         return self._generation, self._life
@@ -103,7 +108,8 @@ class Autoscaler:
         subjects = self._subjects_of(sight)
         present, containers = dict[str, int](), dict[str, list[str]]()
         for each in sight.instances:
-            present[each.key] = present.get(each.key, 0) + 1
+            # What is frozen sleeps.
+            present[each.key] = present.get(each.key, 0) + (not each.frozen)
             running = [part.id for part in each.containers if part.state == "running" and part.role == "app"]
             containers.setdefault(each.key, []).extend(running)
         self._consumption.follow(containers)

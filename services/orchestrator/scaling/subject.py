@@ -8,17 +8,21 @@ from dataclasses import dataclass, replace
 from runyard.names import service_key
 from runyard.scaling.counts import REACHABLE, Span, revision_span, service_bound, settings_of
 from runyard.scaling.settings import ScalingSettings, scaling_settings
-from services.orchestrator.model.revision import Revision
+from services.orchestrator.model.revision import Revision, may_freeze
 from services.orchestrator.traffic.commitment import Commitment, shares_to_serve
 from services.orchestrator.traffic.shift import apportion
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A revision that the traffic in force names: how its instances are counted, and how many it may have."""
+    """A revision that the traffic in force names: how its instances are counted, and how many it may have.
+
+    One that `freezes` keeps an instance, paused, while it sleeps.
+    """
 
     settings: ScalingSettings
     span: Span
+    freezes: bool = False
 
     def within(self, count: int) -> int:
         """Hold a count within what it may have."""
@@ -48,7 +52,7 @@ def subjects(rollouts: Iterable[Commitment], revisions: Mapping[str, Revision]) 
                 span = replace(span, most=max(span.least, most))
             if counts.one_writer:
                 span = Span(min(span.least, REACHABLE), REACHABLE if span.most is None else min(span.most, REACHABLE))
-            found[key] = Subject(scaling_settings(revision.spec), span)
+            found[key] = Subject(scaling_settings(revision.spec), span, may_freeze(revision.spec))
     return found
 
 

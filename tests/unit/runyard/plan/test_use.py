@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runyard.contracts import ScalingDocument
 from runyard.manifest.model import Scaling, TrafficTarget
 from runyard.plan import RevisionPlan, keep_revisions, plan
 from runyard.plan.quota import Use, use_of
@@ -81,3 +82,10 @@ def test_larger_of_two_uses_is_so_of_every_resource_and_no_bound_is_largest() ->
     found = larger(one, other)
     assert {key: value for key, value in found.best.items() if value} == {"cpu": 2, "memory": 9, "hosts": 1}
     assert found.worst["cpu"] is None
+
+
+def test_frozen_revision_holds_memory_and_no_processor() -> None:
+    frozen = earlier("hello-1", cpu_millis=2000, scaling=ScalingDocument(idle="freeze"))
+    found = use([frozen], TrafficTarget(100, "hello-1"))
+    assert (found.best["cpu"], found.best["instances"]) == (0, 1)
+    assert found.best["memory"] == frozen.document.memory_bytes

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.contracts import RolloutRequest, VolumeDocument
+from runyard.contracts import RolloutRequest, ScalingDocument, VolumeDocument
 from runyard.scaling.counts import (
     Settings,
     Span,
@@ -176,3 +176,16 @@ def test_settings_are_those_of_the_document_and_of_the_rollout() -> None:
     assert settings_of(spec, rollout) == Settings(spec.min_instances, spec.max_instances, 3, 4, 5)
     writing = dataclasses.replace(spec, volumes=(VolumeDocument("data", "persistent", 1024),))
     assert settings_of(writing, rollout).one_writer
+
+
+@pytest.mark.parametrize(("freezes", "held"), [(False, 0), (True, 1)])
+def test_revision_that_freezes_holds_an_instance_while_it_sleeps(freezes: bool, held: int) -> None:
+    settings = Settings(freezes=freezes)
+    assert revision_span(settings, 100, settings.held).least == held
+    # It runs no more than another: the load alone wakes it.
+    assert desired_count(settings, 100) == 0
+
+
+def test_idle_mode_is_the_documents() -> None:
+    spec = document(scaling=ScalingDocument(idle="freeze"))
+    assert settings_of(spec, RolloutRequest("shop", "web", ())).freezes

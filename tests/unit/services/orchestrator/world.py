@@ -285,6 +285,16 @@ class FakeEngine:
         code = self.exits_at_once.get(labels[names.REVISION], self.ends.get(labels[names.CONTAINER]))
         self._get(container)["State"] = {"Status": "running" if code is None else "exited", "ExitCode": code or 0}
 
+    async def pause(self, container: str) -> None:
+        self._enter("pause", container)
+        assert self._get(container)["State"]["Status"] == "running"
+        self.containers[container]["State"]["Status"] = "paused"
+
+    async def resume(self, container: str) -> None:
+        self._enter("resume", container)
+        assert self._get(container)["State"]["Status"] == "paused"
+        self.containers[container]["State"]["Status"] = "running"
+
     def die(self, container: str, exit_code: int, *, oom: bool = False) -> None:
         """End a container as its own process would."""
         self.containers[container]["State"] = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": oom}

@@ -23,6 +23,7 @@ from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.client import GatewayClient
 from services.orchestrator.gateway.publisher import Publisher
 from services.orchestrator.gateway.wake import WakeSocket
+from services.orchestrator.health.host import HostRoom
 from services.orchestrator.health.prober import Prober
 from services.orchestrator.health.probes import ProbeRunner
 from services.orchestrator.instances.addresses import AddressBook
@@ -107,6 +108,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         prober=Prober(attempts, timing, wake.set),
         publisher=Publisher(gateway, journal, timing),
         autoscaler=Autoscaler(Consumption(Cgroups(Path(CGROUP_DIRECTORY)))),
+        host=HostRoom(Path("/proc"), directory),
         timing=timing,
         wake=wake,
         boot_ms=int(time.time() * 1000),

@@ -71,6 +71,8 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
 def _problems(parts: Parts, scene: Scene) -> Iterator[str]:
     if not scene.engine_answers:
         yield "the container engine does not answer"
+    if shortage := parts.autoscaler.shortage:
+        yield f"the host is short of {shortage}: no instances are added but for services that have none"
     for name in (*parts.store.corrupt, *parts.tools.book.corrupt):
         yield f"file {name} cannot be read"
     for name, why in sorted(parts.documents.corrupt.items()):

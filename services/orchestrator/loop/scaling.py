@@ -12,6 +12,8 @@ from services.orchestrator.rollout.joined import Parts
 READ_S = 0.2
 # Without an answer everything is held, and says so as often.
 HOLD_S = 1.0
+# Memory goes within seconds, not within milliseconds.
+HOST_LOOK_S = 1.0
 
 
 class Acting(Protocol):
@@ -36,6 +38,7 @@ class ScalingLoop:
         self._acting = acting
         self._told = asyncio.Event()
         self._reads = True
+        self._looked_s = float("-inf")
 
     def hear(self, key: str) -> None:
         """Hear that a request waits for a revision."""
@@ -64,6 +67,7 @@ class ScalingLoop:
         if not self._may_decide:
             return READ_S
         parts, timing = self._parts, self._parts.timing
+        self._look_at_host(timing.clock())
         try:
             load = await parts.tools.gateway.load(*parts.autoscaler.position)
         except HostError as error:
@@ -79,3 +83,13 @@ class ScalingLoop:
         if self._may_decide and parts.autoscaler.take(load, timing.clock(), timing.wall()):
             parts.wake.set()
         return READ_S
+
+    def _look_at_host(self, now_s: float) -> None:
+        if now_s - self._looked_s < HOST_LOOK_S:
+            return
+        self._looked_s = now_s
+        autoscaler, shortage = self._parts.autoscaler, self._parts.host.shortage()
+        if bool(shortage) != bool(autoscaler.shortage):
+            event, level = ("host short", "warning") if shortage else ("host has room", "info")
+            self._parts.tools.journal.write(event, level=level, of=shortage)
+        autoscaler.note_shortage(shortage)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from services.orchestrator.gateway.publisher import Publisher
+from services.orchestrator.health.host import HostRoom
 from services.orchestrator.health.prober import Prober
 from services.orchestrator.instances.operations import Tools
 from services.orchestrator.rollout.rollouts import Rollouts
@@ -28,6 +29,7 @@ class Parts:
     prober: Prober
     publisher: Publisher
     autoscaler: Autoscaler
+    host: HostRoom
     timing: Timing
     wake: asyncio.Event
     boot_ms: int

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from operator import is_not
 
 from runyard.contracts import GatewayLoad, RevisionLoad
+from runyard.scaling.counts import Span
 from runyard.scaling.decision import Decision
 from runyard.scaling.scaler import Memory, Situation, decide
 from runyard.scaling.window import Sample
@@ -73,6 +74,7 @@ class Autoscaler:
         self._subjects: Mapping[str, Subject] = {}
         # What the gateway told last of every revision, in this life of it.
         self._loads: dict[str, RevisionLoad] = {}
+        self._shortage = ""
         self._life = ""
         self._generation = 0
         self._offset_s = 0.0
@@ -92,6 +94,15 @@ class Autoscaler:
     def sleepers(self) -> frozenset[str]:
         """The revisions that may have no instances, and then wait for a request."""
         return frozenset(key for key, each in self._followed.items() if each.subject.sleeps)
+
+    @property
+    def shortage(self) -> str:
+        """What the host is short of, for which nothing is added; empty when it has room."""
+        return self._shortage
+
+    def note_shortage(self, shortage: str) -> None:
+        """Add no instances while the host is short of something; what has none still gets its first."""
+        self._shortage = shortage
 
     @property
     def freezers(self) -> frozenset[str]:
@@ -197,9 +208,16 @@ class Autoscaler:
             )
         )
 
+    def _span_of(self, each: Followed) -> Span:
+        span = each.subject.span
+        if not self._shortage or span.least == span.most:
+            return span
+        most = max(1, each.count, span.least)
+        return Span(span.least, most if span.most is None else min(span.most, most))
+
     def _decide(self, each: Followed, now_s: float, now_unix_s: float) -> bool:
         woken = now_s - each.woken_s <= WOKEN_S
-        situation = Situation(each.count, each.ready, each.subject.span, woken)
+        situation = Situation(each.count, each.ready, self._span_of(each), woken)
         decision = decide(each.subject.settings, each.memory, situation, now_s)
         each.latest = Noted(now_unix_s, decision)
         if decision.count == each.count:

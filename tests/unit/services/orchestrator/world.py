@@ -33,6 +33,7 @@ from services.orchestrator.engine.docker.engine import DockerEngine
 from services.orchestrator.engine.port import Event
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.publisher import Publisher
+from services.orchestrator.health.host import HostRoom
 from services.orchestrator.health.prober import Prober
 from services.orchestrator.health.probes import Target
 from services.orchestrator.instances.addresses import AddressBook
@@ -474,6 +475,7 @@ class World:
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),
             autoscaler=Autoscaler(Consumption(self.meter)),
+            host=HostRoom(directory / "proc", directory),
             timing=timing,
             wake=wake,
             boot_ms=boot_ms,

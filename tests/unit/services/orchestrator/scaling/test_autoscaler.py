@@ -252,3 +252,22 @@ def test_equal_stories_come_to_equal_counts() -> None:
         return counts
 
     assert told() == told()
+
+
+def test_host_that_is_short_gets_no_more_instances_and_keeps_what_it_has() -> None:
+    story = Story(present=2)
+    story.autoscaler.note_shortage("memory: 1 of 100 MiB are available")
+    story.go(5, in_flight=60)
+    latest = story.autoscaler.followed[KEY].latest
+    assert latest is not None
+    assert (story.count, latest.decision.why.value) == (2, "most")
+    story.autoscaler.note_shortage("")
+    story.go(3, in_flight=60)
+    assert story.count > 2
+
+
+def test_host_that_is_short_still_wakes_what_sleeps() -> None:
+    story = Story()
+    story.autoscaler.note_shortage("disk: 1 of 100 MiB are free")
+    assert story.autoscaler.wake(KEY, story.now_s, 0)
+    assert story.count == 1

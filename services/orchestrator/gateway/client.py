@@ -39,6 +39,10 @@ class Gateway(Protocol):
         """Wait until the instance at this address has no requests, at most so long; tell whether it has none."""
         ...
 
+    async def in_flight(self, address: str) -> int:
+        """Count the requests that the instance at this address has now."""
+        ...
+
     async def load(self, after: int, life: str) -> GatewayLoad:
         """Give the load of what moved since this generation of this life of the gateway."""
         ...
@@ -87,12 +91,18 @@ class GatewayClient:
 
     async def drained(self, address: str, wait_s: float) -> bool:
         """Wait until the instance at this address has no requests, at most so long; tell whether it has none."""
-        wait_s = min(wait_s, LONGEST_WAIT_S)
+        return await self._in_flight(address, min(wait_s, LONGEST_WAIT_S)) == 0
+
+    async def in_flight(self, address: str) -> int:
+        """Count the requests that the instance at this address has now."""
+        return await self._in_flight(address, 0)
+
+    async def _in_flight(self, address: str, wait_s: float) -> int:
         path = f"/v1/inflight/{address}?wait={wait_s:.3f}"
         status, body = await self._call("GET", path, timeout_s=wait_s + TIMEOUT_S)
         if status != 200:
             raise HostError(f"read the gateway's requests in flight: answered {status}")
-        return int(body["inflight"]) == 0
+        return int(body["inflight"])
 
     async def load(self, after: int, life: str) -> GatewayLoad:
         """Give the load of what moved since this generation of this life of the gateway; of all, in another life."""

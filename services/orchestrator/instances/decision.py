@@ -46,7 +46,7 @@ def decide(observation: Observation, memory: Memory, now: float) -> Decision:
     memory = _remember(observation, memory, alive, [*dead, *(each for each in alive if each.id in edits)], now)
     actions += _replaced(observation, alive, edits)
     alive = [each for each in alive if each.id not in edits]
-    excess = _surplus(observation, alive)
+    excess = _surplus(observation, memory, alive)
     memory = replace(memory, surplus_since={each.id: memory.surplus_since.get(each.id, now) for each in excess})
     expired = {each.id for each in excess if _expired(each, observation, memory, now)}
     actions += [RemoveInstance(each) for each in sorted(expired)]
@@ -136,7 +136,7 @@ def _remember(
     )
 
 
-def _surplus(observation: Observation, alive: Iterable[Instance]) -> list[Instance]:
+def _surplus(observation: Observation, memory: Memory, alive: Iterable[Instance]) -> list[Instance]:
     by_revision: dict[str, list[Instance]] = {}
     for instance in alive:
         by_revision.setdefault(instance.key, []).append(instance)
@@ -146,8 +146,7 @@ def _surplus(observation: Observation, alive: Iterable[Instance]) -> list[Instan
         if keep and key not in observation.revisions:
             # Its document cannot be read: what runs cannot be made again, so all of it stays.
             continue
-        # Those that serve are kept before those that do not yet, older ones before younger ones.
-        ranked = sorted(instances, key=lambda each: (not is_ready(each, observation.health), each.id))
+        ranked = sorted(instances, key=lambda each: _rank(each, observation, memory))
         if not keep and key in observation.freezing:
             # One that is frozen already is as good as one that serves; what is starting has nothing worth keeping.
             kept = [each for each in ranked if each.frozen or is_ready(each, observation.health)][:1]
@@ -155,6 +154,15 @@ def _surplus(observation: Observation, alive: Iterable[Instance]) -> list[Instan
             continue
         surplus += ranked[keep:]
     return surplus
+
+
+def _rank(instance: Instance, observation: Observation, memory: Memory) -> tuple[bool, bool, int, str]:
+    """Order instances by what is kept first: what serves, what has more in flight, what is older.
+
+    What was chosen to go once stays chosen, or it would never have been so for long enough to go.
+    """
+    busy = observation.in_flight.get(instance.id, 0)
+    return not is_ready(instance, observation.health), instance.id in memory.surplus_since, -busy, instance.id
 
 
 def _frozen_or_thawed(instance: Instance, observation: Observation) -> list[FreezeInstance | ThawInstance]:

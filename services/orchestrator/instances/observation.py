@@ -28,7 +28,8 @@ class Observation:
     `wanted` counts the instances of each active revision; `busy` names instances with an operation under way
     and `starting` those of them that are being made, with their revision. `deleted` names services that were
     removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace. `freezing` names
-    the revisions of which one instance is frozen while none is wanted.
+    the revisions of which one instance is frozen while none is wanted, `in_flight` the requests of instances among
+    which some must be chosen to go, as far as they are known.
     """
 
     revisions: Mapping[str, Revision] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Observation:
     abandoned: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
     freezing: frozenset[str] = frozenset()
+    in_flight: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

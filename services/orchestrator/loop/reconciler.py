@@ -37,6 +37,8 @@ RETRY_S = 0.5
 # Running instances found at the start keep their endpoints in the gateway until their first probe has an answer,
 # but no longer than this: the promise is to be back in step within three seconds.
 SETTLE_S = 2.0
+# The gateway answers in a millisecond; one that hangs must not keep instances from starting.
+IN_FLIGHT_WAIT_S = 0.3
 
 
 class Reconciler:
@@ -164,7 +166,8 @@ class Reconciler:
         self._view = self.view()
         try:
             changes_in_s = self._parts.rollouts.advance(self._view)
-            decision = self._decide()
+            wanted = self.wanted()
+            decision = self._decide(wanted, await self._count_in_flight(wanted))
             self._offer()
             self._passed()
         finally:
@@ -219,8 +222,35 @@ class Reconciler:
             self._parts.values.keep({each.digest for each in self._parts.documents.secrets})
         self._operations.clear_spent()
 
-    def _decide(self) -> Decision:
-        now, wanted_now = self._parts.timing.clock(), self.wanted()
+    async def _count_in_flight(self, wanted: Mapping[str, int]) -> dict[str, int]:
+        """Ask for the requests of instances among which some must go; nothing if the gateway does not say."""
+        there: dict[str, list[Instance]] = {}
+        for each in self.instances:
+            if each.id not in self._operations.busy:
+                there.setdefault(each.key, []).append(each)
+        marked = self._memory.surplus_since
+        chosen = [
+            each
+            for key, mine in there.items()
+            if 0 < wanted.get(key, 0) < sum(each.id not in marked for each in mine)
+            for each in mine
+        ]
+        counts: dict[str, int] = {}
+
+        async def ask(each: Instance) -> None:
+            counts[each.id] = await self._tools.gateway.in_flight(each.address)
+
+        async def ask_all() -> None:
+            await asyncio.gather(*map(ask, chosen))
+
+        try:
+            known = not chosen or await self._parts.timing.within(IN_FLIGHT_WAIT_S, ask_all())
+        except HostError:
+            return {}
+        return counts if known else {}
+
+    def _decide(self, wanted_now: Mapping[str, int], in_flight: Mapping[str, int]) -> Decision:
+        now = self._parts.timing.clock()
         observation = Observation(
             revisions=self.revisions,
             instances=self.instances,
@@ -230,6 +260,7 @@ class Reconciler:
             starting=self._operations.starting,
             deleted=self._parts.rollouts.deleted,
             abandoned=self._parts.rollouts.abandoned - wanted_now.keys(),
+            in_flight=in_flight,
             freezing=self._parts.autoscaler.freezers,
             written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
         )

@@ -51,6 +51,8 @@ class FakeGateway:
         self.told = 1
         self.flying: dict[str, int] = {}
         self.away = False
+        # It takes connections, and says nothing of what is in flight.
+        self.hanging = False
         # The answers to so many messages get lost: they are in force, and nobody is told.
         self.losing = 0
 
@@ -101,6 +103,12 @@ class FakeGateway:
             await self.sleep(LOOK_S)
             waited += LOOK_S
         return not self._flies(address)
+
+    async def in_flight(self, address: str) -> int:
+        self._enter()
+        while self.hanging:
+            await self.sleep(LOOK_S)
+        return self.flying.get(address, 0)
 
     def _flies(self, address: str) -> bool:
         self._enter()

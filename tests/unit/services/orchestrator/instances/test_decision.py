@@ -380,3 +380,17 @@ def test_what_is_frozen_and_may_not_be_any_more_is_removed() -> None:
     paused = observation(instance("1", "paused"), wanted=0)
     decision = decide(paused, MEMORY, 100)
     assert decide(paused, decision.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("1"),)
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "victim"),
+    [({}, "3"), ({"1": 0, "2": 2, "3": 1}, "1"), ({"1": 4, "2": 0, "3": 0}, "3"), ({"1": 1, "2": 1, "3": 1}, "3")],
+    ids=["unknown", "least_busy", "newest_of_the_least_busy", "newest_of_equals"],
+)
+def test_of_too_many_the_newest_with_the_least_in_flight_goes(in_flight: dict[str, int], victim: str) -> None:
+    seen = observation(instance("1"), instance("2"), instance("3"), wanted=2, in_flight=in_flight)
+    decision = decide(seen, MEMORY, 100)
+    assert set(decision.memory.surplus_since) == {victim}
+    # It stays chosen, whatever comes and goes in the meantime.
+    turned = replace(seen, in_flight={victim: 9})
+    assert decide(turned, decision.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance(victim),)

@@ -180,3 +180,41 @@ async def test_service_that_is_stopped_by_hand_is_not_asleep(world: World) -> No
     await world.pass_time(3)
     (told,) = world.orchestrator.decisions().revisions
     assert (told.count, told.asleep, world.engine.clones()) == (0, False, [])
+
+
+@in_world
+async def test_shortage_of_the_host_is_told_and_ends(world: World) -> None:
+    await served(world)
+    meminfo = world.directory / "proc" / "meminfo"
+    meminfo.parent.mkdir()
+    meminfo.write_text("MemTotal: 1024000 kB\nMemAvailable: 1024 kB\n")
+    await world.pass_time(2)
+    assert world.orchestrator.status().problems == (
+        "the host is short of memory: 1 of 1000 MiB are available: "
+        "no instances are added but for services that have none",
+    )
+    await loaded(world, 4, in_flight=35)
+    assert len(world.engine.clones("running")) == 1
+    meminfo.write_text("MemTotal: 1024000 kB\nMemAvailable: 512000 kB\n")
+    await loaded(world, 4, in_flight=35)
+    assert len(world.engine.clones("running")) > 1
+    assert [each for each in world.journal.events() if each.startswith("host")] == ["host short", "host has room"]
+
+
+@in_world
+async def test_instance_with_requests_outlives_an_idle_one_when_load_falls(world: World) -> None:
+    world.add("hello-1", scaling=ScalingDocument(window_s=WINDOW_S), concurrency=10)
+    await asyncio.wait_for(world.roll_out(rollout(min_instances=2)), 5)
+    world.gateway.flying = {"10.130.0.3": 2}
+    await asyncio.wait_for(world.roll_out(rollout(min_instances=1)), 5)
+    await world.pass_time(20)
+    assert world.gateway.addresses(KEY) == ("10.130.0.3:8080",)
+
+
+@in_world
+async def test_gateway_that_does_not_say_what_is_in_flight_keeps_nothing_from_going_or_coming(world: World) -> None:
+    await served(world, min_instances=3)
+    world.gateway.hanging = True
+    await asyncio.wait_for(world.roll_out(rollout(min_instances=1)), 5)
+    await world.pass_time(20)
+    assert len(world.gateway.addresses(KEY)) == 1

@@ -1,8 +1,8 @@
 """Quotas: what each tenant asks for at its best and at its worst, and which limits that breaks.
 
-Best is every service at its minScale, with the one instance that each active revision keeps in any case, worst every
-service at its maxScale. Of CPU the best is what minScale asks for: an instance that nobody asked for and nobody calls
-holds its memory, and no processor. Sums are whole numbers of base units, so one unit over a limit is over it.
+Best is every service at its minScale, with the instance of each active revision that is frozen where that is asked for,
+worst every service at its maxScale. Of CPU the best is what minScale asks for: an instance that is frozen holds its
+memory, and no processor. Sums are whole numbers of base units, so one unit over a limit is over it.
 """
 
 from __future__ import annotations

@@ -226,7 +226,7 @@ def _create_missing(
     slots, attempts, sequence = dict(memory.slots), dict(memory.attempts), memory.sequence
     living: dict[str, int] = {}
     # One that is being removed lives no more; one with a container being started does.
-    for key in [*observation.starting.values(), *(each.key for each in alive)]:
+    for key in [*observation.starting.values(), *observation.turning.values(), *(each.key for each in alive)]:
         living[key] = living.get(key, 0) + 1
     taken = _written(observation)
     for key in sorted(observation.wanted):

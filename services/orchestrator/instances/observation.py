@@ -26,7 +26,8 @@ class Observation:
 
     `written` names the engine's volumes that an instance of the book has for itself, whether it is seen or not.
     `wanted` counts the instances of each active revision; `busy` names instances with an operation under way
-    and `starting` those of them that are being made, with their revision. `deleted` names services that were
+    and `starting` those of them that are being made, with their revision; those that are `turning` to sleep serve soon
+    if they are wanted again. `deleted` names services that were
     removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace. `freezing` names
     the revisions of which one instance is frozen while none is wanted, `in_flight` the requests of instances among
     which some must be chosen to go, as far as they are known.
@@ -38,6 +39,7 @@ class Observation:
     health: Mapping[str, Health] = field(default_factory=dict)
     busy: frozenset[str] = frozenset()
     starting: Mapping[str, str] = field(default_factory=dict)
+    turning: Mapping[str, str] = field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
     abandoned: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()

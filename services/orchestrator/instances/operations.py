@@ -55,6 +55,10 @@ class Publication(Protocol):
         """Give the time that requests under way get before an instance is told to stop."""
         ...
 
+    def is_awake(self, revision: str) -> bool:
+        """Tell whether the load asks for instances of a revision, as `tenant/revision`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -82,6 +86,7 @@ class Operations:
         self._gate = asyncio.Semaphore(PARALLEL)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._starting: dict[str, str] = {}
+        self._freezing: dict[str, str] = {}
         self._reserved: dict[str, tuple[str, str]] = {}
         self._noted: set[str] = set()
         self._clearing: dict[str, asyncio.Task[None]] = {}
@@ -95,6 +100,11 @@ class Operations:
     def starting(self) -> Mapping[str, str]:
         """The revisions of the instances being made or started."""
         return dict(self._starting)
+
+    @property
+    def freezing(self) -> Mapping[str, str]:
+        """The revisions of the instances being frozen, which go on if they are asked for."""
+        return dict(self._freezing)
 
     @property
     def withdrawn(self) -> frozenset[str]:
@@ -115,6 +125,7 @@ class Operations:
             self._starting[action.instance] = instance.key
             self._spawn(action, self._start(action, instance, revision))
         elif isinstance(action, FreezeInstance) and instance is not None:
+            self._freezing[action.instance] = instance.key
             self._spawn(action, self._freeze(instance))
         elif isinstance(action, ThawInstance) and instance is not None:
             self._starting[action.instance] = instance.key
@@ -133,6 +144,7 @@ class Operations:
             finally:
                 del self._tasks[action.instance]
                 self._starting.pop(action.instance, None)
+                self._freezing.pop(action.instance, None)
                 self._reserved.pop(action.instance, None)
                 self._ended(action, succeeded)
 
@@ -241,7 +253,10 @@ class Operations:
         if not await self._publication.publish(WITHDRAW_WAIT_S):
             await self._tools.sleep(RETRY_S)
             return False
-        await self._drain(instance)
+        await self._drain(instance, lambda: self._publication.is_awake(instance.key))
+        if self._publication.is_awake(instance.key):
+            # Somebody asks for it again: it serves on.
+            return True
         try:
             for each in running:
                 await self._tools.engine.pause(each)
@@ -311,11 +326,11 @@ class Operations:
                 lines.append(f"(no log of container {container.name}: {error})")
         return tuple(shown_line(line) for line in lines[:LOG_LINES])
 
-    async def _drain(self, instance: Instance) -> None:
+    async def _drain(self, instance: Instance, enough: Callable[[], bool] = lambda: False) -> None:
         """Let requests under way end, as long as they may take; the stop signal's own grace comes on top."""
         waited = 0.0
         # Asked anew each time: a service that is removed meanwhile has less time.
-        while (left := self._publication.drain_s(instance) - waited) > 0:
+        while (left := self._publication.drain_s(instance) - waited) > 0 and not enough():
             step = min(left, DRAIN_STEP_S)
             try:
                 if await self._tools.gateway.drained(instance.address, step):

@@ -112,11 +112,15 @@ class Reconciler:
         return self.view().ready
 
     def _count_ready(self) -> dict[str, int]:
-        health, withdrawn, counts = self._parts.prober.health(), self._operations.withdrawn, dict[str, int]()
-        for each in self.instances:
-            if each.id not in withdrawn and is_ready(each, health) and not failure_of(each, health):
-                counts[each.key] = counts.get(each.key, 0) + 1
+        counts: dict[str, int] = {}
+        for each in self._serving():
+            counts[each.key] = counts.get(each.key, 0) + 1
         return counts
+
+    def _serving(self) -> list[Instance]:
+        health, withdrawn = self._parts.prober.health(), self._operations.withdrawn
+        there = [each for each in self.instances if each.id not in withdrawn]
+        return [each for each in there if is_ready(each, health) and not failure_of(each, health)]
 
     def drain_s(self, instance: Instance) -> float:
         """Give the time that requests under way get before the instance is told to stop.
@@ -127,6 +131,10 @@ class Reconciler:
         route = self._parts.store.routes.get(instance.service_key)
         going = instance.service_key in self._parts.rollouts.deleted
         return instance.grace_s if route is None or going else route.timeout_s
+
+    def is_awake(self, revision: str) -> bool:
+        """Tell whether the load asks for instances of a revision, as `tenant/revision`."""
+        return self._parts.autoscaler.scaled.get(revision, 0) > 0
 
     async def publish(self, timeout_s: float) -> bool:
         """Offer the gateway the snapshot of now and wait until it has it; False when the time ran out."""
@@ -160,7 +168,7 @@ class Reconciler:
             self._journal.write("engine reached")
         if not self._settle():
             return 0.05
-        sight = Sight(self._parts.rollouts.in_force, self.revisions, self.instances, self._count_ready())
+        sight = Sight(self._parts.rollouts.in_force, self.revisions, self.instances, self._serving())
         self._parts.autoscaler.follow(sight, self._parts.timing.clock())
         # Counted once: a pass decides on one view of things.
         self._view = self.view()
@@ -258,6 +266,7 @@ class Reconciler:
             health=self._parts.prober.health(),
             busy=self._operations.busy,
             starting=self._operations.starting,
+            turning=self._operations.freezing,
             deleted=self._parts.rollouts.deleted,
             abandoned=self._parts.rollouts.abandoned - wanted_now.keys(),
             in_flight=in_flight,

@@ -1,1 +1,1 @@
-"""Scaling: how many instances each revision should have. Pure."""
+"""Scaling: how many instances each revision should have, by its rollouts and by its load."""

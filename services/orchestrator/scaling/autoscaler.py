@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import is_not
 
@@ -34,12 +34,12 @@ _NONE = RevisionLoad(0, 0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is in force and what is there: rollouts by service, all else by `tenant/revision`."""
+    """What is in force and what is there: rollouts by service, revisions by name, instances and those that serve."""
 
     rollouts: Mapping[str, Commitment]
     revisions: Mapping[str, Revision]
     instances: tuple[Instance, ...]
-    ready: Mapping[str, int]
+    serving: Sequence[Instance]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,13 @@ class Autoscaler:
     def follow(self, sight: Sight, now_s: float) -> None:
         """Take over what is in force; what is new begins with the instances that are there."""
         subjects = self._subjects_of(sight)
-        present, containers = dict[str, int](), dict[str, list[str]]()
+        present, ready, containers = dict[str, int](), dict[str, int](), dict[str, list[str]]()
         for each in sight.instances:
             # What is frozen sleeps.
             present[each.key] = present.get(each.key, 0) + (not each.frozen)
+        for each in sight.serving:
+            # What an instance needs to start says nothing of what it needs to serve.
+            ready[each.key] = ready.get(each.key, 0) + 1
             running = [part.id for part in each.containers if part.state == "running" and part.role == "app"]
             containers.setdefault(each.key, []).extend(running)
         self._consumption.follow(containers)
@@ -135,7 +138,7 @@ class Autoscaler:
                 self._followed[key] = followed
             elif subject.settings != followed.subject.settings:
                 followed.memory = Memory(subject.settings, now_s)
-            followed.subject, followed.ready = subject, sight.ready.get(key, 0)
+            followed.subject, followed.ready = subject, ready.get(key, 0)
             followed.count = subject.within(followed.count)
 
     def _subjects_of(self, sight: Sight) -> Mapping[str, Subject]:

@@ -139,3 +139,17 @@ async def test_frozen_instance_that_dies_is_removed_and_a_request_starts_another
     world.orchestrator.hear(KEY)
     await world.pass_time(1)
     assert len(world.engine.clones("running")) == 1
+
+
+@in_world
+async def test_instance_that_is_asked_for_while_it_turns_to_sleep_serves_on(world: World) -> None:
+    world.gateway.flying["10.130.0.2"] = 1
+    world.add("hello-1", scaling=FREEZE)
+    await asyncio.wait_for(world.roll_out(rollout()), 5)
+    await world.pass_time(20)
+    assert world.gateway.addresses(KEY) == ()
+    world.orchestrator.hear(KEY)
+    await world.pass_time(1.2)
+    assert world.gateway.addresses(KEY) == ("10.130.0.2:8080",)
+    assert len(world.engine.clones()) == 1
+    assert "pause" not in [verb for verb, _ in world.engine.calls]

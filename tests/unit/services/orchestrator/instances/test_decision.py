@@ -394,3 +394,8 @@ def test_of_too_many_the_newest_with_the_least_in_flight_goes(in_flight: dict[st
     # It stays chosen, whatever comes and goes in the meantime.
     turned = replace(seen, in_flight={victim: 9})
     assert decide(turned, decision.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance(victim),)
+
+
+def test_instance_that_turns_to_sleep_and_is_wanted_again_needs_no_other_in_its_place() -> None:
+    turning = observation(instance("1"), busy=frozenset({"1"}), turning={"1": "default/hello-1"}, freezing=FREEZING)
+    assert decide(turning, MEMORY, 100).actions == ()

@@ -50,7 +50,7 @@ class Story:
             Instance(str(each), "default", "hello", "hello-1", "", "", (Container(str(each), "app", "running"),))
             for each in range(present)
         )
-        sight = Sight({"default/hello": commitment}, {KEY: self._revision}, made, {KEY: ready or present})
+        sight = Sight({"default/hello": commitment}, {KEY: self._revision}, made, made[:ready])
         self.autoscaler.follow(sight, self.now_s)
 
     @property
@@ -214,7 +214,7 @@ def test_maximum_and_count_by_hand_bound_what_the_load_asks_for() -> None:
 def test_revision_that_is_no_longer_in_force_is_forgotten() -> None:
     story = Story(present=1)
     story.go(1, in_flight=1)
-    story.autoscaler.follow(Sight({}, {}, (), {}), story.now_s)
+    story.autoscaler.follow(Sight({}, {}, (), ()), story.now_s)
     assert story.autoscaler.scaled == {}
 
 
@@ -225,7 +225,7 @@ def test_sum_that_was_told_before_a_revision_was_in_force_is_no_load_of_now() ->
     load = GatewayLoad("life-1", 1, 100_000, {"default/hello-2": RevisionLoad(0, 0, 9000, 900_000, 0)})
     story.autoscaler.take(load, 100, 0)
     revisions = {"default/hello-2": two}
-    story.autoscaler.follow(Sight({"default/hello": commitment}, revisions, (), {}), 100)
+    story.autoscaler.follow(Sight({"default/hello": commitment}, revisions, (), ()), 100)
     for tick in range(1, 20):
         told = {"default/hello-2": RevisionLoad(1, 0, 9000 + tick, 900_000 + 200 * tick, 0)}
         story.autoscaler.take(GatewayLoad("life-1", 1 + tick, 100_000 + 200 * tick, told), 100 + tick / 5, 0)
@@ -271,3 +271,13 @@ def test_host_that_is_short_still_wakes_what_sleeps() -> None:
     story.autoscaler.note_shortage("disk: 1 of 100 MiB are free")
     assert story.autoscaler.wake(KEY, story.now_s, 0)
     assert story.count == 1
+
+
+def test_cpu_that_an_instance_needs_to_start_adds_no_others() -> None:
+    story = Story(present=1)
+    story.follow(1, ready=0)
+    for _ in range(50):
+        story.meter.usage = Usage(round((story.now_s - 100) * 1000), 0)
+        story.tell(waiting=1)
+        story.follow(1, ready=0)
+    assert (story.count, story.meter.reads) == (1, 0)

@@ -16,11 +16,20 @@ from tests.harness.stack import Stack, new_stack, service
 SIGNER = create_authority("localhost", "e2e", time.time())
 
 
+# Files whose tests run when nothing else does, and why. Others may be two at a time.
+ALONE = {
+    "test_restart": "restarts the engine, which every stack sees",
+    "test_fidelity": "fills the host: while its orchestrator is silent, all its instances' limits count against others",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # All that are collected come here, those of other directories too.
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.engine)
+            if item.path.stem in ALONE:
+                item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session", autouse=True)

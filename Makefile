@@ -47,8 +47,8 @@ test: lint
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest $(TWO_STACKS) -q -m "engine and not alone" tests/e2e tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m alone tests/e2e
 
-# All mutations of the example manifests and a thousand transitions between sets of them, previewed and applied: hours.
-# `test` takes a sample. RUNYARD_FIDELITY_STEPS says how many transitions, RUNYARD_FIDELITY_SEED which.
+# All mutations of the example manifests and a thousand transitions between sets of them, previewed and applied: about
+# an hour on two cores of one's own. `test` takes a sample. RUNYARD_FIDELITY_STEPS says how many transitions, RUNYARD_FIDELITY_SEED which.
 fidelity:
 	@RUNYARD_FIDELITY=all $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e/test_fidelity.py
 

@@ -245,7 +245,8 @@ def test_transition_does_what_its_preview_predicts_and_nothing_else(
     else:
         sequence.verify(stride)
     tell(
-        capsys, f"fidelity: {sequence.judged} transitions, {len(sequence.wrong)} wrong, seed {SEED}, sequence {number}"
+        capsys,
+        f"fidelity: {sequence.judged} transitions, {len(sequence.wrong)} mismatches, seed {SEED}, sequence {number}",
     )
     assert sequence.wrong == [], "\n".join(sequence.wrong)
 

@@ -29,7 +29,7 @@ from runyard.contracts.revision import (
 )
 from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare
 from runyard.contracts.route import Fallback, Handling, Ingress, Limits, PathRoute, RouteRequest
-from runyard.contracts.scaling import Aggregation, IdleMode, ScalingDocument, ScalingSignal, SignalKind
+from runyard.contracts.scaling import Aggregation, ScalingDocument, ScalingSignal, ScheduledMinimum, SignalKind
 from runyard.contracts.service import (
     Holdings,
     Outcome,
@@ -67,7 +67,6 @@ __all__ = [
     "GatewaySnapshot",
     "Handling",
     "Holdings",
-    "IdleMode",
     "ImageIdentity",
     "Ingress",
     "Limits",
@@ -88,6 +87,7 @@ __all__ = [
     "RouteRequest",
     "ScalingDocument",
     "ScalingSignal",
+    "ScheduledMinimum",
     "SecretFile",
     "SecretValue",
     "ServiceHolding",

@@ -19,7 +19,7 @@ from runyard.contracts import Ingress as Ingress
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
-from runyard.contracts import ScalingSignal
+from runyard.contracts import ScalingSignal, ScheduledMinimum
 from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation
 from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
@@ -219,6 +219,8 @@ class Service:
     min_scale: int | None = None
     max_scale: int | None = None
     manual_instance_count: int | None = None
+    # Fewest instances from certain moments on, beside `min_scale`.
+    schedule: tuple[ScheduledMinimum, ...] = ()
     ingress: Ingress = "all"
     require_caller_auth: bool = False
     custom_audiences: tuple[str, ...] = ()

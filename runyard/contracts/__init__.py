@@ -30,7 +30,7 @@ from runyard.contracts.revision import (
 )
 from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare
 from runyard.contracts.route import Fallback, Handling, Ingress, Limits, PathRoute, RouteRequest
-from runyard.contracts.scaling import Aggregation, IdleMode, ScalingDocument, ScalingSignal, SignalKind
+from runyard.contracts.scaling import Aggregation, ScalingDocument, ScalingSignal, ScheduledMinimum, SignalKind
 from runyard.contracts.service import (
     Holdings,
     Outcome,
@@ -68,7 +68,6 @@ __all__ = [
     "GatewaySnapshot",
     "Handling",
     "Holdings",
-    "IdleMode",
     "ImageIdentity",
     "Ingress",
     "InstanceLimits",
@@ -90,6 +89,7 @@ __all__ = [
     "RouteRequest",
     "ScalingDocument",
     "ScalingSignal",
+    "ScheduledMinimum",
     "SecretFile",
     "SecretValue",
     "ServiceHolding",

@@ -7,7 +7,6 @@ from typing import Literal
 
 SignalKind = Literal["concurrency", "rps", "cpu", "memory"]
 Aggregation = Literal["linear", "weighted-exponential"]
-IdleMode = Literal["stop", "freeze"]
 
 # Knative's defaults (pkg/autoscaler/config: stable-window, panic-window-percentage, panic-threshold-percentage).
 WINDOW_S = 60
@@ -45,3 +44,12 @@ class ScalingDocument:
     initial_instances: int = 1
     activation_instances: int = 1
     aggregation: Aggregation = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledMinimum:
+    """Fewest instances of a service from the moments of a cron expression on, in this zone of the tz database."""
+
+    instances: int
+    cron: str
+    zone: str = "UTC"

@@ -69,6 +69,7 @@ def _describe(plan: PartPlan, image: str, environment: Mapping[str, str]) -> dic
     facts = {
         "binds": dict(part.binds),
         "capabilities": list(part.capabilities),
+        "host_reads": list(part.host_reads),
         "environment": {
             key: value if len(value) <= _SHOWN_LENGTH else names.digest(value)[: names.HASH_LENGTH]
             for key, value in environment.items()
@@ -92,6 +93,7 @@ def _container(plan: PartPlan, image: str, environment: Mapping[str, pulumi.Inpu
     }
     volumes = [{"volumeName": volume, "containerPath": path} for volume, path in sorted(plan.volumes.items())]
     binds = [{"hostPath": source, "containerPath": path} for source, path in sorted(part.binds.items())]
+    reads = [{"hostPath": each, "containerPath": each, "readOnly": True} for each in part.host_reads]
     return {
         "name": plan.container,
         "image": image,
@@ -106,7 +108,7 @@ def _container(plan: PartPlan, image: str, environment: Mapping[str, pulumi.Inpu
         "capabilities": {"drops": ["ALL"], **({"adds": list(part.capabilities)} if part.capabilities else {})},
         "securityOpts": ["no-new-privileges"],
         "envs": [pulumi.Output.concat(key, "=", value) for key, value in sorted(environment.items())],
-        "volumes": volumes + binds,
+        "volumes": volumes + binds + reads,
         "logDriver": "json-file",
         "logOpts": {"max-size": "10m", "max-file": "3"},
         "labels": platform_labels(plan.stack, part.role),

@@ -15,14 +15,20 @@ def listed(properties: Properties, key: str) -> list[Mapping[str, Any]]:
 
 def host_paths(properties: Properties) -> Iterator[str]:
     """Give every path of the host that is mounted, in each of the three ways that the provider knows."""
+    return (path for path, _ in host_mounts(properties))
+
+
+def host_mounts(properties: Properties) -> Iterator[tuple[str, bool]]:
+    """Give every path of the host that is mounted, and whether it is a volume that is only read where it is."""
     for volume in listed(properties, "volumes"):
         if volume.get("hostPath"):
-            yield _normal(str(volume["hostPath"]))
+            path = _normal(str(volume["hostPath"]))
+            yield path, volume.get("readOnly") is True and volume.get("containerPath") == path
         elif str(volume.get("volumeName") or "").startswith("/"):
-            yield _normal(str(volume["volumeName"]))
+            yield _normal(str(volume["volumeName"])), False
     for mount in listed(properties, "mounts"):
         if mount.get("type") == "bind":
-            yield _normal(str(mount.get("source")))
+            yield _normal(str(mount.get("source"))), False
 
 
 def lenders_of(properties: Properties) -> Iterator[str]:

@@ -65,6 +65,12 @@ def may_have_engine_socket(properties: Properties, stack: str) -> bool:
     return part is not None and part.has_engine_socket
 
 
+def host_reads(properties: Properties, stack: str) -> frozenset[str]:
+    """Name the paths of the host that a container may read where they are: none unless it is a part of the platform."""
+    part = PARTS.get(part_of(properties, stack))
+    return frozenset(part.host_reads if part else ())
+
+
 def own_volumes(properties: Properties, stack: str) -> frozenset[str]:
     """Name the platform's volumes that a container may mount."""
     part = PARTS.get(part_of(properties, stack))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.mount import drivers_of, host_paths, lenders_of, volumes_of
-from policies.part import may_have_engine_socket, own_volumes
+from policies.mount import drivers_of, host_mounts, host_paths, lenders_of, volumes_of
+from policies.part import host_reads, may_have_engine_socket, own_volumes
 from policies.property import Properties
 from policies.resource import VOLUME, ResourceRule
 from runyard import names
@@ -23,8 +23,9 @@ def check_socket(properties: Properties, stack: str) -> Iterator[str]:
 
 def check_binds(properties: Properties, stack: str) -> Iterator[str]:
     """Find files of the host inside a container."""
-    for path in host_paths(properties):
-        if path not in _ENGINE_SOCKETS:
+    own = host_reads(properties, stack)
+    for path, is_read in host_mounts(properties):
+        if path not in _ENGINE_SOCKETS and not (is_read and path in own):
             yield f"no path of the host must be mounted, got {path}"
     for key in _DEVICES:
         if properties.get(key):

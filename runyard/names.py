@@ -58,6 +58,8 @@ GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
 # Here the orchestrator listens, and the gateway's workers name the revisions that wait for an instance.
 GATEWAY_WAKE_SOCKET = GATEWAY_DIRECTORY + "/wake.sock"
+# Where the kernel tells what each container uses of the host.
+CGROUP_DIRECTORY = "/sys/fs/cgroup"
 # Below the gateway's directory, wherever that is: what its workers keep for its next start, and in it the
 # GatewaySnapshot that it last had in force: it is written soon after each change and never half, and is what an
 # orchestrator without a memory begins with.

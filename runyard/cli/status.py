@@ -134,7 +134,12 @@ def render_markdown(found: OrchestratorStatus, beside: Beside, claims: Claims) -
         for each in found.services
     ]
     revisions = [
-        (service_key(each.tenant, each.service), each.revision, f"{each.ready}/{each.desired}", each.reason)
+        (
+            service_key(each.tenant, each.service),
+            each.revision,
+            "asleep" if each.asleep else f"{each.ready}/{each.desired}",
+            each.reason,
+        )
         for each in found.revisions
     ]
     notes = [*render_claims(claims).splitlines(), *(_certificate_line(each) for each in found.certificates)]
@@ -168,7 +173,8 @@ def _certificate_line(found: CertificateStatus) -> str:
 
 
 def _revision_lines(revision: RevisionStatus) -> list[str]:
-    lines = [f"  {revision.revision}  {revision.ready}/{revision.desired} ready, {revision.restarts} restarts"]
+    state = "asleep" if revision.asleep else f"{revision.ready}/{revision.desired} ready"
+    lines = [f"  {revision.revision}  {state}, {revision.restarts} restarts"]
     if revision.held_s:
         lines[0] += f", capacity taken over is kept for {revision.held_s} s"
     if revision.reason:

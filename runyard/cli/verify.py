@@ -21,11 +21,15 @@ from runyard.verify.run import Results, run_checks
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack to look at.")
 @click.option("--config-file", type=click.Path(exists=True), help="The stack's configuration, as pulumi's own flag.")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write the results as JUnit XML to this file.")
+@click.option("--deep", is_flag=True, help="Also ask the services that sleep, which wakes them.")
 @reporting()
-def verify(manifests: tuple[str, ...], stack: str, config_file: str | None, junit: str | None, out: Output) -> None:
+def verify(
+    manifests: tuple[str, ...], stack: str, config_file: str | None, junit: str | None, deep: bool, out: Output
+) -> None:
     """Check the live stack against MANIFESTS with testinfra; exit 7 if it differs.
 
-    As text, pytest tells each check when it is done; with --quiet those that fail.
+    As text, pytest tells each check when it is done; with --quiet those that fail. A service that sleeps is not asked
+    for an answer, and its check is told as skipped.
     """
     with Export(stack) as export:
         loaded = load(manifests).manifests
@@ -39,7 +43,7 @@ def verify(manifests: tuple[str, ...], stack: str, config_file: str | None, juni
         arguments += ["--tb=short", "-q" if out.quiet else "-v", f"--color={'auto' if out.colour else 'no'}"]
     else:
         arguments += ["-p", "no:terminal"]
-    results = run_checks(planned, deployment.pasts, arguments)
+    results = run_checks(planned, deployment.pasts, arguments, deep=deep)
     out.show(results.describe, lambda: "", markdown=lambda: render_markdown(results))
     if not results.good:
         raise VerifyError(f"verify stack {stack}: it is not what the manifests ask for, see the failed checks")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from runyard.codec import decode, encode, encode_differing, fields_of
 from runyard.contracts.certificate import CertificateRequest, CertificateStatus, TlsSettings
+from runyard.contracts.decision import DecisionInputs, Decisions, RevisionDecisions, ScalingDecision
 from runyard.contracts.load import GatewayLoad, RevisionLoad
 from runyard.contracts.revision import (
     PIDS_LIMIT,
@@ -57,6 +58,8 @@ __all__ = [
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
+    "DecisionInputs",
+    "Decisions",
     "Fallback",
     "FilesMount",
     "GatewayDelta",
@@ -78,6 +81,7 @@ __all__ = [
     "PathRoute",
     "Probe",
     "ProbeKind",
+    "RevisionDecisions",
     "RevisionDocument",
     "RevisionLoad",
     "RevisionStatus",
@@ -87,6 +91,7 @@ __all__ = [
     "RolloutOutcomes",
     "RolloutRequest",
     "RouteRequest",
+    "ScalingDecision",
     "ScalingDocument",
     "ScalingSignal",
     "ScheduledMinimum",

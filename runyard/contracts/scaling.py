@@ -32,7 +32,8 @@ class ScalingDocument:
     """What decides how many instances a revision has, but for the fewest and the most.
 
     Of several `signals` the one that asks for most decides; none stand for those of `runyard.scaling.settings`. The
-    panic window is a percentage of the window, the panic threshold one of what the ready instances are to have.
+    panic window is a percentage of the window, the panic threshold one of what the ready instances are to have. What is
+    `idle` stops, or is frozen: one instance keeps its memory and gets no CPU, and wakes the sooner.
     """
 
     signals: tuple[ScalingSignal, ...] = ()
@@ -44,6 +45,7 @@ class ScalingDocument:
     initial_instances: int = 1
     activation_instances: int = 1
     aggregation: Aggregation = "linear"
+    idle: IdleMode = "stop"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from runyard.contracts.rollout import TrafficShare
 class RevisionStatus:
     """A revision as the orchestrator sees it; `reason` says why the last instance failed, with its last log lines.
 
-    `held_s` is how much longer it keeps the capacity that it took over in a rollout, above its own minimum.
+    `held_s` is how much longer it keeps the capacity that it took over in a rollout, above its own minimum. One that is
+    `asleep` has no instance that serves because nobody calls it, and a request wakes it.
     """
 
     tenant: str
@@ -26,6 +27,7 @@ class RevisionStatus:
     reason: str = ""
     logs: tuple[str, ...] = ()
     held_s: int = 0
+    asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from runyard.contracts import InstanceLimits, ScalingSignal, ScheduledMinimum
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
-from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation
+from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation, IdleMode
 from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
 from runyard.manifest.volumes import FileSource as FileSource
@@ -119,6 +119,7 @@ class Scaling:
     initial_scale: int = 1
     activation_scale: int = 1
     aggregation: Aggregation = "linear"
+    idle: IdleMode = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ class Service:
 
         A revision that is named counts with the template's own settings: its earlier ones are not in the manifest.
         """
-        return self._scale(counts.KEPT)
+        return self._scale(self._counts().held)
 
     @property
     def asked_scale(self) -> tuple[int, int | None]:
@@ -245,15 +246,18 @@ class Service:
         return self._scale(0)
 
     def _scale(self, kept: int) -> tuple[int, int | None]:
-        settings = counts.Settings(
+        span = counts.service_span(self._counts(), self._shares(), kept)
+        return span.least, span.most
+
+    def _counts(self) -> counts.Settings:
+        return counts.Settings(
             least=self.template.scaling.min_scale,
             most=self.template.scaling.max_scale,
             service_least=self.min_scale or 0,
             service_most=self.max_scale or 0,
             by_hand=self.manual_instance_count,
+            freezes=self.template.scaling.idle == "freeze",
         )
-        span = counts.service_span(settings, self._shares(), kept)
-        return span.least, span.most
 
     def _shares(self) -> tuple[int, ...]:
         """Give the percent of each revision that the traffic names, tags without a share too."""

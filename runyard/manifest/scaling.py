@@ -12,7 +12,7 @@ from typing import Any
 from runyard.contracts import ScalingSignal
 from runyard.manifest.model import Scaling
 from runyard.manifest.raw import Raw
-from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, parse_fraction
+from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, RUNYARD, parse_fraction
 from runyard.scaling.settings import UNBOUNDED_CONCURRENCY
 from runyard.units import parse_duration_s
 
@@ -49,6 +49,7 @@ def build_scaling(annotations: Raw, default_max: int, concurrency: int, memory_b
         initial_scale=int(own.get("initial-scale", defaults.initial_scale)),
         activation_scale=int(own.get("activation-scale", defaults.activation_scale)),
         aggregation=own.get("metric-aggregation-algorithm", defaults.aggregation),
+        idle=annotations.get(RUNYARD + "idle", defaults.idle),
     )
 
 

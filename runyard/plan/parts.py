@@ -46,7 +46,8 @@ class Part:
     """A part as it is in every stack; its name is also its role's, its image's, and its component's.
 
     `effect` is what clients feel while its container is made anew. `memory_mounts` are paths of further memory, in MiB,
-    which like /tmp counts to `memory_mib`; `binds` maps a path of the host to one inside.
+    which like /tmp counts to `memory_mib`; `binds` maps a path of the host to one inside, and `host_reads` are paths of
+    the host that it has where they are, and only reads.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Part:
     capabilities: tuple[str, ...] = ()
     volumes: tuple[PartVolume, ...] = ()
     binds: Mapping[str, str] = field(default_factory=dict)
+    host_reads: tuple[str, ...] = ()
     beside: tuple[BesideKind, ...] = ()
 
     @property
@@ -191,6 +193,8 @@ _ENTRIES = (
                 PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
             ),
             binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
+            # What instances use of CPU and memory, which the number of them goes by.
+            host_reads=(names.CGROUP_DIRECTORY,),
             beside=("key", "sweep"),
         ),
         plan_orchestrator_listeners,

@@ -83,6 +83,7 @@ def _scaling(scaling: Scaling) -> ScalingDocument:
         initial_instances=scaling.initial_scale,
         activation_instances=scaling.activation_scale,
         aggregation=scaling.aggregation,
+        idle=scaling.idle,
     )
 
 

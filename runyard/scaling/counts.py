@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from runyard.contracts import RevisionDocument, RolloutRequest
 
-# Nothing scales to zero yet: a revision that the traffic names keeps an instance whatever its minimum is. With 0 here
-# it keeps what is asked for, and sleeps where that is none; every count of the platform follows.
-KEPT = 1
+# What a revision that the traffic names keeps whatever its minimum is: nothing, so it sleeps where none is asked for.
+# Every count of the platform follows from here.
+KEPT = 0
 # What a revision can always have: it is reached by its name, so it must be able to wake, or to be there.
 REACHABLE = 1
+# What stays of a revision that is frozen.
+FROZEN = 1
 # A persistent volume is never written by two.
 WRITERS = 1
 
@@ -25,7 +27,7 @@ class Settings:
     """What a revision and its service say of counts; a maximum of 0 is none, and None by hand is not by hand.
 
     `one_writer` says that the revision has a persistent volume, which two instances must never write, and `initial`
-    with how many a new revision is proved.
+    with how many a new revision is proved. One that `freezes` holds an instance's memory while it sleeps.
     """
 
     least: int = 0
@@ -35,6 +37,12 @@ class Settings:
     by_hand: int | None = None
     one_writer: bool = False
     initial: int = 1
+    freezes: bool = False
+
+    @property
+    def held(self) -> int:
+        """How many instances it holds at least, whether or not they run."""
+        return FROZEN if self.freezes else KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ def settings_of(document: RevisionDocument, rollout: RolloutRequest, scheduled: 
         by_hand=rollout.manual_instances,
         one_writer=any(each.kind == "persistent" for each in document.volumes),
         initial=document.scaling.initial_instances,
+        freezes=document.scaling.idle == "freeze",
     )
 
 

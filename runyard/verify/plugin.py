@@ -22,12 +22,12 @@ Inspection = dict[str, Any]
 class Subject:
     """What the checks look at: the plan, testinfra's host, and the inspected containers of the stack by role."""
 
-    def __init__(self, plan: Plan, pasts: Pasts) -> None:
+    def __init__(self, plan: Plan, pasts: Pasts, *, deep: bool = False) -> None:
         """Look at the local machine, or at the one that DOCKER_HOST names over SSH.
 
-        `pasts` are the documents in the stack's state, by `tenant/service`.
+        `pasts` are the documents in the stack's state, by `tenant/service`; `deep` wakes what sleeps.
         """
-        self.plan = plan
+        self.plan, self.deep = plan, deep
         self._signed = {
             (each.document.tenant, each.identity): each.document for documents in pasts.values() for each in documents
         }
@@ -70,9 +70,9 @@ class Subject:
 class VerifyPlugin:
     """A pytest plugin that gives the checks their subject and one test for each planned thing."""
 
-    def __init__(self, plan: Plan, pasts: Pasts) -> None:
+    def __init__(self, plan: Plan, pasts: Pasts, *, deep: bool = False) -> None:
         """Verify against this plan, and against the documents that the stack's state has signed."""
-        self._subject = Subject(plan, pasts)
+        self._subject = Subject(plan, pasts, deep=deep)
 
     @pytest.fixture(scope="session")
     def subject(self) -> Subject:

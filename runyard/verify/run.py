@@ -40,7 +40,7 @@ class Results:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the call, and a fixture that failed or skipped before or after it."""
         if report.when == "call" or report.outcome != "passed":
-            reason = "" if report.outcome == "passed" else report.longreprtext
+            reason = "" if report.outcome == "passed" else _reason(report)
             self.checks.append(Check(report.nodeid.rpartition("::")[2], report.outcome, reason))
 
     def describe(self) -> dict[str, Any]:
@@ -54,12 +54,17 @@ class Results:
         }
 
 
-def run_checks(planned: Plan, pasts: Pasts, arguments: list[str]) -> Results:
-    """Run every check of the plan, with more arguments for pytest."""
+def _reason(report: pytest.TestReport) -> str:
+    # Of one that is skipped it is the last of three: file, line and reason.
+    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext
+
+
+def run_checks(planned: Plan, pasts: Pasts, arguments: list[str], *, deep: bool = False) -> Results:
+    """Run every check of the plan, with more arguments for pytest; `deep` wakes the services that sleep."""
     checks = Path(__file__).resolve().parent
     fixed = ["--rootdir", str(checks), "-c", "/dev/null", "-p", "no:cacheprovider"]
     fixed += ["-o", "python_files=checks_*.py"]
     results = Results()
-    code = pytest.main([*fixed, *arguments, str(checks)], plugins=[VerifyPlugin(planned, pasts), results])
+    code = pytest.main([*fixed, *arguments, str(checks)], plugins=[VerifyPlugin(planned, pasts, deep=deep), results])
     results.complete = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     return results

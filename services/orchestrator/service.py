@@ -10,9 +10,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from runyard.cgroups import Cgroups
 from runyard.contracts import GatewayService
 from runyard.errors import UsageError
-from runyard.names import service_key
+from runyard.names import CGROUP_DIRECTORY, service_key
 from services.orchestrator.api.control import ControlApi
 from services.orchestrator.api.listener import CONTROL, READING, Connections, Limits, Place, open_site
 from services.orchestrator.api.public import LOCAL_HOSTS
@@ -21,6 +22,7 @@ from services.orchestrator.engine.docker.engine import open_docker
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.client import GatewayClient
 from services.orchestrator.gateway.publisher import Publisher
+from services.orchestrator.gateway.wake import WakeSocket
 from services.orchestrator.health.prober import Prober
 from services.orchestrator.health.probes import ProbeRunner
 from services.orchestrator.instances.addresses import AddressBook
@@ -31,6 +33,8 @@ from services.orchestrator.instances.operations import Tools
 from services.orchestrator.journal import Journal
 from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.rollouts import Rollouts
+from services.orchestrator.scaling.autoscaler import Autoscaler
+from services.orchestrator.scaling.consumption import Consumption
 from services.orchestrator.settings import Settings
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore
@@ -60,6 +64,9 @@ async def serve(settings: Settings, journal: Journal) -> None:
         await _listen(stack, api.control_app(), settings.socket, CONTROL, journal)
         reading = api.reading_app(tuple(dict.fromkeys((*LOCAL_HOSTS, settings.host))))
         await _listen(stack, reading, (settings.host, settings.port), READING, journal)
+        wakes = WakeSocket(settings.wake_socket, orchestrator.hear, journal)
+        await _open_wakes(wakes, settings.wake_socket)
+        stack.push_async_callback(wakes.close)
         journal.write("started", stack=settings.stack, socket=str(settings.socket))
         async with asyncio.TaskGroup() as group:
             group.create_task(orchestrator.run())
@@ -99,6 +106,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         # Set by the prober, waited for by the orchestrator: neither has to know the other.
         prober=Prober(attempts, timing, wake.set),
         publisher=Publisher(gateway, journal, timing),
+        autoscaler=Autoscaler(Consumption(Cgroups(Path(CGROUP_DIRECTORY)))),
         timing=timing,
         wake=wake,
         boot_ms=int(time.time() * 1000),
@@ -116,6 +124,13 @@ def loss_of(book: Book, store: DesiredStore, documents: DocumentStore) -> Callab
         return all_lost or key in store.damaged or not revisions.isdisjoint(documents.damaged)
 
     return lost
+
+
+async def _open_wakes(wakes: WakeSocket, path: Path) -> None:
+    try:
+        await wakes.open()
+    except OSError as error:
+        raise UsageError(f"listen on {path}: {error.strerror or error}") from error
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, place: Place, limits: Limits, journal: Journal) -> None:

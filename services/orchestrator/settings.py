@@ -8,7 +8,14 @@ from pathlib import Path
 
 from runyard.contracts import TlsSettings, decode
 from runyard.errors import UsageError
-from runyard.names import DNS_LABEL, GATEWAY_DIRECTORY, GATEWAY_SNAPSHOT, LAUNCHER_DIRECTORY, ORCHESTRATOR_DIRECTORY
+from runyard.names import (
+    DNS_LABEL,
+    GATEWAY_DIRECTORY,
+    GATEWAY_SNAPSHOT,
+    GATEWAY_WAKE_SOCKET,
+    LAUNCHER_DIRECTORY,
+    ORCHESTRATOR_DIRECTORY,
+)
 from services.orchestrator.store.signature import Verifier
 
 # Where the orchestrator's image has the launcher.
@@ -39,6 +46,11 @@ class Settings:
     def gateway_socket(self) -> Path:
         """The gateway's admin socket."""
         return self.gateway_directory / "admin.sock"
+
+    @property
+    def wake_socket(self) -> Path:
+        """Where the gateway says who waits for an instance."""
+        return self.gateway_directory / Path(GATEWAY_WAKE_SOCKET).name
 
     @property
     def gateway_snapshot(self) -> Path:

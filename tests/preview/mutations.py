@@ -221,6 +221,7 @@ def _scaling() -> list[Mutation]:
         *_row(HELLO, f"T:{AUTO}scale-to-zero-pod-retention-period", REVISION, "1m"),
         *_row(HELLO, f"T:{AUTO}initial-scale", REVISION, "2"),
         *_row(HELLO, f"T:{AUTO}activation-scale", REVISION, "3"),
+        *_row(HELLO, f"T:{RUNYARD}idle", REVISION, "freeze"),
         *_row(HELLO, f"T:{KNATIVE}progress-deadline", REVISION, "90s", "2m"),
         *_row(HELLO, f"T:{RUN}cpu-throttling", FACTS, "false"),
         *_row(HELLO, f"T:{RUN}sessionAffinity", ROUTE, "true"),

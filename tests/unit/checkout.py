@@ -25,6 +25,7 @@ LAYERS = (
     ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
     ("runyard.codec", "runyard.zones"),
     (
+        "runyard.cgroups",
         "runyard.errors",
         "runyard.files",
         "runyard.location",

@@ -57,4 +57,4 @@ def _images(rollouts: Iterable[Commitment], scene: Scene) -> dict[str, str]:
 
 def _settled(rollout: Commitment, scene: Scene) -> bool:
     keys = [service_key(rollout.tenant, share.revision) for share in rollout.traffic]
-    return all(key in scene.revisions and scene.ready.get(key, 0) >= scene.wanted.get(key, 0) for key in keys)
+    return all(key in scene.revisions and scene.ready.get(key, 0) >= scene.needed.get(key, 0) for key in keys)

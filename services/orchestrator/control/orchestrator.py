@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from runyard.contracts import (
+    Decisions,
     Holdings,
     OrchestratorStatus,
     RollbackRequest,
@@ -16,9 +17,11 @@ from runyard.contracts import (
 )
 from runyard.errors import UsageError
 from runyard.names import service_key
+from services.orchestrator.control.decisions import describe_decisions
 from services.orchestrator.control.holdings import describe_holdings
 from services.orchestrator.control.status import Scene, describe_status
 from services.orchestrator.loop.reconciler import Reconciler
+from services.orchestrator.loop.scaling import ScalingLoop
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.outcomes import OutcomeLog
@@ -37,6 +40,7 @@ class Orchestrator:
         # A clock that was set back could repeat a number, not within a life of the machine's counter.
         self._outcomes = OutcomeLog(f"{parts.boot_ms:x}", parts.timing)
         self._pending = PendingRollouts(parts, self._reconciler, self._outcomes, cover)
+        self._scaling = ScalingLoop(parts, self._reconciler)
 
     @property
     def healthy(self) -> bool:
@@ -50,6 +54,15 @@ class Orchestrator:
             group.create_task(self._reconciler.watch_events())
             group.create_task(self._reconciler.run())
             group.create_task(self._pending.watch_deadlines())
+            group.create_task(self._scaling.run())
+
+    def decisions(self) -> Decisions:
+        """Tell how many instances each revision in force should have, and why."""
+        return describe_decisions(self._parts, self._scene())
+
+    def hear(self, revision: str) -> None:
+        """Hear that a request waits for a revision, `tenant/revision`, that has no instance; the gateway repeats it."""
+        self._scaling.hear(revision)
 
     def put_service(self, request: ServiceRequest) -> RolloutAccepted:
         """Keep a service's documents and begin its rollout; UsageError or ContractError says what does not fit."""
@@ -114,6 +127,7 @@ class Orchestrator:
         return Scene(
             revisions=reconciler.revisions,
             instances=reconciler.instances,
+            needed=self._parts.rollouts.needed_in_force(reconciler.view()),
             wanted=reconciler.wanted(),
             ready=reconciler.ready(),
             pending=self._pending.services,

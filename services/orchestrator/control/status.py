@@ -23,10 +23,15 @@ from services.orchestrator.traffic.commitment import (
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is there at a moment; maps are by `tenant/revision`, `pending` are the services with a rollout under way."""
+    """What is there at a moment; maps are by `tenant/revision`, `pending` are the services with a rollout under way.
+
+    `needed` counts the instances without which a service is not as it should be; what the load asks for beyond them
+    comes and goes.
+    """
 
     revisions: Mapping[str, Revision]
     instances: tuple[Instance, ...]
+    needed: Mapping[str, int]
     wanted: Mapping[str, int]
     ready: Mapping[str, int]
     pending: frozenset[str]
@@ -54,10 +59,11 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
     by_revision: dict[str, list[Instance]] = {key: [] for key in scene.wanted}
     for each in scene.instances:
         by_revision.setdefault(each.key, []).append(each)
-    described = []
+    described, sleepers = [], parts.autoscaler.sleepers
     for key, mine in sorted(by_revision.items()):
         found = _describe_revision(parts, key, scene.revisions.get(key), mine, scene.wanted.get(key, 0))
-        described.append(replace(found, held_s=held.get(key, 0)))
+        asleep = key in sleepers and not found.desired and all(each.frozen for each in mine)
+        described.append(replace(found, held_s=held.get(key, 0), asleep=asleep))
     generation, problems = parts.publisher.generation, tuple(_problems(parts, scene))
     return OrchestratorStatus(generation, in_step(parts, scene), tuple(services), tuple(described), problems)
 

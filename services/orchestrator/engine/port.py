@@ -111,6 +111,14 @@ class Engine(Protocol):
         """Start a container, with this text and then the end on its standard input; one that runs is left alone."""
         ...
 
+    async def pause(self, container: str) -> None:
+        """Take all CPU from a container, which keeps its memory; one that is paused is left alone."""
+        ...
+
+    async def resume(self, container: str) -> None:
+        """Let a paused container go on; one that runs is left alone."""
+        ...
+
     async def stop(self, container: str, grace_s: int) -> None:
         """Send the stop signal, wait for the grace, then kill; one that is gone is no error."""
         ...

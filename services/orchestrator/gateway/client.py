@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from runyard.contracts import GatewayDelta, GatewaySnapshot, encode
-from runyard.errors import HostError, UsageError
+from runyard.contracts import GatewayDelta, GatewayLoad, GatewaySnapshot, decode, encode
+from runyard.errors import ContractError, HostError, UsageError
 from services.orchestrator.journal import Journal
 from services.orchestrator.model.pair import Pair
 
@@ -37,6 +37,10 @@ class Gateway(Protocol):
 
     async def drained(self, address: str, wait_s: float) -> bool:
         """Wait until the instance at this address has no requests, at most so long; tell whether it has none."""
+        ...
+
+    async def load(self, after: int, life: str) -> GatewayLoad:
+        """Give the load of what moved since this generation of this life of the gateway."""
         ...
 
 
@@ -89,6 +93,16 @@ class GatewayClient:
         if status != 200:
             raise HostError(f"read the gateway's requests in flight: answered {status}")
         return int(body["inflight"]) == 0
+
+    async def load(self, after: int, life: str) -> GatewayLoad:
+        """Give the load of what moved since this generation of this life of the gateway; of all, in another life."""
+        status, body = await self._call("GET", f"/v1/load?after={after}&life={life}" if life else "/v1/load")
+        if status != 200:
+            raise HostError(f"read the gateway's load: answered {status}")
+        try:
+            return decode(GatewayLoad, json.dumps(body))
+        except ContractError as error:
+            raise HostError(f"read the gateway's load: {error}") from error
 
     async def certificates(self) -> Mapping[str, str]:
         """Give the digest of each certificate in force, by name."""

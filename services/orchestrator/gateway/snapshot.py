@@ -17,6 +17,7 @@ from runyard.contracts import (
 from runyard.names import service_key
 from services.orchestrator.model.instance import Health, Instance, failure_of, is_ready
 from services.orchestrator.model.revision import Revision
+from services.orchestrator.model.startup import start_allowed_s
 from services.orchestrator.traffic.commitment import Commitment, traffic_in_force
 
 Entry = TypeVar("Entry")
@@ -101,15 +102,24 @@ def describe_endpoints(
     instances: Iterable[Instance],
     health: Mapping[str, Health],
     withdrawn: Collection[str],
+    sleepers: Collection[str] = (),
 ) -> dict[str, GatewayEndpoints]:
-    """Give the ready addresses of every revision, those with none included; `withdrawn` instances are left out."""
+    """Give the ready addresses of every revision, those with none included; `withdrawn` instances are left out.
+
+    A request for one of the `sleepers` waits as long as a start may take.
+    """
     ready: dict[str, list[str]] = {key: [] for key in revisions}
     for instance in instances:
         usable = instance.id not in withdrawn and not failure_of(instance, health) and is_ready(instance, health)
         if usable and instance.key in ready:
             ready[instance.key].append(f"{instance.address}:{revisions[instance.key].spec.port}")
     return {
-        key: GatewayEndpoints(tuple(sorted(ready[key])), revision.spec.protocol, revision.spec.concurrency)
+        key: GatewayEndpoints(
+            tuple(sorted(ready[key])),
+            revision.spec.protocol,
+            revision.spec.concurrency,
+            start_allowed_s(revision) if key in sleepers else 0,
+        )
         for key, revision in sorted(revisions.items())
     }
 

@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Protocol
 
 from runyard.contracts import ContainerDocument, Probe
-from services.orchestrator.health.probes import DEFAULT_STARTUP, Target
+from services.orchestrator.health.probes import Target
 from services.orchestrator.model.instance import UNKNOWN, Health, Instance
 from services.orchestrator.model.revision import Revision
+from services.orchestrator.model.startup import allowed_s, period_s, startup_probe
 from services.orchestrator.timing import Timing
 
 # Every 10 ms for the first second: an instance that listens after 40 ms serves after 50. Then twice as long each
@@ -22,8 +23,6 @@ QUICK_FOR_S = 1.0
 # A command in a container costs the engine some 50 ms of work; a hundred of them at once would keep it from starting.
 QUICK_COMMAND_S = 0.1
 GROWTH = 2.0
-# Kubernetes' own, for probes of period 0.
-DEFAULT_PERIOD_S = 10
 # An engine that is away is asked again after this; meanwhile nothing is known, so nothing changes.
 UNTRIED_S = 1.0
 
@@ -51,27 +50,32 @@ class Prober:
         return MappingProxyType(self._health)
 
     def watch(self, instances: Iterable[Instance], revisions: Mapping[str, Revision], *, adopted: bool = False) -> None:
-        """Watch exactly the running containers of these instances; `adopted` ones get no initial delay."""
-        running: set[str] = set()
+        """Watch exactly the running containers of these instances; `adopted` ones get no initial delay.
+
+        One that is paused is not probed, and when it goes on it is as healthy as it was.
+        """
+        running, paused = set[str](), set[str]()
         for instance in instances:
             revision = revisions.get(instance.key)
             for container in instance.containers:
-                if container.state not in ("running", "paused"):
+                if container.state == "paused":
+                    paused.add(container.id)
+                if container.state != "running":
                     continue
                 running.add(container.id)
                 document = revision.container(container.name) if revision else None
                 if container.id in self._tasks or revision is None or document is None:
                     continue
                 target = Target(container.id, instance.address, revision.spec.port, document)
-                # The one that takes requests has Cloud Run's start-up probe if it names none.
-                startup = DEFAULT_STARTUP if document == revision.spec.containers[0] else None
-                watch = _Watch(self, target, document.startup_probe or startup, adopted)
+                resumed = self._health.get(container.id, UNKNOWN).started
+                watch = _Watch(self, target, None if resumed else startup_probe(revision, document), adopted)
                 task = asyncio.create_task(watch.run())
                 task.add_done_callback(partial(self._ended, container.id))
                 self._tasks[container.id] = task
         for gone in self._tasks.keys() - running:
             self._tasks.pop(gone).cancel()
-            self._health.pop(gone, None)
+        for gone in self._health.keys() - running - paused:
+            del self._health[gone]
 
     def note(self, container: str, **changes: object) -> None:
         """Change what is known of a container and tell whoever listens, if it is a change."""
@@ -127,8 +131,9 @@ class _Watch:
             return
         document: ContainerDocument = self._target.document
         readiness, liveness = document.readiness_probe, document.liveness_probe
-        alone = readiness is None
-        self._prober.note(self._target.container, started=True, ready=alone, probed=alone, problem="")
+        if not self._prober.health().get(self._target.container, UNKNOWN).started:
+            alone = readiness is None
+            self._prober.note(self._target.container, started=True, ready=alone, probed=alone, problem="")
         async with asyncio.TaskGroup() as group:
             if readiness is not None:
                 group.create_task(self._keep_ready(readiness))
@@ -138,8 +143,8 @@ class _Watch:
     async def _start(self, probe: Probe) -> bool:
         await self._initial_delay(probe)
         began = self._timing.clock()
-        # As in Kubernetes, what counts is the time that the failures would take, however often we try in it.
-        allowed = probe.failure_threshold * period_s(probe)
+        # What counts is the time that the failures would take, however often we try in it.
+        allowed = allowed_s(probe)
         pause = quick_pause(probe)
         while True:
             problem = await self._prober.attempt(probe, self._target)
@@ -157,7 +162,9 @@ class _Watch:
 
     async def _keep_ready(self, probe: Probe) -> None:
         await self._initial_delay(probe)
-        began, pause, ready = self._timing.clock(), quick_pause(probe), False
+        began, pause = self._timing.clock(), quick_pause(probe)
+        # One that was paused begins as it was.
+        ready = self._prober.health().get(self._target.container, UNKNOWN).ready
         passed = failed = 0
         while True:
             problem = await self._prober.attempt(probe, self._target)
@@ -201,11 +208,3 @@ def quick_pause(probe: Probe) -> float:
 def next_pause(pause: float, period_s: float) -> float:
     """Give the pause after this one, later: twice as long, up to the period."""
     return min(pause * GROWTH, period_s)
-
-
-def period_s(probe: Probe) -> int:
-    """Give the time between two tries of one that has passed.
-
-    Knative's period of 0 says that nobody waits for readiness; it must not say that a core polls for ever.
-    """
-    return probe.period_s or DEFAULT_PERIOD_S

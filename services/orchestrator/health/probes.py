@@ -15,9 +15,6 @@ from services.orchestrator.engine.port import Engine
 from services.orchestrator.health.grpc_health import check_grpc
 from services.orchestrator.model.launch import launched
 
-# Cloud Run's default start-up probe: TCP on the port, 240 s in all.
-DEFAULT_STARTUP = Probe(kind="tcp", period_s=1, timeout_s=1, failure_threshold=240)
-
 
 @dataclass(frozen=True, slots=True)
 class Target:

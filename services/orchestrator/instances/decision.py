@@ -9,11 +9,13 @@ from services.orchestrator.instances.backoff import slot_after_failure
 from services.orchestrator.instances.observation import (
     Action,
     CreateInstance,
+    FreezeInstance,
     Memory,
     Observation,
     RemoveInstance,
     Slot,
     StartContainer,
+    ThawInstance,
 )
 from services.orchestrator.model.instance import UNKNOWN, Health, Instance, edit_of, failure_of, is_ready
 from services.orchestrator.model.parts import data_volumes
@@ -51,6 +53,7 @@ def decide(observation: Observation, memory: Memory, now: float) -> Decision:
     for instance in alive:
         if instance.id not in memory.surplus_since:
             actions += _next_starts(instance, observation)
+            actions += _frozen_or_thawed(instance, observation)
     created, memory, waiting = _create_missing(observation, memory, alive, now)
     waiting += [memory.surplus_since[each.id] + SURPLUS_GRACE_S for each in excess if each.id not in expired]
     return Decision((*actions, *created), memory, min(waiting, default=None))
@@ -145,8 +148,23 @@ def _surplus(observation: Observation, alive: Iterable[Instance]) -> list[Instan
             continue
         # Those that serve are kept before those that do not yet, older ones before younger ones.
         ranked = sorted(instances, key=lambda each: (not is_ready(each, observation.health), each.id))
+        if not keep and key in observation.freezing:
+            # One that is frozen already is as good as one that serves; what is starting has nothing worth keeping.
+            kept = [each for each in ranked if each.frozen or is_ready(each, observation.health)][:1]
+            surplus += [each for each in ranked if each not in kept]
+            continue
         surplus += ranked[keep:]
     return surplus
+
+
+def _frozen_or_thawed(instance: Instance, observation: Observation) -> list[FreezeInstance | ThawInstance]:
+    """Freeze what is kept though nothing is wanted of it, and thaw what is wanted; it needs no more than its state."""
+    wanted = observation.wanted.get(instance.key, 0)
+    if wanted and instance.frozen:
+        return [ThawInstance(instance.id, instance.key)]
+    if not wanted and instance.key in observation.freezing and is_ready(instance, observation.health):
+        return [FreezeInstance(instance.id)]
+    return []
 
 
 def _next_starts(instance: Instance, observation: Observation) -> list[StartContainer]:

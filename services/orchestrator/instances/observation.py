@@ -27,7 +27,8 @@ class Observation:
     `written` names the engine's volumes that an instance of the book has for itself, whether it is seen or not.
     `wanted` counts the instances of each active revision; `busy` names instances with an operation under way
     and `starting` those of them that are being made, with their revision. `deleted` names services that were
-    removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace.
+    removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace. `freezing` names
+    the revisions of which one instance is frozen while none is wanted.
     """
 
     revisions: Mapping[str, Revision] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Observation:
     deleted: frozenset[str] = frozenset()
     abandoned: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
+    freezing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,21 @@ class StartContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeInstance:
+    """Withdraw an instance, wait until it is idle, and pause it."""
+
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThawInstance:
+    """Let a paused instance go on."""
+
+    instance: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveInstance:
     """Withdraw and remove an instance; `failure` says why and is empty when it is merely surplus.
 
@@ -85,4 +102,4 @@ class RemoveInstance:
     drained: bool = True
 
 
-Action = CreateInstance | StartContainer | RemoveInstance
+Action = CreateInstance | StartContainer | FreezeInstance | ThawInstance | RemoveInstance

@@ -15,7 +15,14 @@ from services.orchestrator.instances.addresses import AddressBook
 from services.orchestrator.instances.failures import LOG_LINES, FailureLog, shown_line
 from services.orchestrator.instances.inventory import Inventory
 from services.orchestrator.instances.launcher import Launcher
-from services.orchestrator.instances.observation import Action, CreateInstance, RemoveInstance, StartContainer
+from services.orchestrator.instances.observation import (
+    Action,
+    CreateInstance,
+    FreezeInstance,
+    RemoveInstance,
+    StartContainer,
+    ThawInstance,
+)
 from services.orchestrator.journal import Journal
 from services.orchestrator.model.entry import BookedContainer, BookEntry, container_name, entry_of
 from services.orchestrator.model.instance import Container, Instance
@@ -107,6 +114,11 @@ class Operations:
         elif isinstance(action, StartContainer) and instance is not None and revision is not None:
             self._starting[action.instance] = instance.key
             self._spawn(action, self._start(action, instance, revision))
+        elif isinstance(action, FreezeInstance) and instance is not None:
+            self._spawn(action, self._freeze(instance))
+        elif isinstance(action, ThawInstance) and instance is not None:
+            self._starting[action.instance] = instance.key
+            self._spawn(action, self._thaw(instance))
         elif isinstance(action, RemoveInstance) and instance is not None:
             self._spawn(action, self._remove(action, instance))
 
@@ -223,6 +235,32 @@ class Operations:
                 await self._tools.inventory.refresh_some(made)
         return True
 
+    async def _freeze(self, instance: Instance) -> bool:
+        running = [each.id for each in instance.containers if each.state == "running" and each.role == "app"]
+        # What is on its way to it is answered first: nobody gets a connection to what is paused.
+        if not await self._publication.publish(WITHDRAW_WAIT_S):
+            await self._tools.sleep(RETRY_S)
+            return False
+        await self._drain(instance)
+        try:
+            for each in running:
+                await self._tools.engine.pause(each)
+        finally:
+            await self._tools.inventory.refresh_some(running)
+        self._tools.journal.write("instance frozen", instance=instance.id, revision=instance.key)
+        return True
+
+    async def _thaw(self, instance: Instance) -> bool:
+        paused = [each.id for each in instance.containers if each.state == "paused"]
+        try:
+            # Those that others depend on come first, as they were started.
+            for each in paused:
+                await self._tools.engine.resume(each)
+        finally:
+            await self._tools.inventory.refresh_some(paused)
+        self._tools.journal.write("instance thawed", instance=instance.id, revision=instance.key)
+        return True
+
     async def _remove(self, action: RemoveInstance, instance: Instance) -> bool:
         engine, containers = self._tools.engine, [each.id for each in instance.containers]
         # Helpers have nothing to end; the others need what they hold until they are gone.
@@ -235,6 +273,9 @@ class Operations:
         if running:
             if action.drained:
                 await self._drain(instance)
+            # What is paused hears no stop signal.
+            paused = [each.id for each in instance.containers if each.state == "paused"]
+            await asyncio.gather(*(engine.resume(each) for each in paused))
             await asyncio.gather(*(engine.stop(each, instance.grace_s) for each in running))
         async with self._gate:
             await asyncio.gather(*(engine.remove(each) for each in containers))

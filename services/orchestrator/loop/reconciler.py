@@ -16,6 +16,7 @@ from services.orchestrator.instances.decision import Decision, decide, note_fail
 from services.orchestrator.instances.observation import (
     Action,
     CreateInstance,
+    FreezeInstance,
     Memory,
     Observation,
     RemoveInstance,
@@ -26,6 +27,7 @@ from services.orchestrator.journal import Journal
 from services.orchestrator.model.instance import Instance, failure_of, is_ready
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.rollout.joined import Parts
+from services.orchestrator.scaling.autoscaler import Sight
 from services.orchestrator.scaling.demand import View
 
 # Events are only a wake-up and can be lost; this bounds how long anything can go unseen.
@@ -99,7 +101,9 @@ class Reconciler:
 
     def view(self) -> View:
         """Give what demand depends on, as it is now; within a pass, as it was when the pass began to decide."""
-        return self._view or View(self.revisions, self._count_ready(), self._parts.timing.wall())
+        if self._view is not None:
+            return self._view
+        return View(self.revisions, self._count_ready(), self._parts.timing.wall(), self._parts.autoscaler.scaled)
 
     def ready(self) -> Mapping[str, int]:
         """Count the instances of each revision that serve, or would."""
@@ -154,6 +158,8 @@ class Reconciler:
             self._journal.write("engine reached")
         if not self._settle():
             return 0.05
+        sight = Sight(self._parts.rollouts.in_force, self.revisions, self.instances, self._count_ready())
+        self._parts.autoscaler.follow(sight, self._parts.timing.clock())
         # Counted once: a pass decides on one view of things.
         self._view = self.view()
         try:
@@ -224,13 +230,16 @@ class Reconciler:
             starting=self._operations.starting,
             deleted=self._parts.rollouts.deleted,
             abandoned=self._parts.rollouts.abandoned - wanted_now.keys(),
+            freezing=self._parts.autoscaler.freezers,
             written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
         )
         decision = decide(observation, self._memory, now)
         self._memory = decision.memory
         by_id = {each.id: each for each in self.instances}
         for action in decision.actions:
-            revision = None if isinstance(action, RemoveInstance) else self.revisions.get(action.revision)
+            revision = (
+                None if isinstance(action, RemoveInstance | FreezeInstance) else self.revisions.get(action.revision)
+            )
             self._operations.begin(action, by_id.get(action.instance), revision)
         self._tools.failures.keep({*observation.wanted, *(each.key for each in self.instances)})
         return decision
@@ -240,7 +249,8 @@ class Reconciler:
         health = self._parts.prober.health()
         # Fresher than the last pass: an operation that has just ended has handed its reservation over to it.
         instances = self._tools.inventory.instances()
-        endpoints = describe_endpoints(self.revisions, instances, health, operations.withdrawn)
+        sleepers = self._parts.autoscaler.sleepers
+        endpoints = describe_endpoints(self.revisions, instances, health, operations.withdrawn, sleepers)
         callers = describe_callers(instances, operations.reserved)
         uses = describe_uses(self.revisions, {*(each.key for each in instances), *operations.starting.values()})
         now = self._parts.timing.wall()

@@ -71,6 +71,11 @@ class Instance:
         return service_key(self.tenant, self.revision)
 
     @property
+    def frozen(self) -> bool:
+        """Whether it is paused, wholly or in part."""
+        return any(each.state == "paused" for each in self.containers)
+
+    @property
     def service_key(self) -> str:
         """Name the instance's service across tenants."""
         return service_key(self.tenant, self.service)

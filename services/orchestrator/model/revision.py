@@ -10,6 +10,11 @@ from runyard.names import service_key
 from services.orchestrator.model.parts import Part, parts_of
 
 
+def may_freeze(spec: RevisionDocument) -> bool:
+    """Tell whether an instance is frozen, not stopped, when nobody calls the revision."""
+    return spec.scaling.idle == "freeze"
+
+
 @dataclass(frozen=True, slots=True)
 class Revision:
     """A revision whose document is held; `parts` are all containers of an instance, `containers` those that serve.

@@ -9,6 +9,7 @@ from services.orchestrator.gateway.publisher import Publisher
 from services.orchestrator.health.prober import Prober
 from services.orchestrator.instances.operations import Tools
 from services.orchestrator.rollout.rollouts import Rollouts
+from services.orchestrator.scaling.autoscaler import Autoscaler
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.secret_values import SecretValues
@@ -26,6 +27,7 @@ class Parts:
     values: SecretValues
     prober: Prober
     publisher: Publisher
+    autoscaler: Autoscaler
     timing: Timing
     wake: asyncio.Event
     boot_ms: int

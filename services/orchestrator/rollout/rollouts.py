@@ -107,6 +107,11 @@ class Rollouts:
         """Count the instances that every revision of a request must have before its traffic moves."""
         return needed(request, self.in_force.get(service_key(request.tenant, request.service)), view)
 
+    def needed_in_force(self, view: View) -> dict[str, int]:
+        """Count the instances without which the revisions in force are not as they should be, asleep or not."""
+        found = [needed(each, each, view) for each in self.in_force.values()]
+        return {key: count for each in found for key, count in each.items()}
+
     def wanted(self, view: View, instances: Iterable[Instance]) -> dict[str, int]:
         """Count the instances of every active revision: of a rollout in force, or of one under way.
 

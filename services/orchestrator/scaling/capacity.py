@@ -14,3 +14,8 @@ def desired_count(spec: RevisionDocument, request: RolloutRequest, percent: int)
 def matching_count(spec: RevisionDocument, request: RolloutRequest, percent: int, serving: int) -> int:
     """Count the instances that a revision needs before it gets this share of what `serving` instances carry now."""
     return counts.matching_count(counts.settings_of(spec, request), percent, serving)
+
+
+def proving_count(spec: RevisionDocument, request: RolloutRequest, percent: int, serving: int) -> int:
+    """Count the instances with which a revision that is new to the traffic is proved, or one is brought back."""
+    return counts.proving_count(counts.settings_of(spec, request), percent, serving)

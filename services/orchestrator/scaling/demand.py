@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runyard.contracts import RolloutRequest
 from runyard.names import service_key
 from services.orchestrator.model.parts import data_volumes
 from services.orchestrator.model.revision import Revision
-from services.orchestrator.scaling.capacity import desired_count, matching_count
+from services.orchestrator.scaling.capacity import desired_count, matching_count, proving_count
 from services.orchestrator.traffic.commitment import Commitment, advance, held_counts, shares_to_serve, traffic_in_force
 from services.orchestrator.traffic.shift import percents
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What demand depends on: revisions and their ready instances, by `tenant/revision`, and the wall clock."""
+    """What demand depends on: revisions and their ready instances, by `tenant/revision`, and the wall clock.
+
+    `scaled` counts the instances that the load asks for, as the autoscaler decided.
+    """
 
     revisions: Mapping[str, Revision]
     ready: Mapping[str, int]
     now_unix_s: float
+    scaled: Mapping[str, int] = field(default_factory=dict)
 
 
 def wanted(rollouts: Mapping[str, Commitment], candidates: Mapping[str, RolloutRequest], view: View) -> dict[str, int]:
@@ -60,15 +64,23 @@ def _data_of(revisions: Mapping[str, Revision], key: str) -> tuple[str, ...]:
 def needed(request: RolloutRequest, current: Commitment | None, view: View) -> dict[str, int]:
     """Count the instances that every revision of a request must have before its traffic moves.
 
-    A service whose shares change is taken over with the capacity that it has now, each revision by its share.
+    A service whose shares change is taken over with the capacity that it has now, each revision by its share. One that
+    the traffic in force does not name must answer before it gets any; one that it names may sleep on.
     """
     serving = serving_now(request, current, view)
+    proved = shares_to_serve(current) if current else {}
     found = {}
     for name, percent in percents(request.traffic).items():
         key = service_key(request.tenant, name)
         revision = view.revisions.get(key)
-        # A revision without document cannot be made; that it is missing shows in its status.
-        found[key] = matching_count(revision.spec, request, percent, serving) if revision else 1
+        if revision is None:
+            # It cannot be made; that it is missing shows in its status.
+            found[key] = 1
+        elif name in proved:
+            awake = min(1, view.scaled.get(key, 0))
+            found[key] = max(awake, matching_count(revision.spec, request, percent, serving))
+        else:
+            found[key] = proving_count(revision.spec, request, percent, serving)
     return found
 
 
@@ -120,7 +132,7 @@ def _kept(commitment: Commitment, view: View) -> dict[str, int]:
         key = service_key(commitment.tenant, name)
         revision = view.revisions.get(key)
         own = desired_count(revision.spec, commitment, percent) if revision else 1
-        found[key] = max(own, held.get(name, 0))
+        found[key] = max(own, held.get(name, 0), view.scaled.get(key, 0))
     return found
 
 

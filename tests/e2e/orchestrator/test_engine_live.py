@@ -62,3 +62,39 @@ async def test_image_is_described_and_one_that_is_not_there_is_not_found(engine:
     assert (await engine.inspect_image(described["Id"]))["Config"]["Cmd"] == ["bash"]
     with pytest.raises(NotFound):
         await engine.inspect_image(f"sha256:{'0' * 64}")
+
+
+@with_engine
+async def test_paused_container_keeps_its_processes_and_does_nothing_until_it_goes_on(engine: DockerClient) -> None:
+    command = ["sh", "-c", "while :; do echo tick; sleep 0.05; done"]
+    made = await engine.create(f"e2e-{uuid4().hex[:8]}", {"Image": IMAGE, "Cmd": command})
+    try:
+        await engine.start(made)
+
+        async def ticks(more_than: int = 0) -> bool:
+            return len(await engine.logs(made, 1000)) > more_than
+
+        await until_async(ticks, within_s=10)
+        await engine.pause(made)
+        # Asked for again, both are as they should be.
+        await engine.pause(made)
+        assert (await engine.inspect(made))["State"]["Status"] == "paused"
+        before = len(await engine.logs(made, 1000))
+        assert len(await engine.logs(made, 1000)) == before
+        await engine.resume(made)
+        await engine.resume(made)
+        assert (await engine.inspect(made))["State"]["Status"] == "running"
+
+        async def goes_on() -> bool:
+            return await ticks(before)
+
+        await until_async(goes_on, within_s=10)
+    finally:
+        await engine.remove(made)
+
+
+@with_engine
+async def test_container_that_is_gone_can_neither_be_paused_nor_go_on(engine: DockerClient) -> None:
+    for verb in (engine.pause, engine.resume):
+        with pytest.raises(NotFound):
+            await verb("f" * 64)

@@ -93,7 +93,7 @@ def test_earlier_revision_in_traffic_counts_at_its_own_size(tmp_path: Path) -> N
     _, verdict = judged(given, lambda: KeptServices({"shop/web": (past,)}))
     (refusal,) = verdict.refusals
     assert refusal.message == (
-        "tenant shop's quota of memory must be at least 2Gi at minScale, got 1Gi, 1Gi over: web 2Gi"
+        "tenant shop's quota of memory must be at least 2Gi at maxScale, got 1Gi, 1Gi over: web 2Gi"
     )
 
 
@@ -102,7 +102,7 @@ def test_earlier_revision_without_traffic_does_not_count(tmp_path: Path) -> None
     given = settings(manifests=write(tmp_path, "128Mi", small.name))
     context, verdict = judged(given, lambda: KeptServices({"shop/web": (large, small)}))
     assert verdict.refusals == ()
-    assert context.uses["shop/web"].best["memory"] == 384 * 1024**2
+    assert context.uses["shop/web"].worst["memory"] == 384 * 1024**2
 
 
 def test_earlier_revision_that_nobody_keeps_refuses(tmp_path: Path) -> None:

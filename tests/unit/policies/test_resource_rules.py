@@ -264,6 +264,30 @@ def test_exception_needs_role_name_image_and_stack_together(stranger: dict[str, 
 
 def test_part_gets_no_more_than_it_needs() -> None:
     assert told(part("gateway", volumes=[SOCKET]), "no-engine-socket")
+
+
+CGROUPS = {"hostPath": "/sys/fs/cgroup", "containerPath": "/sys/fs/cgroup", "readOnly": True}
+
+
+def test_orchestrator_alone_reads_the_hosts_control_groups() -> None:
+    assert told(part("orchestrator", volumes=[CGROUPS]), "no-host-paths") == []
+    assert told(part("gateway", volumes=[CGROUPS]), "no-host-paths")
+    stranger = part("orchestrator", volumes=[CGROUPS], image="shop/orchestrator:1")
+    assert told(stranger, "no-host-paths")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"readOnly": False},
+        {"readOnly": None},
+        {"containerPath": "/opt/runyard"},
+        {"hostPath": "/sys"},
+        {"hostPath": "/sys/fs/cgroup/.."},
+    ],
+)
+def test_orchestrator_sees_nothing_else_of_the_host_and_writes_nothing(changes: dict[str, Any]) -> None:
+    assert told(part("orchestrator", volumes=[CGROUPS | changes]), "no-host-paths")
     assert told(part("orchestrator", capabilities={"drops": ["ALL"], "adds": ["CAP_SETUID"]}), "capabilities-dropped")
     assert told(part("gateway", pidMode="host"), "own-namespaces")
     assert told(part("orchestrator", volumes=[{"hostPath": "/root"}]), "no-host-paths")

@@ -117,6 +117,18 @@ class DockerClient:
                     await found.start()
                     await stream.write_in(standard_input.encode())
 
+    async def pause(self, container: str) -> None:
+        """Take all CPU from a container, which keeps its memory; one that is paused is left alone."""
+        with translated(f"pause container {container[:12]}", unless="already paused"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await self._docker.containers.container(container).pause()
+
+    async def resume(self, container: str) -> None:
+        """Let a paused container go on; one that runs is left alone."""
+        with translated(f"resume container {container[:12]}", unless="is not paused"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await self._docker.containers.container(container).unpause()
+
     async def stop(self, container: str, grace_s: int) -> None:
         """Send the stop signal, wait for the grace, then kill; one that is gone is no error."""
         with translated(f"stop container {container[:12]}", gone_is_fine=True):
@@ -207,13 +219,18 @@ _KINDS: dict[int, type[HostError]] = {400: Refused, 403: Conflict, 404: NotFound
 
 
 @contextmanager
-def translated(breadcrumb: str, *, gone_is_fine: bool = False) -> Iterator[None]:
-    """Turn what the Docker client raises into ours: the one table of this seam."""
+def translated(breadcrumb: str, *, gone_is_fine: bool = False, unless: str = "") -> Iterator[None]:
+    """Turn what the Docker client raises into ours: the one table of this seam.
+
+    A refusal with the words of `unless` says that all is as it was to be.
+    """
     try:
         yield
     except aiodocker.DockerError as error:
         kind = _KINDS.get(error.status, HostError)
         if gone_is_fine and kind is NotFound:
+            return
+        if unless and unless in error.message:
             return
         # Docker answers 409 to a second removal; the first one is under way.
         if gone_is_fine and error.status == 409 and "already in progress" in error.message:

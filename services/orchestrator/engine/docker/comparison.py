@@ -74,9 +74,9 @@ def describe_edit(inspection: Json, config: Json, name: str) -> str:
     return "" if here == there else f"is on {_told(here)} and must be on {_told(there)}"
 
 
-def describe_fault(inspection: Json, config: Json) -> str:
-    """Describe why a container of ours cannot serve although it lives; empty when it can."""
-    if inspection["State"]["Status"] == "paused":
+def describe_fault(inspection: Json, config: Json, *, may_pause: bool = False) -> str:
+    """Describe why a container of ours that lives cannot serve; empty when it can, or is paused as it may be."""
+    if inspection["State"]["Status"] == "paused" and not may_pause:
         return "was paused"
     here, there = _networks(inspection), _wanted_networks(config)
     return "" if here.items() >= there.items() else f"is on {_told(here)} and must be on {_told(there)}"

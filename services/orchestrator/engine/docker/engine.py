@@ -20,7 +20,7 @@ from services.orchestrator.engine.docker.volumes import make_volumes
 from services.orchestrator.engine.port import Departure, Event, SeenContainer, Subnet
 from services.orchestrator.model.entry import BookEntry, container_name
 from services.orchestrator.model.instance import State
-from services.orchestrator.model.revision import Revision
+from services.orchestrator.model.revision import Revision, may_freeze
 
 # At most this many inspections at once: Docker serialises much of it anyway.
 INSPECTIONS = 8
@@ -39,6 +39,7 @@ class DockerEngine:
         self.ping = docker.ping
         self.users = docker.users
         self.start, self.stop, self.remove = docker.start, docker.stop, docker.remove
+        self.pause, self.resume = docker.pause, docker.resume
         self.remove_volume = docker.remove_volume
         self.logs, self.run = docker.logs, docker.run
         self.close = docker.close
@@ -68,7 +69,7 @@ class DockerEngine:
         config = self._config(entry, revision, container, _ANY_IMAGE)
         inspection = cast(Json, seen.native)
         edited = describe_edit(inspection, config, container_name(revision, container, entry.instance))
-        return Departure(describe_fault(inspection, config), edited)
+        return Departure(describe_fault(inspection, config, may_pause=may_freeze(revision.spec)), edited)
 
     async def difference(self, entry: BookEntry, revision: Revision, seen: SeenContainer) -> str:
         """Name the first thing in which a container is not what this revision makes; empty when there is none."""

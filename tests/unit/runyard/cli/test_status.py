@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from runyard.cli.status import Beside, describe_claims, find_gone, render_claims, render_status
+from runyard.cli.status import (
+    Beside,
+    describe_claims,
+    find_gone,
+    render_claims,
+    render_markdown,
+    render_status,
+)
 from runyard.contracts import (
     CertificateStatus,
     OrchestratorStatus,
@@ -102,3 +109,11 @@ def test_gone_are_the_images_that_the_engine_does_not_have_by_their_ids() -> Non
     images = {f"sha256:{digit * 64}": name for digit, name in (("1", "shop:1"), ("2", "cart:1"), ("3", "api:1"))}
     there = {f"sha256:{'2' * 64}": "cart"}
     assert find_gone(images, there.get) == ("api:1 (333333333333)", "shop:1 (111111111111)")
+
+
+def test_status_calls_a_sleeping_revision_asleep() -> None:
+    service = ServiceStatus("default", "web", ("web.localhost",), (), (TrafficShare("web-1", 100),))
+    revision = RevisionStatus("default", "web", "web-1", 0, 0, asleep=True)
+    found = OrchestratorStatus(7, True, (service,), (revision,))
+    assert "  web-1  asleep, 0 restarts" in render_status(found, Beside()).splitlines()
+    assert "| default/web | web-1 | asleep |  |" in render_markdown(found, Beside(), Claims(()))

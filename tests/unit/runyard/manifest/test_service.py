@@ -201,7 +201,7 @@ def test_persistent_volumes_stand_beside_the_pods_and_allow_one_instance(build: 
         VolumeMount("s", "/s", read_only=True),
     )
     assert service.template.scaling.max_scale == 1
-    assert service.scale == (1, 1)
+    assert service.scale == (0, 1)
 
 
 def test_sidecars_have_no_port_and_start_in_order(build: Any) -> None:
@@ -250,6 +250,7 @@ def test_scaling_reads_both_spellings_and_every_annotation(build: Any) -> None:
         "run.googleapis.com/startup-cpu-boost": "true",
         "run.googleapis.com/sessionAffinity": "true",
         "serving.knative.dev/progress-deadline": "2m",
+        "runyard.dev/idle": "freeze",
     }
     template = build(template={"annotations": annotations}).template
     # Cloud Run's two, of the 80 that an instance takes at once, and Knative's.
@@ -257,7 +258,7 @@ def test_scaling_reads_both_spellings_and_every_annotation(build: Any) -> None:
         *(ScalingSignal("concurrency", 80.0, 0.5), ScalingSignal("cpu", 1.0, 0.75)),
         ScalingSignal("rps", 12.5, 0.8),
     )
-    assert template.scaling == Scaling(2, 9, signals, 120, 20.0, 150.0, 30, 60, 3, 4, "weighted-exponential")
+    assert template.scaling == Scaling(2, 9, signals, 120, 20.0, 150.0, 30, 60, 3, 4, "weighted-exponential", "freeze")
     assert (template.cpu_throttling, template.startup_cpu_boost, template.session_affinity) == (False, True, True)
     assert template.progress_deadline_s == 120
 

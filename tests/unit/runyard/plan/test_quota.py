@@ -161,10 +161,10 @@ SPLIT = (TrafficTarget(60), TrafficTarget(40, "web-1"), TrafficTarget(0, "web-1"
         ({"max_scale": 2}, (1, 2)),
         ({"min_scale": 5}, (5, 5)),
         ({"manual_instance_count": 7}, (7, 7)),
-        ({"template": dataclasses.replace(web().template, scaling=Scaling(max_scale=0))}, (1, None)),
-        # Nothing scales to zero yet, but by hand.
-        ({"template": IDLE}, (1, 3)),
-        ({"template": IDLE, "traffic": SPLIT}, (2, 6)),
+        ({"template": dataclasses.replace(web().template, scaling=Scaling(max_scale=0))}, (0, None)),
+        # What asks for nothing sleeps.
+        ({"template": IDLE}, (0, 3)),
+        ({"template": IDLE, "traffic": SPLIT}, (0, 6)),
         ({"template": IDLE, "manual_instance_count": 0}, (0, 0)),
         # Each revision in traffic has the template's; the service's own are parted by share, and for all together.
         ({"traffic": SPLIT}, (2, 6)),
@@ -184,15 +184,15 @@ def test_asked_scale_leaves_out_what_nobody_asked_for() -> None:
     assert web(template=IDLE, manual_instance_count=2).asked_scale == (2, 2)
 
 
-def test_best_counts_the_instance_that_is_kept_with_all_but_its_processor() -> None:
+def test_service_that_sleeps_counts_nothing_at_best() -> None:
     demand = demand_of("shop", shop(web(template=IDLE)), "best")
     assert {
         name: each.amount for name, each in demand.items() if name in ("cpu", "memory", "instances", "storage")
     } == {
         "cpu": 0,
-        "memory": GIB,
-        "instances": 1,
-        "storage": 2 * GIB,
+        "memory": 0,
+        "instances": 0,
+        "storage": 0,
     }
 
 
@@ -216,11 +216,11 @@ def test_host_one_byte_short_of_memory_is_refused_with_the_sum() -> None:
     )
 
 
-def test_host_without_memory_for_an_instance_of_each_service_is_refused() -> None:
-    idle = [web(f"web-{number}", template=IDLE) for number in range(3)]
-    assert check_capacity(shop(*idle), Capacity(1000, PLATFORM + 3 * GIB)) == ()
-    (finding,) = check_capacity(shop(*idle), Capacity(1000, PLATFORM + 3 * GIB - 1))
-    assert finding.message.startswith("the host's memory must be at least 4224Mi at minScale, got 4429185023, 1 over")
+def test_host_admits_services_that_sleep_by_what_they_ask_for() -> None:
+    idle = [web(f"web-{number}", template=IDLE) for number in range(300)]
+    assert check_capacity(shop(*idle), Capacity(1000, PLATFORM)) == ()
+    (finding,) = check_capacity(shop(*idle, web(least=1)), Capacity(1000, PLATFORM + GIB - 1))
+    assert finding.message.startswith("the host's memory must be at least 2176Mi at minScale, got 2281701375, 1 over")
 
 
 def test_host_short_of_cores_is_refused_with_what_is_given_out() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runyard.contracts import ScalingDocument
 from runyard.manifest.model import Scaling, TrafficTarget
 from runyard.plan import RevisionPlan, keep_revisions, plan
 from runyard.plan.quota import Use, use_of
@@ -58,10 +59,9 @@ def test_earlier_revision_with_traffic_counts_at_its_own_size_and_one_without_do
     assert (alone.best["cpu"], alone.worst["instances"]) == (4000, 2)
 
 
-def test_revision_with_a_tag_alone_keeps_an_instance() -> None:
+def test_revision_with_a_tag_alone_sleeps_and_may_have_an_instance() -> None:
     tagged = use([earlier("hello-1", cpu_millis=2000, max_instances=1)], LATEST, TrafficTarget(0, "hello-1", "old"))
-    # Nobody asked for it, so it holds memory and no processor.
-    assert (tagged.best["instances"], tagged.best["cpu"], tagged.worst["cpu"]) == (2, 500, 3 * 500 + 2000)
+    assert (tagged.best["instances"], tagged.best["cpu"], tagged.worst["cpu"]) == (1, 500, 3 * 500 + 2000)
 
 
 def test_services_own_maximum_bounds_its_revisions_together_at_the_size_of_the_largest() -> None:
@@ -82,3 +82,10 @@ def test_larger_of_two_uses_is_so_of_every_resource_and_no_bound_is_largest() ->
     found = larger(one, other)
     assert {key: value for key, value in found.best.items() if value} == {"cpu": 2, "memory": 9, "hosts": 1}
     assert found.worst["cpu"] is None
+
+
+def test_frozen_revision_holds_memory_and_no_processor() -> None:
+    frozen = earlier("hello-1", cpu_millis=2000, scaling=ScalingDocument(idle="freeze"))
+    found = use([frozen], TrafficTarget(100, "hello-1"))
+    assert (found.best["cpu"], found.best["instances"]) == (0, 1)
+    assert found.best["memory"] == frozen.document.memory_bytes

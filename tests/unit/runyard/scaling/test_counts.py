@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.contracts import RolloutRequest, VolumeDocument
+from runyard.contracts import RolloutRequest, ScalingDocument, VolumeDocument
 from runyard.scaling.counts import (
     Settings,
     Span,
@@ -47,7 +47,7 @@ def test_parts_of_a_count_are_together_never_too_few(count: int, percent: int) -
 @pytest.mark.parametrize(
     ("settings", "percent", "count"),
     [
-        (Settings(), 100, 1),
+        (Settings(), 100, 0),
         (Settings(least=3), 1, 3),
         (Settings(service_least=4), 51, 3),
         # The revision's own minimum is never cut, a part of the service's is.
@@ -137,10 +137,10 @@ def test_span_of_a_revision_at_half_of_the_traffic(settings: Settings, kept: int
 @pytest.mark.parametrize(
     ("settings", "span"),
     [
-        (Settings(most=3), Span(2, 6)),
-        (Settings(most=3, service_most=4), Span(2, 4)),
-        # Each revision has an instance in any case.
-        (Settings(most=3, service_most=1), Span(2, 2)),
+        (Settings(most=3), Span(0, 6)),
+        (Settings(most=3, service_most=4), Span(0, 4)),
+        # Each revision can have an instance in any case.
+        (Settings(most=3, service_most=1), Span(0, 2)),
         (Settings(service_least=5), Span(5, None)),
         (Settings(by_hand=5), Span(5, 5)),
         (Settings(by_hand=0), Span(0, 0)),
@@ -177,3 +177,16 @@ def test_settings_are_those_of_the_document_and_of_the_rollout() -> None:
     assert [settings_of(spec, rollout, scheduled).service_least for scheduled in (2, 5)] == [3, 5]
     writing = dataclasses.replace(spec, volumes=(VolumeDocument("data", "persistent", 1024),))
     assert settings_of(writing, rollout).one_writer
+
+
+@pytest.mark.parametrize(("freezes", "held"), [(False, 0), (True, 1)])
+def test_revision_that_freezes_holds_an_instance_while_it_sleeps(freezes: bool, held: int) -> None:
+    settings = Settings(freezes=freezes)
+    assert revision_span(settings, 100, settings.held).least == held
+    # It runs no more than another: the load alone wakes it.
+    assert desired_count(settings, 100) == 0
+
+
+def test_idle_mode_is_the_documents() -> None:
+    spec = document(scaling=ScalingDocument(idle="freeze"))
+    assert settings_of(spec, RolloutRequest("shop", "web", ())).freezes

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import Fallback, OrchestratorStatus, ServiceStatus
+from runyard.contracts import Fallback, OrchestratorStatus, RevisionStatus, ServiceStatus
 from runyard.manifest.model import Gateway, Platform, TrafficTarget
 from runyard.plan import keep_revisions, plan
 from runyard.verify import checks_traffic
@@ -23,16 +23,24 @@ PROBLEM = "application/problem+json"
 class FakeSubject:
     """A stack of one service behind a gateway at a port, whose instances may call `called`."""
 
-    def __init__(self, port: int = 3000, called: tuple[str, ...] = (), **parts: Any) -> None:
+    def __init__(
+        self, port: int = 3000, called: tuple[str, ...] = (), *, asleep: tuple[bool, ...] = (), **parts: Any
+    ) -> None:
         given = manifests(service(**parts), platform=Platform(gateway=Gateway(port=port)))
         self.plan = keep_revisions(plan(given), given, {"default/hello": [earlier("hello-0")]})
         (self.service,) = self.plan.services
         self._called = called
+        self._asleep = asleep
+        self.deep = False
 
     def status(self) -> OrchestratorStatus:
         route, rollout = self.service.route, self.service.rollout
         found = ServiceStatus("default", "hello", route.hosts, self._called, rollout.traffic)
-        return OrchestratorStatus(generation=1, in_step=True, services=(found,))
+        revisions = tuple(
+            RevisionStatus("default", "hello", f"hello-{number}", desired=int(not each), ready=0, asleep=each)
+            for number, each in enumerate(self._asleep)
+        )
+        return OrchestratorStatus(generation=1, in_step=True, services=(found,), revisions=revisions)
 
 
 @contextmanager
@@ -106,3 +114,19 @@ def test_service_may_call_what_its_running_revision_declares(
     else:
         with pytest.raises(AssertionError):
             checks_traffic.test_service_has_the_planned_hosts_and_callees(subject, subject.service)
+
+
+def test_service_that_sleeps_is_not_asked_and_its_callees_are_not_missed() -> None:
+    # Nothing listens at this port: whoever asks fails.
+    subject = FakeSubject(port=1, asleep=(True, True), annotations={"runyard.dev/uses": "cart"})
+    with pytest.raises(pytest.skip.Exception, match="asleep: verify --deep wakes it"):
+        checks_traffic.test_service_answers_through_the_gateway(subject, subject.service)
+    checks_traffic.test_service_has_the_planned_hosts_and_callees(subject, subject.service)
+
+
+@pytest.mark.parametrize(("asleep", "deep"), [((True,), True), ((True, False), False), ((), False)])
+def test_service_is_asked_when_any_of_it_is_awake_or_when_it_may_be_woken(asleep: tuple[bool, ...], deep: bool) -> None:
+    with gateway(200, "text/plain") as port:
+        subject = FakeSubject(port, asleep=asleep)
+        subject.deep = deep
+        checks_traffic.test_service_answers_through_the_gateway(subject, subject.service)

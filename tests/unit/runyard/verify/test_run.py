@@ -38,6 +38,7 @@ def test_results_have_every_check_and_why_it_did_not_pass(tmp_path: Path, capsys
         *(("test_good", "passed"), ("test_bad", "failed"), ("test_left", "skipped"), ("test_unmade", "failed")),
     ]
     assert "port differs" in results.checks[1].reason
+    assert results.checks[2].reason == "Skipped: not here"
     assert "no engine" in results.checks[3].reason
     assert results.describe()["summary"] == {"passed": 1, "failed": 2, "skipped": 1}
     assert not results.good

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from runyard.contracts import GatewayDelta, GatewaySnapshot
+from runyard.contracts import GatewayDelta, GatewayLoad, GatewaySnapshot, RevisionLoad
 from runyard.errors import HostError
 
 Entry = TypeVar("Entry")
@@ -44,6 +45,10 @@ class FakeGateway:
         self.current = 0
         self.sent: list[GatewaySnapshot] = []
         self.deltas: list[GatewayDelta] = []
+        self.clock: Callable[[], float] = time.monotonic
+        self.life = "life-1"
+        self.loads: dict[str, RevisionLoad] = {}
+        self.told = 1
         self.flying: dict[str, int] = {}
         self.away = False
         # The answers to so many messages get lost: they are in force, and nobody is told.
@@ -79,6 +84,16 @@ class FakeGateway:
         self.deltas.append(delta)
         self.sent.append(amended(self.last, delta))
         return self._leave()
+
+    async def load(self, after: int, life: str) -> GatewayLoad:
+        self._enter()
+        loads = {} if life == self.life and after == self.told else self.loads
+        return GatewayLoad(self.life, self.told, round(self.clock() * 1000), loads)
+
+    def tell(self, key: str, in_flight: int = 0, waiting: int = 0, arrivals: int = 0, request_ms: int = 0) -> None:
+        """Have this load of a revision told from now on; the counters are sums."""
+        self.loads = {**self.loads, key: RevisionLoad(in_flight, waiting, arrivals, request_ms, 0)}
+        self.told += 1
 
     async def drained(self, address: str, wait_s: float) -> bool:
         waited = 0.0

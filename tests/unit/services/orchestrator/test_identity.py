@@ -184,6 +184,10 @@ def test_instance_of_which_nothing_was_made_is_struck_out(tmp_path: Path) -> Non
         async with World(tmp_path, world.engine, world.gateway, boot_ms=0x200) as again:
             await quiet()
             assert entry.instance not in again.parts.tools.book.entries
+            # Nothing runs of it, so it sleeps until somebody asks for it.
+            assert again.engine.clones() == []
+            again.orchestrator.hear(KEY)
+            await quiet()
             assert len(again.engine.clones("running")) == 1
 
     asyncio.run(whole())

@@ -52,8 +52,9 @@ async def test_new_revision_has_the_old_ones_capacity_before_any_traffic_moves_a
     assert (running(world, "hello-1"), running(world, "hello-2")) == (0, 3)
     (status,) = world.orchestrator.status().revisions
     assert (status.desired, status.ready, status.held_s) == (3, 3, HOLD_S - 8)
-    await world.pass_time(HOLD_S)
-    assert running(world, "hello-2") == 1
+    # Nobody calls it, and so it sleeps once a whole window was seen and what it took over is held no longer.
+    await world.pass_time(HOLD_S + 10)
+    assert running(world, "hello-2") == 0
     assert world.orchestrator.status().revisions[0].held_s == 0
 
 
@@ -93,12 +94,32 @@ async def test_capacity_to_take_over_ends_at_the_new_revisions_maximum(world: Wo
 
 
 @in_world
-async def test_counts_of_the_service_take_effect_at_once_in_both_directions(world: World) -> None:
+async def test_minimum_of_the_service_takes_effect_at_once_upward_and_after_a_window_downward(world: World) -> None:
     template(world, "hello-1")
-    for count in (3, 2, 1):
+    for count in (1, 3):
         await rolled_out(world, rollout(min_instances=count))
+        await world.pass_time(1)
+        assert running(world, "hello-1") == count
+    await rolled_out(world, rollout(min_instances=2))
+    await world.pass_time(40)
+    assert running(world, "hello-1") == 3
+    await world.pass_time(30)
+    assert running(world, "hello-1") == 2
+
+
+@in_world
+async def test_count_by_hand_takes_effect_at_once_in_both_directions(world: World) -> None:
+    template(world, "hello-1")
+    for count in (3, 1, 0, 2):
+        await rolled_out(world, rollout(manual_instances=count))
         await world.pass_time(4)
         assert running(world, "hello-1") == count
+
+
+@in_world
+async def test_service_is_scaled_by_hand_from_what_its_load_asked_for(world: World) -> None:
+    template(world, "hello-1")
+    await rolled_out(world, rollout())
     await rolled_out(world, rollout(manual_instances=4))
     assert running(world, "hello-1") == 4
 

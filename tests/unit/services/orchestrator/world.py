@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runyard import names
+from runyard.cgroups import Usage
 from runyard.contracts import (
     ContainerDocument,
     ImageIdentity,
@@ -43,6 +44,8 @@ from services.orchestrator.model.pair import Pair
 from services.orchestrator.rollout.ending import RolloutFailed, RolloutSuperseded
 from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.rollouts import Rollouts
+from services.orchestrator.scaling.autoscaler import Autoscaler
+from services.orchestrator.scaling.consumption import Consumption
 from services.orchestrator.service import loss_of
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore
@@ -282,6 +285,16 @@ class FakeEngine:
         code = self.exits_at_once.get(labels[names.REVISION], self.ends.get(labels[names.CONTAINER]))
         self._get(container)["State"] = {"Status": "running" if code is None else "exited", "ExitCode": code or 0}
 
+    async def pause(self, container: str) -> None:
+        self._enter("pause", container)
+        assert self._get(container)["State"]["Status"] == "running"
+        self.containers[container]["State"]["Status"] = "paused"
+
+    async def resume(self, container: str) -> None:
+        self._enter("resume", container)
+        assert self._get(container)["State"]["Status"] == "paused"
+        self.containers[container]["State"]["Status"] = "running"
+
     def die(self, container: str, exit_code: int, *, oom: bool = False) -> None:
         """End a container as its own process would."""
         self.containers[container]["State"] = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": oom}
@@ -342,6 +355,19 @@ class FakeAttempts:
         return self.answers.get(target.container, self.default)
 
 
+class FakeMeter:
+    """What containers use: nothing, unless a test says otherwise; None cannot be read."""
+
+    def __init__(self) -> None:
+        self.usage: dict[str, Usage | None] = {}
+
+    def read(self, container: str) -> Usage | None:
+        return self.usage.get(container, Usage(0, 0))
+
+    def keep(self, containers: set[str]) -> None:
+        """Forget nothing: what a test says stands."""
+
+
 def container(name: str = "app", **fields: Any) -> ContainerDocument:
     """Describe a container of a document."""
     return ContainerDocument(name, "hello:1", **{"memory_bytes": 64 * 2**20, "pids_limit": 64, **fields})
@@ -395,9 +421,10 @@ class World:
         self.engine = engine or FakeEngine()
         self.clock = FakeClock()
         self.gateway = gateway or FakeGateway()
-        self.gateway.sleep = self.clock.sleep
+        self.gateway.sleep, self.gateway.clock = self.clock.sleep, self.clock
         self.journal = ListJournal()
         self.attempts = FakeAttempts()
+        self.meter = FakeMeter()
         self.directory = directory
         self.documents: list[RevisionDocument] = []
         self.values: dict[str, str] = {}
@@ -446,6 +473,7 @@ class World:
             values=values,
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),
+            autoscaler=Autoscaler(Consumption(self.meter)),
             timing=timing,
             wake=wake,
             boot_ms=boot_ms,

@@ -13,7 +13,7 @@ def status_of(directory: Path, *, held: bool = True, away: bool = False) -> Orch
     async def whole() -> OrchestratorStatus:
         async with World(directory) as world:
             if held:
-                world.parts.documents.put([sign(document(callees=("cart",)))])
+                world.parts.documents.put([sign(document(callees=("cart",), min_instances=1))])
             commitment = Commitment("default", "hello", (TrafficShare("hello-1", 100),))
             world.parts.store.put(RouteRequest("default", "hello", ("h.localhost",)), commitment)
             await world.pass_time(6)

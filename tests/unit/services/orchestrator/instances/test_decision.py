@@ -12,11 +12,13 @@ from runyard.contracts import VolumeDocument
 from services.orchestrator.instances.decision import SURPLUS_GRACE_S, decide, note_failed_start
 from services.orchestrator.instances.observation import (
     CreateInstance,
+    FreezeInstance,
     Memory,
     Observation,
     RemoveInstance,
     Slot,
     StartContainer,
+    ThawInstance,
 )
 from services.orchestrator.model.instance import Container, Health, Instance
 from services.orchestrator.model.revision import Revision
@@ -343,3 +345,38 @@ def test_there_are_never_two_writers(wanted: dict[str, int], there: list[str], s
     )
     made = [each for each in decide(seen, MEMORY, 100).actions if isinstance(each, CreateInstance)]
     assert len(made) + len(instances) <= 1
+
+
+FREEZING = frozenset({"default/hello-1"})
+
+
+def test_of_what_nobody_wants_the_oldest_that_serves_is_frozen_and_the_others_go() -> None:
+    seen = observation(instance("1"), instance("2"), wanted=0, freezing=FREEZING)
+    decision = decide(seen, MEMORY, 100)
+    assert decision.actions == (FreezeInstance("1"),)
+    assert decide(seen, decision.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("2"), FreezeInstance("1"))
+
+
+def test_what_is_frozen_stays_so_and_goes_on_when_it_is_wanted() -> None:
+    paused = instance("1", "paused")
+    assert decide(observation(paused, wanted=0, freezing=FREEZING), MEMORY, 100).actions == ()
+    assert decide(observation(paused, freezing=FREEZING), MEMORY, 100).actions == (
+        ThawInstance("1", "default/hello-1"),
+    )
+    assert decide(observation(paused, wanted=2, freezing=FREEZING), MEMORY, 100).actions == (
+        ThawInstance("1", "default/hello-1"),
+        CreateInstance("a1", "default/hello-1"),
+    )
+
+
+def test_what_is_not_ready_is_not_worth_freezing() -> None:
+    starting = observation(instance("1"), wanted=0, ready=False, freezing=FREEZING)
+    decision = decide(starting, MEMORY, 100)
+    assert decision.actions == ()
+    assert decide(starting, decision.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("1"),)
+
+
+def test_what_is_frozen_and_may_not_be_any_more_is_removed() -> None:
+    paused = observation(instance("1", "paused"), wanted=0)
+    decision = decide(paused, MEMORY, 100)
+    assert decide(paused, decision.memory, 100 + SURPLUS_GRACE_S).actions == (RemoveInstance("1"),)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import RolloutRequest
-from services.orchestrator.scaling.capacity import desired_count, matching_count
+from runyard.contracts import RolloutRequest, ScalingDocument
+from services.orchestrator.scaling.capacity import desired_count, matching_count, proving_count
 
 from ..world import document
 
@@ -18,12 +18,12 @@ def desired(spec: int, percent: int, **request: Any) -> int:
     return desired_count(replace(SPEC, min_instances=spec), replace(REQUEST, **request), percent)
 
 
-def test_revision_keeps_its_minimum_and_at_least_one() -> None:
-    assert [desired(count, 100) for count in (0, 1, 3)] == [1, 1, 3]
-    assert desired(0, 0) == 1
+def test_revision_keeps_its_minimum_and_sleeps_without_one() -> None:
+    assert [desired(count, 100) for count in (0, 1, 3)] == [0, 1, 3]
+    assert desired(0, 0) == 0
 
 
-@pytest.mark.parametrize(("percent", "count"), [(100, 4), (50, 2), (51, 3), (1, 1), (0, 1)])
+@pytest.mark.parametrize(("percent", "count"), [(100, 4), (50, 2), (51, 3), (1, 1), (0, 0)])
 def test_service_minimum_is_divided_by_share_and_rounded_up(percent: int, count: int) -> None:
     assert desired(0, percent, min_instances=4) == count
 
@@ -54,6 +54,12 @@ def test_taking_over_needs_the_capacity_of_now_by_share_within_the_maximum(
 ) -> None:
     spec = replace(SPEC, min_instances=0 if percent < 100 or serving else 2, max_instances=9)
     assert matching_count(spec, REQUEST, percent, serving) == count
+
+
+@pytest.mark.parametrize(("serving", "count"), [(0, 2), (1, 2), (5, 5)])
+def test_new_revision_is_proved_with_its_initial_scale(serving: int, count: int) -> None:
+    spec = replace(SPEC, scaling=ScalingDocument(initial_instances=2))
+    assert proving_count(spec, REQUEST, 100, serving) == count
 
 
 def test_taking_over_by_hand_needs_what_the_hand_says() -> None:

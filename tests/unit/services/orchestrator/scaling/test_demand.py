@@ -84,7 +84,7 @@ def test_old_side_of_a_shift_holds_what_it_has_above_its_minimum() -> None:
 
 def test_held_capacity_is_wanted_until_its_time_is_over() -> None:
     holding = replace(in_force(0, 100), held=(HeldCapacity("web-2", 3),))
-    assert [wanted({KEY: holding}, {}, view(at=at))[TWO] for at in (1000, 1059, 1060)] == [3, 3, 1]
+    assert [wanted({KEY: holding}, {}, view(at=at))[TWO] for at in (1000, 1059, 1060)] == [3, 3, 0]
 
 
 def test_both_sides_of_a_shift_are_wanted_and_only_the_new_one_after_it() -> None:

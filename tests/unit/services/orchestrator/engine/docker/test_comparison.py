@@ -56,6 +56,13 @@ def test_what_the_engine_fills_in_is_no_difference() -> None:
     assert describe_fault(inspected(), CONFIG) == ""
 
 
+def test_paused_container_cannot_serve_unless_it_sleeps_so() -> None:
+    paused = inspected()
+    paused["State"] = {"Status": "paused"}
+    assert describe_fault(paused, CONFIG) == "was paused"
+    assert describe_fault(paused, CONFIG, may_pause=True) == ""
+
+
 @pytest.mark.parametrize("key", [key for key, value in FILLED.items() if not value and key != "MemorySwappiness"])
 def test_whatever_was_not_asked_for_is_a_difference(key: str) -> None:
     # ContainerIDFile and ConsoleSize are the client's own business.

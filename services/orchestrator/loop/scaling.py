@@ -1,0 +1,81 @@
+"""Scaling loop: reads the gateway's load five times a second, hears who waits, and has the autoscaler decide."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from runyard.errors import HostError
+from services.orchestrator.rollout.joined import Parts
+
+# A step of load shows within this; the decision's windows are of seconds.
+READ_S = 0.2
+# Without an answer everything is held, and says so as often.
+HOLD_S = 1.0
+
+
+class Acting(Protocol):
+    """Whoever carries decisions out."""
+
+    @property
+    def engine_answers(self) -> bool:
+        """Whether the engine answered when it was asked last."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was found at the start is known."""
+        ...
+
+
+class ScalingLoop:
+    """Feeds the autoscaler for ever; the orchestrator's `wake` is set whenever a count changed."""
+
+    def __init__(self, parts: Parts, acting: Acting) -> None:
+        self._parts = parts
+        self._acting = acting
+        self._told = asyncio.Event()
+        self._reads = True
+
+    def hear(self, key: str) -> None:
+        """Hear that a request waits for a revision."""
+        # Nothing is decided on what was not seen; the gateway says it again.
+        if not self._may_decide:
+            return
+        timing = self._parts.timing
+        if self._parts.autoscaler.wake(key, timing.clock(), timing.wall()):
+            self._parts.wake.set()
+            # How many wait is in the load: whether one is enough shows at once.
+            self._told.set()
+
+    @property
+    def _may_decide(self) -> bool:
+        return self._acting.engine_answers and self._acting.settled
+
+    async def run(self) -> None:
+        """Read and decide until cancelled."""
+        while True:
+            pause = await self.step()
+            await self._parts.timing.within(pause, self._told.wait())
+
+    async def step(self) -> float:
+        """Read once and decide; give the seconds until the next time."""
+        self._told.clear()
+        if not self._may_decide:
+            return READ_S
+        parts, timing = self._parts, self._parts.timing
+        try:
+            load = await parts.tools.gateway.load(*parts.autoscaler.position)
+        except HostError as error:
+            if self._reads:
+                self._reads = False
+                parts.tools.journal.write("load unknown", level="warning", error=str(error))
+            parts.autoscaler.hold(timing.clock(), timing.wall())
+            return HOLD_S
+        if not self._reads:
+            self._reads = True
+            parts.tools.journal.write("load known")
+        # The engine may have gone while the gateway answered.
+        if self._may_decide and parts.autoscaler.take(load, timing.clock(), timing.wall()):
+            parts.wake.set()
+        return READ_S

@@ -1,0 +1,209 @@
+"""Autoscaler: what the load asks of each revision in force; it remembers, and `runyard.scaling` decides.
+
+A revision that nobody calls and that has no more than it must costs nothing: it is neither observed nor decided on.
+After a restart a revision keeps what runs of it until its window has been told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import is_not
+
+from runyard.contracts import GatewayLoad, RevisionLoad
+from runyard.scaling.decision import Decision
+from runyard.scaling.scaler import Memory, Situation, decide
+from runyard.scaling.window import Sample
+from services.orchestrator.model.instance import Instance
+from services.orchestrator.model.revision import Revision
+from services.orchestrator.scaling.consumption import Consumption
+from services.orchestrator.scaling.subject import Subject, subjects
+from services.orchestrator.traffic.commitment import Commitment
+
+# A wake is said every 100 ms for as long as somebody waits; two may get lost.
+WOKEN_S = 0.3
+# What nobody calls is looked at once a second, well within what the window takes for a gap.
+IDLE_LOOK_S = 1.0
+# Changes of a revision's count that are remembered, for whoever asks why.
+REMEMBERED = 32
+_NONE = RevisionLoad(0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is in force and what is there: rollouts by service, all else by `tenant/revision`."""
+
+    rollouts: Mapping[str, Commitment]
+    revisions: Mapping[str, Revision]
+    instances: tuple[Instance, ...]
+    ready: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A decision and when it was made, in seconds since 1970."""
+
+    at_unix_s: float
+    decision: Decision
+
+
+@dataclass(slots=True)
+class Followed:
+    """A revision in force: what it should have, what is remembered of it, and what was decided on it."""
+
+    subject: Subject
+    memory: Memory
+    count: int
+    ready: int = 0
+    woken_s: float = -math.inf
+    observed_s: float = -math.inf
+    latest: Noted | None = None
+    changes: deque[Noted] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+
+class Autoscaler:
+    """The revisions in force with what they should have; `consumption` reads what their instances use."""
+
+    def __init__(self, consumption: Consumption) -> None:
+        self._consumption = consumption
+        self._followed: dict[str, Followed] = {}
+        self._source: tuple[object, ...] = ()
+        self._subjects: Mapping[str, Subject] = {}
+        # What the gateway told last of every revision, in this life of it.
+        self._loads: dict[str, RevisionLoad] = {}
+        self._life = ""
+        self._generation = 0
+        self._offset_s = 0.0
+        self._now_s = -math.inf
+
+    @property
+    def followed(self) -> Mapping[str, Followed]:
+        """The revisions in force, by `tenant/revision`."""
+        return self._followed
+
+    @property
+    def scaled(self) -> Mapping[str, int]:
+        """Count the instances that each revision should have for its load, by `tenant/revision`."""
+        return {key: each.count for key, each in self._followed.items()}
+
+    @property
+    def sleepers(self) -> frozenset[str]:
+        """The revisions that may have no instances, and then wait for a request."""
+        return frozenset(key for key, each in self._followed.items() if each.subject.sleeps)
+
+    @property
+    def freezers(self) -> frozenset[str]:
+        """Those of the sleepers that keep an instance, paused."""
+        return frozenset(key for key, each in self._followed.items() if each.subject.sleeps and each.subject.freezes)
+
+    @property
+    def position(self) -> tuple[int, str]:
+        """Generation and life of what the gateway told last, to ask it for what is new."""
+        return self._generation, self._life
+
+    def follow(self, sight: Sight, now_s: float) -> None:
+        """Take over what is in force; what is new begins with the instances that are there."""
+        subjects = self._subjects_of(sight)
+        present, containers = dict[str, int](), dict[str, list[str]]()
+        for each in sight.instances:
+            # What is frozen sleeps.
+            present[each.key] = present.get(each.key, 0) + (not each.frozen)
+            running = [part.id for part in each.containers if part.state == "running" and part.role == "app"]
+            containers.setdefault(each.key, []).extend(running)
+        self._consumption.follow(containers)
+        for gone in self._followed.keys() - subjects.keys():
+            del self._followed[gone]
+        for gone in self._loads.keys() - sight.revisions.keys():
+            del self._loads[gone]
+        for key, subject in subjects.items():
+            followed = self._followed.get(key)
+            if followed is None:
+                followed = Followed(subject, Memory(subject.settings, now_s), present.get(key, 0))
+                self._followed[key] = followed
+            elif subject.settings != followed.subject.settings:
+                followed.memory = Memory(subject.settings, now_s)
+            followed.subject, followed.ready = subject, sight.ready.get(key, 0)
+            followed.count = subject.within(followed.count)
+
+    def _subjects_of(self, sight: Sight) -> Mapping[str, Subject]:
+        # Most passes see the same rollouts and documents as the one before.
+        source = (*sight.rollouts.values(), *sight.revisions.values())
+        if len(source) != len(self._source) or any(map(is_not, source, self._source)):
+            self._source = source
+            self._subjects = subjects(sight.rollouts.values(), sight.revisions)
+        return self._subjects
+
+    def take(self, load: GatewayLoad, now_s: float, now_unix_s: float) -> bool:
+        """Take what the gateway tells, decide on it, and tell whether any count changed."""
+        before_s, before = self._now_s, dict[str, RevisionLoad]()
+        if load.life != self._life:
+            # All sums have begun anew: nothing that was told counts on.
+            self._life, self._loads = load.life, {}
+            self._offset_s, before_s = now_s - load.at_ms / 1000, -math.inf
+        self._generation = load.generation
+        # The gateway's clock is exact about its sums, and ours goes by the same second.
+        at_s = self._now_s = max(before_s, load.at_ms / 1000 + self._offset_s)
+        for key, told in load.revisions.items():
+            before[key] = self._loads.get(key, _NONE)
+            self._loads[key] = told
+        changed = False
+        for key, each in self._followed.items():
+            if key in before and each.observed_s < before_s:
+                # Until then all was as it had been told.
+                self._observe(key, each, before[key], before_s)
+            if key in before or self._worth_a_look(key, each, at_s):
+                self._observe(key, each, self._loads.get(key, _NONE), at_s)
+                changed |= self._decide(each, at_s, now_unix_s)
+        return changed
+
+    def hold(self, now_s: float, now_unix_s: float) -> None:
+        """Decide without being told anything: everything keeps what it has, and says so."""
+        self._now_s = max(self._now_s, now_s)
+        for each in self._followed.values():
+            if each.count > each.subject.span.least:
+                self._decide(each, self._now_s, now_unix_s)
+
+    def wake(self, key: str, now_s: float, now_unix_s: float) -> bool:
+        """Hear that a request waits for a revision, decide, and tell whether its count changed."""
+        each = self._followed.get(key)
+        if each is None:
+            return False
+        self._now_s = max(self._now_s, now_s)
+        each.woken_s = self._now_s
+        return each.count == 0 and self._decide(each, self._now_s, now_unix_s)
+
+    def _worth_a_look(self, key: str, each: Followed, now_s: float) -> bool:
+        told = self._loads.get(key, _NONE)
+        if told.in_flight or told.waiting or now_s - each.woken_s <= WOKEN_S:
+            return True
+        return each.count > each.subject.span.least and now_s - each.observed_s >= IDLE_LOOK_S
+
+    def _observe(self, key: str, each: Followed, told: RevisionLoad, at_s: float) -> None:
+        each.observed_s = at_s
+        used = self._consumption.of(key, at_s)
+        each.memory.observe(
+            Sample(
+                at_s,
+                told.in_flight,
+                told.waiting,
+                told.arrivals,
+                told.request_ms,
+                # Its sums may have begun anew without the gateway.
+                f"{self._life}/{told.since_ms}" if told is not _NONE else self._life,
+                cpu_ms=used.cpu_ms if used else None,
+                memory_bytes=used.memory_bytes if used else None,
+            )
+        )
+
+    def _decide(self, each: Followed, now_s: float, now_unix_s: float) -> bool:
+        woken = now_s - each.woken_s <= WOKEN_S
+        situation = Situation(each.count, each.ready, each.subject.span, woken)
+        decision = decide(each.subject.settings, each.memory, situation, now_s)
+        each.latest = Noted(now_unix_s, decision)
+        if decision.count == each.count:
+            return False
+        each.count = decision.count
+        each.changes.append(each.latest)
+        return True

@@ -1,0 +1,141 @@
+"""Elasticity as users meet it: services sleep, wake by a request, and have the instances that their load asks for."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.load import Load
+from tests.harness.stack import Stack, docker, new_stack, service
+from tests.harness.waiting import until
+
+# The shortest window that Knative allows.
+WINDOW = {"autoscaling.knative.dev/window": "6s"}
+# A window, what of it must have been told, and what a busy machine adds.
+ASLEEP_S = 40
+BURST = 50
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack with services that sleep soon, and one that takes two requests at once."""
+    with new_stack(tmp_path_factory, "elastic") as made:
+        made.write("hello", service("hello", template=WINDOW, limits={"cpu": "1", "memory": "128Mi"}))
+        made.write("cold", service("cold", template={**WINDOW, "runyard.dev/idle": "freeze"}))
+        # Below a whole CPU an instance takes one request at once, as on Cloud Run.
+        made.write("busy", service("busy", template={**WINDOW, "autoscaling.knative.dev/maxScale": "4"}))
+        made.up()
+        yield made
+
+
+def instances(stack: Stack, name: str) -> list[str]:
+    return [each for each in stack.names("instance", running=True) if f".{name}-" in each]
+
+
+def verify(stack: Stack, *options: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "runyard.cli.main", "verify", "-o", "json", "--stack", stack.name, *options]
+    command += ["--config-file", str(stack.directory / "stack.yaml"), str(stack.manifests)]
+    done = subprocess.run(command, capture_output=True, text=True, env=stack.environment, timeout=120, check=False)
+    return dict(json.loads(done.stdout))
+
+
+def put_to_sleep(stack: Stack, name: str = "hello") -> None:
+    until(lambda: instances(stack, name) == [], f"{name} sleeps", within_s=ASLEEP_S, every_s=0.1)
+
+
+def test_idle_service_sleeps_in_good_order_and_a_request_wakes_it(stack: Stack) -> None:
+    put_to_sleep(stack)
+    stack.expect_no_changes()
+    assert stack.status()["in_step"]
+    told = verify(stack)
+    assert (told["good"], told["summary"]["failed"]) == (True, 0)
+    assert instances(stack, "hello") == []
+    began = time.monotonic()
+    answer = stack.get("hello.localhost")
+    print(f"awake in {(time.monotonic() - began) * 1000:.0f} ms")
+    assert answer.status == 200
+    assert len(instances(stack, "hello")) == 1
+
+
+def test_first_requests_at_once_are_all_answered_by_one_instance(stack: Stack) -> None:
+    put_to_sleep(stack)
+    methods = ("GET", "POST")
+
+    def ask(number: int) -> tuple[int, str]:
+        method = methods[number % 2]
+        answer = stack.get("hello.localhost", "/echo", method, f"body {number}" if method == "POST" else None)
+        return answer.status, answer.headers["X-Request-Id"]
+
+    with concurrent.futures.ThreadPoolExecutor(BURST) as pool:
+        answers = list(pool.map(ask, range(BURST)))
+    assert {status for status, _ in answers} == {200}
+    assert len({request for _, request in answers}) == BURST
+    assert len([each for each in stack.names("instance") if ".hello-" in each]) == 1
+
+
+def test_load_scales_out_within_three_seconds_to_the_maximum_and_in_again_without_a_lost_request(stack: Stack) -> None:
+    with Load(stack.port, "busy.localhost", rate=12, path="/sleep?ms=200") as load:
+        until(lambda: instances(stack, "busy"), "the first instance", within_s=5)
+        took = until(lambda: len(instances(stack, "busy")) == 4, "the load's instances", within_s=10)
+        time.sleep(3)
+        assert len(instances(stack, "busy")) == 4
+    print(f"4 instances after {took:.1f} s; {load.total} requests")
+    assert load.failures == {}
+    with Load(stack.port, "busy.localhost", rate=2) as load:
+        until(lambda: len(instances(stack, "busy")) == 1, "one instance", within_s=90, every_s=0.1)
+    assert load.failures == {}
+    put_to_sleep(stack, "busy")
+
+
+def test_killed_orchestrator_lets_sleep_what_sleeps_and_keeps_what_runs(stack: Stack) -> None:
+    orchestrator = f"runyard.{stack.name}.orchestrator"
+    put_to_sleep(stack)
+    docker("kill", "--signal", "KILL", orchestrator)
+    docker("start", orchestrator)
+    until(lambda: stack.status()["in_step"], "in step", within_s=20)
+    assert instances(stack, "hello") == []
+    assert stack.get("hello.localhost").status == 200
+    (before,) = instances(stack, "hello")
+    docker("kill", "--signal", "KILL", orchestrator)
+    docker("start", orchestrator)
+    until(lambda: stack.status()["in_step"], "in step", within_s=20)
+    assert instances(stack, "hello") == [before]
+    stack.expect_no_changes()
+
+
+def test_gateway_restarted_while_a_service_sleeps_wakes_it(stack: Stack) -> None:
+    put_to_sleep(stack)
+    docker("restart", f"runyard.{stack.name}.gateway")
+    until(lambda: stack.get("hello.localhost").status == 200, "hello answers", within_s=20)
+    assert len(instances(stack, "hello")) == 1
+
+
+def paused(stack: Stack, name: str) -> list[str]:
+    found = docker(
+        "ps", "--filter", f"label=runyard.dev/stack={stack.name}", "--filter", "status=paused", "--format", "{{.Names}}"
+    )
+    return [each for each in found.split() if f".{name}-" in each]
+
+
+def test_frozen_service_keeps_its_instance_and_goes_on_by_a_request(stack: Stack) -> None:
+    until(lambda: len(paused(stack, "cold")) == 1, "cold is frozen", within_s=ASLEEP_S, every_s=0.1)
+    stack.expect_no_changes()
+    told = verify(stack)
+    assert (told["good"], told["summary"]["failed"]) == (True, 0)
+    (before,) = paused(stack, "cold")
+    times = []
+    for _ in range(3):
+        until(lambda: paused(stack, "cold") == [before], "cold is frozen", within_s=ASLEEP_S, every_s=0.1)
+        began = time.monotonic()
+        assert stack.get("cold.localhost").status == 200
+        times.append(time.monotonic() - began)
+        assert paused(stack, "cold") == []
+    assert instances(stack, "cold") == [before]
+    print(f"awake in {', '.join(f'{each * 1000:.0f}' for each in times)} ms")

@@ -1,0 +1,182 @@
+"""The scaling loop in the orchestrator: what the gateway tells becomes instances, and what it does not tell nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from runyard.contracts import RolloutRequest, ScalingDocument, TrafficShare
+from services.orchestrator.loop.scaling import READ_S
+
+from ..world import World, in_world, quiet
+
+KEY = "default/hello-1"
+WINDOW_S = 6
+
+
+def rollout(**fields: int) -> RolloutRequest:
+    return RolloutRequest("default", "hello", (TrafficShare("hello-1", 100),), 20, **fields)
+
+
+async def served(world: World, **fields: int) -> None:
+    world.add("hello-1", scaling=ScalingDocument(window_s=WINDOW_S), concurrency=10)
+    await asyncio.wait_for(world.roll_out(rollout(**fields)), 5)
+
+
+async def asleep(world: World) -> None:
+    await served(world)
+    await world.pass_time(WINDOW_S + 6)
+    assert world.engine.clones() == []
+
+
+async def loaded(world: World, seconds: float, in_flight: int) -> None:
+    """Let time pass with so many requests in flight, which the gateway tells whenever it is asked."""
+    for _ in range(round(seconds / READ_S)):
+        told = world.gateway.loads.get(KEY)
+        arrivals, served_ms = (told.arrivals, told.request_ms) if told else (0, 0)
+        world.gateway.tell(KEY, in_flight, 0, arrivals + in_flight, served_ms + round(in_flight * READ_S * 1000))
+        await world.pass_time(READ_S)
+
+
+@in_world
+async def test_new_revision_is_proved_then_sleeps_and_its_gateway_waits_for_its_start(world: World) -> None:
+    await served(world)
+    assert len(world.engine.clones("running")) == 1
+    assert world.gateway.last.endpoints[KEY].start_timeout_s == 240
+    await world.pass_time(WINDOW_S + 6)
+    assert world.engine.clones() == []
+    assert world.gateway.addresses(KEY) == ()
+
+
+@in_world
+async def test_wake_starts_an_instance_without_waiting_for_any_tick(world: World) -> None:
+    await asleep(world)
+    world.orchestrator.hear(KEY)
+    await quiet()
+    assert len(world.gateway.addresses(KEY)) == 1
+
+
+@in_world
+async def test_sleeping_service_is_in_order_and_a_rollout_of_the_same_wakes_nothing(world: World) -> None:
+    await asleep(world)
+    assert world.orchestrator.holdings().services[0].settled
+    assert world.orchestrator.status().problems == ()
+    await asyncio.wait_for(world.roll_out(rollout()), 5)
+    await world.pass_time(3)
+    assert world.engine.clones() == []
+
+
+@in_world
+async def test_rollback_to_a_sleeping_revision_starts_it_before_it_gets_traffic(world: World) -> None:
+    await served(world)
+    world.add("hello-2", scaling=ScalingDocument(window_s=WINDOW_S), concurrency=10)
+    moved = RolloutRequest("default", "hello", (TrafficShare("hello-2", 100),), 20, history=("hello-2", "hello-1"))
+    await asyncio.wait_for(world.roll_out(moved), 5)
+    await world.pass_time(90)
+    assert world.engine.clones() == []
+    sent = len(world.gateway.sent)
+    await asyncio.wait_for(world.roll_out(rollout()), 5)
+    first = next(
+        each for each in world.gateway.sent[sent:] if each.services["default/hello"].traffic[0].revision == "hello-1"
+    )
+    assert len(first.endpoints[KEY].addresses) == 1
+
+
+@in_world
+async def test_load_scales_out_and_in_again(world: World) -> None:
+    await served(world)
+    await loaded(world, 4, in_flight=35)
+    assert len(world.gateway.addresses(KEY)) >= 4
+    await loaded(world, READ_S, in_flight=0)
+    await world.pass_time(60)
+    assert world.engine.clones() == []
+
+
+@in_world
+async def test_nothing_is_decided_while_the_engine_does_not_answer(world: World) -> None:
+    await asleep(world)
+    world.engine.away = True
+    await world.pass_time(6)
+    world.orchestrator.hear(KEY)
+    await loaded(world, 2, in_flight=50)
+    assert world.parts.autoscaler.scaled == {KEY: 0}
+    world.engine.away = False
+    await world.pass_time(1)
+    world.orchestrator.hear(KEY)
+    await quiet()
+    assert len(world.engine.clones("running")) == 1
+
+
+@in_world
+async def test_gateway_that_is_away_holds_what_runs_and_says_it_once(world: World) -> None:
+    await served(world)
+    world.gateway.away = True
+    await world.pass_time(60)
+    assert len(world.engine.clones("running")) == 1
+    assert world.journal.events().count("load unknown") == 1
+    world.gateway.away = False
+    await world.pass_time(3)
+    assert world.journal.events().count("load known") == 1
+    assert len(world.engine.clones("running")) == 1
+
+
+def test_restarted_orchestrator_keeps_what_runs_and_lets_sleep_what_sleeps(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            await served(world)
+            await loaded(world, 4, in_flight=35)
+            running = world.engine.clones("running")
+            assert len(running) >= 4
+        world.gateway.tell(KEY)
+        async with World(tmp_path, world.engine, world.gateway, boot_ms=0x200) as again:
+            await again.pass_time(WINDOW_S - 1)
+            assert again.engine.clones("running") == running
+            await again.pass_time(60)
+            assert again.engine.clones() == []
+        async with World(tmp_path, world.engine, world.gateway, boot_ms=0x300) as third:
+            await third.pass_time(30)
+            assert third.engine.clones() == []
+
+    asyncio.run(whole())
+
+
+@in_world
+async def test_decisions_are_told_with_numbers(world: World) -> None:
+    await asleep(world)
+    world.orchestrator.hear(KEY)
+    await quiet()
+    (told,) = world.orchestrator.decisions().revisions
+    assert (told.tenant, told.service, told.revision) == ("default", "hello", "hello-1")
+    assert (told.count, told.ready, told.least, told.most, told.asleep) == (1, 1, 0, 100, False)
+    assert [(each.before, each.count, each.why) for each in told.changed] == [(1, 0, "fewer"), (0, 1, "woken")]
+    assert told.changed[1].reason == "a request waits for it: it starts 1"
+    assert told.changed[0].inputs.idle_s == pytest.approx(WINDOW_S, abs=2)
+
+
+@in_world
+async def test_service_that_sleeps_is_told_as_asleep(world: World) -> None:
+    await asleep(world)
+    (told,) = world.orchestrator.decisions().revisions
+    assert (told.count, told.asleep) == (0, True)
+
+
+@in_world
+async def test_status_tells_what_sleeps_and_what_is_awake(world: World) -> None:
+    await asleep(world)
+    (status,) = world.orchestrator.status().revisions
+    assert (status.asleep, status.desired, status.ready, status.reason) == (True, 0, 0, "")
+    world.orchestrator.hear(KEY)
+    await quiet()
+    (status,) = world.orchestrator.status().revisions
+    assert (status.asleep, status.desired, status.ready) == (False, 1, 1)
+
+
+@in_world
+async def test_service_that_is_stopped_by_hand_is_not_asleep(world: World) -> None:
+    await served(world, manual_instances=0)
+    world.orchestrator.hear(KEY)
+    await world.pass_time(3)
+    (told,) = world.orchestrator.decisions().revisions
+    assert (told.count, told.asleep, world.engine.clones()) == (0, False, [])

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+from typing import Any
+
+from runyard.cgroups import Usage
+from runyard.contracts import GatewayLoad, RevisionLoad, ScalingDocument, TrafficShare
+from services.orchestrator.model.instance import Container, Instance
+from services.orchestrator.model.revision import Revision
+from services.orchestrator.scaling.autoscaler import REMEMBERED, WOKEN_S, Autoscaler, Sight
+from services.orchestrator.scaling.consumption import Consumption
+from services.orchestrator.traffic.commitment import Commitment
+
+from ..world import document
+
+KEY = "default/hello-1"
+TICK_S = 0.2
+
+
+class Meter:
+    def __init__(self) -> None:
+        self.usage: Usage | None = Usage(0, 0)
+        self.reads = 0
+
+    def read(self, container: str) -> Usage | None:
+        self.reads += 1
+        return self.usage
+
+    def keep(self, containers: set[str]) -> None:
+        """Keep nothing."""
+
+
+class Story:
+    """An autoscaler that is told the load of one revision five times a second, on a clock of its own."""
+
+    def __init__(self, present: int = 0, *, window_s: int = 6, concurrency: int = 10, **spec: Any) -> None:
+        self.meter = Meter()
+        self.autoscaler = Autoscaler(Consumption(self.meter))
+        self.now_s = 100.0
+        self.life = "life-1"
+        self.generation = 1
+        self._busy = False
+        self._sums = [0, 0]
+        self._revision = Revision(document(scaling=ScalingDocument(window_s=window_s), concurrency=concurrency, **spec))
+        self.service: dict[str, Any] = {}
+        self.follow(present)
+
+    def follow(self, present: int, ready: int | None = None) -> None:
+        commitment = Commitment("default", "hello", (TrafficShare("hello-1", 100),), **self.service)
+        made = tuple(
+            Instance(str(each), "default", "hello", "hello-1", "", "", (Container(str(each), "app", "running"),))
+            for each in range(present)
+        )
+        sight = Sight({"default/hello": commitment}, {KEY: self._revision}, made, {KEY: ready or present})
+        self.autoscaler.follow(sight, self.now_s)
+
+    @property
+    def count(self) -> int:
+        return self.autoscaler.scaled[KEY]
+
+    def tell(self, in_flight: int = 0, waiting: int = 0, arrivals: int = 0, *, quiet: bool = False) -> bool:
+        """Let a tick pass with this load, or with nothing that moved."""
+        self.now_s += TICK_S
+        self._sums[0] += arrivals
+        self._sums[1] += round((in_flight + waiting) * TICK_S * 1000)
+        loads = {} if quiet else {KEY: RevisionLoad(in_flight, waiting, *self._sums, since_ms=0)}
+        self.generation += not quiet
+        load = GatewayLoad(self.life, self.generation, round(self.now_s * 1000), loads)
+        return self.autoscaler.take(load, self.now_s, 2_000_000_000 + self.now_s)
+
+    def go(self, seconds: float, in_flight: int = 0, *, quiet: bool = False) -> None:
+        for _ in range(round(seconds / TICK_S)):
+            # The last of them ends in a tick of its own.
+            self.tell(in_flight, arrivals=in_flight, quiet=quiet and not self._busy)
+            self._busy = in_flight > 0
+            self.follow(self.count)
+
+    def reasons(self) -> list[str]:
+        return [each.decision.why.value for each in self.autoscaler.followed[KEY].changes]
+
+
+def test_idle_revision_sleeps_after_its_window_and_is_not_looked_at_again() -> None:
+    story = Story(present=1)
+    story.go(5, quiet=True)
+    assert story.count == 1
+    story.go(4, quiet=True)
+    assert story.count == 0
+    observed = story.autoscaler.followed[KEY].observed_s
+    story.go(60, quiet=True)
+    assert story.autoscaler.followed[KEY].observed_s == observed
+    assert story.reasons() == ["fewer"]
+
+
+def test_request_wakes_a_sleeping_revision_at_once_and_only_once() -> None:
+    story = Story()
+    assert story.autoscaler.wake(KEY, story.now_s, 0)
+    assert story.count == 1
+    assert not story.autoscaler.wake(KEY, story.now_s, 0)
+    assert story.count == 1
+    assert story.reasons() == ["woken"]
+
+
+def test_wake_of_what_is_not_in_force_is_nothing() -> None:
+    story = Story()
+    for name in ("default/hello-2", "", "hello-1", "x" * 100):
+        assert not story.autoscaler.wake(name, story.now_s, 0)
+    assert story.autoscaler.scaled == {KEY: 0}
+
+
+def test_many_first_requests_start_the_right_number_once() -> None:
+    story = Story()
+    story.autoscaler.wake(KEY, story.now_s, 0)
+    counts = []
+    for tick in range(10):
+        story.tell(waiting=50, arrivals=50 if tick == 0 else 0)
+        counts.append(story.count)
+    assert set(counts) == {5}
+
+
+def test_woken_revision_stays_awake_as_long_as_somebody_waits() -> None:
+    story = Story()
+    story.autoscaler.wake(KEY, story.now_s, 0)
+    for _ in range(100):
+        story.autoscaler.wake(KEY, story.now_s, 0)
+        story.tell(quiet=True)
+    assert story.count == 1
+    story.go(WOKEN_S + 9, quiet=True)
+    assert story.count == 0
+
+
+def test_load_adds_instances_and_its_end_removes_them() -> None:
+    story = Story(present=1)
+    story.go(3, in_flight=35)
+    assert story.count == 5
+    story.go(60, quiet=True)
+    assert story.count == 0
+    falls = [
+        each.decision for each in story.autoscaler.followed[KEY].changes if each.decision.count < each.decision.before
+    ]
+    assert all(each.count >= each.before // 2 for each in falls)
+
+
+def test_restart_keeps_what_runs_until_a_whole_window_was_told() -> None:
+    story = Story(present=7)
+    story.go(5, in_flight=1)
+    assert story.count == 7
+    story.go(8, in_flight=1)
+    assert story.count < 7
+
+
+def test_restarted_gateway_s_sums_are_no_sign_of_idleness() -> None:
+    story = Story(present=4)
+    story.go(20, in_flight=24)
+    before = story.count
+    story.life, story.generation, story._sums = "life-2", 0, [0, 0]
+    story.go(2, in_flight=24)
+    assert story.count == before
+
+
+def test_missing_load_holds_and_says_so() -> None:
+    story = Story(present=3)
+    story.go(20, in_flight=18)
+    before = story.count
+    for _ in range(100):
+        story.now_s += 1
+        story.autoscaler.hold(story.now_s, 0)
+    latest = story.autoscaler.followed[KEY].latest
+    assert latest is not None
+    assert (story.count, latest.decision.hold, latest.decision.why.value) == (before, True, "stale")
+    assert "last told" in latest.decision.reason
+    # What comes back after a gap begins a window of its own.
+    story.go(4, quiet=True)
+    assert story.count == before
+
+
+def test_cpu_that_cannot_be_read_keeps_what_there_is_and_lets_it_grow() -> None:
+    story = Story(present=2)
+    story.meter.usage = None
+    story.go(30, quiet=True)
+    latest = story.autoscaler.followed[KEY].latest
+    assert latest is not None
+    assert (story.count, latest.decision.why.value, latest.decision.inputs.unknown) == (2, "unknown", "cpu")
+    story.go(3, in_flight=35)
+    assert story.count > 2
+
+
+def test_cpu_adds_instances() -> None:
+    story = Story(present=1)
+    for _ in range(50):
+        # One container of one core, busy all the time.
+        story.meter.usage = Usage(round((story.now_s - 100) * 1000), 0)
+        story.go(TICK_S, in_flight=1)
+    assert story.count >= 2
+
+
+def test_minimum_is_kept_without_a_look_and_a_step_beyond_it_is_seen_in_a_second() -> None:
+    story = Story(present=2, min_instances=2)
+    story.go(30, quiet=True)
+    assert (story.count, story.meter.reads) == (2, 0)
+    story.go(1, in_flight=60)
+    assert story.count >= 6
+
+
+def test_maximum_and_count_by_hand_bound_what_the_load_asks_for() -> None:
+    story = Story(present=1, max_instances=3)
+    story.go(3, in_flight=90)
+    assert story.count == 3
+    story.service = {"manual_instances": 2}
+    story.follow(3)
+    assert story.count == 2
+    story.go(3, in_flight=90)
+    assert story.count == 2
+
+
+def test_revision_that_is_no_longer_in_force_is_forgotten() -> None:
+    story = Story(present=1)
+    story.go(1, in_flight=1)
+    story.autoscaler.follow(Sight({}, {}, (), {}), story.now_s)
+    assert story.autoscaler.scaled == {}
+
+
+def test_sum_that_was_told_before_a_revision_was_in_force_is_no_load_of_now() -> None:
+    story = Story()
+    commitment = Commitment("default", "hello", (TrafficShare("hello-2", 100),))
+    two = Revision(document("hello-2", concurrency=10))
+    load = GatewayLoad("life-1", 1, 100_000, {"default/hello-2": RevisionLoad(0, 0, 9000, 900_000, 0)})
+    story.autoscaler.take(load, 100, 0)
+    revisions = {"default/hello-2": two}
+    story.autoscaler.follow(Sight({"default/hello": commitment}, revisions, (), {}), 100)
+    for tick in range(1, 20):
+        told = {"default/hello-2": RevisionLoad(1, 0, 9000 + tick, 900_000 + 200 * tick, 0)}
+        story.autoscaler.take(GatewayLoad("life-1", 1 + tick, 100_000 + 200 * tick, told), 100 + tick / 5, 0)
+    assert story.autoscaler.scaled["default/hello-2"] <= 1
+
+
+def test_changes_are_remembered_in_a_bounded_ring_with_their_reasons() -> None:
+    story = Story(present=1)
+    for _ in range(2 * REMEMBERED):
+        story.autoscaler.wake(KEY, story.now_s, 2_000_000_000 + story.now_s)
+        story.go(9, quiet=True)
+    changes = story.autoscaler.followed[KEY].changes
+    assert len(changes) == REMEMBERED
+    assert [each.at_unix_s for each in changes] == sorted(each.at_unix_s for each in changes)
+    assert {each.decision.reason for each in changes} >= {"a request waits for it: it starts 1"}
+
+
+def test_equal_stories_come_to_equal_counts() -> None:
+    def told() -> list[int]:
+        story, counts = Story(present=1), []
+        for tick in range(300):
+            story.go(TICK_S, in_flight=(tick * 7) % 31)
+            counts.append(story.count)
+        return counts
+
+    assert told() == told()

@@ -7,6 +7,7 @@ from typing import Literal
 
 SignalKind = Literal["concurrency", "rps", "cpu", "memory"]
 Aggregation = Literal["linear", "weighted-exponential"]
+IdleMode = Literal["stop", "freeze"]
 
 # Knative's defaults (pkg/autoscaler/config: stable-window, panic-window-percentage, panic-threshold-percentage).
 WINDOW_S = 60

@@ -13,6 +13,9 @@ GO_MODULES = $(patsubst %/go.mod,%,$(wildcard services/*/go.mod services/*/*/go.
 # Two files at a time, each with stacks of its own: an update waits for Pulumi's start and for probes about half its time.
 TWO_STACKS = -n 2 --dist loadfile
 
+# What holds layers, sizes and lists of parts, of Python, Lua and Go alike: `lint` runs it, so the rest leaves it out.
+HOUSE = tests/unit/test_architecture.py
+
 .PHONY: up down preview verify lint check test fidelity bench lock
 
 up:
@@ -34,21 +37,23 @@ lint:
 	$(PYTHON) -m mypy
 	@$(BOOTSTRAP) lint -- luacheck --quiet services/gateway/lua
 	@for module in $(GO_MODULES); do $(BOOTSTRAP) lint -- go vet -C $$module ./... || exit 1; done
+	$(PYTHON) -m pytest -q $(HOUSE)
 
 # Formatting, lint, strict types and unit tests: no engine, no nginx.
 check: lint
-	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" tests/unit tests/preview
+	$(PYTHON) -m pytest -n 2 -q -m "not engine and not slow" --ignore $(HOUSE) tests/unit tests/preview
 
 # Everything: all tests that need no engine, with their coverage, then what needs it. What they start, nginx, Go and
 # the engine, the toolchain brings; a test that is skipped fails (tests/harness/skips.py has the few that may be).
 test: lint
-	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q -m "not engine" --cov --cov-report= tests/unit tests/preview
+	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q -m "not engine" --ignore $(HOUSE) --cov --cov-report= tests/unit tests/preview
 	$(PYTHON) -m tests.harness.floors
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest $(TWO_STACKS) -q -m "engine and not alone" tests/e2e tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m alone tests/e2e
 
-# All mutations of the example manifests and a thousand transitions between sets of them, previewed and applied: hours.
-# `test` takes a sample. RUNYARD_FIDELITY_STEPS says how many transitions, RUNYARD_FIDELITY_SEED which.
+# All mutations of the example manifests and a thousand transitions between sets of them, previewed and applied: about
+# an hour on two cores of one's own. `test` takes a sample. RUNYARD_FIDELITY_STEPS says how many transitions,
+# RUNYARD_FIDELITY_SEED which.
 fidelity:
 	@RUNYARD_FIDELITY=all $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e/test_fidelity.py
 

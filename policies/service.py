@@ -100,6 +100,7 @@ def service_of(plan: ServicePlan) -> Service:
         min_scale=rollout.min_instances or None,
         max_scale=rollout.max_instances or None,
         manual_instance_count=rollout.manual_instances,
+        schedule=rollout.schedule,
         ingress=route.ingress,
         uses=document.callees,
         persistent_volumes=tuple(
@@ -119,7 +120,8 @@ def _asked_of(plan: ServicePlan) -> tuple[object, ...]:
     traffic = tuple(
         ("" if share.revision == latest else share.revision, share.percent, share.tag) for share in rollout.traffic
     )
-    return traffic, rollout.min_instances, rollout.max_instances, rollout.manual_instances, plan.route
+    counts = (rollout.min_instances, rollout.max_instances, rollout.manual_instances, rollout.schedule)
+    return traffic, counts, plan.route
 
 
 def _content_of(plan: ServicePlan) -> dict[str, Any]:

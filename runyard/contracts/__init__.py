@@ -31,7 +31,7 @@ from runyard.contracts.revision import (
 )
 from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare
 from runyard.contracts.route import Fallback, Handling, Ingress, Limits, PathRoute, RouteRequest
-from runyard.contracts.scaling import Aggregation, IdleMode, ScalingDocument, ScalingSignal, SignalKind
+from runyard.contracts.scaling import Aggregation, ScalingDocument, ScalingSignal, ScheduledMinimum, SignalKind
 from runyard.contracts.service import (
     Holdings,
     Outcome,
@@ -71,7 +71,6 @@ __all__ = [
     "GatewaySnapshot",
     "Handling",
     "Holdings",
-    "IdleMode",
     "ImageIdentity",
     "Ingress",
     "InstanceLimits",
@@ -95,6 +94,7 @@ __all__ = [
     "ScalingDecision",
     "ScalingDocument",
     "ScalingSignal",
+    "ScheduledMinimum",
     "SecretFile",
     "SecretValue",
     "ServiceHolding",

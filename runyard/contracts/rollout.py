@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runyard.codec import VERSION
+from runyard.contracts.scaling import ScheduledMinimum
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class RolloutRequest:
     """Asks the orchestrator to make every named revision ready by the deadline, then to move the traffic.
 
     The counts are the service's own, over all revisions by their share, and take effect without a new revision:
-    `manual_instances` is exact and excludes the other two, and a `max_instances` of 0 is no limit. `duration_s` is
-    the time over which the traffic moves; 0 is at once.
+    `manual_instances` is exact and excludes the others, `schedule` has the fewest from certain moments on beside
+    `min_instances`, and a `max_instances` of 0 is no limit. `duration_s` is the time over which the traffic moves; 0 is
+    at once.
     """
 
     tenant: str
@@ -32,6 +34,7 @@ class RolloutRequest:
     min_instances: int = 0
     max_instances: int = 0
     manual_instances: int | None = None
+    schedule: tuple[ScheduledMinimum, ...] = ()
     duration_s: int = 0
     # Every revision of the service whose templates stay, newest first: where a rollback finds the one before.
     history: tuple[str, ...] = ()

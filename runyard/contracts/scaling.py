@@ -47,3 +47,12 @@ class ScalingDocument:
     activation_instances: int = 1
     aggregation: Aggregation = "linear"
     idle: IdleMode = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledMinimum:
+    """Fewest instances of a service from the moments of a cron expression on, in this zone of the tz database."""
+
+    instances: int
+    cron: str
+    zone: str = "UTC"

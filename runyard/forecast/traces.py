@@ -44,7 +44,8 @@ def _lines(file: str, rows: csv.DictReader[str]) -> Iterator[tuple[int, Mapping[
                 raise UsageError(f"{file}:{rows.line_num}: must have at most {LINES_LIMIT} lines, got more")
             yield rows.line_num, row
     except csv.Error as error:
-        raise UsageError(f"{file}:{rows.line_num}: must be CSV: {error}") from None
+        # The line that could not be read is not counted yet.
+        raise UsageError(f"{file}:{rows.line_num + 1}: must be CSV: {error}") from None
 
 
 def _counted(file: str, line: int, row: Mapping[str, str | None], request_s: float) -> Batch:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from runyard import names
-from runyard.errors import HostError, NotFound
+from runyard.errors import Conflict, HostError, NotFound
 from runyard.host.relay import Relay, unframe
 from runyard.host.transport import FOREIGN, Answer, Transport, translate
 from runyard.names import Kind
@@ -120,10 +120,13 @@ class Engine:
 
     def remove(self, thing: Thing) -> None:
         """Remove a thing of ours, a container with its anonymous volumes; one that is gone already is fine."""
-        with contextlib.suppress(NotFound):
-            # Only a container has force and anonymous volumes; a volume or network in use is refused.
-            options = "?force=1&v=1" if thing.kind == "container" else ""
-            self._ask(f"remove {thing.kind} {thing.name}", "DELETE", f"/{thing.kind}s/{_part(thing.id)}{options}")
+        doing = f"remove {thing.kind} {thing.name}"
+        if thing.kind == "container":
+            self._remove(doing, thing.id)
+        else:
+            with contextlib.suppress(NotFound):
+                # One in use is refused.
+                self._ask(doing, "DELETE", f"/{thing.kind}s/{_part(thing.id)}")
 
     def labelled(self, label: str) -> list[Found]:
         """List every container with a label, running or not, in the order of their names."""
@@ -153,9 +156,7 @@ class Engine:
 
     def discard(self, container: str) -> None:
         """Remove a container by its name or id, however it stands; one that is gone already is fine."""
-        with contextlib.suppress(NotFound):
-            path = f"/containers/{_part(container)}?force=1&v=1"
-            self._ask(f"remove container {container[:12]}", "DELETE", path)
+        self._remove(f"remove container {container[:12]}", container)
 
     def now(self) -> datetime.datetime:
         """Tell the engine's time, which is that of what it created."""
@@ -301,6 +302,16 @@ class Engine:
 
     def _act(self, doing: str, container: str, action: str) -> None:
         self._ask(doing, "POST", f"/containers/{_part(container)}/{action}")
+
+    def _remove(self, doing: str, container: str) -> None:
+        """Remove a container however it stands, with its anonymous volumes; it is gone then, whoever removed it."""
+        path = f"/containers/{_part(container)}"
+        with contextlib.suppress(NotFound):
+            try:
+                self._ask(doing, "DELETE", f"{path}?force=1&v=1")
+            except Conflict:
+                # Somebody else is about it, as an orchestrator that ends while the sweep begins.
+                self._ask(doing, "POST", f"{path}/wait?condition=removed")
 
     def _inspect(self, container: str) -> Any:
         return self._get(f"inspect {container}", f"/containers/{_part(container)}/json")

@@ -16,7 +16,7 @@ from runyard.accounts import Budget, Member, Quotas
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
-from runyard.contracts import InstanceLimits, ScalingSignal
+from runyard.contracts import InstanceLimits, ScalingSignal, ScheduledMinimum
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
@@ -208,6 +208,8 @@ class Service:
     min_scale: int | None = None
     max_scale: int | None = None
     manual_instance_count: int | None = None
+    # Fewest instances from certain moments on, beside `min_scale`.
+    schedule: tuple[ScheduledMinimum, ...] = ()
     ingress: Ingress = "all"
     require_caller_auth: bool = False
     custom_audiences: tuple[str, ...] = ()

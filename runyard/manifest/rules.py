@@ -13,6 +13,7 @@ from runyard.manifest.rules_persistence import check_persistence
 from runyard.manifest.rules_probes import check_probes
 from runyard.manifest.rules_resources import check_resources
 from runyard.manifest.rules_routes import check_routes
+from runyard.manifest.rules_schedule import check_schedule
 from runyard.manifest.rules_traffic import check_traffic
 from runyard.manifest.rules_volumes import check_volumes
 from runyard.names import DNS_LABEL, LABEL_PREFIX
@@ -39,6 +40,7 @@ def check_service(service: Raw, findings: Findings) -> None:
     check_routes(service, findings)
     check_handling(service, findings)
     check_limits(service, findings)
+    check_schedule(service, findings)
 
 
 def check_namespace(document: Raw, findings: Findings) -> None:

@@ -39,8 +39,10 @@ from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, MAX_RESPONSE_SIZE,
 from runyard.manifest.rules_limits import SERVICE_PREFIX
 from runyard.manifest.rules_resources import ingress_container, parse_limit
 from runyard.manifest.rules_routes import ANNOTATION as ROUTES
+from runyard.manifest.rules_schedule import ANNOTATION as SCHEDULE
 from runyard.manifest.scaling import build_scaling
 from runyard.names import DEFAULT_TENANT
+from runyard.scaling.schedule import parse_schedule
 from runyard.units import parse_bytes, parse_duration_s
 
 DEFAULT_CONCURRENCY = 80
@@ -77,6 +79,7 @@ def build_service(service: Raw, location: Location) -> Service:
         egress=annotations.get(RUNYARD + "egress", "all"),
         persistent_volumes=_persistent_volumes(annotations),
         cache=annotations.get(RUNYARD + "cache") == "true",
+        schedule=parse_schedule(annotations[SCHEDULE]) if SCHEDULE in annotations else (),
         routes=parse_routes(annotations[ROUTES]) if ROUTES in annotations else (),
         max_request_bytes=_bytes(annotations, MAX_REQUEST_SIZE),
         max_response_bytes=_bytes(annotations, MAX_RESPONSE_SIZE),

@@ -102,7 +102,7 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
         # Of these, nothing is carried out yet.
         **dict.fromkeys(("cpuThrottling", "customAudiences", "imagePullSecrets", "nodeSelector"), _NOT_RUNNING),
         **dict.fromkeys(("requireCallerAuth", "serviceAccount", "startupCpuBoost"), _NOT_RUNNING),
-        **dict.fromkeys(("manualInstanceCount", "maxScale", "minScale"), _COUNTS),
+        **dict.fromkeys(("manualInstanceCount", "maxScale", "minScale", "schedule"), _COUNTS),
         **dict.fromkeys(("cache", "fallback", "idleTimeoutSeconds", "ingress", "maxRequestBytes"), _DATA),
         **dict.fromkeys(("maxRequestsPerSecond", "maxResponseBytes", "requestBuffering", "requestLimits"), _DATA),
         **dict.fromkeys(("responseStartTimeoutSeconds", "sessionAffinity", "timeoutSeconds"), _DATA),

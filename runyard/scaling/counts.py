@@ -53,12 +53,15 @@ class Span:
     most: int | None
 
 
-def settings_of(document: RevisionDocument, rollout: RolloutRequest) -> Settings:
-    """Give what a revision's document and its service's rollout say of counts."""
+def settings_of(document: RevisionDocument, rollout: RolloutRequest, scheduled: int = 0) -> Settings:
+    """Give what a revision's document and its service's rollout say of counts.
+
+    `scheduled` are the fewest of the service by its schedule now (`runyard.scaling.schedule`), where it matters when.
+    """
     return Settings(
         least=document.min_instances,
         most=document.max_instances,
-        service_least=rollout.min_instances,
+        service_least=max(rollout.min_instances, scheduled),
         service_most=rollout.max_instances,
         by_hand=rollout.manual_instances,
         one_writer=any(each.kind == "persistent" for each in document.volumes),

@@ -28,11 +28,11 @@ from typing import Any
 from runyard import names
 from tests.bench.table import conditions, percentile, render
 from tests.harness.ports import stack_ports
-from tests.harness.stack import Stack, docker, service
+from tests.harness.stack import MINIMUM, Stack, docker, service
 from tests.harness.waiting import until
 
 # The shortest window that Knative allows.
-WINDOW = {"autoscaling.knative.dev/window": "6s"}
+WINDOW = {"autoscaling.knative.dev/window": "6s", MINIMUM: "0"}
 # So many services of each way, woken in turns, so that each has slept again when it is asked next.
 SERVICES = 4
 ASLEEP_S = 60

@@ -16,11 +16,20 @@ from tests.harness.stack import Stack, new_stack, service
 SIGNER = create_authority("localhost", "e2e", time.time())
 
 
+# Files whose tests run when nothing else does, and why. Others may be two at a time.
+ALONE = {
+    "test_restart": "restarts the engine, which every stack sees",
+    "test_fidelity": "fills the host: while its orchestrator is silent, all its instances' limits count against others",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # All that are collected come here, those of other directories too.
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.engine)
+            if item.path.stem in ALONE:
+                item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,9 +70,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pair = SIGNER.issue("cart.localhost", time.time())
         for part, text in (("certificate", pair.chain), ("key", pair.key)):
             made.set_secret(f"runyard:certificates.cart.{part}", text)
-        two = {"autoscaling.knative.dev/minScale": "2"}
+        # So many and no more, whatever load a test makes.
+        one, two = ({f"autoscaling.knative.dev/{each}Scale": count for each in ("min", "max")} for count in "12")
         made.write("web", service("web", annotations={"runyard.dev/uses": "cart"}, template=two))
-        made.write("cart", service("cart"))
-        made.write("single", service("single"))
+        made.write("cart", service("cart", template=one))
+        made.write("single", service("single", template=one))
         made.up()
         yield made

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.load import Load
-from tests.harness.stack import Stack, docker, new_stack, service
+from tests.harness.stack import MINIMUM, Stack, docker, new_stack, service
 from tests.harness.waiting import until
 
 # The shortest window that Knative allows.
-WINDOW = {"autoscaling.knative.dev/window": "6s"}
+WINDOW = {"autoscaling.knative.dev/window": "6s", MINIMUM: "0"}
 # A window, what of it must have been told, and what a busy machine adds.
 ASLEEP_S = 40
 BURST = 50

@@ -135,9 +135,8 @@ class Sequence:
         self.plan = self.write(stride)
         with_room(self.stack.up)
 
-    def preview(self) -> dict[str, Any]:
-        shown: dict[str, Any] = json.loads(stable_json(with_room(lambda: self.stack.preview("--json")).stdout))
-        return shown
+    def preview(self) -> str:
+        return stable_json(with_room(lambda: self.stack.preview("--json")).stdout)
 
     def judge(self, stride: Stride) -> None:
         """Preview a stride, apply it, and note in which lane it was not as the preview said, nor as the plan does."""
@@ -146,35 +145,38 @@ class Sequence:
         first = self.preview()
         if stride.number % REPEATED == 0:
             self.expect("two previews are the same text", stride, (), self.preview(), first)
-        predicted, done = operations(first), with_room(lambda: update(self.stack))
+        predicted, done = operations(json.loads(first)), with_room(lambda: update(self.stack))
         self.plan = after
-        again = operations(self.preview())
+        again = operations(json.loads(self.preview()))
         # A change of the Platform can make the orchestrator anew, and the update does not wait for its reading port.
         until(lambda: self.stack.status()["in_step"])
         seen, held, foretold = self.stack.status()["services"], self.stack.held(), foretell(before, after)
         for step in stride.steps:
-            told, made = belonging_to(step, predicted), belonging_to(step, done)
+            told, made, left = (belonging_to(step, each) for each in (predicted, done, again))
             self.expect("the update did what its preview said", stride, step.kinds, made, told)
             services = {key_of(urn): (each[0], without_values(each[1])) for urn, each in made.items()}
             planned = {key: each for key, each in foretold.items() if step.has(key)}
             self.expect("the services changed as the plan does", stride, step.kinds, services, planned)
             if set(step.kinds) <= UNCHANGING:
                 self.expect("saying the same again changes nothing", stride, step.kinds, made, {})
-            self.expect("a preview afterwards shows no change", stride, step.kinds, belonging_to(step, again), {})
+            self.expect("a preview afterwards shows no change", stride, step.kinds, left, {})
             self.look(stride, step, [each for each in seen if step.has(f"{each['tenant']}/{each['service']}")], held)
-        rest = [{urn: each for urn, each in one.items() if "Service::" not in urn} for one in (predicted, done, again)]
-        kinds = tuple(kind for step in stride.steps for kind in step.kinds)
-        self.expect("the update did to the platform what its preview said", stride, kinds, rest[1], rest[0])
-        networks = foretell_networks(before, after)
-        self.expect("the networks changed as the plan does", stride, kinds, networks_of(rest[1]), networks)
-        if set(kinds) <= UNCHANGING:
-            self.expect("saying the same again changes no part", stride, kinds, rest[1], {})
-        self.expect("a preview afterwards shows no change of the platform", stride, kinds, rest[2], {})
+        self.judge_rest(stride, foretell_networks(before, after), predicted, done, again)
         self.judged += len(stride.steps)
         took, worked = time.monotonic() - start, commands_cpu_s() - cpu_s
         self.tell(
-            f"stride {stride.number}: {len(stride.steps)} transitions, {took:.0f} s, {worked:.1f} s of Pulumi's CPU"
+            f"stride {stride.number}: {len(stride.steps)} transitions in {took:.0f} s, {worked:.1f} s of Pulumi's CPU"
         )
+
+    def judge_rest(self, stride: Stride, networks: dict[str, str], *found: Operations) -> None:
+        """Judge what belongs to no lane: predicted, done, and predicted afterwards."""
+        predicted, done, again = (belonging_to_none(stride, each) for each in found)
+        kinds = tuple(kind for step in stride.steps for kind in step.kinds)
+        self.expect("the update did to the platform what its preview said", stride, kinds, done, predicted)
+        self.expect("the networks changed as the plan does", stride, kinds, networks_of(done), networks)
+        if set(kinds) <= UNCHANGING:
+            self.expect("saying the same again changes no part", stride, kinds, done, {})
+        self.expect("a preview afterwards shows no change of the platform", stride, kinds, again, {})
 
     def look(self, stride: Stride, step: Step, seen: list[dict[str, Any]], held: set[str]) -> None:
         """Compare what is in force with the plan, and ask each public service for a page."""
@@ -243,7 +245,8 @@ def test_transition_does_what_its_preview_predicts_and_nothing_else(
     else:
         sequence.verify(stride)
     tell(
-        capsys, f"fidelity: {sequence.judged} transitions, {len(sequence.wrong)} wrong, seed {SEED}, sequence {number}"
+        capsys,
+        f"fidelity: {sequence.judged} transitions, {len(sequence.wrong)} mismatches, seed {SEED}, sequence {number}",
     )
     assert sequence.wrong == [], "\n".join(sequence.wrong)
 
@@ -320,6 +323,12 @@ def belonging(name: str, found: Operations) -> Operations:
 def belonging_to(step: Step, found: Operations) -> Operations:
     """Keep the operations on the services of one lane."""
     return {urn: each for urn, each in found.items() if "Service::" in urn and step.has(key_of(urn))}
+
+
+def belonging_to_none(stride: Stride, found: Operations) -> Operations:
+    """Keep the operations on no lane's services."""
+    lanes = [belonging_to(step, found) for step in stride.steps]
+    return {urn: each for urn, each in found.items() if not any(urn in lane for lane in lanes)}
 
 
 def networks_of(found: Operations) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The engine restarted under a stack; alone, for every other stack on this machine would see it too."""
+"""The engine restarted under a stack."""
 
 import subprocess
 import sys
@@ -7,8 +7,6 @@ import pytest
 
 from tests.harness.stack import ROOT, Stack, service
 from tests.harness.waiting import until
-
-pytestmark = pytest.mark.alone
 
 
 def test_stack_is_in_step_after_the_engine_was_restarted(stack: Stack):

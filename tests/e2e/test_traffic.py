@@ -95,11 +95,14 @@ def test_certificates_are_no_change_afterwards(shop: Stack):
 
 
 def test_killed_gateway_is_back_at_once(shop: Stack):
-    killed = inspect(f"runyard.{shop.name}.gateway")["State"]["Pid"]
+    def pid() -> int:
+        return int(inspect(f"runyard.{shop.name}.gateway")["State"]["Pid"])
+
+    killed = pid()
     os.kill(killed, signal.SIGKILL)
-    took = until(lambda: shop.get("web.localhost").status == 200, within_s=5, every_s=0.01)
+    # A worker of the one that was killed may answer once more while the kernel ends it.
+    took = until(lambda: pid() != killed and shop.get("web.localhost").status == 200, within_s=5, every_s=0.01)
     print(f"back after {took:.2f} s")
-    assert inspect(f"runyard.{shop.name}.gateway")["State"]["Pid"] != killed
 
 
 def test_gateway_restart_serves_without_the_orchestrator(shop: Stack):

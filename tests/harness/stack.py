@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from runyard.host import Engine, Orchestrator
-from runyard.pulumi.backend import file_backend
+from runyard.pulumi.backend import file_backend, lock_directory
 from tests.harness.client import Answer, ask
 from tests.harness.ports import StackPorts, stack_ports
 from tests.harness.waiting import PATIENCE_S, until
@@ -23,13 +23,17 @@ from tests.harness.waiting import PATIENCE_S, until
 ROOT = Path(__file__).resolve().parents[2]
 # A host gives out each core four times, and the stacks of two files at a time must find room on two cores: eight
 # instances of a whole CPU each would be one file's alone.
+MINIMUM = "autoscaling.knative.dev/minScale"
 LIMITS = {"cpu": "200m", "memory": "128Mi"}
 
 
 def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: Any) -> dict[str, Any]:
-    """Make a Service manifest; `annotations` go on it, `template` on its template, the rest on its container."""
+    """Make a Service manifest; `annotations` go on it, `template` on its template, the rest on its container.
+
+    It keeps an instance unless `template` says a minimum: most tests look for one, and one that sleeps has none.
+    """
     annotations = parts.pop("annotations", {})
-    template_annotations = parts.pop("template", {})
+    template_annotations = {MINIMUM: "1"} | parts.pop("template", {})
     namespace = parts.pop("namespace", None)
     traffic = parts.pop("traffic", None)
     metadata = {"name": service_name, "annotations": annotations}
@@ -111,12 +115,15 @@ class Stack:
         for each in left:
             each.unlink()
         self.platform(gateway={"port": self.port})
-        self.pulumi("cancel", "--yes", "--stack", self.name, check=False)
+        self.unlock()
         self.up()
         until(lambda: not self.names("instance") and not self.held(), "the services are gone")
 
-    def command(self, *arguments: str) -> list[str]:
-        return ["pulumi", "--non-interactive", *arguments, "--config-file", str(self.directory / "stack.yaml")]
+    def unlock(self) -> None:
+        """Release what an update that was killed holds; where nothing is held, Pulumi's start is spared."""
+        locks = Path(lock_directory(self.environment["PULUMI_BACKEND_URL"], self.name))
+        if locks.is_dir() and any(locks.iterdir()):
+            self.pulumi("cancel", "--yes", "--stack", self.name, check=False)
 
     def pulumi(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         command = ["pulumi", "--non-interactive", *arguments]
@@ -239,7 +246,7 @@ def new_stack(directories: pytest.TempPathFactory, purpose: str) -> Iterator[Sta
     try:
         yield stack
     finally:
-        stack.pulumi("cancel", "--yes", "--stack", name, check=False)
+        stack.unlock()
         destroyed = stack.destroy(check=False)
         # As `make down` does: an update that was killed early has claimed room, and Pulumi knows of nothing to destroy.
         subprocess.run([sys.executable, "-m", "runyard.cli.main", "release", "--stack", name], cwd=ROOT, check=False)

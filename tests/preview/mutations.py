@@ -201,6 +201,7 @@ def _scaling() -> list[Mutation]:
         *_row(HELLO, f"S:{RUN}minScale", ROLLOUT, "1", "2"),
         *_row(HELLO, f"S:{RUN}maxScale", ROLLOUT, "5", "8"),
         *_row(HELLO, f"S:{RUN}scalingMode", NOTHING, "automatic"),
+        *_row(HELLO, "S:runyard.dev/schedule", ROLLOUT, "2 at 0 8 * * 1-5", "2 at 0 8 * * * Europe/Berlin"),
         _one(
             HELLO,
             "manual two",

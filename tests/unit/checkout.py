@@ -23,7 +23,7 @@ LAYERS = (
     ("runyard.manifest",),
     ("runyard.scaling",),
     ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
-    ("runyard.codec",),
+    ("runyard.codec", "runyard.zones"),
     (
         "runyard.cgroups",
         "runyard.errors",

@@ -9,6 +9,7 @@ local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
 local cold_start = require "runyard.cold_start"
 local connection = require "runyard.connection"
+local connection_room = require "runyard.connection_room"
 local hop_by_hop = require "runyard.hop_by_hop"
 local hold = require "runyard.hold"
 local inflight = require "runyard.inflight"
@@ -50,6 +51,7 @@ local M = {
     admin_challenge = admin_tls.challenge,
     present = certificates.present,
     redirect = cleartext.redirect,
+    expect_body = watch.expect_body,
     challenge = cleartext.challenge,
 }
 
@@ -85,6 +87,7 @@ function M.start(settings)
     answer.configure(settings)
     balancer.configure(settings)
     bodies.configure(settings)
+    connection_room.configure(settings)
     locations.configure(settings)
     hold.configure(settings)
     cache_admission.configure(settings)
@@ -92,6 +95,7 @@ function M.start(settings)
     certificates.configure(settings)
     snapshot_file.configure(settings)
     wake.configure(settings)
+    watch.configure(settings)
     store.start()
     routing.start()
     inflight.start()
@@ -111,6 +115,7 @@ function M.start_worker()
     affinity.start_worker()
     wake.start_worker()
     watch.start_worker()
+    connection_room.start_worker()
     rescue.start_worker()
     snapshot_file.start_worker()
 end

@@ -47,12 +47,10 @@ def _images(rollouts: Iterable[Commitment], scene: Scene) -> dict[str, str]:
     """Map the images of all revisions with traffic by the engine's ids to their names."""
     found = {}
     for rollout in rollouts:
-        for name in shares_to_serve(rollout):
-            revision = scene.revisions.get(service_key(rollout.tenant, name))
-            if revision is None:
-                continue
-            for each in (*revision.spec.init_containers, *revision.spec.containers):
-                if identity := revision.spec.images.get(each.name):
+        named = (scene.revisions.get(service_key(rollout.tenant, name)) for name in shares_to_serve(rollout))
+        for spec in (revision.spec for revision in named if revision):
+            for each in (*spec.init_containers, *spec.containers):
+                if identity := spec.images.get(each.name):
                     found[identity.id] = each.image
     return dict(sorted(found.items()))
 

@@ -71,7 +71,7 @@ FIELDS: dict[str, tuple[str, tuple[Any, ...], Words]] = {
     "buffering": (f"S:{RUNYARD}request-buffering", (None, "off"), ROUTE),
     "cache": (f"S:{RUNYARD}cache", (None, "true"), ROUTE),
     "audiences": (f"S:{RUN}custom-audiences", (None, '["https://a.example.com"]'), FACTS),
-    "target": (f"T:{AUTO}target", (None, "50", "1.5"), FACTS),
+    "target": (f"T:{AUTO}target", (None, "50", "1.5"), REVISION),
     "throttling": (f"T:{RUN}cpu-throttling", (None, "false"), FACTS),
     "pull": ("C:imagePullPolicy", (None, "IfNotPresent"), FACTS),
     "note": ("S:example.com/note", (None, "free", "other"), NOTHING),

@@ -284,7 +284,9 @@ function M.balance()
     if service and service.session_affinity then
         affinity.note(service, var.revision, endpoint.address)
     end
-    if service and not set_times(service, endpoints) then
+    if not service then
+        watch.leave(name)
+    elseif not set_times(service, endpoints) then
         return ngx.exit(ngx.ERROR)
     end
     local done, failure = peer.choose(endpoint)

@@ -20,7 +20,7 @@ local M = {}
 local BOTH_WAYS = 2  -- SHUT_RDWR
 local NEVER = ffi.cast("uintptr_t", ffi.cast("intptr_t", -1))  -- nginx's (ngx_msec_t) -1
 -- An IPv6 client has a /64 of its own (RFC 6177) and could be a new one with every request.
-local ADDRESS_BYTES = 8
+M.ADDRESS_BYTES = 8
 
 M.current = layout.current
 
@@ -31,7 +31,7 @@ end
 
 -- What tells one client from another: its address, in nginx's binary form.
 function M.client()
-    return var.binary_remote_addr:sub(1, ADDRESS_BYTES)
+    return var.binary_remote_addr:sub(1, M.ADDRESS_BYTES)
 end
 
 -- The request that has this name now, as nginx's own, or nil.
@@ -62,11 +62,16 @@ function M.variable(current, name)
     return ffi.string(value.bytes, bit.band(value.bits, layout.LENGTH))
 end
 
+-- Ends a socket: whoever nginx talks to over it has gone, as nginx sees it.
+function M.shut(socket)
+    ffi.C.shutdown(socket, BOTH_WAYS)
+end
+
 -- Closes the connection that a request has to its instance, if it has one: to nginx the instance has gone.
 function M.hang_up(current)
     local upstream = current.upstream
     if upstream ~= nil and upstream.connection ~= nil then
-        ffi.C.shutdown(upstream.connection.fd, BOTH_WAYS)
+        M.shut(upstream.connection.fd)
     end
 end
 

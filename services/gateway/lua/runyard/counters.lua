@@ -6,9 +6,9 @@ local shared = ngx.shared.counters
 
 local M = {}
 
--- What is counted, in the order in which it is shown: what it is called there, by which labels (`tenant/revision` or
--- `tenant/service`), what it tells, and the limit that some of them are told apart by. A kind is a field in capitals:
--- "queue_full" is counters.QUEUE_FULL.
+-- What is counted, in the order in which it is shown: what it is called there, by which labels (`tenant/revision`,
+-- `tenant/service`, or who holds it), what it tells, and the limit that some of them are told apart by. A kind is a
+-- field in capitals: "queue_full" is counters.QUEUE_FULL.
 M.kinds = {
     { kind = "retries", name = "retries_total", by = "revision",
       help = "Requests sent to another instance, or to the same one again, after a failed try." },
@@ -31,6 +31,8 @@ M.kinds = {
       help = "Requests that were answered by what their service falls back to." },
     { kind = "queue_full", name = "queue_full_total", by = "service",
       help = "Requests that were answered 429 because too many waited." },
+    { kind = "connections_ended", name = "connections_ended_total", by = "holder",
+      help = "Connections that were ended because one client, or one tenant's instances, had too many." },
 }
 
 local registered = {}

@@ -187,6 +187,7 @@ local function take_place()
     if not queue.is_busy(routing.endpoints(var.tenant, var.revision)) and balancer.reserve() then
         return nil
     end
+    watch.leave(connection.key())
     return wait(deadline_of_service(), now() + seconds_left())
 end
 

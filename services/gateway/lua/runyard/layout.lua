@@ -23,7 +23,12 @@ ffi.cdef [[
     // ngx_http_request_t, ngx_connection_t, ngx_http_upstream_t with its ngx_peer_connection_t; what the keepalive
     // module notes for a request, and the Lua module's balancer (0.10.13 to 0.10.25).
     typedef struct runyard_request runyard_request;
-    typedef struct { runyard_request *data; void *events[2]; int fd; } runyard_connection;
+    typedef struct {
+        runyard_request *data; const char *events[2]; int fd; void *calls[4]; void *listener; int64_t sent;
+        void *log, *pool; int kind; const uint8_t *address; uint32_t address_length; runyard_text name;
+        void *proxied, *tls, *datagrams, *own_address; uint32_t own_address_length; void *buffer, *queue[2];
+        uintptr_t number, since_ms, requests; uint32_t flags; void *task;
+    } runyard_connection;
     typedef struct {
         void *robin[5]; void *configuration; runyard_request *request; uintptr_t more_tries, tries;
         const void *address; uint32_t address_length; const runyard_text *name;
@@ -39,9 +44,14 @@ ffi.cdef [[
         runyard_upstream *upstream; runyard_tries *tries; runyard_memory *pool;
     };
 
-    // ngx_cycle_t, ngx_module_t, ngx_http_core_main_conf_t, ngx_http_upstream_main_conf_t and
-    // ngx_http_upstream_srv_conf_t.
-    typedef struct { void ****configuration; } runyard_cycle;
+    // ngx_cycle_t with its ngx_log_t, ngx_queue_t, ngx_array_t, ngx_rbtree_t and ngx_list_t; ngx_module_t,
+    // ngx_http_core_main_conf_t, ngx_http_upstream_main_conf_t and ngx_http_upstream_srv_conf_t.
+    typedef struct {
+        void ****configuration; void *pool, *log, *own_log[10]; uintptr_t to_stderr; void *files, *free_connections;
+        uintptr_t free_count; void *modules; uintptr_t modules_count, modules_used; void *reusable[2];
+        uintptr_t reusable_count; int64_t reused_at; uintptr_t arrays[3][5]; void *dumped[3]; uintptr_t dumped_end[5];
+        uintptr_t lists[2][7]; uintptr_t connection_count, file_count; runyard_connection *connections;
+    } runyard_cycle;
     typedef struct { uintptr_t context_index, index; } runyard_module;
     typedef struct { void *servers[5], *phases[3], *headers[2], *names[2]; runyard_variables variables; } runyard_core;
     typedef struct { void *init[2]; void *data; void **configuration; void *servers; uintptr_t flags;

@@ -93,7 +93,9 @@ function M.read_body()
     -- Where it cannot be written, nginx ends this phase, and error_page begins it again with this verdict.
     local verdict = var.verdict
     var.verdict = verdicts.NO_ROOM
+    watch.expect_body()
     read_all()
+    watch.leave(connection.key())
     var.verdict = verdict
 end
 

@@ -69,6 +69,8 @@ local function add_kind(lines, found, each, owner)
         local value = found[each.kind .. "|" .. key]
         if each.by == "revision" then
             sample(lines, PREFIX .. each.name, key, owner[key], value)
+        elseif each.by == "holder" then
+            lines[#lines + 1] = ('%s{holder="%s"} %s'):format(PREFIX .. each.name, key, value)
         else
             local tenant, service = key:match("^([^/]+)/(.+)$")
             local limit = each.limit and (',limit="%s"'):format(each.limit) or ""

@@ -31,6 +31,12 @@ local CUT = -1  -- NGX_ERROR: no answer, no keep-alive, no last chunk
 local TIMEOUT = 504
 local SWITCHED = 101
 
+local small_body_timeout_s
+
+function M.configure(settings)
+    small_body_timeout_s = settings.small_body_timeout_s
+end
+
 -- What each of them has, runyard.request tells.
 local ends, starts, silences = registered.by_key("ends"), registered.by_key("starts"), registered.by_key("silences")
 local heard, late, behind = registered.by_key("heard"), registered.by_key("late"), registered.by_key("behind")
@@ -112,6 +118,13 @@ end
 -- Watches a request whose body is read: it must be whole in so many seconds.
 function M.expect(left)
     ends[key()] = now() + left
+end
+
+-- Watches a request whose body is read, unless it is watched: a small one must be whole in as many seconds as nginx
+-- lets a client be silent, or a byte now and then would hold its connection for good.
+function M.expect_body()
+    local name = key()
+    ends[name] = ends[name] or now() + small_body_timeout_s
 end
 
 -- Watches a request that goes to an instance now. `closely`: it goes through a location whose filters tell of its

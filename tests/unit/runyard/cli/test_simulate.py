@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+import yaml
 
 from runyard.cli.main import main
 
@@ -90,3 +91,32 @@ def test_service_that_scales_by_cpu_alone_is_refused(capsys: pytest.CaptureFixtu
     )
     code, _, err = run(capsys, str(manifest), "--trace", "idle")
     assert (code, err) == (2, "error: default/hello: must scale by concurrency or rps to be simulated, got cpu\n")
+
+
+def test_least_instances_are_there_from_the_beginning(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, SHOP, "--trace", "idle", "--service", "shop/web", "-o", "json")
+    (service,) = json.loads(out)["services"]
+    assert code == 0
+    assert (service["instances"]["least"], service["instances"]["most"], service["coldStarts"]) == (2, 100, 0)
+    assert service["instances"]["mean"] >= 2
+
+
+def test_slower_starts_keep_more_requests_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    late = []
+    for start_ms in ("100", "5000"):
+        _, out, _ = run(capsys, HELLO, "--trace", "idle", "--start-ms", start_ms, "-o", "json")
+        late.append(json.loads(out)["services"][0]["lateRequestSeconds"])
+    assert late[0] < late[1]
+
+
+def test_same_trace_tells_the_same_each_time_in_both_forms(capsys: pytest.CaptureFixture[str]) -> None:
+    told = [run(capsys, HELLO, "--trace", "spike", "--peak", "40", "-o", form)[1] for form in ("json", "json", "yaml")]
+    assert told[0] == told[1]
+    assert yaml.safe_load(told[2]) == json.loads(told[0])
+
+
+def test_markdown_is_the_table_as_a_block(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, HELLO, "--trace", "spike", "--peak", "40", "-o", "markdown")
+    assert code == 0
+    assert out.startswith("```text\nservice ")
+    assert out.endswith("```\n")

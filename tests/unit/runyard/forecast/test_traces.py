@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runyard.errors import UsageError
-from runyard.forecast.traces import parse_trace
+from runyard.forecast.traces import LINES_LIMIT, parse_trace
 from runyard.scaling.simulation import Batch
 
 
@@ -36,3 +36,20 @@ def test_line_that_is_none_is_named(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_trace("t.csv", text, 0.1)
     assert str(caught.value) == message
+
+
+def test_lines_beyond_the_limit_are_refused() -> None:
+    text = "at_s,requests\n" + "1,1\n" * (LINES_LIMIT + 1)
+    with pytest.raises(UsageError) as caught:
+        parse_trace("t.csv", text, 0.1)
+    assert str(caught.value) == f"t.csv:{LINES_LIMIT + 2}: must have at most {LINES_LIMIT} lines, got more"
+
+
+def test_other_columns_are_left_alone_and_a_line_may_lack_them() -> None:
+    assert parse_trace("t.csv", "who,at_s,requests\nme,1,2\n,3,4\n", 0.5) == (Batch(1.0, 2, 0.5), Batch(3.0, 4, 0.5))
+
+
+def test_what_is_no_csv_is_said() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_trace("t.csv", "at_s,requests\n1," + "2" * 200_000 + "\n", 0.1)
+    assert str(caught.value) == "t.csv:2: must be CSV: field larger than field limit (131072)"

@@ -52,6 +52,17 @@ def test_removal_is_of_the_kind_and_of_what_is_gone_already_no_error(
         engine.remove(thing)
 
 
+def test_removal_waits_for_a_container_that_somebody_else_removes(docker_api: DockerApi, engine: Engine) -> None:
+    docker_api.answers["DELETE /containers/x"] = (409, {"message": "removal of container x is already in progress"})
+    docker_api.answers["POST /containers/x/wait"] = {"StatusCode": 137}
+    engine.remove(Thing("container", "it", "x"))
+    engine.discard("x")
+    assert docker_api.targets[-1] == "POST /containers/x/wait?condition=removed"
+    docker_api.answers["POST /containers/x/wait"] = (500, {"message": "driver failed"})
+    with pytest.raises(HostError, match=r"^remove container it: driver failed$"):
+        engine.remove(Thing("container", "it", "x"))
+
+
 def test_labelled_are_in_the_order_of_names_and_one_that_is_going_may_have_none(
     docker_api: DockerApi, engine: Engine
 ) -> None:

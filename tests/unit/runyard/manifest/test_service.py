@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runyard.contracts import ScalingSignal
+from runyard.contracts import ScalingSignal, ScheduledMinimum
 from runyard.manifest import load
 from runyard.manifest.model import (
     Container,
@@ -261,6 +261,16 @@ def test_scaling_reads_both_spellings_and_every_annotation(build: Any) -> None:
     assert template.scaling == Scaling(2, 9, signals, 120, 20.0, 150.0, 30, 60, 3, 4, "weighted-exponential", "freeze")
     assert (template.cpu_throttling, template.startup_cpu_boost, template.session_affinity) == (False, True, True)
     assert template.progress_deadline_s == 120
+
+
+def test_schedule_is_read_with_its_zones(build: Any) -> None:
+    text = "3 at 0 8 * * 1-5 Europe/Berlin; 0 at 0 18 * * 1-5"
+    service = build(metadata={"annotations": {"runyard.dev/schedule": text}})
+    assert service.schedule == (
+        ScheduledMinimum(3, "0 8 * * 1-5", "Europe/Berlin"),
+        ScheduledMinimum(0, "0 18 * * 1-5", "UTC"),
+    )
+    assert build().schedule == ()
 
 
 def test_limits_of_requests_are_read(build: Any) -> None:

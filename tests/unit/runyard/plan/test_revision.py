@@ -12,6 +12,9 @@ from runyard.contracts import (
     ImageIdentity,
     MemoryMount,
     RevisionDocument,
+    ScalingDocument,
+    ScalingSignal,
+    ScheduledMinimum,
     SecretFile,
     SecretValue,
     Variable,
@@ -251,6 +254,45 @@ def test_document_names_only_the_callees_that_the_manifest_names_and_where_they_
 )
 def test_revision_minimum_is_its_templates_whatever_the_service_wants(changes, expected):
     assert revision(service(**changes)).document.min_instances == expected
+
+
+SIGNAL = ScalingSignal("rps", 30.0, 0.7)
+CHANGED_SCALING = [
+    (Scaling(signals=(SIGNAL,)), ScalingDocument(signals=(SIGNAL,))),
+    (Scaling(window_s=30), ScalingDocument(window_s=30)),
+    (Scaling(panic_window_percentage=20.0), ScalingDocument(panic_window_percent=20.0)),
+    (Scaling(panic_threshold_percentage=150.0), ScalingDocument(panic_threshold_percent=150.0)),
+    (Scaling(scale_down_delay_s=15), ScalingDocument(scale_down_delay_s=15)),
+    (Scaling(retention_period_s=90), ScalingDocument(retention_s=90)),
+    (Scaling(initial_scale=3), ScalingDocument(initial_instances=3)),
+    (Scaling(activation_scale=2), ScalingDocument(activation_instances=2)),
+    (Scaling(aggregation="weighted-exponential"), ScalingDocument(aggregation="weighted-exponential")),
+]
+
+
+@pytest.mark.parametrize(("scaling", "document"), CHANGED_SCALING)
+def test_what_decides_the_number_of_instances_is_carried_and_names_another_revision(scaling, document):
+    changed = revision(service(template=template(scaling=scaling)))
+    assert changed.document.scaling == document
+    assert changed.name != revision(service(template=template())).name
+
+
+def test_every_field_of_scaling_is_carried_by_a_case_above():
+    fields = {each.name for each in dataclasses.fields(ScalingDocument)}
+    default = ScalingDocument()
+    changed = {name for _, case in CHANGED_SCALING for name in fields if getattr(case, name) != getattr(default, name)}
+    assert changed == fields
+
+
+def test_scaling_at_its_defaults_names_no_other_revision():
+    assert revision(service(template=template(scaling=Scaling()))).name == revision(service(template=template())).name
+
+
+def test_schedule_is_the_rollouts_and_makes_no_revision():
+    schedule = (ScheduledMinimum(3, "0 8 * * 1-5", "Europe/Berlin"),)
+    plain, scheduled = (plan(manifests(each)).services[0] for each in (service(), service(schedule=schedule)))
+    assert (scheduled.rollout.schedule, plain.rollout.schedule) == (schedule, ())
+    assert scheduled.revision == plain.revision
 
 
 def test_plan_is_frozen():

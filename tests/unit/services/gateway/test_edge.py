@@ -7,13 +7,16 @@ import json
 import selectors
 import socket
 import time
+from typing import Any
 
 import pytest
 
+from runyard.gateway import Listener
+from tests.harness.ports import free_ports
 from tests.harness.waiting import PATIENCE_S
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway, service
+from tests.unit.services.gateway.nginx import Gateway, assert_lasted, service
 
 CALLER = "127.0.0.2"
 GET = "GET / HTTP/1.1\r\nHost: hello.localhost\r\n"
@@ -230,6 +233,66 @@ def test_slow_body_is_closed_at_its_timeout(start_gateway: MakeGateway, instance
         with pytest.raises(ConnectionResetError):
             client.recv(1024)
     assert instance.seen == []
+
+
+def test_http2_head_that_drips_is_closed_as_an_idle_connection_is(start_gateway: MakeGateway) -> None:
+    edge, internal, h2c = free_ports(3)
+    listeners = (
+        Listener("edge", f"127.0.0.1:{edge}"),
+        Listener("internal", f"127.0.0.1:{internal}"),
+        Listener("edge", f"127.0.0.1:{h2c}", http2=True),
+    )
+    gateway = start_gateway(client_header_timeout_s=1, client_idle_s=2, listeners=listeners)
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", gateway.h2c_port), PATIENCE_S) as client:
+        # The preface, empty settings, and the first bytes of a frame of 16,000 bytes of headers.
+        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
+        client.sendall(b"\x00\x3e\x80\x01\x04\x00\x00\x00\x01")
+        client.settimeout(0.3)
+        with contextlib.suppress(ConnectionError):
+            while not closed_meanwhile(client):
+                drip(client)
+    # To nginx 1.22 such a connection is idle.
+    assert_lasted(time.monotonic() - began, 2)
+
+
+@pytest.mark.parametrize("path", ["/", "/aside"], ids=["plain", "waiting"])
+def test_small_body_that_drips_is_closed_at_its_timeout(
+    start_gateway: MakeGateway, instance: Instance, path: str
+) -> None:
+    gateway = start_gateway(client_body_timeout_s=1)
+    # Without an instance it is read before it waits for one.
+    gateway.serve(*[instance.port] if path == "/" else [])
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", gateway.edge_port), PATIENCE_S) as client:
+        client.sendall(f"{POST}Content-Length: 1000\r\n\r\n".encode())
+        client.settimeout(0.3)
+        with contextlib.suppress(ConnectionError):
+            while not closed_meanwhile(client):
+                drip(client)
+    # The clock of bodies is looked at now and then, some time after they are due.
+    assert_lasted(time.monotonic() - began, 1)
+    assert instance.seen == []
+
+
+def closed_meanwhile(client: socket.socket) -> bool:
+    """Wait for the client's timeout; whether the gateway closes the connection meanwhile."""
+    try:
+        return client.recv(1024) == b""
+    except TimeoutError:
+        return False
+
+
+def test_body_that_is_whole_in_time_leaves_no_deadline_to_the_wait_for_an_instance(
+    start_gateway: MakeGateway, instance: Instance, in_background: Any
+) -> None:
+    gateway = start_gateway(client_body_timeout_s=1)
+    gateway.serve()
+    answer = in_background(gateway.request, "POST", body=b"abc")
+    with pytest.raises(TimeoutError):
+        answer.result(2.5)
+    gateway.serve(instance.port)
+    assert answer.result(PATIENCE_S).json()["body"] == "abc"
 
 
 def test_security_headers_are_added_where_the_instance_sets_none(hello: Gateway) -> None:

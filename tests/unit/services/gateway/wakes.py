@@ -129,6 +129,8 @@ class Wakes:
     def _start(self, waker: Waker, name: str, requests: int) -> None:
         key = f"default/{name}-1"
         until(lambda: self._waiting(key) == requests, f"all first requests of {name} wait")
+        # Nobody starts what nobody asked for; an endpoint that came by itself would leave nothing to ask for.
+        until(lambda: waker.times(key), f"{name} is named")
         waker.start(key, self._endpoints(name, 1))
 
     def _waiting(self, key: str) -> int:

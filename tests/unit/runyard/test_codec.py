@@ -1,0 +1,83 @@
+"""The codec on messages of its own: what it writes, what it reads back, and what it says of what does not fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+
+from runyard.codec import decode, encode, encode_differing
+from runyard.errors import ContractError
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A part that comes several times."""
+
+    size: int
+    spare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """A message with every kind of field."""
+
+    name: str
+    wheels: tuple[Wheel, ...] = ()
+    pair: tuple[str, int] = ("", 0)
+    prices: Mapping[str, float] = field(default_factory=dict)
+    spares: Mapping[str, Wheel] = field(default_factory=dict)
+    drive: Literal["front", "rear"] = "front"
+    owner: Wheel | None = None
+
+
+FULL = Car("a", (Wheel(1), Wheel(2, True)), ("x", 3), {"eur": 1.5}, {"left": Wheel(4)}, "rear", Wheel(5))
+
+
+@pytest.mark.parametrize("message", [Car("a"), FULL])
+def test_message_comes_back_as_it_was_written(message: Car) -> None:
+    assert decode(Car, encode(message)) == message
+    assert decode(Car, encode_differing(message)) == message
+
+
+def test_text_is_canonical_and_whole_however_deep_a_message_lies() -> None:
+    text = encode(FULL)
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    assert json.loads(text)["wheels"] == [{"size": 1, "spare": False}, {"size": 2, "spare": True}]
+    assert json.loads(text)["spares"] == {"left": {"size": 4, "spare": False}}
+    assert encode_differing(FULL).count('"spare"') == 1
+
+
+def test_what_is_no_message_is_not_written() -> None:
+    with pytest.raises(TypeError):
+        encode(object())
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([], "decode Car: must be an object, got []"),
+        ({}, "decode Car: field 'name' is missing"),
+        ({"name": 1}, "decode Car.name: must be of type str, got 1"),
+        ({"name": "a", "zeal": 1, "age": 2}, "decode Car: unknown field 'age'"),
+        ({"name": "a", "wheels": {}}, "decode Car.wheels: must be a list, got {}"),
+        ({"name": "a", "wheels": [{"size": 1}, {}]}, "decode Car.wheels[1]: field 'size' is missing"),
+        ({"name": "a", "wheels": [{"size": True}]}, "decode Car.wheels[0].size: must be of type int, got True"),
+        ({"name": "a", "wheels": [{"size": 1.0}]}, "decode Car.wheels[0].size: must be of type int, got 1.0"),
+        ({"name": "a", "pair": ["x"]}, "decode Car.pair: must be a list of 2, got ['x']"),
+        ({"name": "a", "pair": ["x", "y"]}, "decode Car.pair[1]: must be of type int, got 'y'"),
+        ({"name": "a", "prices": []}, "decode Car.prices: must be an object, got []"),
+        ({"name": "a", "prices": {"eur": 1}}, "decode Car.prices.eur: must be of type float, got 1"),
+        ({"name": "a", "spares": {"left": None}}, "decode Car.spares.left: must be an object, got None"),
+        ({"name": "a", "drive": "side"}, "decode Car.drive: must be one of front, rear, got 'side'"),
+        ({"name": "a", "owner": 1}, "decode Car.owner: must be an object, got 1"),
+        ({"name": None}, "decode Car.name: must be of type str, got None"),
+    ],
+)
+def test_field_that_does_not_fit_is_named_with_its_rule_and_its_value(value: Any, said: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        decode(Car, json.dumps(value))
+    assert str(caught.value) == said

@@ -87,7 +87,7 @@ def test_update_does_what_its_preview_predicts_and_nothing_else(
     name_image(stack.manifests, other_image)
     first, second = (stable_json(with_room(lambda: stack.preview("--json")).stdout) for _ in range(2))
     assert first == second
-    predicted, done = operations(json.loads(first)), update(stack)
+    predicted, done = operations(json.loads(first)), with_room(lambda: update(stack))
     assert {urn: operation for urn, (operation, _) in done.items() if "replace" in operation} == {}
     wrong = {}
     for name, mutation in zip(pairs, batch, strict=True):

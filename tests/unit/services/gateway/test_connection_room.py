@@ -99,7 +99,9 @@ def test_client_with_many_connections_keeps_them_where_others_have_room(
     gateway = start_gateway(workers=1)
     gateway.serve(instance.port)
     with ExitStack() as held:
-        clients = [held.enter_context(socket.create_connection(("127.0.0.1", gateway.edge_port), 5)) for _ in range(250)]
+        clients = [
+            held.enter_context(socket.create_connection(("127.0.0.1", gateway.edge_port), 5)) for _ in range(250)
+        ]
         assert p99_s(gateway) < SOON_S
         assert still_open(clients) == 250
     assert ended(gateway, "client") == 0
@@ -111,7 +113,9 @@ def test_what_requests_hold_at_instances_counts_as_their_clients(
     gateway = start_gateway(workers=1)
     gateway.serve(instance.port, concurrency=1000)
     with ExitStack() as held:
-        clients = [held.enter_context(socket.create_connection(("127.0.0.1", gateway.edge_port), 5)) for _ in range(250)]
+        clients = [
+            held.enter_context(socket.create_connection(("127.0.0.1", gateway.edge_port), 5)) for _ in range(250)
+        ]
         for client in clients:
             client.sendall(b"GET /wait HTTP/1.1\r\nHost: hello.localhost\r\n\r\n")
         # Twice as many connections as the 250 that the client itself has.

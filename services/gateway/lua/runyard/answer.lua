@@ -20,6 +20,7 @@ local configuration  -- the digest of the nginx.conf that this worker was starte
 local titles = {
     [400] = "Bad Request", [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed",
     [409] = "Conflict", [411] = "Length Required", [413] = "Content Too Large", [414] = "URI Too Long",
+    [421] = "Misdirected Request",
     [422] = "Unprocessable Content", [429] = "Too Many Requests",
     [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [501] = "Not Implemented",
     [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout",

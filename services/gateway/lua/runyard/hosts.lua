@@ -90,4 +90,18 @@ function M.default(host)
     return not hidden(host) and pattern(EVERY) or nil
 end
 
+-- The tenant whose services answer a public host, that of the default backend for a host that is nobody's, or nil.
+function M.tenant(host)
+    local route = routing.routes[host] or M.resolve(host) or M.default(host)
+    if not route then
+        return nil
+    end
+    -- A host is of one tenant, in all its parts.
+    local service = route.service
+    for _, part in ipairs(route.paths or {}) do
+        service = service or part.service
+    end
+    return service and service.tenant
+end
+
 return M

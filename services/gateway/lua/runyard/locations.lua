@@ -7,6 +7,7 @@ local bodies = require "runyard.bodies"
 local cache = require "runyard.cache"
 local connection = require "runyard.connection"
 local ffi = require "ffi"
+local hosts = require "runyard.hosts"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
 local routing = require "runyard.routing"
@@ -39,6 +40,20 @@ function M.route_http2(listener)
         ffi.C.ngx_http_discard_request_body(connection.current())
     end
     return verdict
+end
+
+-- The same where clients speak TLS. A connection belongs to the tenant whose certificate it was made with: a browser
+-- may use it for other hosts of that certificate (RFC 9113, 9.1.1), and then comes again for another tenant's.
+function M.route_tls(listener)
+    local named = var.ssl_server_name
+    if named ~= var.host then
+        routing.sync()
+        local tenant = hosts.tenant(var.host)
+        if tenant and (not named or hosts.tenant(named:lower()) ~= tenant) then
+            return verdicts.MISDIRECTED
+        end
+    end
+    return M.route_http2(listener)
 end
 
 local function has_body()

@@ -40,6 +40,7 @@ M.told = {
     upgrade = "the protocol that it asks to switch to, if that is one that is known",
     remote_addr = "its peer", binary_remote_addr = "its peer", scheme = "http or https", http2 = "h2, h2c or nothing",
     request_method = "method", request_uri = "path and query as they came", uri = "path as nginx reads it",
+    ssl_server_name = "the host that its connection was made for (SNI)",
     host = "host as nginx reads it", content_type = "Content-Type", arg_wait = "how long the orchestrator waits",
     arg_after = "what it was told of load before", arg_life = "and in which life of the gateway",
     http_host = "Host", http_authorization = "Authorization", http_connection = "Connection",

@@ -5,6 +5,7 @@ local cold_start = require "runyard.cold_start"
 local request = require "runyard.request"
 local watch = require "runyard.watch"
 local routing = require "runyard.routing"
+local trust = require "runyard.trust"
 local verdicts = require "runyard.verdicts"
 
 local var = request.var
@@ -25,6 +26,9 @@ end
 -- The header filter. A response that says that it is too large is taken back, and runyard.hold answers.
 function M.header()
     local is_held = balancer.holds()
+    if is_held and var.verdict == verdicts.GO and trust.look() then
+        return
+    end
     local service = var.verdict == verdicts.GO and current_service(is_held)
     if not service then
         return  -- an answer of the gateway itself

@@ -34,6 +34,8 @@ local answers = {
     ["tenant-limit"] = { 429, "the tenant's services are asked more often than its quota of requests a second" },
     ["concurrency-limit"] = { 429, "the service has as many requests at once as its limit" },
     ["retries-spent"] = { 502, "the connection to the instance failed, and too many requests were sent again already" },
+    ["unsound-response"] = { 502, "the instance sent a status that answers no request, or that nobody asked for" },
+    ["misdirected"] = { 421, "the connection is for a host of another tenant: its TLS named that one" },
     ["request-timeout"] = { 504, "the request took longer than the service's time" },
     ["instance-timeout"] = { 504, "the instance did not answer in time" },
 }

@@ -11,6 +11,7 @@ from runyard import names
 from runyard.contracts import ContainerDocument
 from services.orchestrator.engine.docker.images import Image
 from services.orchestrator.engine.docker.json import Json
+from services.orchestrator.engine.docker.seccomp import SECURITY_OPTION
 from services.orchestrator.model.entry import BookEntry
 from services.orchestrator.model.launch import LAUNCH, has_secrets
 from services.orchestrator.model.revision import Revision
@@ -105,7 +106,7 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
     return {
         **added,
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges"],
+        "SecurityOpt": ["no-new-privileges", SECURITY_OPTION],
         "ReadonlyRootfs": True,
         "Privileged": False,
         "IpcMode": "private",
@@ -116,7 +117,11 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
         "CpuPeriod": CPU_PERIOD_US,
         "CpuQuota": container.cpu_millis * CPU_PERIOD_US // 1000,
         "PidsLimit": container.pids_limit,
-        "Ulimits": [{"Name": "nofile", "Soft": MAX_OPEN_FILES, "Hard": MAX_OPEN_FILES}],
+        "Ulimits": [
+            # A core dump is written where the host's core_pattern says, outside of every limit of ours.
+            {"Name": "core", "Soft": 0, "Hard": 0},
+            {"Name": "nofile", "Soft": MAX_OPEN_FILES, "Hard": MAX_OPEN_FILES},
+        ],
         # The orchestrator restarts instances; an engine that did so too would bring a withdrawn one back.
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": False,

@@ -26,7 +26,7 @@ from tests.harness.ports import free_ports
 from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.conftest import MakeGateway
 from tests.unit.services.gateway.instance import Instance
-from tests.unit.services.gateway.nginx import Gateway
+from tests.unit.services.gateway.nginx import Gateway, endpoints, service
 
 HOST = "hello.localhost"
 
@@ -114,6 +114,36 @@ def test_each_host_gets_its_own_certificate(client: Client, authority: Authority
         assert (wrapped.getpeercert() or {})["subjectAltName"] == (("DNS", "web.localhost"),)
     with client.handshake() as wrapped:
         assert (wrapped.getpeercert() or {})["subjectAltName"] == (("DNS", HOST),)
+
+
+def other(client: Client, named: str, host: str) -> Answer:
+    """Ask for a host over a connection that was made for another one."""
+    with client.connect(named) as connection:
+        connection.request("GET", "/", headers={"Host": host})
+        return answer_of(connection.getresponse())
+
+
+def test_connection_for_one_tenant_is_not_for_another(client: Client, authority: Authority, instance: Instance) -> None:
+    services = {f"{tenant}/{name}": service((f"{name}-1", 100)) for tenant, name in (("acme", "a"), ("acme", "b"))}
+    client.gateway.push(
+        services={**client.gateway.snapshot.services, **services},
+        hosts={HOST: "default/hello", "a.acme.localhost": "acme/a", "b.acme.localhost": "acme/b"},
+        endpoints={
+            **client.gateway.snapshot.endpoints,
+            **{f"acme/{name}-1": endpoints(instance.port) for name in ("a", "b")},
+        },
+    )
+    assert put(client.gateway, authority.issue("*.acme.localhost", time.time()), "*.acme.localhost").status == 200
+    assert other(client, "a.acme.localhost", "a.acme.localhost").status == 200
+    # A browser may use the connection for what else its certificate covers.
+    assert other(client, "a.acme.localhost", "b.acme.localhost:3443").status == 200
+    for named, host in ((HOST, "a.acme.localhost"), ("a.acme.localhost", HOST), ("nobody.acme.localhost", HOST)):
+        seen = len(instance.seen)
+        answer = other(client, named, host)
+        assert (answer.status, answer.kind) == (421, "misdirected")
+        assert len(instance.seen) == seen
+    # Nobody's host is nobody's.
+    assert other(client, HOST, "nobody.localhost").status == 404
 
 
 def test_wildcard_covers_one_level_and_a_host_s_own_goes_first(client: Client, authority: Authority) -> None:

@@ -17,6 +17,7 @@ from runyard.contracts import (
 )
 from services.orchestrator.engine.docker.images import Image
 from services.orchestrator.engine.docker.making import Placement, container_config, placement_of
+from services.orchestrator.engine.docker.seccomp import SECURITY_OPTION
 from services.orchestrator.model.entry import BookedContainer, container_name, entry_of
 from services.orchestrator.model.revision import Revision
 
@@ -39,13 +40,16 @@ def test_hardening_is_ours_whatever_the_document_says() -> None:
     made = host(container(cpu_millis=250))
     assert {key: made[key] for key in ("CapDrop", "SecurityOpt", "ReadonlyRootfs", "Privileged")} == {
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges"],
+        "SecurityOpt": ["no-new-privileges", SECURITY_OPTION],
         "ReadonlyRootfs": True,
         "Privileged": False,
     }
     assert (made["Memory"], made["MemorySwap"], made["PidsLimit"]) == (64 * 2**20, 64 * 2**20, 64)
     assert (made["CpuPeriod"], made["CpuQuota"]) == (100_000, 25_000)
-    assert made["Ulimits"] == [{"Name": "nofile", "Soft": 10_000, "Hard": 10_000}]
+    assert made["Ulimits"] == [
+        {"Name": "core", "Soft": 0, "Hard": 0},
+        {"Name": "nofile", "Soft": 10_000, "Hard": 10_000},
+    ]
     assert made["RestartPolicy"] == {"Name": "no"}
     assert made["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
     assert config(container())["Healthcheck"] == {"Test": ["NONE"]}

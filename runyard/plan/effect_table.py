@@ -58,7 +58,17 @@ _STOPPED = Effect("gap", "no instances are left: requests are answered 503 from 
 _CLOSED = Effect("gap", "clients from outside are answered 404 from then on, as asked")
 
 # What every part shows of its container.
-_CONTAINER = ("binds", "capabilities", "environment", "image", "memory_mib", "memory_mounts", "tmp_mib", "volumes")
+_CONTAINER = (
+    "binds",
+    "capabilities",
+    "environment",
+    "host_reads",
+    "image",
+    "memory_mib",
+    "memory_mounts",
+    "tmp_mib",
+    "volumes",
+)
 # What a part shows of that which it has beside its container.
 _BESIDE: Mapping[BesideKind, Mapping[str, Effect | Row]] = {
     "configuration": {

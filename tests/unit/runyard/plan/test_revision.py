@@ -267,6 +267,7 @@ CHANGED_SCALING = [
     (Scaling(initial_scale=3), ScalingDocument(initial_instances=3)),
     (Scaling(activation_scale=2), ScalingDocument(activation_instances=2)),
     (Scaling(aggregation="weighted-exponential"), ScalingDocument(aggregation="weighted-exponential")),
+    (Scaling(idle="freeze"), ScalingDocument(idle="freeze")),
 ]
 
 

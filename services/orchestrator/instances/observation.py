@@ -5,7 +5,7 @@ Everything here is frozen data; `decision.decide` turns it into actions. Times a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.orchestrator.model.instance import Health, Instance
@@ -27,7 +27,8 @@ class Observation:
     `written` names the engine's volumes that an instance of the book has for itself, whether it is seen or not.
     `wanted` counts the instances of each active revision; `busy` names instances with an operation under way
     and `starting` those of them that are being made, with their revision. `deleted` names services that were
-    removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace.
+    removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace. `restarting`
+    are instances that somebody wants to be replaced: not because they failed, so another need not wait.
     """
 
     revisions: Mapping[str, Revision] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Observation:
     starting: Mapping[str, str] = field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
     abandoned: frozenset[str] = frozenset()
+    restarting: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
 
 
@@ -86,3 +88,12 @@ class RemoveInstance:
 
 
 Action = CreateInstance | StartContainer | RemoveInstance
+
+
+def one_of_each(instances: Iterable[Instance], restarting: Collection[str]) -> frozenset[str]:
+    """Give the instance of each revision whose turn it is to be replaced: the oldest of those that are to be."""
+    turn: dict[str, str] = {}
+    for each in instances:
+        if each.id in restarting:
+            turn[each.key] = min(each.id, turn.get(each.key, each.id), key=lambda instance: int(instance, 16))
+    return frozenset(turn.values())

@@ -20,6 +20,7 @@ from services.orchestrator.instances.observation import (
     Observation,
     RemoveInstance,
     StartContainer,
+    one_of_each,
 )
 from services.orchestrator.instances.operations import Operations
 from services.orchestrator.journal import Journal
@@ -214,7 +215,11 @@ class Reconciler:
         self._operations.clear_spent()
 
     def _decide(self) -> Decision:
-        now, wanted_now = self._parts.timing.clock(), self.wanted()
+        now, wanted_now, view = self._parts.timing.clock(), self.wanted(), self.view()
+        self._parts.decisions.follow(
+            wanted_now, self.revisions, lambda key, count: self._parts.rollouts.explain(key, count, view)
+        )
+        self._parts.interventions.keep_restarts({each.id for each in self.instances})
         observation = Observation(
             revisions=self.revisions,
             instances=self.instances,
@@ -224,6 +229,7 @@ class Reconciler:
             starting=self._operations.starting,
             deleted=self._parts.rollouts.deleted,
             abandoned=self._parts.rollouts.abandoned - wanted_now.keys(),
+            restarting=one_of_each(self.instances, self._parts.interventions.restarting),
             written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
         )
         decision = decide(observation, self._memory, now)

@@ -5,20 +5,30 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 from runyard import contracts, names
 from runyard.contracts import (
     CertificateRequest,
+    DecisionList,
     Holdings,
+    InstanceList,
     OrchestratorStatus,
+    Override,
+    RestartAccepted,
+    RestartRequest,
+    RevisionList,
     RollbackRequest,
     RolloutAccepted,
     RolloutOutcomes,
+    ScaleRequest,
+    ServiceList,
     ServiceRequest,
 )
 from runyard.errors import HostError, HostUnreachable, NotFound, RelayEnded, RolloutError
 from runyard.host.engine import Engine
 from runyard.host.relay import Relay
+from runyard.names import service_key
 
 # A container that the engine has just (re)started needs this long at worst until its socket answers.
 START_TIMEOUT_S = 30
@@ -87,6 +97,37 @@ class Orchestrator:
         """Move a service's traffic to one of its revisions; NotFound if it is not kept, RolloutError as any rollout."""
         path = f"/v1/rollbacks/{request.tenant}/{request.service}"
         self._call("PUT", path, contracts.encode(request), timeout_s=request.deadline_s + _ANSWER_MARGIN_S)
+
+    def services(self, patience_s: float = START_TIMEOUT_S) -> ServiceList:
+        """Ask for the services and the counts that were set by hand."""
+        return contracts.decode(ServiceList, self._tell("/v1/services", patience_s))
+
+    def revisions(self, tenant: str, service: str) -> RevisionList:
+        """Ask for a service's revisions."""
+        return contracts.decode(RevisionList, self._tell(_of("revisions", tenant, service), START_TIMEOUT_S))
+
+    def instances(self, tenant: str = "", service: str = "") -> InstanceList:
+        """Ask for the instances, of a service if one is named."""
+        path = _of("instances", tenant, service) if service else "/v1/instances"
+        return contracts.decode(InstanceList, self._tell(path, START_TIMEOUT_S))
+
+    def decisions(self, tenant: str, service: str) -> DecisionList:
+        """Ask for the last changes of a service's counts."""
+        return contracts.decode(DecisionList, self._tell(_of("decisions", tenant, service), START_TIMEOUT_S))
+
+    def scale(self, request: ScaleRequest) -> Override:
+        """Have a number of instances for a while; NotFound without such a service, HostError for more than it may."""
+        path = f"/v1/overrides/{request.tenant}/{request.service}"
+        return contracts.decode(Override, self._call("PUT", path, contracts.encode(request)))
+
+    def end_scale(self, tenant: str, service: str) -> None:
+        """Have the number of instances again that manifest and load ask for; having it already is fine."""
+        self._call("DELETE", f"/v1/overrides/{tenant}/{service}")
+
+    def restart(self, request: RestartRequest) -> RestartAccepted:
+        """Begin to replace instances, one after the other in each revision; NotFound without such a service."""
+        path = f"/v1/restarts/{request.tenant}/{request.service}"
+        return contracts.decode(RestartAccepted, self._call("PUT", path, contracts.encode(request)))
 
     def apply_certificate(self, request: CertificateRequest) -> None:
         """Answer the hosts of a certificate with it; HostError says what is wrong with a broken one."""
@@ -169,6 +210,10 @@ _TOLD: dict[int, type[HostError] | type[RolloutError]] = {404: NotFound, 409: Ro
 def _service(tenant: str, service: str) -> str:
     # Both are DNS labels by the manifest's grammar, so nothing needs quoting.
     return f"/v1/services/{tenant}/{service}"
+
+
+def _of(kind: str, tenant: str, service: str) -> str:
+    return f"/v1/{kind}?service={quote(service_key(tenant, service), safe='/')}"
 
 
 def _problem(doing: str, answer: str, status: int) -> HostError | RolloutError:

@@ -13,6 +13,7 @@ from runyard.cli.output import tell_error
 # Name of a command -> "module:function" of a click command, and the line that `runyard --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
+    "logs": ("runyard.cli.logs:logs", "Show what the instances of a service write, and go on with -f."),
     "ps": ("runyard.cli.ps:ps", "List the instances of a live stack: their states, and where they are."),
     "release": ("runyard.cli.release:release", "Give back what a stack has claimed of its host and does not use."),
     "review": ("runyard.cli.review:review", "Compare two sides of manifests: changes, policies, quotas and cost."),

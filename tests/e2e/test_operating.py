@@ -63,7 +63,7 @@ def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss
     until(lambda: len(instances(stack)) == 3, within_s=30)
     stack.expect_no_changes()
     refused = runyard(stack, "scale", "hello", "101")
-    assert (refused.returncode, "count must be from 0 to 100, got 101" in refused.stderr) == (1, True)
+    assert (refused.returncode, "count must be from 0 to 100, got 101" in refused.stderr) == (2, True)
     reason = told(stack, "why", "hello")["decisions"][-1]
     assert (reason["before"], reason["count"], reason["why"], reason["inputs"]["asked"]) == (1, 3, "by-hand", 3.0)
 

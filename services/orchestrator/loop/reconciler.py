@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from runyard.errors import HostError
@@ -216,6 +217,7 @@ class Reconciler:
 
     def _decide(self) -> Decision:
         now, wanted_now, view = self._parts.timing.clock(), self.wanted(), self.view()
+        self._parts.decisions.begin(Counter(each.key for each in self.instances))
         self._parts.decisions.follow(
             wanted_now, self.revisions, lambda key, count: self._parts.rollouts.explain(key, count, view)
         )

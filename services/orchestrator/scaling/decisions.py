@@ -23,18 +23,27 @@ class Explanation:
 
 
 class DecisionLog:
-    """The last decisions of each revision that there is, in memory: after a restart it begins anew."""
+    """The last decisions of each revision that there is, in memory: after a restart it begins anew.
+
+    What `follow` is told first is compared with what was there when it began.
+    """
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
         self._number = 0
-        self._counts: dict[str, int] | None = None
+        self._begun = False
+        self._counts: dict[str, int] = {}
         self._kept: dict[str, deque[ScalingDecision]] = {}
 
     @property
     def decisions(self) -> tuple[ScalingDecision, ...]:
         """All that are kept, in the order in which they were made."""
         return tuple(sorted((each for kept in self._kept.values() for each in kept), key=lambda each: each.number))
+
+    def begin(self, counts: Mapping[str, int]) -> None:
+        """Take these counts, of the instances found at the start, for what was decided in a life before; only once."""
+        if not self._begun:
+            self._begun, self._counts = True, dict(counts)
 
     def follow(
         self, wanted: Mapping[str, int], known: Mapping[str, object], explain: Callable[[str, int], Explanation]
@@ -43,10 +52,8 @@ class DecisionLog:
 
         `explain` is asked for the revision and its new count, and only where there is one.
         """
-        # What is found at the start was decided before, by another life.
-        counts = wanted if self._counts is None else self._counts
-        for key in sorted({*wanted, *counts}):
-            count, before = wanted.get(key, 0), counts.get(key, 0)
+        for key in sorted({*wanted, *self._counts}):
+            count, before = wanted.get(key, 0), self._counts.get(key, 0)
             if count != before:
                 self._note(key, before, count, explain(key, count))
         self._counts = dict(wanted)

@@ -202,7 +202,8 @@ def test_what_was_asked_by_hand_is_kept_over_a_restart_of_the_orchestrator(tmp_p
             assert (len(left), left & set(asked.instances)) == (3, set())
             (override,) = (await listed(client, ServiceList)).overrides
             assert override.count == 3
-            # What it found was decided in its life before.
-            assert (await listed(client, DecisionList)).decisions == ()
+            # What it found was decided in its life before, but for the one that stood in for another just then.
+            made = [(each.before, each.count) for each in (await listed(client, DecisionList)).decisions]
+            assert made in ([], [(4, 3)])
 
     asyncio.run(whole())

@@ -25,17 +25,20 @@ def test_changes_are_noted_in_order_with_their_reasons_and_what_stays_is_not() -
     assert (last.why, last.reason, last.inputs) == ("manifest", "acme/shop-2 has 3", {"least": 1})
 
 
-def test_what_is_found_at_the_start_is_no_decision() -> None:
+def test_what_is_found_at_the_start_is_no_decision_and_what_differs_from_it_is() -> None:
     log = DecisionLog(lambda: 0.0)
+    log.begin({"acme/shop-1": 2})
     log.follow({"acme/shop-1": 2}, KNOWN, explain)
     assert log.decisions == ()
-    log.follow({"acme/shop-1": 1}, KNOWN, explain)
-    assert counts(log) == [(1, "shop-1", 2, 1)]
+    # Only what was found first is of a life before.
+    log.begin({"acme/shop-1": 1})
+    log.follow({"acme/shop-1": 1, "acme/shop-2": 1}, KNOWN, explain)
+    assert counts(log) == [(1, "shop-1", 2, 1), (2, "shop-2", 0, 1)]
 
 
 def test_last_ones_of_each_revision_are_kept_while_it_is_known() -> None:
     log = DecisionLog(lambda: 0.0)
-    log.follow({"acme/shop-1": 1, "acme/shop-2": 0}, KNOWN, explain)
+    log.begin({"acme/shop-1": 1})
     log.follow({"acme/shop-1": 1, "acme/shop-2": 5}, KNOWN, explain)
     for count in range(2 * KEPT):
         log.follow({"acme/shop-1": count % 2, "acme/shop-2": 5}, KNOWN, explain)

@@ -59,6 +59,14 @@ class Output:
         elif failed or not self.quiet:
             self._write(text(), for_people=True)
 
+    def add(self, data: Any, text: str) -> None:
+        """Write one more line of a report without an end, at once: text, or an object on a line of its own as JSON."""
+        if self.form == "json":
+            self._write(json.dumps(data, sort_keys=True))
+        else:
+            self._write(text, for_people=True)
+        sys.stdout.flush()
+
     def warn(self, lines: Iterable[str]) -> None:
         """Write lines to stderr: what a user should know and stops nothing, or why it stopped."""
         for line in lines:

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from runyard.codec import decode, encode, encode_differing, fields_of
 from runyard.contracts.certificate import CertificateRequest, CertificateStatus, TlsSettings
-from runyard.contracts.decision import DecisionInputs, Decisions, RevisionDecisions, ScalingDecision
+from runyard.contracts.intervention import Override, RestartAccepted, RestartRequest, ScaleRequest
+from runyard.contracts.listing import (
+    DecisionList,
+    EndpointList,
+    EndpointStatus,
+    InstanceList,
+    InstanceState,
+    InstanceStatus,
+    RevisionList,
+    ScalingDecision,
+    ServiceList,
+)
 from runyard.contracts.load import GatewayLoad, RevisionLoad
 from runyard.contracts.revision import (
     PIDS_LIMIT,
@@ -58,8 +69,9 @@ __all__ = [
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
-    "DecisionInputs",
-    "Decisions",
+    "DecisionList",
+    "EndpointList",
+    "EndpointStatus",
     "Fallback",
     "FilesMount",
     "GatewayDelta",
@@ -74,15 +86,21 @@ __all__ = [
     "ImageIdentity",
     "Ingress",
     "InstanceLimits",
+    "InstanceList",
+    "InstanceState",
+    "InstanceStatus",
     "Limits",
     "MemoryMount",
     "OrchestratorStatus",
     "Outcome",
+    "Override",
     "PathRoute",
     "Probe",
     "ProbeKind",
-    "RevisionDecisions",
+    "RestartAccepted",
+    "RestartRequest",
     "RevisionDocument",
+    "RevisionList",
     "RevisionLoad",
     "RevisionStatus",
     "RollbackRequest",
@@ -91,6 +109,7 @@ __all__ = [
     "RolloutOutcomes",
     "RolloutRequest",
     "RouteRequest",
+    "ScaleRequest",
     "ScalingDecision",
     "ScalingDocument",
     "ScalingSignal",
@@ -98,6 +117,7 @@ __all__ = [
     "SecretFile",
     "SecretValue",
     "ServiceHolding",
+    "ServiceList",
     "ServiceRequest",
     "ServiceStatus",
     "ShiftStatus",

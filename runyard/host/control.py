@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 from runyard import contracts, names
 from runyard.contracts import (
     CertificateRequest,
+    DecisionList,
     Holdings,
+    InstanceList,
     OrchestratorStatus,
+    Override,
+    RestartAccepted,
+    RestartRequest,
+    RevisionList,
     RollbackRequest,
     RolloutAccepted,
     RolloutOutcomes,
+    ScaleRequest,
+    ServiceList,
     ServiceRequest,
 )
-from runyard.errors import HostError, HostUnreachable, NotFound, RelayEnded, RolloutError
+from runyard.errors import HostError, HostUnreachable, NotFound, RelayEnded, RolloutError, RunyardError, UsageError
 from runyard.host.engine import Engine
 from runyard.host.relay import Relay
+from runyard.names import service_key
 
 # A container that the engine has just (re)started needs this long at worst until its socket answers.
 START_TIMEOUT_S = 30
@@ -88,6 +98,37 @@ class Orchestrator:
         path = f"/v1/rollbacks/{request.tenant}/{request.service}"
         self._call("PUT", path, contracts.encode(request), timeout_s=request.deadline_s + _ANSWER_MARGIN_S)
 
+    def services(self, patience_s: float = START_TIMEOUT_S) -> ServiceList:
+        """Ask for the services and the counts that were set by hand."""
+        return contracts.decode(ServiceList, self._tell("/v1/services", patience_s))
+
+    def revisions(self, tenant: str, service: str) -> RevisionList:
+        """Ask for a service's revisions."""
+        return contracts.decode(RevisionList, self._tell(_of("revisions", tenant, service), START_TIMEOUT_S))
+
+    def instances(self, tenant: str = "", service: str = "") -> InstanceList:
+        """Ask for the instances, of a service if one is named."""
+        path = _of("instances", tenant, service) if service else "/v1/instances"
+        return contracts.decode(InstanceList, self._tell(path, START_TIMEOUT_S))
+
+    def decisions(self, tenant: str, service: str) -> DecisionList:
+        """Ask for the last changes of a service's counts."""
+        return contracts.decode(DecisionList, self._tell(_of("decisions", tenant, service), START_TIMEOUT_S))
+
+    def scale(self, request: ScaleRequest) -> Override:
+        """Have a number of instances for a while; NotFound without such a service, UsageError for more than it may."""
+        path = f"/v1/overrides/{request.tenant}/{request.service}"
+        return contracts.decode(Override, self._call("PUT", path, contracts.encode(request), by_hand=True))
+
+    def end_scale(self, tenant: str, service: str) -> None:
+        """Have the number of instances again that manifest and load ask for; having it already is fine."""
+        self._call("DELETE", f"/v1/overrides/{tenant}/{service}")
+
+    def restart(self, request: RestartRequest) -> RestartAccepted:
+        """Begin to replace instances, one after the other in each revision; NotFound without such a service."""
+        path = f"/v1/restarts/{request.tenant}/{request.service}"
+        return contracts.decode(RestartAccepted, self._call("PUT", path, contracts.encode(request)))
+
     def apply_certificate(self, request: CertificateRequest) -> None:
         """Answer the hosts of a certificate with it; HostError says what is wrong with a broken one."""
         # A DNS label by the grammar of the stack's configuration.
@@ -125,6 +166,8 @@ class Orchestrator:
         body: str = "",
         timeout_s: float = _ANSWER_MARGIN_S,
         patience_s: float = START_TIMEOUT_S,
+        *,
+        by_hand: bool = False,
     ) -> str:
         try:
             status, answer = self._exchange(method, path, body, timeout_s, patience_s)
@@ -133,7 +176,9 @@ class Orchestrator:
             self.close()
             raise
         if not 200 <= status < 300:
-            raise _problem(f"{method} {path}", answer, status)
+            # A program's message that is refused is a fault of ours, what somebody has typed is not.
+            told = {**_TOLD, 400: UsageError} if by_hand else _TOLD
+            raise _problem(f"{method} {path}", answer, status, told)
         return answer
 
     def _exchange(self, method: str, path: str, body: str, timeout_s: float, patience_s: float) -> tuple[int, str]:
@@ -163,7 +208,7 @@ class Orchestrator:
 
 
 # These say where and why themselves; every other status means that one of the two sides is at fault.
-_TOLD: dict[int, type[HostError] | type[RolloutError]] = {404: NotFound, 409: RolloutError}
+_TOLD: Mapping[int, type[RunyardError]] = {404: NotFound, 409: RolloutError}
 
 
 def _service(tenant: str, service: str) -> str:
@@ -171,7 +216,11 @@ def _service(tenant: str, service: str) -> str:
     return f"/v1/services/{tenant}/{service}"
 
 
-def _problem(doing: str, answer: str, status: int) -> HostError | RolloutError:
+def _of(kind: str, tenant: str, service: str) -> str:
+    return f"/v1/{kind}?service={quote(service_key(tenant, service), safe='/')}"
+
+
+def _problem(doing: str, answer: str, status: int, told: Mapping[int, type[RunyardError]]) -> RunyardError:
     """Make the error that a problem+json answer stands for; one that is not JSON is shown as it came."""
     try:
         problem = json.loads(answer)
@@ -182,6 +231,6 @@ def _problem(doing: str, answer: str, status: int) -> HostError | RolloutError:
     lines = [str(problem.get("detail") or problem.get("title") or answer)]
     lines += [f"  | {line}" for line in problem.get("logs", [])]
     text = "\n".join(lines)
-    if status in _TOLD:
-        return _TOLD[status](text)
+    if status in told:
+        return told[status](text)
     return HostError(f"{doing}: orchestrator answered {status}: {text}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from runyard import names
 from runyard.errors import Conflict, HostError, NotFound
+from runyard.host.log import LogLine, LogLines
 from runyard.host.relay import Relay, unframe
 from runyard.host.transport import FOREIGN, Answer, Transport, translate
 from runyard.names import Kind
@@ -277,6 +278,20 @@ class Engine:
             return self._log(f"read the log of {container}", container, str(count)).splitlines()
         except NotFound:
             return []
+
+    def log(self, container: str, tail: int, *, follow: bool = False) -> Generator[LogLine, None, None]:
+        """Give the last lines that a container wrote, and with `follow` each as it comes until it ends.
+
+        NotFound for one that is gone. Close it, if not all are read: it keeps a connection.
+        """
+        query = urlencode({"stdout": 1, "stderr": 1, "timestamps": 1, "tail": tail, "follow": int(follow)})
+        doing, lines = f"read the log of {container}", LogLines()
+        with translated(doing):
+            path = f"/containers/{_part(container)}/logs?{query}"
+            with contextlib.closing(self._transport.pieces(path, silent=follow)) as pieces:
+                for piece in pieces:
+                    yield from lines.feed(piece)
+            yield from lines.rest()
 
     def running(self, container: str) -> bool:
         """Say whether a container of this name exists and runs."""

@@ -23,6 +23,8 @@ from runyard.host.connection import Asked, Connection
 # How long the engine may be silent in one call; a dead one shows itself in the connect.
 CALL_TIMEOUT_S = 60.0
 
+_PIECE_BYTES = 64 * 1024
+
 # What may be asked twice when it cannot be told whether it was done once.
 _IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE"}
 _UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
@@ -157,6 +159,24 @@ class Transport:
                     yield from iter(response.readline, b"")
             except _FOREIGN as error:
                 raise self._translate(error, connection, timeout_s) from error
+
+    def pieces(self, path: str, *, silent: bool = False) -> Generator[bytes, None, None]:
+        """Ask for a path, and give its answer in pieces as they come; the engine's own words as an error if it refuses.
+
+        With `silent` it may say nothing for as long as it likes. Close it, if not all is read: it keeps a connection.
+        Like a stream it is no turn of those that ask at once, which must not wait until it ends.
+        """
+        timeout_s = None if silent else CALL_TIMEOUT_S
+        with contextlib.closing(self._connect()) as connection:
+            try:
+                connection.ask(Asked.of("GET", path, None, None, CALL_TIMEOUT_S))
+                with connection.getresponse() as response:
+                    if response.status >= 400:
+                        Answer(response.status, response.read()).checked()
+                    connection.sock.settimeout(timeout_s)
+                    yield from iter(lambda: response.read1(_PIECE_BYTES), b"")
+            except _FOREIGN as error:
+                raise self._translate(error, connection, CALL_TIMEOUT_S) from error
 
     def hijack(self, method: str, path: str, body: object | None = None) -> Stream:
         """Ask for the connection to be handed over, as for an exec or attach; the engine's own words if it refuses."""

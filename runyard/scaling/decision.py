@@ -81,6 +81,12 @@ class Decision:
         """Say why, in words with numbers."""
         return _SENTENCES[self.why](self)
 
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """Give the inputs that are numbers, by name; what was not measured is left out."""
+        found = {name: getattr(self.inputs, name) for name in Inputs.__slots__}
+        return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+
     def data(self) -> Mapping[str, object]:
         """Give it as plain data, with the reason in words; what was not measured is left out."""
         names = [name for name in Inputs.__slots__ if getattr(self.inputs, name) is not None]

@@ -36,11 +36,13 @@ from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler
 from services.orchestrator.scaling.consumption import Consumption
+from services.orchestrator.scaling.decisions import DecisionLog
 from services.orchestrator.settings import Settings
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
+from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.store.lease import Lease
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.timing import Timing
@@ -82,6 +84,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     store = DesiredStore(directory, journal)
     documents = DocumentStore(directory, settings.stack, settings.verifier, journal)
     values = SecretValues(directory, journal)
+    interventions = Interventions(directory, journal)
     book = Book(directory, journal)
     launcher = Launcher(values, settings.launcher_directory, settings.launcher_program)
     attempts = ProbeRunner(engine, launcher.probe_input)
@@ -101,9 +104,11 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     parts = Parts(
         tools=tools,
         store=store,
-        rollouts=Rollouts(store, tools.base, journal, wake.set),
+        rollouts=Rollouts(store, tools.base, interventions, journal, wake.set),
         documents=documents,
         values=values,
+        interventions=interventions,
+        decisions=DecisionLog(timing.wall),
         # Set by the prober, waited for by the orchestrator: neither has to know the other.
         prober=Prober(attempts, timing, wake.set),
         publisher=Publisher(gateway, journal, timing),

@@ -66,6 +66,7 @@ NAPS = {
     "tests/unit/services/gateway/test_cache.py": "an instance that drips its body",
     "tests/unit/services/gateway/test_request_log.py": "an instance that reads slowly",
     "tests/unit/services/orchestrator/api/test_control.py": "a clock of the test's own, moved while a client waits",
+    "tests/unit/services/orchestrator/api/test_watch.py": "a clock of the test's own, moved while a stream is read",
 }
 PATCHES = {
     "tests/unit/runyard/cli/test_main.py": "a command of the test's own, added to the table as any other is",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from aiohttp import web
@@ -12,16 +13,20 @@ from aiohttp.typedefs import Middleware
 
 from runyard.contracts import (
     CertificateRequest,
-    OrchestratorStatus,
+    RestartRequest,
     RollbackRequest,
+    ScaleRequest,
     ServiceRequest,
     decode,
     encode,
 )
 from runyard.errors import ContractError, RunyardError, UsageError
 from services.orchestrator.api.listener import Handler
+from services.orchestrator.api.openapi import describe
+from services.orchestrator.api.operations import DESCRIPTION, OPERATIONS, Operation
 from services.orchestrator.api.problem import problem, problem_of
-from services.orchestrator.api.public import LOCAL_HOSTS, is_allowed, public_status
+from services.orchestrator.api.public import LOCAL_HOSTS, is_allowed
+from services.orchestrator.api.reading import Readings, answer
 from services.orchestrator.control.orchestrator import Orchestrator
 from services.orchestrator.journal import Journal
 from services.orchestrator.store.claim import ClaimStore
@@ -52,26 +57,43 @@ class ControlApi:
 
     def control_app(self) -> web.Application:
         """Build the application of the unix socket: everything."""
-        app = self._app()
-        app.router.add_get("/v1/status", self._get_status)
-        app.router.add_put("/v1/services/{tenant}/{service}", self._put_service)
-        app.router.add_delete("/v1/services/{tenant}/{service}", self._delete_service)
-        app.router.add_get("/v1/rollouts", self._get_outcomes)
-        app.router.add_get("/v1/holdings", self._get_holdings)
-        app.router.add_put("/v1/claim", self._put_claim)
-        app.router.add_get("/v1/claim", self._get_claim)
-        app.router.add_put("/v1/rollbacks/{tenant}/{service}", self._put_rollback)
-        app.router.add_put("/v1/certificates/{name}", self._put_certificate)
-        app.router.add_delete("/v1/certificates/{name}", self._delete_certificate)
-        app.router.add_get("/v1/authority", self._get_authority)
-        return app
+        return self._app(OPERATIONS, public=False)
 
     def reading_app(self, hosts: Collection[str] = LOCAL_HOSTS) -> web.Application:
         """Build the application of the TCP port: what anybody on the machine may read, under these names of it."""
-        app = self._app()
+        app = self._app([each for each in OPERATIONS if each.public], public=True)
         app.middlewares.append(_only_from(hosts))
-        app.router.add_get("/v1/status", self._get_public_status)
         return app
+
+    def _app(self, operations: Collection[Operation], *, public: bool) -> web.Application:
+        app = web.Application(middlewares=[self._problems], client_max_size=SERVICE_LIMIT)
+        described = json.dumps(describe(operations))
+
+        async def get_description(_: web.Request) -> web.StreamResponse:
+            return answer(described)
+
+        reading = Readings(self._orchestrator, self._tls, self._orchestrator.timing, public=public)
+        handlers = {**reading.handlers(), **self._changing(), DESCRIPTION.name: get_description}
+        for each in operations:
+            app.router.add_route(each.method, each.path, handlers[each.name])
+        return app
+
+    def _changing(self) -> Mapping[str, Handler]:
+        return {
+            "putService": self._put_service,
+            "deleteService": self._delete_service,
+            "putRollback": self._put_rollback,
+            "putOverride": self._put_override,
+            "deleteOverride": self._delete_override,
+            "putRestart": self._put_restart,
+            "getOutcomes": self._get_outcomes,
+            "getHoldings": self._get_holdings,
+            "putClaim": self._put_claim,
+            "getClaim": self._get_claim,
+            "putCertificate": self._put_certificate,
+            "deleteCertificate": self._delete_certificate,
+            "getAuthority": self._get_authority,
+        }
 
     async def _body(self, request: web.Request, limit: int = BODY_LIMIT) -> bytes:
         # The application's own limit is that of the largest message.
@@ -86,20 +108,15 @@ class ControlApi:
             raise web.HTTPRequestEntityTooLarge(limit, len(body))
         return body
 
-    def _app(self) -> web.Application:
-        app = web.Application(middlewares=[self._problems], client_max_size=SERVICE_LIMIT)
-        app.router.add_get("/healthz", self._get_health)
-        return app
-
     @web.middleware
     async def _problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except RunyardError as error:
-            answer = problem_of(error)
-            told = {"path": request.path, "status": answer.status, "error": str(error)}
+            failed = problem_of(error)
+            told = {"path": request.path, "status": failed.status, "error": str(error)}
             self._journal.write("request failed", level="error", **told)
-            return answer
+            return failed
         except web.HTTPException as error:
             return problem(
                 error.status, error.reason.lower(), f"{request.method} {request.path}: {error.reason.lower()}"
@@ -109,7 +126,7 @@ class ControlApi:
         message = _decode_service(await self._body(request, SERVICE_LIMIT))
         for part in (message.route, message.rollout):
             _check_subject(request, part.tenant, part.service)
-        return _answer(encode(self._orchestrator.put_service(message)), 202)
+        return answer(encode(self._orchestrator.put_service(message)), 202)
 
     async def _delete_service(self, request: web.Request) -> web.Response:
         await self._orchestrator.delete_service(request.match_info["tenant"], request.match_info["service"])
@@ -117,11 +134,11 @@ class ControlApi:
 
     async def _get_outcomes(self, request: web.Request) -> web.Response:
         after, wait_s = _number(request, "after", _WHOLE), _number(request, "wait", _SECONDS)
-        return _answer(encode(await self._orchestrator.outcomes(int(after), wait_s)))
+        return answer(encode(await self._orchestrator.outcomes(int(after), wait_s)))
 
     async def _get_holdings(self, _: web.Request) -> web.Response:
         held = self._orchestrator.holdings()
-        return _answer(encode(replace(held, certificates=self._tls.certificates.given(), claim=self._claim.digest)))
+        return answer(encode(replace(held, certificates=self._tls.certificates.given(), claim=self._claim.digest)))
 
     async def _put_claim(self, request: web.Request) -> web.Response:
         body = await self._body(request, CLAIM_LIMIT)
@@ -132,13 +149,27 @@ class ControlApi:
         return _done()
 
     async def _get_claim(self, _: web.Request) -> web.Response:
-        return _answer(self._claim.get())
+        return answer(self._claim.get())
 
     async def _put_rollback(self, request: web.Request) -> web.Response:
         message = decode(RollbackRequest, await self._body(request))
         _check_subject(request, message.tenant, message.service)
         await self._orchestrator.roll_back(message)
         return _done()
+
+    async def _put_override(self, request: web.Request) -> web.Response:
+        message = decode(ScaleRequest, await self._body(request))
+        _check_subject(request, message.tenant, message.service)
+        return answer(encode(self._orchestrator.scale(message)))
+
+    async def _delete_override(self, request: web.Request) -> web.Response:
+        self._orchestrator.end_scale(request.match_info["tenant"], request.match_info["service"])
+        return _done()
+
+    async def _put_restart(self, request: web.Request) -> web.Response:
+        message = decode(RestartRequest, await self._body(request))
+        _check_subject(request, message.tenant, message.service)
+        return answer(encode(self._orchestrator.restart(message)))
 
     async def _put_certificate(self, request: web.Request) -> web.Response:
         message = decode(CertificateRequest, await self._body(request))
@@ -153,20 +184,6 @@ class ControlApi:
 
     async def _get_authority(self, _: web.Request) -> web.Response:
         return web.Response(text=self._tls.authority(), content_type="application/x-pem-file")
-
-    def _status(self) -> OrchestratorStatus:
-        return replace(self._orchestrator.status(), certificates=self._tls.certificates.status())
-
-    async def _get_status(self, _: web.Request) -> web.Response:
-        return _answer(encode(self._status()))
-
-    async def _get_public_status(self, _: web.Request) -> web.Response:
-        # The unix socket's readers get it all.
-        return _answer(encode(public_status(self._status())))
-
-    async def _get_health(self, _: web.Request) -> web.Response:
-        healthy = self._orchestrator.healthy
-        return web.json_response({"status": "ok" if healthy else "degraded"}, status=200 if healthy else 503)
 
 
 def _only_from(hosts: Collection[str]) -> Middleware:
@@ -201,10 +218,6 @@ def _number(request: web.Request, name: str, grammar: re.Pattern[str]) -> float:
     if not grammar.fullmatch(text):
         raise UsageError(f"{request.method} {request.path}: {name} must be a number from 0, got {text!r}")
     return float(text)
-
-
-def _answer(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="application/json")
 
 
 def _done() -> web.Response:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 
-from runyard.contracts import OrchestratorStatus, RevisionStatus
+from runyard.contracts import EndpointList, InstanceList, OrchestratorStatus, RevisionList, RevisionStatus
 
 # The names of the host's loopback. A browser that was told another name for 127.0.0.1 (DNS rebinding) sends that one.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -23,6 +23,22 @@ def is_allowed(host: str, allowed: Collection[str]) -> bool:
 def public_status(status: OrchestratorStatus) -> OrchestratorStatus:
     """Give a status without what is its tenants' and the gateway's: what instances log, and where they are."""
     return replace(status, revisions=tuple(map(_public_revision, status.revisions)))
+
+
+def public_revisions(listed: RevisionList) -> RevisionList:
+    """Give revisions without what instances log, and where they are."""
+    return replace(listed, revisions=tuple(map(_public_revision, listed.revisions)))
+
+
+def public_instances(listed: InstanceList) -> InstanceList:
+    """Give instances without where they are."""
+    found = (replace(each, address="", reason=_ADDRESS.sub("an address", each.reason)) for each in listed.instances)
+    return replace(listed, instances=tuple(found))
+
+
+def public_endpoints(listed: EndpointList) -> EndpointList:
+    """Give endpoints as how many there are."""
+    return replace(listed, endpoints=tuple(replace(each, addresses=()) for each in listed.endpoints))
 
 
 def _public_revision(revision: RevisionStatus) -> RevisionStatus:

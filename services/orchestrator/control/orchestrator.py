@@ -6,19 +6,33 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from runyard.contracts import (
-    Decisions,
+    DecisionList,
+    EndpointList,
     Holdings,
+    InstanceList,
     OrchestratorStatus,
+    Override,
+    RestartAccepted,
+    RestartRequest,
+    RevisionList,
     RollbackRequest,
     RolloutAccepted,
     RolloutOutcomes,
     RolloutRequest,
+    ScaleRequest,
+    ServiceList,
     ServiceRequest,
 )
-from runyard.errors import UsageError
+from runyard.errors import NotFound, UsageError
 from runyard.names import service_key
-from services.orchestrator.control.decisions import describe_decisions
 from services.orchestrator.control.holdings import describe_holdings
+from services.orchestrator.control.listing import (
+    list_decisions,
+    list_endpoints,
+    list_instances,
+    list_revisions,
+    list_services,
+)
 from services.orchestrator.control.status import Scene, describe_status
 from services.orchestrator.loop.reconciler import Reconciler
 from services.orchestrator.loop.scaling import ScalingLoop
@@ -28,7 +42,15 @@ from services.orchestrator.rollout.outcomes import OutcomeLog
 from services.orchestrator.rollout.pending import CONFIRM_S, PendingRollouts
 from services.orchestrator.rollout.rollback import roll_back
 from services.orchestrator.rollout.rollouts import Proposal
+from services.orchestrator.scaling.capacity import most_instances
 from services.orchestrator.store.acceptance import check_writers
+from services.orchestrator.timing import Timing
+from services.orchestrator.traffic.commitment import Commitment, shares_to_serve
+
+# Where the manifest sets no limit: what no host of ours runs of one service, and what a slip of the finger asks for.
+LARGEST_COUNT = 1_000
+# What is to last longer belongs into the manifest.
+LONGEST_OVERRIDE_S = 7 * 24 * 3600
 
 
 class Orchestrator:
@@ -43,6 +65,16 @@ class Orchestrator:
         self._scaling = ScalingLoop(parts, self._reconciler)
 
     @property
+    def epoch(self) -> str:
+        """What names this life of the process."""
+        return self._outcomes.epoch
+
+    @property
+    def timing(self) -> Timing:
+        """The clock that it goes by."""
+        return self._parts.timing
+
+    @property
     def healthy(self) -> bool:
         """Whether the engine answers and the gateway has what it should."""
         return self._reconciler.engine_answers and self._reconciler.settled and self._parts.publisher.in_step
@@ -55,10 +87,6 @@ class Orchestrator:
             group.create_task(self._reconciler.run())
             group.create_task(self._pending.watch_deadlines())
             group.create_task(self._scaling.run())
-
-    def decisions(self) -> Decisions:
-        """Tell how many instances each revision in force should have, and why."""
-        return describe_decisions(self._parts, self._scene())
 
     def hear(self, revision: str) -> None:
         """Hear that a request waits for a revision, `tenant/revision`, that has no instance; the gateway repeats it."""
@@ -113,6 +141,77 @@ class Orchestrator:
         # with a service that is forgotten here. It gets what is left before anything else when it is back.
         if not await self._reconciler.publish(CONFIRM_S):
             self._parts.tools.journal.write("removal not confirmed", level="warning", service=key)
+
+    def scale(self, request: ScaleRequest) -> Override:
+        """Have a number of instances for a while, and give until when.
+
+        NotFound without such a service, UsageError for more than its manifest, and so its tenant's quota, lets it have.
+        """
+        where = f"scale {request.tenant}/{request.service}"
+        rollout = self._in_force(where, request.tenant, request.service)
+        held, shares = self._parts.documents.revisions, shares_to_serve(rollout)
+        keys = [service_key(request.tenant, name) for name in shares]
+        bound = most_instances([held[key].spec for key in keys if key in held], rollout)
+        most = LARGEST_COUNT if bound is None else bound
+        if not 0 <= request.count <= most:
+            raise UsageError(f"{where}: count must be from 0 to {most}, got {request.count}")
+        if not 0 < request.for_s <= LONGEST_OVERRIDE_S:
+            raise UsageError(f"{where}: for_s must be from 1 to {LONGEST_OVERRIDE_S}, got {request.for_s}")
+        now = self._parts.timing.wall()
+        override = Override(request.tenant, request.service, request.count, int(now) + request.for_s)
+        self._parts.interventions.put_override(override, now)
+        told = {"service": service_key(request.tenant, request.service), "count": request.count, "for_s": request.for_s}
+        self._parts.tools.journal.write("scaled by hand", **told)
+        self._reconciler.wake()
+        return override
+
+    def end_scale(self, tenant: str, service: str) -> None:
+        """Have the number of instances again that manifest and load ask for; NotFound without such a service."""
+        self._in_force(f"scale {tenant}/{service}", tenant, service)
+        self._parts.interventions.end_override(tenant, service)
+        self._parts.tools.journal.write("scale by hand ended", service=service_key(tenant, service))
+        self._reconciler.wake()
+
+    def restart(self, request: RestartRequest) -> RestartAccepted:
+        """Begin to replace instances of a service; NotFound without such a service, others' instances are refused."""
+        where = f"restart {request.tenant}/{request.service}"
+        self._in_force(where, request.tenant, request.service)
+        mine = service_key(request.tenant, request.service)
+        owners = {each.id: each.service_key for each in self._reconciler.instances}
+        for each in request.instances:
+            if owners.get(each, mine) != mine:
+                raise UsageError(f"{where}: instance {each} is of {owners[each]}")
+        there = tuple(sorted(owners.keys() & set(request.instances)))
+        self._parts.interventions.restart(there)
+        self._parts.tools.journal.write("restart", service=mine, instances=there)
+        self._reconciler.wake()
+        return RestartAccepted(there)
+
+    def _in_force(self, where: str, tenant: str, service: str) -> Commitment:
+        rollout = self._parts.rollouts.in_force.get(service_key(tenant, service))
+        if rollout is None:
+            raise NotFound(f"{where}: it has no traffic in force")
+        return rollout
+
+    def services(self) -> ServiceList:
+        """List the services."""
+        return list_services(self._parts, self.status())
+
+    def revisions(self) -> RevisionList:
+        """List the revisions that should have instances or have some."""
+        return list_revisions(self.status())
+
+    def instances(self) -> InstanceList:
+        """List the instances."""
+        return list_instances(self._parts, self._scene(), self._reconciler.operations.withdrawn)
+
+    def endpoints(self) -> EndpointList:
+        """List where revisions are reached."""
+        return list_endpoints(self.status(), self._scene())
+
+    def decisions(self) -> DecisionList:
+        """List the last decisions on counts."""
+        return list_decisions(self._parts)
 
     def status(self) -> OrchestratorStatus:
         """Describe everything as it is now."""

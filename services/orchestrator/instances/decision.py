@@ -44,6 +44,9 @@ def decide(observation: Observation, memory: Memory, now: float) -> Decision:
     actions: list[Action] = [RemoveInstance(each.id, failures[each.id], drained=False) for each in dead]
     edits = {each.id: edit for each in alive if (edit := _edit(each, observation))}
     memory = _remember(observation, memory, alive, [*dead, *(each for each in alive if each.id in edits)], now)
+    # Removed as what is surplus is: nothing failed, so no failure is noted and nobody waits.
+    asked = {each.id: "" for each in alive if each.id in observation.restarting and observation.wanted.get(each.key)}
+    edits = asked | edits
     actions += _replaced(observation, alive, edits)
     alive = [each for each in alive if each.id not in edits]
     excess = _surplus(observation, memory, alive)

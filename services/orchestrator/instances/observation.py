@@ -5,7 +5,7 @@ Everything here is frozen data; `decision.decide` turns it into actions. Times a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.orchestrator.model.instance import Health, Instance
@@ -27,10 +27,10 @@ class Observation:
     `written` names the engine's volumes that an instance of the book has for itself, whether it is seen or not.
     `wanted` counts the instances of each active revision; `busy` names instances with an operation under way
     and `starting` those of them that are being made, with their revision; those that are `turning` to sleep serve soon
-    if they are wanted again. `deleted` names services that were
-    removed on purpose and `abandoned` revisions that never got traffic; their instances need no grace. `freezing` names
-    the revisions of which one instance is frozen while none is wanted, `in_flight` the requests of instances among
-    which some must be chosen to go, as far as they are known.
+    if they are wanted again. `deleted` names services that were removed on purpose and `abandoned` revisions that never
+    got traffic; their instances need no grace. `restarting` are instances that somebody wants to be replaced: not
+    because they failed, so another need not wait. `freezing` names the revisions of which one instance is frozen while
+    none is wanted, `in_flight` the requests of instances among which some must be chosen to go, as far as known.
     """
 
     revisions: Mapping[str, Revision] = field(default_factory=dict)
@@ -42,6 +42,7 @@ class Observation:
     turning: Mapping[str, str] = field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
     abandoned: frozenset[str] = frozenset()
+    restarting: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
     freezing: frozenset[str] = frozenset()
     in_flight: Mapping[str, int] = field(default_factory=dict)
@@ -107,3 +108,12 @@ class RemoveInstance:
 
 
 Action = CreateInstance | StartContainer | FreezeInstance | ThawInstance | RemoveInstance
+
+
+def one_of_each(instances: Iterable[Instance], restarting: Collection[str]) -> frozenset[str]:
+    """Give the instance of each revision whose turn it is to be replaced: the oldest of those that are to be."""
+    turn: dict[str, str] = {}
+    for each in instances:
+        if each.id in restarting:
+            turn[each.key] = min(each.id, turn.get(each.key, each.id), key=lambda instance: int(instance, 16))
+    return frozenset(turn.values())

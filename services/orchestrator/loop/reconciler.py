@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from runyard.errors import HostError
@@ -21,6 +22,7 @@ from services.orchestrator.instances.observation import (
     Observation,
     RemoveInstance,
     StartContainer,
+    one_of_each,
 )
 from services.orchestrator.instances.operations import Operations
 from services.orchestrator.journal import Journal
@@ -168,7 +170,8 @@ class Reconciler:
             self._journal.write("engine reached")
         if not self._settle():
             return 0.05
-        sight = Sight(self._parts.rollouts.in_force, self.revisions, self.instances, self._serving())
+        demanded = self._parts.rollouts.demanded(self._parts.timing.wall())
+        sight = Sight(demanded, self.revisions, self.instances, self._serving())
         self._parts.autoscaler.follow(sight, self._parts.timing.clock())
         # Counted once: a pass decides on one view of things.
         self._view = self.view()
@@ -258,7 +261,14 @@ class Reconciler:
         return counts if known else {}
 
     def _decide(self, wanted_now: Mapping[str, int], in_flight: Mapping[str, int]) -> Decision:
-        now = self._parts.timing.clock()
+        now, view = self._parts.timing.clock(), self.view()
+        self._parts.decisions.begin(Counter(each.key for each in self.instances))
+        self._parts.decisions.follow(
+            wanted_now,
+            self.revisions,
+            lambda key, count: self._parts.rollouts.explain(key, count, view, self._parts.autoscaler.decided(key)),
+        )
+        self._parts.interventions.keep_restarts({each.id for each in self.instances})
         observation = Observation(
             revisions=self.revisions,
             instances=self.instances,
@@ -271,6 +281,7 @@ class Reconciler:
             abandoned=self._parts.rollouts.abandoned - wanted_now.keys(),
             in_flight=in_flight,
             freezing=self._parts.autoscaler.freezers,
+            restarting=one_of_each(self.instances, self._parts.interventions.restarting),
             written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
         )
         decision = decide(observation, self._memory, now)

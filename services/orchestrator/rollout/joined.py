@@ -11,8 +11,10 @@ from services.orchestrator.health.prober import Prober
 from services.orchestrator.instances.operations import Tools
 from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler
+from services.orchestrator.scaling.decisions import DecisionLog
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
+from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.timing import Timing
 
@@ -26,6 +28,8 @@ class Parts:
     rollouts: Rollouts
     documents: DocumentStore
     values: SecretValues
+    interventions: Interventions
+    decisions: DecisionLog
     prober: Prober
     publisher: Publisher
     autoscaler: Autoscaler

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runyard.contracts import RolloutRequest, RouteRequest
 from runyard.names import service_key
+from runyard.scaling.decision import Decision
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.journal import Journal
 from services.orchestrator.model.instance import Instance
+from services.orchestrator.rollout.explanation import Grounds, explain
+from services.orchestrator.scaling.decisions import Explanation
 from services.orchestrator.scaling.demand import View, give_way, needed, serving_now, take_on, take_over, wanted
 from services.orchestrator.store.desired import DesiredStore
+from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.traffic.commitment import Commitment, commit, due_in_s, traffic_in_force
 
 
@@ -38,8 +42,16 @@ class Rollouts:
     In force is what `store` keeps and, for services that were lost, what `base` has of them.
     """
 
-    def __init__(self, store: DesiredStore, base: Base, journal: Journal, changed: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        store: DesiredStore,
+        base: Base,
+        interventions: Interventions,
+        journal: Journal,
+        changed: Callable[[], object],
+    ) -> None:
         self._store = store
+        self._interventions = interventions
         self._base = base
         self._journal = journal
         self._changed = changed
@@ -51,6 +63,16 @@ class Rollouts:
     def in_force(self) -> Mapping[str, Commitment]:
         """The rollouts in force."""
         return self._store.rollouts
+
+    def demanded(self, now_unix_s: float) -> Mapping[str, Commitment]:
+        """Give the rollouts in force as they count instances: where a number was asked for by hand, with that one."""
+        overrides = self._interventions.overrides(now_unix_s)
+        if not overrides:
+            return self.in_force
+        return {
+            key: replace(each, manual_instances=overrides[key].count) if key in overrides else each
+            for key, each in self.in_force.items()
+        }
 
     @property
     def deleted(self) -> frozenset[str]:
@@ -89,6 +111,7 @@ class Rollouts:
         key = service_key(tenant, service)
         self._under_way.pop(key, None)
         self._store.delete(tenant, service)
+        self._interventions.end_override(tenant, service)
         self._base.settle(key)
         self._deleted.add(key)
         self._changed()
@@ -117,10 +140,16 @@ class Rollouts:
 
         What serves since before a loss is wanted as it is, until its service is put in force or deleted.
         """
-        found, there = wanted(self.in_force, self._under_way, view), [each.key for each in instances]
+        found = wanted(self.demanded(view.now_unix_s), self._under_way, view)
+        there = [each.key for each in instances]
         for key in self._base.revisions.intersection(there):
             found[key] = max(there.count(key), found.get(key, 0))
         return give_way(found, self._under_way, view.revisions)
+
+    def explain(self, key: str, count: int, view: View, decided: Decision | None = None) -> Explanation:
+        """Say why a revision, `tenant/revision`, should have this number; `decided` is what its load asked for last."""
+        overrides, now = self._interventions.overrides(view.now_unix_s), view.now_unix_s
+        return explain(key, count, Grounds(view.revisions, self.in_force, self._under_way, overrides, now, decided))
 
     def advance(self, view: View) -> float | None:
         """Take every rollout in force on to now, and give the seconds until time alone changes one; None for never."""

@@ -90,6 +90,11 @@ class Autoscaler:
         """Count the instances that each revision should have for its load, by `tenant/revision`."""
         return {key: each.count for key, each in self._followed.items()}
 
+    def decided(self, key: str) -> Decision | None:
+        """Give what was decided last on a revision, `tenant/revision`; None if nothing was yet."""
+        each = self._followed.get(key)
+        return each.latest.decision if each and each.latest else None
+
     @property
     def sleepers(self) -> frozenset[str]:
         """The revisions that may have no instances, and then wait for a request."""

@@ -74,6 +74,13 @@ def test_markdown_is_the_text_as_a_block_and_a_form_of_its_own_is_kept(capsys: p
     assert run(capsys, "-o", "sarif")[1] == "{}\n"
 
 
+def test_report_without_an_end_is_a_line_each_as_text_or_as_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    for out in (Output("text"), Output("json"), Output("text", quiet=True)):
+        out.add({"b": 1, "a": "x\ny"}, "line \x1b[2J")
+    # Quiet is about reports of what went well; lines are what was asked for.
+    assert capsys.readouterr().out == 'line \\x1b[2J\n{"a": "x\\ny", "b": 1}\nline \\x1b[2J\n'
+
+
 def test_quiet_leaves_out_the_text_of_what_went_well_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "-q") == (0, "", "warning: odd\n")
     assert run(capsys, "-q", "--fails")[:2] == (5, "+ text \\x1b[2J\n")

@@ -11,6 +11,7 @@ from runyard import names
 from runyard.contracts import ImageIdentity
 from runyard.errors import Conflict, HostError, NotFound
 from runyard.host.engine import Engine, Task, Thing
+from runyard.host.log import LogLine
 from runyard.reference import HUB
 from tests.unit.runyard.host.conftest import Place
 from tests.unit.runyard.host.docker_api import ERRORS, OUTPUT, DockerApi, Pieces, frame
@@ -293,3 +294,18 @@ def test_real_engine_answers_as_the_one_written_by_hand() -> None:
                 refused("runyard.none")
         with pytest.raises(HostError, match=r"^pull runyard\.invalid/none:1: .*runyard\.invalid"):
             connected.pull("runyard.invalid/none:1")
+
+
+def test_log_is_given_by_lines_with_their_times(docker_api: DockerApi, engine: Engine) -> None:
+    whole = frame(OUTPUT, b"T1 one\nT2 tw") + frame(ERRORS, b"T3 bad\n") + frame(OUTPUT, b"o\nT4 begun")
+    docker_api.answers["GET /containers/a b/logs"] = Pieces([whole[:5], whole[5:30], whole[30:]])
+    lines = [LogLine("T1", 1, "one"), LogLine("T3", 2, "bad"), LogLine("T2", 1, "two"), LogLine("T4", 1, "begun")]
+    assert list(engine.log("a b", 7)) == lines
+    assert list(engine.log("a b", 7, follow=True)) == lines
+    query = "/containers/a%20b/logs?stdout=1&stderr=1&timestamps=1&tail=7&follow="
+    assert docker_api.targets[-2:] == [f"GET {query}0", f"GET {query}1"]
+
+
+def test_log_of_a_container_that_is_gone_is_not_found(engine: Engine) -> None:
+    with pytest.raises(NotFound, match=r"^read the log of c1: no such thing: GET /containers/c1/logs$"):
+        list(engine.log("c1", 1))

@@ -126,6 +126,26 @@ def test_answer_in_chunks_is_read_whole_or_line_by_line(place: Place) -> None:
             list(transport.lines("GET", "/nothing"))
 
 
+def test_answer_is_given_in_pieces_as_it_comes_and_refusals_in_the_engines_words(place: Place) -> None:
+    place.api.answers |= {"GET /told": Pieces([b"on", b"e\ntwo"]), "GET /short": b"whole"}
+    with closing(Transport(place.address)) as transport:
+        assert b"".join(transport.pieces("/told")) == b"one\ntwo"
+        assert list(transport.pieces("/short", silent=True)) == [b"whole"]
+        with pytest.raises(NotFound, match=r"^no such thing: GET /nothing$"):
+            list(transport.pieces("/nothing"))
+
+
+def test_pieces_take_no_turn_from_those_that_ask(place: Place) -> None:
+    place.api.answers["GET /told"] = Pieces([b"one", b"two"])
+    with closing(Transport(place.address)) as transport:
+        # More than any way has turns, each begun and none read to its end.
+        open_ones = [transport.pieces("/told") for _ in range(30)]
+        assert {next(each)[:3] for each in open_ones} == {b"one"}
+        assert transport.request("GET", "/_ping").data == b"OK"
+        for each in open_ones:
+            each.close()
+
+
 def test_threads_have_a_connection_each_and_keep_it(place: Place) -> None:
     failures: list[BaseException] = []
 
@@ -269,3 +289,12 @@ def test_lines_that_end_too_early_are_no_answer(tmp_path: Path) -> None:
         pytest.raises(HostError, match=r"^the engine's answer cannot be read: "),
     ):
         list(Transport(engine.address).lines("POST", "/images/create"))
+
+
+def test_pieces_that_end_too_early_are_no_whole_answer(tmp_path: Path) -> None:
+    cut = Last(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\none\n")
+    with (
+        ScriptedEngine(tmp_path / "s", [cut]) as engine,
+        pytest.raises(HostError, match=r"^the engine's answer cannot be read: "),
+    ):
+        list(Transport(engine.address).pieces("/containers/c1/logs"))

@@ -47,11 +47,13 @@ from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler
 from services.orchestrator.scaling.consumption import Consumption
+from services.orchestrator.scaling.decisions import DecisionLog
 from services.orchestrator.service import loss_of
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
+from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.store.signature import Verifier
 from services.orchestrator.timing import Timing
@@ -451,6 +453,7 @@ class World:
         held = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
         book, engine = Book(directory, self.journal), DockerEngine(self.engine, STACK)
         values = SecretValues(directory, self.journal)
+        interventions = Interventions(directory, self.journal)
         (directory / "program").write_bytes(b"program")
         launcher = Launcher(values, directory / "launcher", directory / "program")
         launcher.install(self.journal)
@@ -469,9 +472,11 @@ class World:
         return Parts(
             tools=tools,
             store=store,
-            rollouts=Rollouts(store, tools.base, self.journal, wake.set),
+            rollouts=Rollouts(store, tools.base, interventions, self.journal, wake.set),
             documents=held,
             values=values,
+            interventions=interventions,
+            decisions=DecisionLog(timing.wall),
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),
             autoscaler=Autoscaler(Consumption(self.meter)),

@@ -19,6 +19,7 @@ from services.orchestrator.instances.observation import (
     Slot,
     StartContainer,
     ThawInstance,
+    one_of_each,
 )
 from services.orchestrator.model.instance import Container, Health, Instance
 from services.orchestrator.model.revision import Revision
@@ -155,6 +156,30 @@ def test_edited_instance_serves_until_another_does_and_is_then_drained() -> None
     removal = RemoveInstance("1", "container app: was edited: Memory is 1 and must be 2")
     assert decide(both, first.memory, 101).actions == (removal,)
     assert removal.drained
+
+
+def test_instance_to_be_restarted_serves_until_another_does_and_is_no_failure() -> None:
+    asked: dict[str, Any] = {"restarting": frozenset({"1"})}
+    first = decide(observation(instance("1"), instance("2"), wanted=2, **asked), MEMORY, 100)
+    assert first.actions == (CreateInstance("a1", "default/hello-1"),)
+    starting = observation(instance("1"), instance("2"), instance("a1"), wanted=2, **asked)
+    cold = replace(starting, health={"c-1": READY, "c-2": READY})
+    assert decide(cold, first.memory, 101).actions == ()
+    after = decide(starting, first.memory, 102)
+    assert after.actions == (RemoveInstance("1"),)
+    # Neither a slot that waits nor a counted failure is left of it.
+    assert (dict(after.memory.slots), after.memory.counted) == ({}, frozenset())
+
+
+def test_instance_to_be_restarted_that_is_not_wanted_goes_as_any_surplus() -> None:
+    decision = decide(observation(instance("1"), wanted=0, restarting=frozenset({"1"})), MEMORY, 100)
+    assert (decision.actions, decision.due) == ((), 100 + SURPLUS_GRACE_S)
+
+
+def test_instances_are_restarted_one_by_one_in_each_revision_the_oldest_first() -> None:
+    there = (instance("ff"), instance("100"), instance("1"), instance("a", name="hello-2"))
+    assert one_of_each(there, {"100", "ff", "a", "9"}) == {"ff", "a"}
+    assert one_of_each(there, ()) == frozenset()
 
 
 def test_edited_instance_that_does_not_serve_goes_at_once() -> None:

@@ -11,6 +11,7 @@ from services.orchestrator.model.revision import Revision
 from services.orchestrator.rollout.rollouts import Proposal, Rollouts
 from services.orchestrator.scaling.demand import View
 from services.orchestrator.store.desired import DesiredStore
+from services.orchestrator.store.interventions import Interventions
 
 from ..world import NETWORK, ListJournal, document
 
@@ -35,7 +36,8 @@ class Owned:
         self.journal, self.changes = ListJournal(), 0
         self.store = DesiredStore(directory, self.journal)
         base = Base(directory, directory / "gateway.json", self.journal, lambda *_: True)
-        self.rollouts = Rollouts(self.store, base, self.journal, self.count)
+        self.interventions = Interventions(directory, self.journal)
+        self.rollouts = Rollouts(self.store, base, self.interventions, self.journal, self.count)
 
     def count(self) -> None:
         self.changes += 1

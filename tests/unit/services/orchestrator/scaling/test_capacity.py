@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import RolloutRequest, ScalingDocument
-from services.orchestrator.scaling.capacity import desired_count, matching_count, proving_count
+from runyard.contracts import RolloutRequest, ScalingDocument, VolumeDocument
+from services.orchestrator.scaling.capacity import desired_count, matching_count, most_instances, proving_count
 
 from ..world import document
 
@@ -64,3 +64,17 @@ def test_new_revision_is_proved_with_its_initial_scale(serving: int, count: int)
 
 def test_taking_over_by_hand_needs_what_the_hand_says() -> None:
     assert matching_count(SPEC, replace(REQUEST, manual_instances=2), 100, serving=8) == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "service", "most"),
+    [((4,), 0, 4), ((4, 3), 0, 7), ((4, 3), 5, 5), ((0,), 0, None), ((0,), 5, 5), ((4, 0), 0, None), ((), 0, None)],
+)
+def test_service_may_grow_to_what_its_manifest_allows_in_all(own: tuple[int, ...], service: int, most: int) -> None:
+    specs = [replace(SPEC, max_instances=count) for count in own]
+    assert most_instances(specs, replace(REQUEST, max_instances=service)) == most
+
+
+def test_service_with_a_persistent_volume_never_grows() -> None:
+    spec = replace(SPEC, max_instances=4, volumes=(VolumeDocument("data", "persistent", 2**20),))
+    assert most_instances([spec], REQUEST) == 1

@@ -1,0 +1,193 @@
+"""Operations: what can be asked of the orchestrator over HTTP, one entry each; routes and OpenAPI are made of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from runyard.contracts import (
+    CertificateRequest,
+    DecisionList,
+    EndpointList,
+    EndpointStatus,
+    Holdings,
+    InstanceList,
+    InstanceStatus,
+    OrchestratorStatus,
+    Override,
+    RestartAccepted,
+    RestartRequest,
+    RevisionList,
+    RevisionStatus,
+    RollbackRequest,
+    RolloutAccepted,
+    RolloutOutcome,
+    RolloutOutcomes,
+    RolloutRequest,
+    RouteRequest,
+    ScaleRequest,
+    ScalingDecision,
+    ServiceList,
+    ServiceRequest,
+    ServiceStatus,
+    SignedRevision,
+    TrafficShare,
+)
+
+JSON = "application/json"
+_SHARE = TrafficShare("shop-8d1f", 100)
+_SERVICE = ServiceStatus("acme", "shop", ("shop.acme.localhost",), ("cart",), (_SHARE,), ("shop-8d1f",))
+_REVISION = RevisionStatus("acme", "shop", "shop-8d1f", desired=2, ready=2)
+_OVERRIDE = Override("acme", "shop", count=3, until_unix_s=1795442400)
+_ROLLOUT = RolloutRequest("acme", "shop", (_SHARE,), deadline_s=60, history=("shop-8d1f",))
+_DECISION = ScalingDecision(
+    tenant="acme",
+    service="shop",
+    revision="shop-8d1f",
+    number=7,
+    at_unix_s=1795438800.0,
+    before=1,
+    count=3,
+    why="by-hand",
+    reason="3 instances of the service: asked for by hand until 2026-11-23 14:00:00Z",
+    inputs={"asked": 3.0, "percent": 100.0},
+)
+_DONE = {"status": "done"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter in the query: its name, what it says, the grammar of its values, and one of them."""
+
+    name: str
+    summary: str
+    pattern: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation: `answer` and `body` are examples, whose classes are the shapes; text stands for its media type.
+
+    `public` ones are answered on the TCP port as well. `errors` are the statuses of its problems beside those that any
+    operation may have (`openapi.EVERYWHERE`).
+    """
+
+    name: str
+    method: Literal["GET", "PUT", "DELETE"]
+    path: str
+    summary: str
+    answer: Any
+    errors: tuple[int, ...]
+    status: int = 200
+    media_type: str = JSON
+    body: Any = None
+    query: tuple[Parameter, ...] = ()
+    public: bool = False
+
+
+_ONE_SERVICE = Parameter("service", "Only of this service.", "TENANT/SERVICE", "acme/shop")
+
+READING = (
+    Operation(
+        "getHealth", "GET", "/healthz", "Whether engine and gateway are in step.", {"status": "ok"}, (503,),
+        public=True,
+    ),
+    Operation(
+        "getStatus", "GET", "/v1/status", "Everything that the orchestrator sees of its stack.",
+        OrchestratorStatus(12, True, (_SERVICE,), (_REVISION,)), (500,), public=True,
+    ),
+    Operation(
+        "listServices", "GET", "/v1/services", "The services with traffic, history and counts that were set by hand.",
+        ServiceList((_SERVICE,), (_OVERRIDE,)), (400,), query=(_ONE_SERVICE,), public=True,
+    ),
+    Operation(
+        "listRevisions", "GET", "/v1/revisions", "The revisions that should have instances or have some.",
+        RevisionList((_REVISION,)), (400,), query=(_ONE_SERVICE,), public=True,
+    ),
+    Operation(
+        "listInstances", "GET", "/v1/instances", "The instances with their states; addresses on the socket alone.",
+        InstanceList((InstanceStatus("acme", "shop", "shop-8d1f", "19a3c1", "ready", "10.130.0.4"),)), (400,),
+        query=(_ONE_SERVICE,), public=True,
+    ),
+    Operation(
+        "listEndpoints", "GET", "/v1/endpoints", "Where revisions are reached; addresses on the socket alone.",
+        EndpointList((EndpointStatus("acme", "shop", "shop-8d1f", "http1", 1, ("10.130.0.4:8080",)),)), (400,),
+        query=(_ONE_SERVICE,), public=True,
+    ),
+    Operation(
+        "listDecisions", "GET", "/v1/decisions", "The last changes of counts, with their numbers and reasons.",
+        DecisionList((_DECISION,)), (400,), query=(_ONE_SERVICE,), public=True,
+    ),
+    Operation(
+        "watch", "GET", "/v1/watch",
+        "Everything listed here, then each change, as server-sent events; goes on after Last-Event-ID.",
+        'id: 19a3c1-7\nevent: instance\ndata: {"key":"19a3c1","value":null}\n\n', (429,),
+        media_type="text/event-stream", public=True,
+    ),
+)  # fmt: skip
+
+CHANGING = (
+    Operation(
+        "putService", "PUT", "/v1/services/{tenant}/{service}", "Keep a service's documents and begin its rollout.",
+        RolloutAccepted("19a3c1", 1), (400, 408, 413), status=202,
+        body=ServiceRequest(
+            RouteRequest("acme", "shop", ("shop.acme.localhost",)), _ROLLOUT, (SignedRevision("{}", "c2ln"),)
+        ),
+    ),
+    Operation(
+        "deleteService", "DELETE", "/v1/services/{tenant}/{service}", "Withdraw a service; its instances drain and go.",
+        _DONE, (502,),
+    ),
+    Operation(
+        "putRollback", "PUT", "/v1/rollbacks/{tenant}/{service}", "Move a service's traffic to a kept revision.",
+        _DONE, (400, 404, 408, 409, 413), body=RollbackRequest("acme", "shop", "shop-77aa"),
+    ),
+    Operation(
+        "putOverride", "PUT", "/v1/overrides/{tenant}/{service}", "Have a number of instances for a while.",
+        _OVERRIDE, (400, 404, 408, 413), body=ScaleRequest("acme", "shop", count=3, for_s=3600),
+    ),
+    Operation(
+        "deleteOverride", "DELETE", "/v1/overrides/{tenant}/{service}", "End a number that was set for a while.",
+        _DONE, (404,),
+    ),
+    Operation(
+        "putRestart", "PUT", "/v1/restarts/{tenant}/{service}", "Replace instances, one by one in each revision.",
+        RestartAccepted(("19a3c1",)), (400, 404, 408, 413), body=RestartRequest("acme", "shop", ("19a3c1",)),
+    ),
+    Operation(
+        "getOutcomes", "GET", "/v1/rollouts", "How rollouts ended, once there are any after a number.",
+        RolloutOutcomes("19a3c1", 1, (RolloutOutcome(1, "acme", "shop", "ready"),)), (400,),
+        query=(
+            Parameter("after", "The number of the last outcome that is known.", "[0-9]{1,15}", "0"),
+            Parameter("wait", "Seconds to wait for one.", r"[0-9]{1,6}(\.[0-9]{1,6})?", "30"),
+        ),
+    ),
+    Operation(
+        "getHoldings", "GET", "/v1/holdings", "What there is of all that updates put, as digests.",
+        Holdings((), strangers=(), images={}), (500,),
+    ),
+    Operation(
+        "putClaim", "PUT", "/v1/claim", "Keep what the stack claims of its host.", _DONE, (400, 408, 413),
+        body={"stack": "dev", "services": []},
+    ),
+    Operation("getClaim", "GET", "/v1/claim", "What the stack claims of its host.", {"stack": "dev"}, (404,)),
+    Operation(
+        "putCertificate", "PUT", "/v1/certificates/{name}", "Answer the hosts of a certificate with it.",
+        _DONE, (400, 408, 413, 502), body=CertificateRequest("shop", "-----BEGIN CERTIFICATE-----", "PEM of the key"),
+    ),
+    Operation(
+        "deleteCertificate", "DELETE", "/v1/certificates/{name}", "Forget a certificate that was given.", _DONE, (502,),
+    ),
+    Operation(
+        "getAuthority", "GET", "/v1/authority", "The certificate of the local CA.", "-----BEGIN CERTIFICATE-----\n",
+        (400,), media_type="application/x-pem-file",
+    ),
+)  # fmt: skip
+
+DESCRIPTION = Operation(
+    "getDescription", "GET", "/v1/openapi.json", "This description, of what is answered here.",
+    {"openapi": "3.1.0"}, (500,), public=True,
+)  # fmt: skip
+
+OPERATIONS = (*READING, *CHANGING, DESCRIPTION)

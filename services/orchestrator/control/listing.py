@@ -1,0 +1,79 @@
+"""Listings: services, revisions, instances, endpoints and decisions, each as one message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runyard.contracts import (
+    DecisionList,
+    EndpointList,
+    EndpointStatus,
+    InstanceList,
+    InstanceState,
+    InstanceStatus,
+    OrchestratorStatus,
+    RevisionList,
+    ServiceList,
+)
+from services.orchestrator.control.status import Scene
+from services.orchestrator.model.instance import UNKNOWN, Health, Instance, failure_of, is_ready
+from services.orchestrator.rollout.joined import Parts
+
+
+def list_services(parts: Parts, status: OrchestratorStatus) -> ServiceList:
+    """List the services of a status, with the counts that were set by hand and are not over."""
+    overrides = parts.interventions.overrides(parts.timing.wall())
+    return ServiceList(status.services, tuple(each for _, each in sorted(overrides.items())))
+
+
+def list_revisions(status: OrchestratorStatus) -> RevisionList:
+    """List the revisions of a status."""
+    return RevisionList(status.revisions)
+
+
+def list_instances(parts: Parts, scene: Scene, withdrawn: frozenset[str]) -> InstanceList:
+    """List the instances by tenant, revision and age; `withdrawn` are those that are being removed."""
+    health, restarting = parts.prober.health(), parts.interventions.restarting
+    ordered = sorted(scene.instances, key=lambda each: (each.key, int(each.id, 16)))
+    return InstanceList(tuple(_describe(each, health, withdrawn, restarting) for each in ordered))
+
+
+def list_endpoints(status: OrchestratorStatus, scene: Scene) -> EndpointList:
+    """List where the revisions of a status are reached; a revision without instances has none, and is listed."""
+    found = []
+    for each in status.revisions:
+        revision = scene.revisions.get(f"{each.tenant}/{each.revision}")
+        if revision is not None:
+            protocol, places = revision.spec.protocol, each.addresses
+            found.append(EndpointStatus(each.tenant, each.service, each.revision, protocol, len(places), places))
+    return EndpointList(tuple(found))
+
+
+def list_decisions(parts: Parts) -> DecisionList:
+    """List the last decisions on counts, in the order in which they were made."""
+    return DecisionList(parts.decisions.decisions)
+
+
+def _describe(
+    instance: Instance, health: Mapping[str, Health], withdrawn: frozenset[str], restarting: frozenset[str]
+) -> InstanceStatus:
+    failure = failure_of(instance, health)
+    seen = [health.get(each.id, UNKNOWN) for each in instance.containers]
+    state: InstanceState = "starting"
+    if instance.id in withdrawn:
+        state = "ending"
+    elif failure:
+        state = "failed"
+    elif is_ready(instance, health):
+        state = "ready"
+    problem = next((each.problem for each in seen if each.problem), "") if state == "starting" else ""
+    return InstanceStatus(
+        tenant=instance.tenant,
+        service=instance.service,
+        revision=instance.revision,
+        instance=instance.id,
+        state=state,
+        address=instance.address,
+        reason=failure or problem,
+        restarting=instance.id in restarting,
+    )

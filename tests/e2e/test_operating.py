@@ -1,0 +1,99 @@
+"""A running service looked at and operated by hand: ps, why, scale, restart, the API on the port and its stream."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from urllib.request import urlopen
+
+from tests.harness.client import ask
+from tests.harness.stack import ROOT, Stack, docker, service
+from tests.harness.waiting import until
+
+
+def runyard(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runyard.cli.main", *arguments, "--stack", stack.name]
+    return subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
+
+
+def told(stack: Stack, *arguments: str) -> dict:
+    done = runyard(stack, *arguments, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def instances(stack: Stack) -> list[str]:
+    return [each["instance"] for each in told(stack, "ps", "hello")["instances"] if each["state"] == "ready"]
+
+
+class Load:
+    """Requests one after the other in a thread, until it is ended; `failed` has what was not answered with 200."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self._over = stack, threading.Event()
+        self.answered, self.failed = 0, []
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            answer = self._stack.get("hello.localhost")
+            if answer.status == 200:
+                self.answered += 1
+            else:
+                self.failed.append((answer.status, answer.text))
+
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss(stack: Stack):
+    stack.write("hello", service("hello"))
+    stack.up()
+    assert len(instances(stack)) == 1
+
+    scaled = runyard(stack, "scale", "hello", "3", "--for", "30m")
+    assert scaled.returncode == 0, scaled.stderr
+    assert scaled.stdout.startswith("default/hello: 3 instances by hand until ")
+    until(lambda: len(instances(stack)) == 3, within_s=30)
+    stack.expect_no_changes()
+    refused = runyard(stack, "scale", "hello", "101")
+    assert (refused.returncode, "count must be from 0 to 100, got 101" in refused.stderr) == (2, True)
+    reason = told(stack, "why", "hello")["decisions"][-1]
+    assert (reason["before"], reason["count"], reason["why"], reason["inputs"]["asked"]) == (1, 3, "by-hand", 3.0)
+
+    before = instances(stack)
+    with Load(stack) as load:
+        done = runyard(stack, "restart", "hello")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("default/hello: 3 instances restarted after ")
+    assert (load.failed, load.answered > 0) == ([], True)
+    after = instances(stack)
+    assert (len(after), set(before) & set(after)) == (3, set())
+    stack.expect_no_changes()
+
+    # The number is kept over a restart of the orchestrator, which finds all as it was.
+    docker("restart", stack.names("orchestrator")[0])
+    until(lambda: runyard(stack, "ps").returncode == 0)
+    assert (instances(stack), told(stack, "ps")["overrides"][0]["count"]) == (after, 3)
+
+    public = ask(stack.orchestrator_port, "/v1/instances?service=default/hello").json()["instances"]
+    assert ({each["instance"] for each in public}, {each["address"] for each in public}) == (set(after), {""})
+    closed = ask(stack.orchestrator_port, "/v1/overrides/default/hello", "PUT", "{}")
+    assert (closed.status, closed.headers["Content-Type"].partition(";")[0]) == (404, "application/problem+json")
+
+    with urlopen(f"http://127.0.0.1:{stack.orchestrator_port}/v1/watch", timeout=30) as stream:
+        while stream.readline() != b"event: synced\n":
+            pass
+        ended = runyard(stack, "scale", "hello", "--end")
+        assert ended.returncode == 0, ended.stderr
+        began = time.monotonic()
+        while stream.readline() != b"event: override\n":
+            assert time.monotonic() - began < 20
+        assert json.loads(stream.readline().removeprefix(b"data: ")) == {"key": "default/hello", "value": None}
+    until(lambda: len(instances(stack)) == 1, within_s=30)

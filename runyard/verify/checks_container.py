@@ -70,6 +70,7 @@ def test_service_instances_are_hardened(subject: Subject, service: ServicePlan) 
         assert limits["Privileged"] is False
         assert limits["ReadonlyRootfs"] is True
         assert "no-new-privileges" in limits["SecurityOpt"]
+        assert _has_own_seccomp(limits)
         assert limits["PidMode"] == ""
         assert limits["UTSMode"] == ""
         assert limits["IpcMode"] in ("", "private", "shareable")
@@ -110,6 +111,7 @@ def test_service_instances_helpers_run_the_launcher_alone(subject: Subject, serv
             assert limits["Privileged"] is False
             assert limits["ReadonlyRootfs"] is True
             assert "no-new-privileges" in limits["SecurityOpt"]
+            assert _has_own_seccomp(limits)
             assert limits["Memory"] > 0
             assert [each for each in helper["Mounts"] if each["Type"] == "bind"] == []
 
@@ -228,3 +230,8 @@ def _cpu_millis(instance: Inspection) -> int:
     limits = instance["HostConfig"]
     nano = int(limits.get("NanoCpus") or 0)
     return nano // 1_000_000 or int(limits["CpuQuota"]) * 1000 // int(limits["CpuPeriod"])
+
+
+def _has_own_seccomp(limits: Inspection) -> bool:
+    """Whether a container has a profile of its own; the engine's default, which lets more through, is not told."""
+    return any(each.startswith("seccomp={") for each in limits["SecurityOpt"])

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from runyard.images import image_reference
 from services.orchestrator.engine.docker.seccomp import SECURITY_OPTION
 from tests.harness.client import Answer
 from tests.harness.stack import Stack, docker, inspect, new_stack, service
@@ -135,37 +134,6 @@ def test_instance_holds_no_right_socket_or_disk_of_the_host(tenants: Stack):
     assert host["IpcMode"] == "private"
     assert not host["Devices"]
     assert not host["PortBindings"]
-
-
-# Prints the errors that the kernel gives for a socket of each family, and for io_uring_setup.
-DOORS = """
-import ctypes, errno, json, socket
-def open_socket(family, kind):
-    try:
-        socket.socket(family, kind).close()
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return ""
-def ask_io_uring():
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall(425, 0, 0)
-    return errno.errorcode.get(ctypes.get_errno(), "")
-told = {name: open_socket(*of) for name, of in
-    {"unix": (1, 1), "inet": (2, 1), "inet6": (10, 1), "netlink": (16, 3), "alg": (38, 5), "vsock": (40, 1)}.items()}
-print(json.dumps({**told, "io_uring": ask_io_uring()}))
-"""
-
-
-def test_kernel_opens_no_other_doors_to_an_instance(tenants: Stack, tmp_path: Path):
-    # An instance of this image is no more than what the engine makes of its options, which the test above compares.
-    profile = tmp_path / "seccomp.json"
-    profile.write_text(SECURITY_OPTION.removeprefix("seccomp="))
-    options = ("--network", "none", "--cap-drop", "ALL", "--security-opt", f"seccomp={profile}")
-    printed = docker("run", "--rm", *options, image_reference("orchestrator"), "python3", "-c", DOORS)
-    assert json.loads(printed) == {
-        "unix": "", "inet": "", "inet6": "", "netlink": "",
-        "alg": "EPERM", "vsock": "EPERM", "io_uring": "EPERM",
-    }  # fmt: skip
 
 
 def test_volume_of_an_image_takes_no_disk_of_the_host(tenants: Stack, tmp_path: Path):

@@ -14,6 +14,7 @@ import pytest
 
 from runyard import names
 from runyard.contracts import MemoryMount, Probe
+from services.orchestrator.engine.docker.seccomp import SECURITY_OPTION
 from tests.harness.client import ask
 from tests.harness.stack import docker
 from tests.harness.waiting import until_async
@@ -52,7 +53,7 @@ async def test_first_rollout_starts_a_hardened_instance_at_a_known_address(live:
     (instance,) = live.containers()
     host = instance.attrs["HostConfig"]
     assert (host["PidsLimit"], host["Memory"], host["ReadonlyRootfs"]) == (64, 64 * MIB, True)
-    assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
+    assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges", SECURITY_OPTION])
     assert host["RestartPolicy"]["Name"] == "no"
     assert host["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}
     assert instance.labels[names.ROLE] == names.ROLE_INSTANCE

@@ -118,8 +118,9 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
         "CpuQuota": container.cpu_millis * CPU_PERIOD_US // 1000,
         "PidsLimit": container.pids_limit,
         "Ulimits": [
-            # A core dump is written where the host's core_pattern says, outside of every limit of ours.
-            {"Name": "core", "Soft": 0, "Hard": 0},
+            # A core dump goes where the host's core_pattern says, outside of every limit of ours. To the kernel a
+            # limit of 1 byte is none to a file and none to a program; 0 would let a program have it (core(5)).
+            {"Name": "core", "Soft": 1, "Hard": 1},
             {"Name": "nofile", "Soft": MAX_OPEN_FILES, "Hard": MAX_OPEN_FILES},
         ],
         # The orchestrator restarts instances; an engine that did so too would bring a withdrawn one back.

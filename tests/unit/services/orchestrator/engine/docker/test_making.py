@@ -47,7 +47,7 @@ def test_hardening_is_ours_whatever_the_document_says() -> None:
     assert (made["Memory"], made["MemorySwap"], made["PidsLimit"]) == (64 * 2**20, 64 * 2**20, 64)
     assert (made["CpuPeriod"], made["CpuQuota"]) == (100_000, 25_000)
     assert made["Ulimits"] == [
-        {"Name": "core", "Soft": 0, "Hard": 0},
+        {"Name": "core", "Soft": 1, "Hard": 1},
         {"Name": "nofile", "Soft": 10_000, "Hard": 10_000},
     ]
     assert made["RestartPolicy"] == {"Name": "no"}

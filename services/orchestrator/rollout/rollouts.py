@@ -132,7 +132,7 @@ class Rollouts:
 
     def needed_in_force(self, view: View) -> dict[str, int]:
         """Count the instances without which the revisions in force are not as they should be, asleep or not."""
-        found = [needed(each, each, view) for each in self.in_force.values()]
+        found = [needed(each, each, view) for each in self.demanded(view.now_unix_s).values()]
         return {key: count for each in found for key, count in each.items()}
 
     def wanted(self, view: View, instances: Iterable[Instance]) -> dict[str, int]:

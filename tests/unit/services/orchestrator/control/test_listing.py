@@ -70,12 +70,13 @@ async def test_instance_that_is_drained_is_ending(world: World) -> None:
     await world.pass_time(2)
     assert instances(world) == [("ready", "")] * 2
     world.gateway.flying = dict.fromkeys(("10.130.0.2", "10.130.0.3"), 1)
-    world.orchestrator.end_scale("default", "hello")
+    world.orchestrator.scale(ScaleRequest("default", "hello", 1, 60))
     seen = set()
     for _ in range(30):
         await world.pass_time(0.1)
         seen |= {state for state, _ in instances(world)}
     assert "ending" in seen
+    world.orchestrator.end_scale("default", "hello")
     assert world.orchestrator.services().overrides == ()
 
 

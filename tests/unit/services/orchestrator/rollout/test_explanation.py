@@ -40,7 +40,7 @@ def test_manifest_says_how_few_and_how_many() -> None:
     )  # fmt: skip
     assert explain("default/hello-1", 2, grounds(request())).inputs == {"least": 2, "percent": 100}
     assert told("hello-2", 1, grounds(request(*BOTH)))[2] == (
-        "its manifest asks for at least 1, without a limit, at 25 % of the traffic"
+        "its manifest asks for at least 0, without a limit, at 25 % of the traffic"
     )
 
 

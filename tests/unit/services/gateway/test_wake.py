@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import signal
@@ -49,14 +48,15 @@ def test_first_request_names_its_revision_at_once_and_until_there_is_an_instance
 ) -> None:
     gateway.serve()
     with Waker(gateway) as waker:
+        began = time.monotonic()
         requests = [in_background(gateway.request) for _ in range(20)]
         until(lambda: waiting(gateway) == 20, "all are held")
-        until(lambda: len(waker.heard) >= 5, "it is named again")
+        until(lambda: len(waker.heard) >= 10, "it is named again")
+        named, took_s = len(waker.heard), time.monotonic() - began
         assert {key for _, key in waker.heard} == {HELLO}
-        times = waker.times(HELLO)
-        gaps = [after - before for before, after in itertools.pairwise(times)]
-        # Many requests in two workers: one of these names it, and not each of them.
-        assert min(gaps) > REPEAT_S / 2
+        # Many requests in two workers: one of these names it, and not each of them. When each came is not asked: whoever
+        # listens may have been kept waiting, and hears several at once.
+        assert named <= took_s / REPEAT_S + 2
         assert waker.connections == 1
         waker.start(HELLO, endpoints(instance.port))
         assert {each.result().status for each in requests} == {200}

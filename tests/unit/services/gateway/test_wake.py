@@ -54,8 +54,8 @@ def test_first_request_names_its_revision_at_once_and_until_there_is_an_instance
         until(lambda: len(waker.heard) >= 10, "it is named again")
         named, took_s = len(waker.heard), time.monotonic() - began
         assert {key for _, key in waker.heard} == {HELLO}
-        # Many requests in two workers: one of these names it, and not each of them. When each came is not asked: whoever
-        # listens may have been kept waiting, and hears several at once.
+        # Many requests in two workers: one of these names it, and not each of them. When each came is not asked:
+        # whoever listens may have been kept waiting, and hears several at once.
         assert named <= took_s / REPEAT_S + 2
         assert waker.connections == 1
         waker.start(HELLO, endpoints(instance.port))

@@ -42,11 +42,12 @@ local function learn(endpoint)
     if not choice or not is_of(choice, endpoint) then
         return
     end
+    -- The text is Lua's own, which stays where it is as long as it is a key here. A copy made by ffi.new would have to
+    -- be a byte longer than the text: LuaJIT ends it with a zero, over whatever lies behind it.
     local name = endpoint.address
-    local copy = { address = ffi.new("uint8_t[?]", IPV4_BYTES), text = ffi.new("char[?]", #name, name) }
+    local copy = { address = ffi.new("uint8_t[?]", IPV4_BYTES), name = ffi.new("runyard_text", #name, name) }
     ffi.copy(copy.address, choice.address, IPV4_BYTES)
-    copy.name = ffi.new("runyard_text", #name, copy.text)
-    copies[endpoint.address] = copy
+    copies[name] = copy
 end
 
 -- Has the current try go to this endpoint; nil and what is wrong when nginx cannot read its address.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -27,8 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def make_instance() -> Iterator[MakeInstance]:
     made: list[Instance] = []
 
-    def make(name: str = "one", port: int = 0) -> Instance:
-        made.append(Instance(name, port).start())
+    def make(name: str = "one", port: int = 0, host: str = "127.0.0.1") -> Instance:
+        made.append(Instance(name, port, host).start())
         return made[-1]
 
     yield make
@@ -49,9 +50,10 @@ def start_gateway(tmp_path: Path) -> Iterator[MakeGateway]:
 
     yield start
     for each in made:
-        # Every test ends with this: whatever it did, no count may be left behind, and Lua has not failed.
+        # Every test ends with this: whatever it did, Lua has not failed, and no worker has crashed, not even in ending.
         if each.process is not None:
             each.stop()
+        assert f"exited on signal {int(signal.SIGSEGV)}" not in each.errors()
         assert "lua entry thread aborted" not in each.errors()
         assert "failed to run" not in each.errors()
 

@@ -22,9 +22,10 @@ class Instance:
     and /hear answers each chunk of the request as it comes.
     """
 
-    def __init__(self, name: str = "one", port: int = 0) -> None:
+    def __init__(self, name: str = "one", port: int = 0, host: str = "127.0.0.1") -> None:
         self.name = name
         self.port = port
+        self.host = host
         self.seen: list[tuple[str, str]] = []
         # When it had read each of them, by time.monotonic().
         self.seen_at: list[float] = []
@@ -61,7 +62,7 @@ class Instance:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)  # type: ignore[arg-type]
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=512)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, backlog=512)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _break_all(self) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from runyard.contracts import GatewayEndpoints
 from runyard.gateway import GatewayConfig, Listener, render
 from tests.unit.services.gateway.conftest import MakeGateway, MakeInstance
-from tests.unit.services.gateway.nginx import LUA
+from tests.unit.services.gateway.nginx import LUA, service
 
 # More than runyard.variables tries.
 MOST_TRIES = 120
@@ -142,3 +143,28 @@ def test_another_nginx_costs_time_and_no_request(
     assert gateway.errors().count(said) == 1
     line = gateway.requests(MOST_TRIES)[-1]
     assert (line["service"], line["instances"]) == ("hello", f"127.0.0.1:{instance.port}")
+
+
+def test_address_that_fills_its_memory_overwrites_nothing(
+    start_gateway: MakeGateway, make_instance: MakeInstance
+) -> None:
+    instance, gateway = make_instance(host="0.0.0.0"), start_gateway(workers=1)
+    # LuaJIT gives memory in pieces that a text of 16 bytes fills to the last.
+    for address in (f"127.0.0.{last}:{instance.port}" for last in range(10, 100)):
+        assert len(address) == 16
+        gateway.push(
+            services={"default/hello": service(("hello-1", 100))},
+            hosts={"hello.localhost": "default/hello"},
+            endpoints={"default/hello-1": GatewayEndpoints((address,))},
+        )
+        assert gateway.request().status == 200
+    # It frees all that it has, and ends by signal 11 where it finds that broken.
+    gateway.stop()
+    assert "exited on signal" not in gateway.errors()
+
+
+def test_no_text_is_copied_into_memory_without_room_for_its_end() -> None:
+    # As the initializer of an array without a size, a text brings a zero along.
+    copied = re.compile(r"ffi\.new\(\s*\"[^\"]*\[\?\]\",\s*#([\w.]+),\s*\1\s*\)")
+    assert copied.search('ffi.new("char[?]", #name, name)')
+    assert [module for module, text in MODULES.items() if copied.search(text)] == []

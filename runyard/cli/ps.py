@@ -65,8 +65,8 @@ def rows(
     running = {(each.tenant, each.revision) for each in instances}
     for each in revisions:
         if (each.tenant, each.revision) not in running:
-            # None are wanted: it sleeps, or its number is 0. Some are: it cannot start, and the reason says why.
-            state = "none wanted" if each.desired == 0 else f"none of {each.desired}"
+            # None are wanted: a request wakes it, or its number is 0. Some are: the reason says why it cannot start.
+            state = "asleep" if each.asleep else "none wanted" if each.desired == 0 else f"none of {each.desired}"
             found.append((service_key(each.tenant, each.service), each.revision, "-", state, "-", each.reason))
     # Stable: the instances of a revision stay by age.
     return sorted(found, key=lambda row: row[:2])

@@ -98,4 +98,6 @@ def _state(revision: RevisionStatus | None) -> str:
     if revision is None:
         return "none wanted, none ready"
     failed = f"; last failure: {revision.reason}" if revision.reason else ""
+    if revision.asleep:
+        return f"asleep, a request wakes it{failed}"
     return f"{count_of(revision.desired)} wanted, {revision.ready} ready{failed}"

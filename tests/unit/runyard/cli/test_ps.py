@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import click
 import pytest
@@ -37,8 +38,10 @@ def revision(name: str, desired: int = 1, ready: int = 0, reason: str = "") -> R
 
 def test_rows_are_by_service_and_revision_and_instances_of_one_by_age() -> None:
     instances = [instance("web-2", "b"), instance("web-2", "a"), instance("cart-1", "c")]
-    found = rows(ServiceList(), [revision("web-1", 0), revision("web-2"), revision("cart-1")], instances)
+    asleep = replace(revision("cart-0", 0), asleep=True)
+    found = rows(ServiceList(), [revision("web-1", 0), revision("web-2"), revision("cart-1"), asleep], instances)
     assert [row[1:4] for row in found] == [
+        ("cart-0", "-", "asleep"),
         ("cart-1", "c", "ready"),
         ("web-1", "-", "none wanted"),
         ("web-2", "b", "ready"),

@@ -48,6 +48,10 @@ def test_revision_says_what_it_should_have_has_and_why_it_failed(ready: int, rea
     assert text(revisions=(replace(ONE, ready=ready, reason=reason),))[1] == f"  web-1: {line}"
 
 
+def test_revision_that_sleeps_is_told_as_asleep() -> None:
+    assert text(revisions=(replace(ONE, desired=0, ready=0, asleep=True),))[1] == "  web-1: asleep, a request wakes it"
+
+
 def test_revision_that_is_gone_is_told_as_long_as_its_decisions_are() -> None:
     gone = replace(MADE, revision="web-0", before=1, count=0, reason="no traffic names it")
     assert text(gone, revisions=()) == [

@@ -13,6 +13,8 @@ from tests.harness.stack import Stack, docker, inspect, new_stack, service
 
 # A packet that a firewall drops has no answer; one on this host takes well under a millisecond.
 DROPPED_MS = 1500
+# Each service has one instance, so that there is one to look at, whatever the load.
+ONE = {"autoscaling.knative.dev/maxScale": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +23,9 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with new_stack(tmp_path_factory, "tenants") as made:
         for tenant in ("alpha", "beta"):
             uses = {"runyard.dev/uses": "cart"} if tenant == "alpha" else {}
-            made.write(f"{tenant}-web", service("web", namespace=tenant, annotations=uses))
-            made.write(f"{tenant}-cart", service("cart", namespace=tenant))
-        closed = service("closed", namespace="alpha", annotations={"runyard.dev/egress": "none"})
+            made.write(f"{tenant}-web", service("web", namespace=tenant, annotations=uses, template=ONE))
+            made.write(f"{tenant}-cart", service("cart", namespace=tenant, template=ONE))
+        closed = service("closed", namespace="alpha", annotations={"runyard.dev/egress": "none"}, template=ONE)
         made.write("closed", closed)
         made.up()
         yield made
@@ -140,7 +142,7 @@ def test_volume_of_an_image_takes_no_disk_of_the_host(tenants: Stack, tmp_path: 
     (tmp_path / "Dockerfile").write_text("FROM runyard/hello:1\nVOLUME /data\n")
     docker("build", "--quiet", "--tag", "runyard/e2e-volume:1", str(tmp_path))
     try:
-        tenants.write("volume", service("volume", image="runyard/e2e-volume:1", namespace="beta"))
+        tenants.write("volume", service("volume", image="runyard/e2e-volume:1", namespace="beta", template=ONE))
         tenants.up()
         described = inspect(instance_of(tenants, "beta", "volume"))
         assert described["Mounts"] == []

@@ -53,7 +53,8 @@ class Load:
 
 
 def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss(stack: Stack):
-    stack.write("hello", service("hello"))
+    # The shortest window, after which it has no more than its load needs.
+    stack.write("hello", service("hello", template={"autoscaling.knative.dev/window": "6s"}))
     stack.up()
     assert len(instances(stack)) == 1
 
@@ -96,4 +97,4 @@ def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss
         while stream.readline() != b"event: override\n":
             assert time.monotonic() - began < 20
         assert json.loads(stream.readline().removeprefix(b"data: ")) == {"key": "default/hello", "value": None}
-    until(lambda: len(instances(stack)) == 1, within_s=30)
+    until(lambda: len(instances(stack)) == 1, within_s=60)

@@ -161,6 +161,6 @@ def test_earlier_revision_in_traffic_is_refused_before_anything_registers(
     assert refused.returncode != 0
     said = refused.stdout + refused.stderr
     assert "policies refuse the change, nothing was touched:" in said
-    assert "tenant shop's quota of memory must be at least 2Gi at minScale, got 1Gi" in said
+    assert "tenant shop's quota of memory must be at least 2Gi at maxScale, got 1Gi" in said
     assert "Network" not in said
     assert "docker:index" not in pulumi(own_stack, "stack", "export").stdout

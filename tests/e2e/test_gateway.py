@@ -22,7 +22,9 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with new_stack(tmp_path_factory, "edge") as made:
         two = {"autoscaling.knative.dev/minScale": "2"}
         made.write("kept", service("kept", annotations={"runyard.dev/cache": "true"}, template=two))
-        made.write("sticky", service("sticky", template={**two, "run.googleapis.com/sessionAffinity": "true"}))
+        # Below a whole CPU an instance takes one request at once, and one that has just answered may not be free yet.
+        sticky = {**two, "run.googleapis.com/sessionAffinity": "true"}
+        made.write("sticky", service("sticky", template=sticky, limits={"cpu": "1", "memory": "128Mi"}))
         limits = {"runyard.dev/client-requests-per-second": "1", "runyard.dev/client-burst": "3"}
         made.write("limited", service("limited", annotations=limits))
         made.write("narrow", service("narrow", annotations={"runyard.dev/max-concurrent-requests": "2"}))

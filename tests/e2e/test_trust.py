@@ -44,7 +44,9 @@ def instances(stack: Stack, name: str = "hello") -> list[str]:
 
 
 def ids(stack: Stack) -> set[str]:
-    return {inspect(each)["Id"] for each in stack.names("instance", running=True)}
+    # In one answer: what is listed first and looked at then may be gone between.
+    labels = (f"label=runyard.dev/stack={stack.name}", "label=runyard.dev/role=instance")
+    return {*docker("ps", "--quiet", "--no-trunc", *(word for each in labels for word in ("--filter", each))).split()}
 
 
 def whole(stack: Stack) -> bool:

@@ -46,7 +46,7 @@ class ScalingLoop:
         if not self._may_decide:
             return
         timing = self._parts.timing
-        if self._parts.autoscaler.wake(key, timing.clock(), timing.wall()):
+        if self._parts.autoscaler.wake(key, timing.clock()):
             self._parts.wake.set()
             # How many wait is in the load: whether one is enough shows at once.
             self._told.set()
@@ -74,13 +74,13 @@ class ScalingLoop:
             if self._reads:
                 self._reads = False
                 parts.tools.journal.write("load unknown", level="warning", error=str(error))
-            parts.autoscaler.hold(timing.clock(), timing.wall())
+            parts.autoscaler.hold(timing.clock())
             return HOLD_S
         if not self._reads:
             self._reads = True
             parts.tools.journal.write("load known")
         # The engine may have gone while the gateway answered.
-        if self._may_decide and parts.autoscaler.take(load, timing.clock(), timing.wall()):
+        if self._may_decide and parts.autoscaler.take(load, timing.clock()):
             parts.wake.set()
         return READ_S
 

@@ -7,9 +7,8 @@ After a restart a revision keeps what runs of it until its window has been told.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import is_not
 
 from runyard.contracts import GatewayLoad, RevisionLoad
@@ -27,8 +26,6 @@ from services.orchestrator.traffic.commitment import Commitment
 WOKEN_S = 0.3
 # What nobody calls is looked at once a second, well within what the window takes for a gap.
 IDLE_LOOK_S = 1.0
-# Changes of a revision's count that are remembered, for whoever asks why.
-REMEMBERED = 32
 _NONE = RevisionLoad(0, 0, 0, 0, 0)
 
 
@@ -42,14 +39,6 @@ class Sight:
     serving: Sequence[Instance]
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A decision and when it was made, in seconds since 1970."""
-
-    at_unix_s: float
-    decision: Decision
-
-
 @dataclass(slots=True)
 class Followed:
     """A revision in force: what it should have, what is remembered of it, and what was decided on it."""
@@ -60,8 +49,7 @@ class Followed:
     ready: int = 0
     woken_s: float = -math.inf
     observed_s: float = -math.inf
-    latest: Noted | None = None
-    changes: deque[Noted] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    latest: Decision | None = None
 
 
 class Autoscaler:
@@ -93,7 +81,7 @@ class Autoscaler:
     def decided(self, key: str) -> Decision | None:
         """Give what was decided last on a revision, `tenant/revision`; None if nothing was yet."""
         each = self._followed.get(key)
-        return each.latest.decision if each and each.latest else None
+        return each.latest if each else None
 
     @property
     def sleepers(self) -> frozenset[str]:
@@ -154,7 +142,7 @@ class Autoscaler:
             self._subjects = subjects(sight.rollouts.values(), sight.revisions)
         return self._subjects
 
-    def take(self, load: GatewayLoad, now_s: float, now_unix_s: float) -> bool:
+    def take(self, load: GatewayLoad, now_s: float) -> bool:
         """Take what the gateway tells, decide on it, and tell whether any count changed."""
         before_s, before = self._now_s, dict[str, RevisionLoad]()
         if load.life != self._life:
@@ -174,24 +162,24 @@ class Autoscaler:
                 self._observe(key, each, before[key], before_s)
             if key in before or self._worth_a_look(key, each, at_s):
                 self._observe(key, each, self._loads.get(key, _NONE), at_s)
-                changed |= self._decide(each, at_s, now_unix_s)
+                changed |= self._decide(each, at_s)
         return changed
 
-    def hold(self, now_s: float, now_unix_s: float) -> None:
+    def hold(self, now_s: float) -> None:
         """Decide without being told anything: everything keeps what it has, and says so."""
         self._now_s = max(self._now_s, now_s)
         for each in self._followed.values():
             if each.count > each.subject.span.least:
-                self._decide(each, self._now_s, now_unix_s)
+                self._decide(each, self._now_s)
 
-    def wake(self, key: str, now_s: float, now_unix_s: float) -> bool:
+    def wake(self, key: str, now_s: float) -> bool:
         """Hear that a request waits for a revision, decide, and tell whether its count changed."""
         each = self._followed.get(key)
         if each is None:
             return False
         self._now_s = max(self._now_s, now_s)
         each.woken_s = self._now_s
-        return each.count == 0 and self._decide(each, self._now_s, now_unix_s)
+        return each.count == 0 and self._decide(each, self._now_s)
 
     def _worth_a_look(self, key: str, each: Followed, now_s: float) -> bool:
         told = self._loads.get(key, _NONE)
@@ -223,13 +211,12 @@ class Autoscaler:
         most = max(1, each.count, span.least)
         return Span(span.least, most if span.most is None else min(span.most, most))
 
-    def _decide(self, each: Followed, now_s: float, now_unix_s: float) -> bool:
+    def _decide(self, each: Followed, now_s: float) -> bool:
         woken = now_s - each.woken_s <= WOKEN_S
         situation = Situation(each.count, each.ready, self._span_of(each), woken)
         decision = decide(each.subject.settings, each.memory, situation, now_s)
-        each.latest = Noted(now_unix_s, decision)
+        each.latest = decision
         if decision.count == each.count:
             return False
         each.count = decision.count
-        each.changes.append(each.latest)
         return True

@@ -4,9 +4,10 @@ from typing import Any
 
 from runyard.cgroups import Usage
 from runyard.contracts import GatewayLoad, RevisionLoad, ScalingDocument, TrafficShare
+from runyard.scaling.decision import Decision
 from services.orchestrator.model.instance import Container, Instance
 from services.orchestrator.model.revision import Revision
-from services.orchestrator.scaling.autoscaler import REMEMBERED, WOKEN_S, Autoscaler, Sight
+from services.orchestrator.scaling.autoscaler import WOKEN_S, Autoscaler, Sight
 from services.orchestrator.scaling.consumption import Consumption
 from services.orchestrator.traffic.commitment import Commitment
 
@@ -38,6 +39,7 @@ class Story:
         self.now_s = 100.0
         self.life = "life-1"
         self.generation = 1
+        self.changes: list[Decision] = []
         self._busy = False
         self._sums = [0, 0]
         self._revision = Revision(document(scaling=ScalingDocument(window_s=window_s), concurrency=concurrency, **spec))
@@ -65,7 +67,16 @@ class Story:
         loads = {} if quiet else {KEY: RevisionLoad(in_flight, waiting, *self._sums, since_ms=0)}
         self.generation += not quiet
         load = GatewayLoad(self.life, self.generation, round(self.now_s * 1000), loads)
-        return self.autoscaler.take(load, self.now_s, 2_000_000_000 + self.now_s)
+        return self._note(self.autoscaler.take(load, self.now_s))
+
+    def wake(self) -> bool:
+        """Let a request wait for the revision."""
+        return self._note(self.autoscaler.wake(KEY, self.now_s))
+
+    def _note(self, changed: bool) -> bool:
+        decided = self.autoscaler.decided(KEY)
+        self.changes += [decided] if changed and decided else []
+        return changed
 
     def go(self, seconds: float, in_flight: int = 0, *, quiet: bool = False) -> None:
         for _ in range(round(seconds / TICK_S)):
@@ -75,7 +86,7 @@ class Story:
             self.follow(self.count)
 
     def reasons(self) -> list[str]:
-        return [each.decision.why.value for each in self.autoscaler.followed[KEY].changes]
+        return [each.why.value for each in self.changes]
 
 
 def test_idle_revision_sleeps_after_its_window_and_is_not_looked_at_again() -> None:
@@ -92,9 +103,9 @@ def test_idle_revision_sleeps_after_its_window_and_is_not_looked_at_again() -> N
 
 def test_request_wakes_a_sleeping_revision_at_once_and_only_once() -> None:
     story = Story()
-    assert story.autoscaler.wake(KEY, story.now_s, 0)
+    assert story.wake()
     assert story.count == 1
-    assert not story.autoscaler.wake(KEY, story.now_s, 0)
+    assert not story.wake()
     assert story.count == 1
     assert story.reasons() == ["woken"]
 
@@ -102,13 +113,13 @@ def test_request_wakes_a_sleeping_revision_at_once_and_only_once() -> None:
 def test_wake_of_what_is_not_in_force_is_nothing() -> None:
     story = Story()
     for name in ("default/hello-2", "", "hello-1", "x" * 100):
-        assert not story.autoscaler.wake(name, story.now_s, 0)
+        assert not story.autoscaler.wake(name, story.now_s)
     assert story.autoscaler.scaled == {KEY: 0}
 
 
 def test_many_first_requests_start_the_right_number_once() -> None:
     story = Story()
-    story.autoscaler.wake(KEY, story.now_s, 0)
+    story.wake()
     counts = []
     for tick in range(10):
         story.tell(waiting=50, arrivals=50 if tick == 0 else 0)
@@ -118,9 +129,9 @@ def test_many_first_requests_start_the_right_number_once() -> None:
 
 def test_woken_revision_stays_awake_as_long_as_somebody_waits() -> None:
     story = Story()
-    story.autoscaler.wake(KEY, story.now_s, 0)
+    story.wake()
     for _ in range(100):
-        story.autoscaler.wake(KEY, story.now_s, 0)
+        story.wake()
         story.tell(quiet=True)
     assert story.count == 1
     story.go(WOKEN_S + 9, quiet=True)
@@ -133,9 +144,7 @@ def test_load_adds_instances_and_its_end_removes_them() -> None:
     assert story.count == 5
     story.go(60, quiet=True)
     assert story.count == 0
-    falls = [
-        each.decision for each in story.autoscaler.followed[KEY].changes if each.decision.count < each.decision.before
-    ]
+    falls = [each for each in story.changes if each.count < each.before]
     assert all(each.count >= each.before // 2 for each in falls)
 
 
@@ -162,11 +171,11 @@ def test_missing_load_holds_and_says_so() -> None:
     before = story.count
     for _ in range(100):
         story.now_s += 1
-        story.autoscaler.hold(story.now_s, 0)
+        story.autoscaler.hold(story.now_s)
     latest = story.autoscaler.followed[KEY].latest
     assert latest is not None
-    assert (story.count, latest.decision.hold, latest.decision.why.value) == (before, True, "stale")
-    assert "last told" in latest.decision.reason
+    assert (story.count, latest.hold, latest.why.value) == (before, True, "stale")
+    assert "last told" in latest.reason
     # What comes back after a gap begins a window of its own.
     story.go(4, quiet=True)
     assert story.count == before
@@ -178,7 +187,7 @@ def test_cpu_that_cannot_be_read_keeps_what_there_is_and_lets_it_grow() -> None:
     story.go(30, quiet=True)
     latest = story.autoscaler.followed[KEY].latest
     assert latest is not None
-    assert (story.count, latest.decision.why.value, latest.decision.inputs.unknown) == (2, "unknown", "cpu")
+    assert (story.count, latest.why.value, latest.inputs.unknown) == (2, "unknown", "cpu")
     story.go(3, in_flight=35)
     assert story.count > 2
 
@@ -223,24 +232,21 @@ def test_sum_that_was_told_before_a_revision_was_in_force_is_no_load_of_now() ->
     commitment = Commitment("default", "hello", (TrafficShare("hello-2", 100),))
     two = Revision(document("hello-2", concurrency=10))
     load = GatewayLoad("life-1", 1, 100_000, {"default/hello-2": RevisionLoad(0, 0, 9000, 900_000, 0)})
-    story.autoscaler.take(load, 100, 0)
+    story.autoscaler.take(load, 100)
     revisions = {"default/hello-2": two}
     story.autoscaler.follow(Sight({"default/hello": commitment}, revisions, (), ()), 100)
     for tick in range(1, 20):
         told = {"default/hello-2": RevisionLoad(1, 0, 9000 + tick, 900_000 + 200 * tick, 0)}
-        story.autoscaler.take(GatewayLoad("life-1", 1 + tick, 100_000 + 200 * tick, told), 100 + tick / 5, 0)
+        story.autoscaler.take(GatewayLoad("life-1", 1 + tick, 100_000 + 200 * tick, told), 100 + tick / 5)
     assert story.autoscaler.scaled["default/hello-2"] <= 1
 
 
-def test_changes_are_remembered_in_a_bounded_ring_with_their_reasons() -> None:
+def test_changes_have_their_reasons() -> None:
     story = Story(present=1)
-    for _ in range(2 * REMEMBERED):
-        story.autoscaler.wake(KEY, story.now_s, 2_000_000_000 + story.now_s)
+    for _ in range(3):
+        story.wake()
         story.go(9, quiet=True)
-    changes = story.autoscaler.followed[KEY].changes
-    assert len(changes) == REMEMBERED
-    assert [each.at_unix_s for each in changes] == sorted(each.at_unix_s for each in changes)
-    assert {each.decision.reason for each in changes} >= {"a request waits for it: it starts 1"}
+    assert {each.reason for each in story.changes} >= {"a request waits for it: it starts 1"}
 
 
 def test_equal_stories_come_to_equal_counts() -> None:
@@ -260,7 +266,7 @@ def test_host_that_is_short_gets_no_more_instances_and_keeps_what_it_has() -> No
     story.go(5, in_flight=60)
     latest = story.autoscaler.followed[KEY].latest
     assert latest is not None
-    assert (story.count, latest.decision.why.value) == (2, "most")
+    assert (story.count, latest.why.value) == (2, "most")
     story.autoscaler.note_shortage("")
     story.go(3, in_flight=60)
     assert story.count > 2
@@ -269,7 +275,7 @@ def test_host_that_is_short_gets_no_more_instances_and_keeps_what_it_has() -> No
 def test_host_that_is_short_still_wakes_what_sleeps() -> None:
     story = Story()
     story.autoscaler.note_shortage("disk: 1 of 100 MiB are free")
-    assert story.autoscaler.wake(KEY, story.now_s, 0)
+    assert story.wake()
     assert story.count == 1
 
 

@@ -105,19 +105,15 @@ class Reconciler:
 
     def view(self) -> View:
         """Give what demand depends on, as it is now; within a pass, as it was when the pass began to decide."""
-        if self._view is not None:
-            return self._view
-        return View(self.revisions, self._count_ready(), self._parts.timing.wall(), self._parts.autoscaler.scaled)
+        return self._view or self._view_of(self._serving())
+
+    def _view_of(self, serving: list[Instance]) -> View:
+        ready = Counter(each.key for each in serving)
+        return View(self.revisions, ready, self._parts.timing.wall(), self._parts.autoscaler.scaled)
 
     def ready(self) -> Mapping[str, int]:
         """Count the instances of each revision that serve, or would."""
         return self.view().ready
-
-    def _count_ready(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for each in self._serving():
-            counts[each.key] = counts.get(each.key, 0) + 1
-        return counts
 
     def _serving(self) -> list[Instance]:
         health, withdrawn = self._parts.prober.health(), self._operations.withdrawn
@@ -170,11 +166,11 @@ class Reconciler:
             self._journal.write("engine reached")
         if not self._settle():
             return 0.05
-        demanded = self._parts.rollouts.demanded(self._parts.timing.wall())
-        sight = Sight(demanded, self.revisions, self.instances, self._serving())
+        # Looked for once: a pass decides on one view of things.
+        demanded, serving = self._parts.rollouts.demanded(self._parts.timing.wall()), self._serving()
+        sight = Sight(demanded, self.revisions, self.instances, serving)
         self._parts.autoscaler.follow(sight, self._parts.timing.clock())
-        # Counted once: a pass decides on one view of things.
-        self._view = self.view()
+        self._view = self._view_of(serving)
         try:
             changes_in_s = self._parts.rollouts.advance(self._view)
             wanted = self.wanted()
@@ -223,6 +219,7 @@ class Reconciler:
         if len(known) < len(running) and now < self._settle_by:
             return False
         self._settled.set()
+        self._parts.decisions.begin(Counter(each.key for each in self.instances))
         self._journal.write("settled", instances=len(self.instances), revisions=len(self.revisions))
         return True
 
@@ -262,7 +259,6 @@ class Reconciler:
 
     def _decide(self, wanted_now: Mapping[str, int], in_flight: Mapping[str, int]) -> Decision:
         now, view = self._parts.timing.clock(), self.view()
-        self._parts.decisions.begin(Counter(each.key for each in self.instances))
         self._parts.decisions.follow(
             wanted_now,
             self.revisions,

@@ -20,6 +20,7 @@ from runyard.contracts import (
     encode,
 )
 from runyard.errors import UsageError
+from runyard.names import service_key
 from services.orchestrator.api.listener import Handler
 from services.orchestrator.api.public import public_endpoints, public_instances, public_revisions, public_status
 from services.orchestrator.api.watch import Feed, Watch
@@ -102,11 +103,15 @@ class Readings:
     def _things(self) -> dict[str, str]:
         """Give everything that is watched as JSON, by its kind and key."""
         services, found = self._services(), dict[str, str]()
-        _enter(found, "service", ((f"{each.tenant}/{each.service}", each) for each in services.services))
-        _enter(found, "override", ((f"{each.tenant}/{each.service}", each) for each in services.overrides))
-        _enter(found, "revision", ((f"{each.tenant}/{each.revision}", each) for each in self._revisions().revisions))
+        _enter(found, "service", ((service_key(each.tenant, each.service), each) for each in services.services))
+        _enter(found, "override", ((service_key(each.tenant, each.service), each) for each in services.overrides))
+        _enter(
+            found, "revision", ((service_key(each.tenant, each.revision), each) for each in self._revisions().revisions)
+        )
         _enter(found, "instance", ((each.instance, each) for each in self._instances().instances))
-        _enter(found, "endpoint", ((f"{each.tenant}/{each.revision}", each) for each in self._endpoints().endpoints))
+        _enter(
+            found, "endpoint", ((service_key(each.tenant, each.revision), each) for each in self._endpoints().endpoints)
+        )
         _enter(found, "decision", ((str(each.number), each) for each in self._orchestrator.decisions().decisions))
         return found
 
@@ -129,7 +134,7 @@ def _of_service(listed: Listing, request: web.Request) -> Listing:
         raise UsageError(f"{request.method} {request.path}: service must be TENANT/SERVICE, got {json.dumps(wanted)}")
 
     def is_wanted(item: _Item) -> bool:
-        return f"{item.tenant}/{item.service}" == wanted
+        return service_key(item.tenant, item.service) == wanted
 
     tuples = {each.name: getattr(listed, each.name) for each in fields(listed) if each.name != "version"}
     chosen: dict[str, Any] = {name: tuple(filter(is_wanted, items)) for name, items in tuples.items()}

@@ -15,6 +15,7 @@ from runyard.contracts import (
     RevisionList,
     ServiceList,
 )
+from runyard.names import service_key
 from services.orchestrator.control.status import Scene
 from services.orchestrator.model.instance import UNKNOWN, Health, Instance, failure_of, is_ready
 from services.orchestrator.rollout.joined import Parts
@@ -42,7 +43,7 @@ def list_endpoints(status: OrchestratorStatus, scene: Scene) -> EndpointList:
     """List where the revisions of a status are reached; a revision without instances has none, and is listed."""
     found = []
     for each in status.revisions:
-        revision = scene.revisions.get(f"{each.tenant}/{each.revision}")
+        revision = scene.revisions.get(service_key(each.tenant, each.revision))
         if revision is not None:
             protocol, places = revision.spec.protocol, each.addresses
             found.append(EndpointStatus(each.tenant, each.service, each.revision, protocol, len(places), places))

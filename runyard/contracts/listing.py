@@ -11,8 +11,8 @@ from runyard.contracts.intervention import Override
 from runyard.contracts.status import RevisionStatus, ServiceStatus
 
 # `ready` takes requests, `starting` does not yet or no more, `failed` is about to be removed for the reason it has,
-# `ending` is being drained and removed.
-InstanceState = Literal["starting", "ready", "failed", "ending"]
+# `ending` is being drained and removed, `frozen` sleeps with its memory until a request.
+InstanceState = Literal["starting", "ready", "failed", "ending", "frozen"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ def test_load_scales_out_within_three_seconds_to_the_maximum_and_in_again_withou
     with Load(stack.port, "busy.localhost", rate=12, path="/sleep?ms=200") as load:
         until(lambda: instances(stack, "busy"), "the first instance", within_s=5)
         took = until(lambda: len(instances(stack, "busy")) == 4, "the load's instances", within_s=10)
+        # Long enough for one too many to show.
         time.sleep(3)
         assert len(instances(stack, "busy")) == 4
     print(f"4 instances after {took:.1f} s; {load.total} requests")

@@ -65,6 +65,8 @@ def _describe(
         state = "ending"
     elif failure:
         state = "failed"
+    elif instance.frozen:
+        state = "frozen"
     elif is_ready(instance, health):
         state = "ready"
     problem = next((each.problem for each in seen if each.problem), "") if state == "starting" else ""

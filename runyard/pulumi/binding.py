@@ -26,8 +26,6 @@ from runyard.reference import parse_reference
 VERSION = 1
 # Enough to tell two digests apart by eye.
 _SHOWN = 8
-# As many digits of an image as Docker shows.
-_IMAGE_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def _moved(saved: Binding, now: Binding) -> Iterator[str]:
             yield f"secrets or Runyard itself: revision of {key}: {old.where} -> {new.where}"
     for image in sorted(saved.images.keys() & now.images.keys()):
         if not saved.images[image].is_same_as(now.images[image]):
-            yield f"image: {image} stood for {_image(saved.images[image])}, and stands for {_image(now.images[image])}"
+            yield f"image: {image} stood for {saved.images[image].short}, and stands for {now.images[image].short}"
     yield from _compare("state", saved.resources, now.resources)
 
 
@@ -146,10 +144,6 @@ def _compare(what: str, saved: Mapping[str, Bound], now: Mapping[str, Bound]) ->
             yield f"{what}: {name} ({old.where}) was removed"
         elif old and new and old.digest != new.digest:
             yield f"{what}: {name} ({new.where}) changed: {old.digest[:_SHOWN]} -> {new.digest[:_SHOWN]}"
-
-
-def _image(image: ImageIdentity) -> str:
-    return (image.id or image.digest.rpartition("@")[2]).removeprefix("sha256:")[:_IMAGE_SHOWN]
 
 
 def _shown(bound: Bound) -> str:

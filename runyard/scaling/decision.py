@@ -87,23 +87,6 @@ class Decision:
         found = {name: getattr(self.inputs, name) for name in Inputs.__slots__}
         return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
-    def data(self) -> Mapping[str, object]:
-        """Give it as plain data, with the reason in words; what was not measured is left out."""
-        names = [name for name in Inputs.__slots__ if getattr(self.inputs, name) is not None]
-        inputs = {name: _rounded(getattr(self.inputs, name)) for name in names}
-        return {
-            "count": self.count,
-            "before": self.before,
-            "why": self.why.value,
-            "hold": self.hold,
-            "reason": self.reason,
-            "inputs": inputs,
-        }
-
-
-def _rounded(value: object) -> object:
-    return round(value, 3) if isinstance(value, float) else value
-
 
 _UNITS: Mapping[str, tuple[str, float]] = {
     "concurrency": ("requests at once", 1),

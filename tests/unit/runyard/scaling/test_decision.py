@@ -35,21 +35,13 @@ def test_every_reason_has_its_words(why: Why) -> None:
     assert decision.hold == (why in (Why.STALE, Why.UNKNOWN, Why.UNCOVERED))
 
 
-def test_data_has_what_was_measured_alone() -> None:
-    data = Decision(2, 1, Why.MORE, Inputs(requests=3, signal="rps", value=3.0, target=2.0, need=1.5, over_s=2)).data()
-    assert data["reason"] == "3 requests a second over 2 s at 2 each need 1.50 instances"
-    assert data["inputs"] == {
-        **{
-            "requests": 3,
-            "waiting": 0,
-            "ready": 0,
-            "lately": False,
-            "signal": "rps",
-            "value": 3.0,
-            "target": 2.0,
-            "need": 1.5,
-        },
-        **{"beyond": 0.0, "rise": 0.0, "trend": 0.0, "over_s": 2, "wanted": 0, "unknown": ""},
+def test_numbers_are_what_was_measured_alone() -> None:
+    inputs = Inputs(requests=3, signal="rps", value=3.0, target=2.0, need=1.5, over_s=2)
+    decision = Decision(2, 1, Why.MORE, inputs)
+    assert decision.reason == "3 requests a second over 2 s at 2 each need 1.50 instances"
+    assert decision.numbers == {
+        **{"requests": 3, "waiting": 0, "ready": 0, "lately": False, "value": 3.0, "target": 2.0, "need": 1.5},
+        **{"beyond": 0.0, "rise": 0.0, "trend": 0.0, "over_s": 2, "wanted": 0},
     }
 
 

@@ -215,9 +215,9 @@ def test_reason_of_more_instances_has_the_numbers() -> None:
     story = Story()
     story.run(steady(5), 60)
     story.run(steady(9), 10)
-    changed = story.changed.data()
-    assert (changed["count"], changed["before"], changed["why"], changed["hold"]) == (2, 1, "more", False)
-    assert changed["reason"] == "8.85 requests at once over 6 s at 7 each need 1.01 instances"
+    changed = story.changed
+    assert (changed.count, changed.before, changed.why.value, changed.hold) == (2, 1, "more", False)
+    assert changed.reason == "8.85 requests at once over 6 s at 7 each need 1.01 instances"
 
 
 def test_idle_instance_that_works_for_itself_is_removed_all_the_same() -> None:

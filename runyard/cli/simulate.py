@@ -73,6 +73,6 @@ def _simulate(manifests: Manifests, only: str | None, asked: Load, day: str) -> 
     for key in known:
         document, rollout = plans[key].revision.document, plans[key].rollout
         # One revision has all of the traffic, and no more is kept than is asked for.
-        span = revision_span(settings_of(document, rollout), 100, kept=0)
+        span = revision_span(settings_of(document, rollout), 100)
         found.append(simulate_service(services[key], scaling_settings(document), span, asked, (manifests, day)))
     return found

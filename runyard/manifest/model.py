@@ -243,9 +243,9 @@ class Service:
     @property
     def asked_scale(self) -> tuple[int, int | None]:
         """As `scale`, with no more kept than its settings ask for: what is paid, as on Cloud Run."""
-        return self._scale(0)
+        return self._scale()
 
-    def _scale(self, kept: int) -> tuple[int, int | None]:
+    def _scale(self, kept: int = 0) -> tuple[int, int | None]:
         span = counts.service_span(self._counts(), self._shares(), kept)
         return span.least, span.most
 

@@ -31,7 +31,7 @@ def use_of_revisions(stack: str, plan: ServicePlan) -> Use:
         each_has = {"cpu": document.cpu_millis, "memory": document.memory_bytes, "instances": 1}
         settings, share = settings_of(document, plan.rollout), shares[revision.name]
         # One that is frozen holds its memory and gets no CPU.
-        span, asked = revision_span(settings, share, settings.held), revision_span(settings, share, kept=0).least
+        span, asked = revision_span(settings, share, settings.held), revision_span(settings, share).least
         for resource, amount in each_has.items():
             best[resource] = _sum(best[resource], amount * (asked if resource == "cpu" else span.least))
             worst[resource] = _sum(worst[resource], None if span.most is None else amount * span.most)

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 
 from runyard.contracts import RevisionDocument, RolloutRequest
 
-# What a revision that the traffic names keeps whatever its minimum is: nothing, so it sleeps where none is asked for.
-# Every count of the platform follows from here.
-KEPT = 0
 # What a revision can always have: it is reached by its name, so it must be able to wake, or to be there.
 REACHABLE = 1
 # What stays of a revision that is frozen.
@@ -42,7 +39,7 @@ class Settings:
     @property
     def held(self) -> int:
         """How many instances it holds at least, whether or not they run."""
-        return FROZEN if self.freezes else KEPT
+        return FROZEN if self.freezes else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +72,40 @@ def part_of(count: int, percent: int) -> int:
     return -(-count * percent // 100)
 
 
-def desired_count(settings: Settings, percent: int, kept: int = KEPT) -> int:
-    """Count the instances that a revision keeps at this share, whatever its load is.
+def desired_count(settings: Settings, percent: int) -> int:
+    """Count the instances that a revision keeps at this share, whatever its load is: none where none is asked for.
 
-    One that is named has `kept`, and a part of what is set by hand, unless by hand none has.
+    One that is named has a part of what is set by hand, unless by hand none has.
     """
     if settings.by_hand is not None:
         count = _count_by_hand(settings.by_hand, percent)
         return min(count, WRITERS) if settings.one_writer else count
-    return _within(settings, max(kept, settings.least, part_of(settings.service_least, percent)), kept)
+    return _within(settings, max(settings.least, part_of(settings.service_least, percent)))
 
 
-def matching_count(settings: Settings, percent: int, serving: int, kept: int = KEPT) -> int:
+def matching_count(settings: Settings, percent: int, serving: int) -> int:
     """Count the instances that a revision needs before it gets this share of what `serving` instances carry now."""
-    desired = desired_count(settings, percent, kept)
+    desired = desired_count(settings, percent)
     if settings.by_hand is not None:
         return desired
-    return max(desired, _within(settings, part_of(serving, percent), kept))
+    return max(desired, _within(settings, part_of(serving, percent)))
 
 
-def proving_count(settings: Settings, percent: int, serving: int, kept: int = KEPT) -> int:
+def proving_count(settings: Settings, percent: int, serving: int) -> int:
     """Count the instances with which a new revision is proved: what it needs, and at least its initial scale.
 
     An initial scale of none proves it by one all the same: traffic moves only to what has answered.
     """
-    matching = matching_count(settings, percent, serving, kept)
+    matching = matching_count(settings, percent, serving)
     if settings.by_hand is not None:
         return matching
-    return max(matching, _within(settings, max(settings.initial, REACHABLE), kept))
+    return max(matching, _within(settings, max(settings.initial, REACHABLE)))
 
 
-def revision_span(settings: Settings, percent: int, kept: int = KEPT) -> Span:
+def revision_span(settings: Settings, percent: int, kept: int = 0) -> Span:
     """Give fewest and most instances of a revision at this share, but for the service's maximum, which is for all.
 
-    With `kept` at 0 the fewest are those that somebody asked for: what is paid, as on Cloud Run.
+    Without `kept` the fewest are those that somebody asked for: what is paid, as on Cloud Run.
     """
     if settings.by_hand is not None:
         count = _count_by_hand(settings.by_hand, percent)
@@ -117,7 +114,7 @@ def revision_span(settings: Settings, percent: int, kept: int = KEPT) -> Span:
     return Span(least, max(least, settings.most) if settings.most else None)
 
 
-def service_span(settings: Settings, percents: Sequence[int], kept: int = KEPT) -> Span:
+def service_span(settings: Settings, percents: Sequence[int], kept: int = 0) -> Span:
     """Give fewest and most instances of a service whose revisions, one for each share, all have these settings."""
     least = sum(revision_span(settings, percent, kept).least for percent in percents)
     if settings.by_hand is not None:
@@ -135,8 +132,8 @@ def _count_by_hand(count: int, percent: int) -> int:
     return max(REACHABLE, part_of(count, percent)) if count else 0
 
 
-def _within(settings: Settings, count: int, kept: int) -> int:
+def _within(settings: Settings, count: int) -> int:
     """Hold a count within both maxima; the revision's own minimum is never cut, but for the sake of a volume."""
     bounds = [bound for bound in (settings.most, settings.service_most) if bound]
-    held = max(kept, settings.least, min([count, *bounds]))
+    held = max(settings.least, min([count, *bounds]))
     return min(held, WRITERS) if settings.one_writer else held

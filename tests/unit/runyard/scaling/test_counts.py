@@ -81,11 +81,10 @@ def test_desired_count(settings: Settings, percent: int, count: int) -> None:
     ],
 )
 def test_revision_that_may_sleep_keeps_what_is_asked_for(settings: Settings, percent: int, count: int) -> None:
-    assert desired_count(settings, percent, kept=0) == count
-    assert revision_span(settings, percent, kept=0).least == count
+    assert desired_count(settings, percent) == count
+    assert revision_span(settings, percent).least == count
 
 
-@pytest.mark.parametrize("kept", [0, 1])
 @pytest.mark.parametrize(
     ("settings", "serving", "count"),
     [
@@ -100,8 +99,8 @@ def test_revision_that_may_sleep_keeps_what_is_asked_for(settings: Settings, per
         (Settings(initial=4, by_hand=0), 0, 0),
     ],
 )
-def test_new_revision_is_proved_with_its_initial_scale(settings: Settings, serving: int, count: int, kept: int) -> None:
-    assert proving_count(settings, 100, serving, kept) == count
+def test_new_revision_is_proved_with_its_initial_scale(settings: Settings, serving: int, count: int) -> None:
+    assert proving_count(settings, 100, serving) == count
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_bound_of_a_service_leaves_each_revision_an_instance() -> None:
 @given(SETTINGS, st.integers(0, 100), st.integers(0, 1))
 def test_what_a_revision_keeps_is_never_more_than_its_span_says(settings: Settings, percent: int, kept: int) -> None:
     span = revision_span(settings, percent, kept)
-    desired = desired_count(settings, percent, kept)
+    desired = desired_count(settings, percent)
     assert desired <= span.least
     assert span.most is None or span.least <= span.most
 

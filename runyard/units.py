@@ -1,8 +1,9 @@
-"""Quantities as Kubernetes writes them, parsed exactly into base units."""
+"""Quantities as Kubernetes writes them, parsed exactly into base units; counts and moments as people read them."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 # Kubernetes: binary suffixes are powers of 1024, decimal ones powers of 1000, `m` is a thousandth.
@@ -71,3 +72,13 @@ def _whole(value: Decimal, text: str, grain: str) -> int:
     if value != value.to_integral_value():
         raise ValueError(f"must be a multiple of {grain}, got {text!r}")
     return int(value)
+
+
+def render_count(count: int, noun: str) -> str:
+    """Render a count of what has a regular plural: `1 instance`, `2 instances`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def render_time(unix_s: float) -> str:
+    """Render a time, in seconds since 1970, to the second, in UTC."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -15,7 +14,7 @@ from runyard.contracts import Override, ServiceList, ServiceStatus
 from runyard.errors import NotFound, UsageError
 from runyard.host import Engine, Orchestrator
 from runyard.names import DEFAULT_TENANT, DNS_LABEL, service_key
-from runyard.units import parse_duration_s
+from runyard.units import parse_duration_s, render_count, render_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +72,7 @@ def override_of(listed: ServiceList, service: ServiceStatus) -> Override | None:
 
 def render_override(override: Override) -> str:
     """Say a count by hand in a few words."""
-    return f"{count_of(override.count)} by hand until {render_time(override.until_unix_s)}"
-
-
-def render_time(unix_s: float) -> str:
-    """Render a time to the second, in UTC."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def count_of(count: int) -> str:
-    """Say a number of instances."""
-    return f"{count} instance{'' if count == 1 else 's'}"
+    return f"{render_count(override.count, 'instance')} by hand until {render_time(override.until_unix_s)}"
 
 
 class Duration(click.ParamType[int]):

@@ -9,6 +9,7 @@ from runyard.cli.output import Output, reporting
 from runyard.errors import UsageError
 from runyard.host import Engine
 from runyard.host.claims import release as give_back
+from runyard.units import render_count
 
 
 @click.command()
@@ -30,5 +31,5 @@ def release(stack: str, out: Output) -> None:
         count = give_back(engine, stack)
     out.show(
         lambda: {"stack": stack, "released": count},
-        lambda: f"released {count} claim{'' if count == 1 else 's'} of stack {stack}",
+        lambda: f"released {render_count(count, 'claim')} of stack {stack}",
     )

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import click
 
-from runyard.cli.live import Target, count_of, find_service, of_service, orchestrator_of
+from runyard.cli.live import Target, find_service, of_service, orchestrator_of
 from runyard.cli.output import Output, reporting
 from runyard.contracts import InstanceList, RestartAccepted, RestartRequest, RevisionList
 from runyard.errors import DeadlineError, NotFound
+from runyard.units import render_count
 
 # An instance takes a good part of a second at best.
 _LOOK_S = 0.25
@@ -88,7 +89,7 @@ def render_text(target: Target, gone: Sequence[str], took_s: float) -> str:
     """Say how many were restarted."""
     if not gone:
         return f"{target.name}: nothing runs, so nothing was restarted"
-    return f"{target.name}: {count_of(len(gone))} restarted after {took_s:.1f} s"
+    return f"{target.name}: {render_count(len(gone), 'instance')} restarted after {took_s:.1f} s"
 
 
 def describe(target: Target, gone: Sequence[str], took_s: float) -> dict[str, Any]:

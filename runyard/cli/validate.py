@@ -10,6 +10,7 @@ from runyard.cli.output import Output, reporting
 from runyard.errors import ManifestError
 from runyard.manifest import load
 from runyard.manifest.problems import Problem
+from runyard.units import render_count
 
 _INVALID = ManifestError.exit_code
 
@@ -31,8 +32,7 @@ def validate(paths: tuple[str, ...], strict_warnings: bool, out: Output) -> int:
         problems = cast("tuple[Problem, ...]", error.problems)
     else:
         problems = loaded.warnings
-        count = len(loaded.manifests.services)
-        summary = f"valid: {count} service{'' if count == 1 else 's'}"
+        summary = f"valid: {render_count(len(loaded.manifests.services), 'service')}"
     _show(problems, summary, out)
     fails = not summary or (strict_warnings and problems)
     return _INVALID if fails else 0

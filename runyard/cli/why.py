@@ -10,17 +10,16 @@ import click
 
 from runyard.cli.live import (
     Target,
-    count_of,
     find_service,
     of_service,
     orchestrator_of,
     override_of,
     render_override,
-    render_time,
 )
 from runyard.cli.output import Output, reporting
 from runyard.contracts import Override, RevisionStatus, ScalingDecision, ServiceStatus
 from runyard.names import service_key
+from runyard.units import render_count, render_time
 
 
 @click.command()
@@ -100,4 +99,4 @@ def _state(revision: RevisionStatus | None) -> str:
     failed = f"; last failure: {revision.reason}" if revision.reason else ""
     if revision.asleep:
         return f"asleep, a request wakes it{failed}"
-    return f"{count_of(revision.desired)} wanted, {revision.ready} ready{failed}"
+    return f"{render_count(revision.desired, 'instance')} wanted, {revision.ready} ready{failed}"

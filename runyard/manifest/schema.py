@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from runyard.manifest.problems import Findings, Path, render_value
+from runyard.units import render_count
 
 # A link to manifests/schema, where editors look; in a wheel, which has no manifests, the files themselves.
 SCHEMA_DIRECTORY = FilePath(__file__).resolve().parent / "schemas"
@@ -123,7 +124,7 @@ def _rule(kind: Any, holder: dict[str, Any]) -> str:
         "minLength": lambda: "must not be empty" if value == 1 else f"must have at least {value} characters",
         "maxLength": lambda: f"must have at most {value} characters",
         "minItems": lambda: "must not be empty" if value == 1 else f"must have at least {value} items",
-        "maxItems": lambda: f"must have at most {value} item{'' if value == 1 else 's'}",
+        "maxItems": lambda: f"must have at most {render_count(value, 'item')}",
     }
     return rules[kind.name]() if kind.name in rules else f"must meet {kind.name} of the schema"
 

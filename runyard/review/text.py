@@ -18,6 +18,7 @@ from runyard.readable import readable
 from runyard.review.change import Change
 from runyard.review.review import CostChange, Judged, Review, Room
 from runyard.review.warning import KEPT
+from runyard.units import render_count
 
 # By this line a bot finds the comment that it is to replace.
 TAG = "<!-- runyard-review -->"
@@ -225,9 +226,7 @@ def _signed(amount: Decimal) -> str:
 def _summary(review: Review) -> str:
     counts = {state: sum(each.state == state for each in review.policy) for state in ("new", "open", "waived", "fixed")}
     found = ", ".join(f"{count} {state}" for state, count in counts.items())
-    changes = (
-        f"{len(review.changes)} change{'' if len(review.changes) == 1 else 's'}" if review.changes else "no changes"
-    )
+    changes = render_count(len(review.changes), "change") if review.changes else "no changes"
     total = review.costs[-1]
     cost = f"unknown -> {render_money(total.after[1])}" if total.delta is None else _signed(total.delta)
     verdict = "refused" if review.refused else "allowed"

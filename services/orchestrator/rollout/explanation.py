@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from runyard.contracts import Override, RolloutRequest
 from runyard.names import service_key
 from runyard.scaling.counts import revision_span, settings_of
 from runyard.scaling.decision import Decision
+from runyard.units import render_count, render_time
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.scaling.decisions import Explanation
 from services.orchestrator.traffic.commitment import Commitment, held_counts, remaining_hold_s, shares_to_serve
@@ -39,22 +39,23 @@ def explain(key: str, count: int, grounds: Grounds) -> Explanation:
     current, coming = grounds.in_force.get(owner), grounds.under_way.get(owner)
     shares = shares_to_serve(current) if current else {}
     override = grounds.overrides.get(owner)
+    instances = render_count(count, "instance")
     if coming is not None and name in percents(coming.traffic) and name not in shares:
-        reason = f"a rollout brings it in: {_instances(count)} must be ready before it gets traffic"
+        reason = f"a rollout brings it in: {instances} must be ready before it gets traffic"
         return Explanation(service, "rollout", reason, {"percent": percents(coming.traffic)[name]})
     if current is None or name not in shares:
         return Explanation(service, "unused", "no traffic names it", {})
     percent = shares[name]
     if override is not None:
-        until = datetime.fromtimestamp(override.until_unix_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        reason = f"{_instances(override.count)} of the service: asked for by hand until {until}{_part(percent)}"
+        asked, until = render_count(override.count, "instance"), render_time(override.until_unix_s)
+        reason = f"{asked} of the service: asked for by hand until {until}{_part(percent)}"
         return Explanation(service, "by-hand", reason, {"asked": override.count, "percent": percent})
     if coming is not None and name in percents(coming.traffic):
-        reason = f"a rollout takes over what serves now: {_instances(count)} must be ready before traffic moves"
+        reason = f"a rollout takes over what serves now: {instances} must be ready before traffic moves"
         return Explanation(service, "rollout", reason, {"percent": percents(coming.traffic)[name]})
     if count and held_counts(current, grounds.now_unix_s).get(name, 0) == count:
         left = remaining_hold_s(current, grounds.now_unix_s)
-        reason = f"it took over {_instances(count)} in a rollout and keeps them for {left:.0f} s more"
+        reason = f"it took over {instances} in a rollout and keeps them for {left:.0f} s more"
         return Explanation(service, "held", reason, {"left_s": round(left, 1), "percent": percent})
     decided = grounds.decided
     if decided is not None and decided.count == count and current.manual_instances is None:
@@ -66,7 +67,7 @@ def _by_manifest(service: str, percent: int, current: Commitment, revision: Revi
     if revision is None:
         return Explanation(service, "unreadable", "it has no document: what runs of it stays", {"percent": percent})
     if current.manual_instances is not None:
-        reason = f"its manifest sets {_instances(current.manual_instances)} by hand{_part(percent)}"
+        reason = f"its manifest sets {render_count(current.manual_instances, 'instance')} by hand{_part(percent)}"
         return Explanation(service, "manifest", reason, {"asked": current.manual_instances, "percent": percent})
     span = revision_span(settings_of(revision.spec, current), percent)
     most = "without a limit" if span.most is None else f"at most {span.most}"
@@ -84,10 +85,6 @@ def _service_of(tenant: str, name: str, grounds: Grounds) -> str:
         if name in named:
             return each.service
     return ""
-
-
-def _instances(count: int) -> str:
-    return f"{count} instance{'' if count == 1 else 's'}"
 
 
 def _part(percent: int) -> str:

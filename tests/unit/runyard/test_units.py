@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.units import parse_amount, parse_bytes, parse_cpu_millis, parse_duration_s, parse_quantity
+from runyard.units import (
+    parse_amount,
+    parse_bytes,
+    parse_cpu_millis,
+    parse_duration_s,
+    parse_quantity,
+    render_count,
+    render_time,
+)
 
 
 @pytest.mark.parametrize(
@@ -99,3 +107,8 @@ def test_amount_that_is_none_is_refused(value: str | int | float) -> None:
 @given(st.decimals(min_value=0, max_value=10**12 - 1, places=9))
 def test_amount_survives_being_written(value: Decimal) -> None:
     assert parse_amount(format(value, "f")) == value
+
+
+def test_counts_and_times_are_said_in_words() -> None:
+    assert [render_count(count, "instance") for count in (0, 1, 2)] == ["0 instances", "1 instance", "2 instances"]
+    assert render_time(1_795_442_400.9) == "2026-11-23 14:00:00Z"

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from runyard.cli.live import Duration, Target, count_of, find_service, of_service, override_of, render_time
+from runyard.cli.live import Duration, Target, find_service, of_service, override_of
 from runyard.cli.ps import choose, describe, render_text, rows
 from runyard.cli.scale import render_text as render_scale
 from runyard.contracts import (
@@ -143,8 +143,3 @@ def test_command_of_a_service_gets_it_as_one_thing() -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1h", 3600), ("45", 45)])
 def test_durations_are_those_of_manifests(text: str, seconds: int) -> None:
     assert Duration().convert(text, None, None) == seconds == Duration().convert(seconds, None, None)
-
-
-def test_counts_and_times_are_said_in_words() -> None:
-    assert [count_of(count) for count in (0, 1, 2)] == ["0 instances", "1 instance", "2 instances"]
-    assert render_time(1_795_442_400.9) == "2026-11-23 14:00:00Z"

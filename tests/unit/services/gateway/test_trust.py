@@ -73,9 +73,14 @@ class Odd:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._answer = answer
         self.port = int(self._server.getsockname()[1])
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
 
     def close(self) -> None:
+        # Closing alone wakes nobody: the thread would wait on, and take the connections of whoever gets the number of
+        # its socket next.
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._server.close()
 
     def _serve(self) -> None:

@@ -158,15 +158,21 @@ def ask_http2(gateway: Gateway, method: str, body: bytes, *headers: str) -> str:
 
 def test_body_of_a_plain_http2_get_that_tells_no_length_is_dropped(http2: Gateway, instance: Instance) -> None:
     http2.serve(instance.port)
-    # The answer may come before the body has left; curl takes that for a failure, now and then.
-    answers = [ask_http2(http2, "GET", b"evil") for _ in range(5)]
+    answers = [ask_http2(http2, "GET", b"evil") for _ in range(4)]
+
+    def is_answered() -> bool:
+        answers.append(ask_http2(http2, "GET", b"evil"))
+        return any('"body": ""' in each for each in answers)
+
+    # The answer may come before the body has left; curl takes that for a failure, on a busy machine again and again.
+    until(is_answered, "curl saw an answer")
     assert not any("evil" in each for each in answers)
     assert any('"body": ""' in each for each in answers)
     assert '"body": "xxx"' in ask_http2(http2, "PUT", b"xxx")
     assert "x" * 50_000 in ask_http2(http2, "PUT", b"x" * 50_000)
     # More than a third of the room; curl may see the stream's end before the answer.
     ask_http2(http2, "PUT", b"x" * 400_000)
-    assert sorted(each["status"] for each in http2.requests(8))[-2:] == [200, 413]
+    assert sorted(each["status"] for each in http2.requests(len(answers) + 3))[-2:] == [200, 413]
 
 
 def test_http2_get_with_a_body_neither_fills_nor_uses_the_cache(http2: Gateway, instance: Instance) -> None:

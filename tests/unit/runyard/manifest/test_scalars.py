@@ -50,7 +50,23 @@ def test_scalar_that_was_a_boolean_is_ambiguous(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["012", "-012", "08", "0o12", "0x1F", "0b101", "1_000", "1:30", "12:30:45", "1e3", "1.5E-3", "00.5", "1_0.5"],
+    [
+        "012",
+        "-012",
+        "08",
+        "0o12",
+        "0x1F",
+        "0b101",
+        "1_000",
+        "1:30",
+        "12:30:45",
+        "1e3",
+        "1.5E-3",
+        "00.5",
+        "1_0.5",
+        "-.5",
+        "+.0",
+    ],
 )
 def test_scalar_that_is_two_numbers_is_ambiguous(text: str) -> None:
     with pytest.raises(AmbiguousScalar, match=r"^is a different number, or text, to different readers of YAML$"):

@@ -155,6 +155,7 @@ def test_stack_has_no_container_that_nothing_planned(subject: Subject) -> None:
     planned |= {
         _name(each) for revision in active for each in (*_instances(subject, revision), *_helpers(subject, revision))
     }
+    planned |= set(_leaving(subject))
     assert sorted({_name(each) for each in subject.containers()} - planned) == []
 
 
@@ -186,6 +187,18 @@ def _instances(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
 def _helpers(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
     """Give the containers of a revision's instances that stand in no document."""
     return _named(subject, revision, names.HELPERS)
+
+
+def _leaving(subject: Subject) -> Iterator[str]:
+    """Name the containers of instances on their way out: of an earlier revision, or of a service that was removed."""
+    for each in subject.containers(names.ROLE_INSTANCE):
+        labels = each["Config"]["Labels"]
+        tenant, revision, container, instance = (
+            labels.get(key, "") for key in (names.TENANT, names.REVISION, names.CONTAINER, names.INSTANCE)
+        )
+        name = names.instance_container(subject.plan.stack, tenant, revision, container, instance)
+        if instance in subject.leaving() and _name(each) == name:
+            yield name
 
 
 def _named(subject: Subject, revision: RevisionPlan, containers: Collection[str]) -> list[Inspection]:

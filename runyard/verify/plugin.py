@@ -32,6 +32,7 @@ class Subject:
             (each.document.tenant, each.identity): each.document for documents in pasts.values() for each in documents
         }
         self._inspected: list[Inspection] | None = None
+        self._leaving: frozenset[str] = frozenset()
         self.host = testinfra.get_host("local://")
 
     def inspect(self, name: str) -> Inspection:
@@ -46,14 +47,37 @@ class Subject:
     def containers(self, role: str | None = None) -> list[Inspection]:
         """Give every container of the stack, or those of one role, running or not, as they were at the first look."""
         if self._inspected is None:
+            # Before the listing: what goes in between was on its way already.
+            self._leaving = self._ask_leaving()
             found = self.host.docker.get_containers(label=f"{names.STACK}={self.plan.stack}")
             self._inspected = [container.inspect() for container in found]
         return [each for each in self._inspected if role in (None, each["Config"]["Labels"].get(names.ROLE))]
+
+    def leaving(self) -> frozenset[str]:
+        """Give the ids of the instances that were on their way out at the first look.
+
+        They are drained, or their revision still serves while the traffic moves on to another one bit by bit.
+        """
+        self.containers()
+        return self._leaving
 
     def image_environment(self, image: str) -> list[str]:
         """Give the variables that an image sets itself."""
         return (
             json.loads(self.host.check_output("docker image inspect --format '{{json .Config.Env}}' %s", image)) or []
+        )
+
+    def _ask_leaving(self) -> frozenset[str]:
+        with Engine() as engine, closing(Orchestrator(engine, self.plan.stack)) as orchestrator:
+            status, instances = orchestrator.status(), orchestrator.instances().instances
+        shifts = {(each.tenant, each.service): each for each in status.services if each.shift is not None}
+        serving = {
+            (*service, share.revision) for service, each in shifts.items() for share in each.traffic if share.percent
+        }
+        return frozenset(
+            each.instance
+            for each in instances
+            if each.state == "ending" or (each.tenant, each.service, each.revision) in serving
         )
 
     def status(self) -> OrchestratorStatus:

@@ -39,6 +39,7 @@ class FakeSubject:
         self.found = [self.instance(), part("gateway"), part("orchestrator")]
         self.strangers: tuple[str, ...] = ()
         self.images = {"hello": ImageIdentity("sha256:1")}
+        self.going: frozenset[str] = frozenset()
 
     def instance(self, number: str = "a1") -> Inspection:
         document = self.service.revision.document
@@ -100,6 +101,9 @@ class FakeSubject:
 
     def signed(self, revision: RevisionPlan) -> RevisionDocument | None:
         return replace(revision.document, images=self.images) if self.images else None
+
+    def leaving(self) -> frozenset[str]:
+        return self.going
 
     def image_environment(self, _image: str) -> list[str]:
         return ["TOKEN=of the image"]
@@ -271,6 +275,20 @@ def test_container_with_an_instances_labels_and_another_name_is_a_stranger_and_n
     assert failing(subject) == {"stack_has_no_container_that_nothing_planned"}
     forged["NetworkSettings"]["Networks"]["n"]["IPAddress"] = subject.address(5)
     assert failing(subject) == {"stack_has_no_container_that_nothing_planned", "stack_serves_no_stranger"}
+
+
+def test_instance_of_an_earlier_revision_is_told_unless_it_is_on_its_way_out() -> None:
+    subject = FakeSubject()
+    earlier = subject.instance("a0")
+    earlier["Name"] = "/runyard.dev.default.hello-0.hello.a0"
+    earlier["Config"]["Labels"] |= {names.TENANT: "default", names.REVISION: "hello-0"}
+    earlier["NetworkSettings"]["Networks"] = {}
+    subject.found.append(earlier)
+    assert failing(subject) == {"stack_has_no_container_that_nothing_planned"}
+    subject.going = frozenset({"a0"})
+    assert failing(subject) == set()
+    earlier["Name"] = "/runyard.dev.default.hello-0.hello.b0"
+    assert failing(subject) == {"stack_has_no_container_that_nothing_planned"}
 
 
 def test_part_that_is_not_hardened_is_told() -> None:

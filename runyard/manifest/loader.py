@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from runyard.errors import ManifestError
+from runyard.manifest.defaults import fill_defaults
 from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import Location, Manifests, Service
 from runyard.manifest.platform import build_platform, check_platform
@@ -25,6 +26,10 @@ from runyard.manifest.tenant import build_tenant, check_tenant
 
 # A file with more is of another kind than its name says; a hostile one could hold a problem in every second byte.
 FILE_PROBLEM_LIMIT = 1000
+
+# The rule that another tool's document breaks, which is passed over beside one of ours.
+_OTHER = "document.other"
+_GROUPS = frozenset(api.partition("/")[0] for api, _ in KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def _load_file(file: str, found: ServiceSet) -> list[Problem]:
     if problems:
         return problems
     unread: list[Problem] = []
-    told = 0
+    told, ours = 0, len(found.named)
     empty = True
     for document in read_documents(file, text, unread):
         empty = False
@@ -68,7 +73,16 @@ def _load_file(file: str, found: ServiceSet) -> list[Problem]:
             break
     if empty and not unread:
         problems.append(Problem(Location(file, 1, 1), "", "holds no document", "file.empty"))
+    if len(found.named) > ours:
+        problems = [_passed_over(each) if each.rule == _OTHER else each for each in problems]
     return unread + problems
+
+
+def _passed_over(problem: Problem) -> Problem:
+    """Turn the refusal of another tool's document into a warning, where the file has documents of ours beside it."""
+    values = any(f'"{kind}" of "v1"' in problem.message for kind in ("Secret", "ConfigMap"))
+    hint = "what it holds must stand among the stack's secrets" if values else ""
+    return replace(problem, message=f"not read: {problem.message}", hint=hint, severity="warning")
 
 
 def _load_document(document: YamlDocument, found: ServiceSet, *, readable: bool) -> list[Problem]:
@@ -77,6 +91,8 @@ def _load_document(document: YamlDocument, found: ServiceSet, *, readable: bool)
     if kind is None:
         return findings.problems
     data: dict[str, Any] = document.data
+    if kind == "service":
+        fill_defaults(data, findings)
     fits = check_schema(kind, data, findings)
     _CHECKS[kind](data, findings)
     found.note(kind, data, document)
@@ -137,9 +153,9 @@ def _kind(data: Any, findings: Findings) -> str | None:
     if versions:
         findings.error(("apiVersion",), "document.kind", f"must be {versions[0]} for a {name}, got {render_value(api)}")
     else:
-        findings.error(
-            ("kind",), "document.kind", f"unknown kind, got {render_value(name)} of {render_value(api)}", hint
-        )
+        group = api.partition("/")[0] if isinstance(api, str) else ""
+        rule = "document.kind" if group in _GROUPS else _OTHER
+        findings.error(("kind",), rule, f"unknown kind, got {render_value(name)} of {render_value(api)}", hint)
     return None
 
 

@@ -33,6 +33,8 @@ from runyard.scaling import counts
 
 Egress = Literal["all", "none"]
 # With less, Cloud Run takes one request at a time and bills by request.
+# What a container listens on where nothing else is said (Cloud Run and Knative).
+DEFAULT_PORT = 8080
 ONE_CPU_MILLIS = 1000
 
 
@@ -72,7 +74,7 @@ class EnvFrom:
 class ContainerPort:
     """The port that receives requests; `protocol` is what the instance speaks on it."""
 
-    number: int = 8080
+    number: int = DEFAULT_PORT
     protocol: Literal["http1", "h2c"] = "http1"
 
 

@@ -49,12 +49,8 @@ def check_namespace(document: Raw, findings: Findings) -> None:
     # Empty is not absent: it would be a tenant without a name. Of what is no text the schema has told.
     if type(namespace) is not str or DNS_LABEL.fullmatch(namespace):
         return
-    path = ("metadata", "namespace")
     message = f"must be a DNS label of at most 63 characters, a lower-case letter first, got {render_value(namespace)}"
-    hint = ""
-    if namespace.isdigit():
-        hint = f"Cloud Run writes its project number here; name a tenant, such as p{namespace[:20]}, or remove it"
-    findings.error(path, "namespace.label", message, hint)
+    findings.error(("metadata", "namespace"), "namespace.label", message)
 
 
 def check_labels(service: Raw, findings: Findings) -> None:

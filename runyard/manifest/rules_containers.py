@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from runyard.manifest.model import DEFAULT_PORT
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import (
     CONTAINERS,
@@ -20,10 +21,8 @@ from runyard.reference import is_printed_id
 
 # Knative's own container in a pod, and the ports that it listens on.
 RESERVED_CONTAINER = "queue-proxy"
-# What Knative calls the one that has no name.
-DEFAULT_CONTAINER = "user-container"
 _RESERVED_PORTS = frozenset({8012, 8013, 8022, 9090, 9091})
-_RESERVED_ENV = frozenset({"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
+_RESERVED_ENV = frozenset({"K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
 # What the platform's template of Cloud Run files has in place of an image: ${IMAGE}, $(IMAGE), PROJECT_ID, <image>.
 _PLACEHOLDER = re.compile(r"[$%{}()]|[A-Z]")
 
@@ -31,7 +30,7 @@ _PLACEHOLDER = re.compile(r"[$%{}()]|[A-Z]")
 def check_containers(service: Raw, findings: Findings) -> None:
     """Check names, ports and environment of all containers."""
     containers = list(mappings_at(service, *CONTAINERS))
-    _check_names(service, alone=len(containers) == 1, findings=findings)
+    _check_names(service, findings)
     _check_ports(service, containers, findings)
     several = len(containers) > 1
     for path, container in all_containers(service):
@@ -42,19 +41,14 @@ def check_containers(service: Raw, findings: Findings) -> None:
         _check_user(container, path, findings)
 
 
-def _check_names(service: Raw, findings: Findings, *, alone: bool) -> None:
+def _check_names(service: Raw, findings: Findings) -> None:
     # Names of the containers are told before those of what runs before them, which must differ from them.
     seen: dict[str, str] = {}
     for base, container in sorted(all_containers(service), key=lambda each: each[0][:-1] == INIT_CONTAINERS):
         path = (*base, "name")
         name = text_at(container, "name")
         if not name:
-            if "name" in container or base[:-1] == INIT_CONTAINERS:
-                continue  # the schema has told
-            if not alone:
-                findings.error(path, "containers.name", "must be given when there are several containers")
-                continue
-            name = DEFAULT_CONTAINER
+            continue  # the schema has told
         if name == RESERVED_CONTAINER:
             findings.error(path, "containers.reserved", f"must not be {RESERVED_CONTAINER}, which is reserved")
         if name in seen:
@@ -86,13 +80,23 @@ def _check_env(container: Raw, base: Path, findings: Findings, *, sidecar: bool)
     for index, variable in mappings_at(container, "env"):
         path = (*base, "env", index)
         name = text_at(variable, "name")
-        if name in _RESERVED_ENV and not (sidecar and name == "PORT"):
+        if name in _RESERVED_ENV:
             findings.error((*path, "name"), "env.reserved", f"must not be {name}, which the platform sets", "remove it")
+        if name == "PORT" and not sidecar:
+            _check_port_variable(container, variable, path, findings)
         if name and name in seen:
             message = f"{name} is also in env[{seen[name]}]; the last one wins"
             findings.warning((*path, "name"), "env.duplicate", message)
         seen[name] = index
         _check_env_value(variable, path, findings)
+
+
+def _check_port_variable(container: Raw, variable: Raw, path: Path, findings: Findings) -> None:
+    """Warn where PORT is not what the platform sets it to, for that is what the program is told."""
+    port = next((number_at(each, "containerPort") for _, each in mappings_at(container, "ports")), None) or DEFAULT_PORT
+    if variable.get("value") != str(port):
+        message = f"the platform sets PORT to the container's port, {port}; this value is not used"
+        findings.warning((*path, "name"), "env.port", message, "say the port in ports[].containerPort")
 
 
 def _check_env_value(variable: Raw, path: Path, findings: Findings) -> None:

@@ -6,11 +6,6 @@ from runyard.manifest.problems import Findings, Path
 from runyard.manifest.raw import CONTAINERS, PROBES, Raw, mappings_at, number_at
 
 HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")
-DEFAULT_PERIOD_S = 10
-DEFAULT_TIMEOUT_S = 1
-DEFAULT_FAILURE_THRESHOLD = 3
-# Cloud Run gives an instance four minutes to start.
-START_LIMIT_S = 240
 
 
 def check_probes(service: Raw, findings: Findings) -> None:
@@ -35,19 +30,11 @@ def _check_handler(name: str, probe: Raw, path: Path, findings: Findings) -> Non
 
 
 def _check_times(name: str, probe: Raw, path: Path, findings: Findings) -> None:
-    period = number_at(probe, "periodSeconds")
-    period = DEFAULT_PERIOD_S if period is None else period
-    timeout = number_at(probe, "timeoutSeconds") or DEFAULT_TIMEOUT_S
-    if period == 0:
+    if number_at(probe, "periodSeconds") == 0:
         _check_fast_poll(name, probe, path, findings)
-    elif timeout > period:
-        message = f"must be at most periodSeconds ({period}), got {timeout}"
-        findings.error((*path, "timeoutSeconds"), "probe.timeout", message)
     successes = number_at(probe, "successThreshold") or 1
     if name != "readinessProbe" and successes != 1:
         findings.error((*path, "successThreshold"), "probe.success", f"must be 1 here, got {successes}")
-    if name == "startupProbe":
-        _check_start(probe, period, path, findings)
 
 
 def _check_fast_poll(name: str, probe: Raw, path: Path, findings: Findings) -> None:
@@ -57,17 +44,3 @@ def _check_fast_poll(name: str, probe: Raw, path: Path, findings: Findings) -> N
     for key in ("timeoutSeconds", "failureThreshold"):
         if key in probe:
             findings.error((*path, key), "probe.period", "must not be given when periodSeconds is 0", at_key=True)
-
-
-def _check_start(probe: Raw, period: int, path: Path, findings: Findings) -> None:
-    delay = number_at(probe, "initialDelaySeconds") or 0
-    if delay > START_LIMIT_S:
-        message = f"must be at most {START_LIMIT_S}, got {delay}"
-        findings.error((*path, "initialDelaySeconds"), "probe.start", message)
-    failures = number_at(probe, "failureThreshold") or DEFAULT_FAILURE_THRESHOLD
-    if period * failures > START_LIMIT_S:
-        message = (
-            f"periodSeconds times failureThreshold must be at most {START_LIMIT_S}, "
-            f"the seconds that an instance has to start, got {period} times {failures}"
-        )
-        findings.error(path, "probe.start", message)

@@ -1,36 +1,27 @@
-"""Rules of CPU, memory and concurrency, as Cloud Run has them."""
+"""Rules of CPU and memory: any amounts that the engine can hold a container to, on whatever hardware there is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from runyard.manifest.problems import Findings, Path, render_value
-from runyard.manifest.raw import CONTAINERS, Raw, all_containers, mapping_at, mappings_at, number_at
+from runyard.manifest.raw import Raw, all_containers, mapping_at
 from runyard.units import parse_bytes, parse_cpu_millis
 
 MEBIBYTE = 1024**2
 GIBIBYTE = 1024**3
 DEFAULT_CPU_MILLIS = 1000
 DEFAULT_MEMORY_BYTES = 512 * MEBIBYTE
-_CPU_LEAST_MILLIS = 80
-_CPU_WHOLE_MILLIS = (1000, 2000, 4000, 6000, 8000)
-_MEMORY_LEAST_BYTES = 128 * MEBIBYTE
-# Cloud Run's table: least and most memory for each CPU step; below one CPU it is bounded by _memory_below_one.
-_MEMORY_BY_CPU = {
-    1000: (_MEMORY_LEAST_BYTES, 4 * GIBIBYTE),
-    2000: (_MEMORY_LEAST_BYTES, 8 * GIBIBYTE),
-    4000: (2 * GIBIBYTE, 16 * GIBIBYTE),
-    6000: (4 * GIBIBYTE, 24 * GIBIBYTE),
-    8000: (4 * GIBIBYTE, 32 * GIBIBYTE),
-}
-_CONCURRENCY = ("spec", "template", "spec", "containerConcurrency")
+# The kernel's least share of its default period: 1 ms of 100 (Documentation/scheduler/sched-bwc).
+_CPU_LEAST_MILLIS = 10
+# The engine makes no container with less (moby, daemon/daemon_unix.go).
+_MEMORY_LEAST_BYTES = 6 * MEBIBYTE
 
 
 def check_resources(service: Raw, findings: Findings) -> None:
-    """Check CPU steps, memory by CPU, requests by limits, and concurrency by CPU."""
+    """Check the least CPU and memory of each container, and requests by limits."""
     for path, container in all_containers(service):
         _check_container(container, (*path, "resources"), findings)
-    _check_concurrency(service, [container for _, container in mappings_at(service, *CONTAINERS)], findings)
 
 
 def parse_limit(container: Raw, name: str) -> int | None:
@@ -52,15 +43,15 @@ def _check_container(container: Raw, path: Path, findings: Findings) -> None:
     if cpu is None:
         message = f"must be a multiple of 0.001, got {render_value(limits['cpu'])}"
         _once(findings, (*path, "limits", "cpu"), "resources.cpu", message)
-    elif cpu not in _CPU_WHOLE_MILLIS and not _CPU_LEAST_MILLIS <= cpu < 1000:
-        message = f"must be 0.08 to 1, or 1, 2, 4, 6 or 8, got {render_value(limits['cpu'])}"
+    elif cpu < _CPU_LEAST_MILLIS:
+        message = f"must be at least {_CPU_LEAST_MILLIS / 1000:g}, got {render_value(limits['cpu'])}"
         findings.error((*path, "limits", "cpu"), "resources.cpu", message)
-        cpu = None
     if memory is None:
         message = f"must be a whole number of bytes, got {render_value(limits['memory'])}"
         _once(findings, (*path, "limits", "memory"), "resources.memory", message)
-    elif cpu is not None:
-        _check_memory(cpu, memory, limits, path, findings)
+    elif memory < _MEMORY_LEAST_BYTES:
+        message = f"must be at least {render_size(_MEMORY_LEAST_BYTES)}, got {render_value(limits['memory'])}"
+        findings.error((*path, "limits", "memory"), "resources.memory", message)
     _check_requests(container, path, findings)
 
 
@@ -69,19 +60,6 @@ def _once(findings: Findings, path: Path, rule: str, message: str) -> None:
     location = findings.locate(path, False)
     if not any(problem.location == location for problem in findings.problems):
         findings.error(path, rule, message)
-
-
-def _check_memory(cpu: int, memory: int, limits: Raw, path: Path, findings: Findings) -> None:
-    least, most = _MEMORY_BY_CPU.get(cpu) or (_MEMORY_LEAST_BYTES, _memory_below_one(cpu))
-    if least <= memory <= most:
-        return
-    seen = f"got {render_value(limits['memory'])}" if "memory" in limits else "got 512Mi by default"
-    message = f"must be {render_size(least)} to {render_size(most)} with {cpu / 1000:g} CPU, {seen}"
-    findings.error((*path, "limits", "memory"), "resources.memory", message)
-
-
-def _memory_below_one(cpu: int) -> int:
-    return GIBIBYTE if cpu >= 500 else 512 * MEBIBYTE
 
 
 def _check_requests(container: Raw, path: Path, findings: Findings) -> None:
@@ -93,17 +71,6 @@ def _check_requests(container: Raw, path: Path, findings: Findings) -> None:
             shown = render_value(limits[name]) if name in limits else f"{_DEFAULTS[name]} by default"
             message = f"must be at most the limit ({shown}), got {render_value(requests[name])}"
             findings.error((*path, "requests", name), "resources.requests", message)
-
-
-def _check_concurrency(service: Raw, containers: list[Raw], findings: Findings) -> None:
-    ingress = ingress_container(containers)
-    concurrency = number_at(service, *_CONCURRENCY)
-    if ingress is None or concurrency in (None, 1):
-        return
-    cpu = parse_limit(ingress, "cpu")
-    if cpu is not None and _CPU_LEAST_MILLIS <= cpu < 1000:
-        message = f"must be 1 with less than 1 CPU, got {concurrency} with {cpu / 1000:g} CPU"
-        findings.error(_CONCURRENCY, "concurrency.cpu", message)
 
 
 def _parse(value: object, parse: Callable[[str], int], default: int) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path as FilePath
@@ -26,6 +27,8 @@ KINDS = {
 # A document with more has another cause than its single fields; looking for similar keys is slow too.
 PROBLEM_LIMIT = 100
 _KEY_LIMIT = 64
+# Of shells, of make and of Kubernetes, and of Jinja2 and Helm.
+_VARIABLE = re.compile(r"\$[{(][A-Za-z_]|\{\{")
 _TYPES = {
     "string": "text",
     "integer": "a whole number",
@@ -91,7 +94,9 @@ def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any], findi
         findings.error(path, "schema.refused", f"{refused}: not supported", hint, at_key=True)
     else:
         seen = render_value(error.instance, path)
-        if kind.name == "type":
+        if isinstance(error.instance, str) and _VARIABLE.search(error.instance):
+            hint = "a template? replace its variables first, as envsubst does"
+        elif kind.name == "type":
             hint = hint or _quote_hint(kind.types, error.instance)
         findings.error(path, f"schema.{kind.name}", f"{_rule(kind, holder)}, got {seen}", hint)
 

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from runyard.manifest.model import (
+    DEFAULT_PORT,
     ONE_CPU_MILLIS,
     Container,
     ContainerPort,
@@ -33,7 +34,6 @@ from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw,
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.rules import DEFAULT_TIMEOUT_S
 from runyard.manifest.rules_annotations import CLOUD_RUN, KNATIVE, RUNYARD
-from runyard.manifest.rules_containers import DEFAULT_CONTAINER
 from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
 from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, MAX_RESPONSE_SIZE, REQUEST_BUFFERING
 from runyard.manifest.rules_limits import SERVICE_PREFIX
@@ -178,7 +178,7 @@ def _container(container: Raw, pod: Raw, *, initial: bool = False) -> Container:
     fixed = {volume["name"] for volume in pod.get("volumes", ()) if "emptyDir" not in volume}
     port = None if initial else _port(container, alone=len(pod["containers"]) == 1)
     return Container(
-        name=container.get("name", DEFAULT_CONTAINER),
+        name=container["name"],
         image=container["image"],
         command=tuple(container.get("command", ())),
         args=tuple(container.get("args", ())),
@@ -204,7 +204,7 @@ def _port(container: Raw, *, alone: bool) -> ContainerPort | None:
     ports = container.get("ports", ())
     if not ports:
         return ContainerPort() if alone or "ports" in container else None
-    return ContainerPort(int(ports[0].get("containerPort", 8080)), ports[0].get("name") or "http1")
+    return ContainerPort(int(ports[0].get("containerPort", DEFAULT_PORT)), ports[0].get("name") or "http1")
 
 
 def _env(variables: Any) -> tuple[EnvVar, ...]:
@@ -238,7 +238,7 @@ def _probe(probe: Raw | None, port: ContainerPort | None) -> Probe | None:
         return None
     handler = next((name for name in _PROBE_KINDS if name in probe), "tcpSocket")
     what = probe.get(handler, {})
-    own_port = port.number if port is not None else 8080
+    own_port = port.number if port is not None else DEFAULT_PORT
     return Probe(
         kind=_PROBE_KINDS[handler],
         port=None if handler == "exec" else int(what.get("port", own_port)),

@@ -17,7 +17,7 @@ Digests = Mapping[str, str]
 
 _VERSIONS = frozenset({"latest", "1"})
 # Kubernetes: what else a key may be has no place in an environment, or as a file's name.
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"(?!\.{1,2}$|\.\.)[-._A-Za-z][-._A-Za-z0-9]*")
 _FILE = re.compile(r"(?!\.{1,2}$)[-._A-Za-z0-9]{1,253}")
 
 

@@ -57,8 +57,8 @@ def test_same_input_gives_the_same_text(tmp_path: Path) -> None:
 
 def test_type_is_told_once_and_not_again_by_other_rules(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
-    file.write_text(SERVICE.format(name="a", more=", annotations: {run.googleapis.com/ingress: true}"))
-    assert [line.partition("]: ")[2] for line in told(file)] == ["must be text, got true (quote it)"]
+    file.write_text(SERVICE.format(name="a", more=", annotations: {run.googleapis.com/ingress: [true]}"))
+    assert [line.partition("]: ")[2] for line in told(file)] == ["must be text, got a list"]
 
 
 def test_keys_without_end_are_capped(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_value_is_named_by_its_digest_and_an_unknown_one_has_none() -> None:
 def test_all_keys_that_can_be_variables_are_with_the_prefix_before_them() -> None:
     assert variables_of(EnvFrom("secret", "db", "DB_"), DIGESTS) == {
         "DB_password": SecretValue("db", "password", "p"),
+        "DB_tls.crt": SecretValue("db", "tls.crt", "c"),
         "DB_user": SecretValue("db", "user", "u"),
     }
 

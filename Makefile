@@ -16,7 +16,18 @@ TWO_STACKS = -n 2 --dist loadfile
 # What holds layers, sizes and lists of parts, of Python, Lua and Go alike: `lint` runs it, so the rest leaves it out.
 HOUSE = tests/unit/test_architecture.py
 
-.PHONY: up down preview verify lint check test fidelity bench lock
+.DEFAULT_GOAL = help
+
+.PHONY: help up down preview verify lint check test fidelity bench lock
+
+help:
+	@echo 'make up        run the manifests (MANIFESTS=$(MANIFESTS), STACK=$(STACK), PLAN, FORCE)'
+	@echo 'make preview   show what up would change'
+	@echo 'make verify    prove that what runs is what was asked for'
+	@echo 'make down      take the stack away'
+	@echo 'make check     formatting, lint, types and unit tests: quick, no engine'
+	@echo 'make test      everything; fidelity, bench: the long ones'
+	@echo '.venv/bin/runyard --help has what looks at a running stack'
 
 up:
 	@$(BOOTSTRAP) up --stack $(STACK) --manifests $(MANIFESTS) $(if $(PLAN),--plan $(PLAN)) $(if $(FORCE),--force)

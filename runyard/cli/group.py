@@ -29,7 +29,23 @@ class LazyGroup(click.Group):
             return None
         module, _, function = self.table[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), function)
+        for option in command.params:
+            if isinstance(option, click.Option) and option.envvar is None:
+                option.envvar = f"RUNYARD_{_word(option)}"
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of one that there is not, tell the closest."""
+        if args and args[0] not in self.table and not args[0].startswith("-"):
+            # Imported here because a command that there is needs it not.
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], self.table, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(self.table))}"
+            raise click.UsageError(f"No such command '{args[0]}': {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -47,6 +63,12 @@ class LazyGroup(click.Group):
         except click.ClickException as error:
             return _fail(ctx, usage_error(error))
         return result if isinstance(result, int) else 0
+
+
+def _word(option: click.Option) -> str:
+    """Give an option's long name as the end of a variable's."""
+    long = next((each for each in option.opts if each.startswith("--")), option.opts[0])
+    return long.lstrip("-").replace("-", "_").upper()
 
 
 def usage_error(error: click.ClickException) -> UsageError:

@@ -48,12 +48,13 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A container as a listing shows it; `created` is by the engine's clock."""
+    """A container as a listing shows it; `created` is by the engine's clock, `state` the engine's word."""
 
     name: str
     id: str
     created: datetime.datetime
     labels: Mapping[str, str]
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,4 +383,4 @@ def _thing(kind: Kind, name: str, identifier: str, labels: dict[str, str] | None
 
 def _found(listed: Mapping[str, Any]) -> Found:
     created = datetime.datetime.fromtimestamp(int(listed["Created"]), datetime.UTC)
-    return Found(_name(listed), listed["Id"], created, listed["Labels"] or {})
+    return Found(_name(listed), listed["Id"], created, listed["Labels"] or {}, listed["State"])

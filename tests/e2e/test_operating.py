@@ -12,13 +12,13 @@ from tests.harness.stack import ROOT, Stack, docker, service
 from tests.harness.waiting import until
 
 
-def runyard(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runyard.cli.main", *arguments, "--stack", stack.name]
+def runyard(stack: Stack, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runyard.cli.main", verb, "--stack", stack.name, *arguments]
     return subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
 
 
-def told(stack: Stack, *arguments: str) -> dict:
-    done = runyard(stack, *arguments, "--output", "json")
+def told(stack: Stack, verb: str, *arguments: str) -> dict:
+    done = runyard(stack, verb, *arguments, "--output", "json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -50,6 +50,25 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+
+
+def test_program_runs_in_an_instance_and_revisions_are_listed(stack: Stack):
+    stack.write("hello", service("hello"))
+    stack.up()
+    # The sample's image has nothing but its program, which finds its port taken.
+    taken = runyard(stack, "exec", "hello", "--", "/hello")
+    assert (taken.returncode, "address already in use" in taken.stdout + taken.stderr) == (1, True), taken
+    # Engines differ in which of the two says that there is no such program.
+    assert runyard(stack, "exec", "hello", "--", "/nothing").returncode in (126, 127)
+    wrong = runyard(stack, "exec", "hello", "--container", "other", "--", "/hello")
+    assert (wrong.returncode, "container must be one of user-container" in wrong.stderr) == (2, True), wrong
+    (only,) = told(stack, "revisions", "hello")
+    assert (only["percent"], only["ready"], only["desired"]) == (100, 1, 1)
+    changed = service("hello", env=[{"name": "A", "value": "b"}])
+    stack.write("hello", changed)
+    stack.up()
+    newer, older = told(stack, "revisions", "hello")
+    assert (newer["percent"], older["percent"], older["revision"]) == (100, 0, only["revision"])
 
 
 def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss(stack: Stack):

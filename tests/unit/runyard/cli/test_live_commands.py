@@ -32,6 +32,7 @@ def container(name: str, **labels: str) -> dict[str, object]:
         "Id": f"id-{name}",
         "Names": [f"/{name}"],
         "Created": 0,
+        "State": "running",
         "Labels": {keys[key]: text for key, text in labels.items()},
     }
 

@@ -89,7 +89,7 @@ def test_follower_ends_with_the_engines_error() -> None:
 
 
 def listed(found: Found) -> dict[str, Any]:
-    return {"Id": found.id, "Names": [f"/{found.name}"], "Created": 0, "Labels": dict(found.labels)}
+    return {"Id": found.id, "Names": [f"/{found.name}"], "Created": 0, "Labels": dict(found.labels), "State": ""}
 
 
 def test_logs_are_in_the_order_of_time_and_readable(docker_api: DockerApi, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import sys
 import click
 import pytest
 
+from runyard import __version__
 from runyard.cli import main as module
 from runyard.cli.main import COMMANDS, cli, main
 from runyard.errors import HostError, VerifyError
@@ -51,7 +52,40 @@ def test_main_gives_the_exit_code_and_one_line(
 
 def test_main_refuses_an_unknown_command_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nothing"]) == 2
-    assert "No such command 'nothing'" in capsys.readouterr().err
+    assert "No such command 'nothing': there are completion, cost, " in capsys.readouterr().err
+
+
+def test_main_tells_the_closest_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reveiw"]) == 2
+    assert "No such command 'reveiw': did you mean review?" in capsys.readouterr().err
+
+
+def test_main_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+@pytest.mark.usefixtures("_with_probe")
+def test_options_are_variables_too_and_what_is_typed_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNYARD_HOW", "five")
+    assert (main(["probe"]), main(["probe", "--how", "well"])) == (5, 0)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_for_the_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert f"_RUNYARD_COMPLETE={shell}_complete" in capsys.readouterr().out
+
+
+def test_completion_gives_commands_and_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_RUNYARD_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "runyard st")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    with pytest.raises(SystemExit):
+        main([])
+    assert capsys.readouterr().out == "plain,status\n"
 
 
 def test_help_lists_every_command_without_importing_it(

@@ -68,8 +68,8 @@ def test_labelled_are_in_the_order_of_names_and_one_that_is_going_may_have_none(
     docker_api: DockerApi, engine: Engine
 ) -> None:
     docker_api.answers["GET /containers/json"] = [
-        {"Names": ["/b"], "Id": "2", "Created": 60, "Labels": MINE},
-        {"Names": [], "Id": "1", "Created": 0, "Labels": None},
+        {"Names": ["/b"], "Id": "2", "Created": 60, "Labels": MINE, "State": "running"},
+        {"Names": [], "Id": "1", "Created": 0, "Labels": None, "State": "exited"},
     ]
     found = engine.labelled(names.STACK)
     assert [(each.name, each.id, dict(each.labels)) for each in found] == [("", "1", {}), ("b", "2", MINE)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.beside import Beside, Ground, Key, LastSweep
+from components.firewall import Rules
 from components.gateway import Configuration
 from components.network import Network
 from components.part import Part
@@ -20,7 +21,12 @@ from runyard.plan.outlook import Facts
 from runyard.plan.parts import BesideKind
 from runyard.secrets import TenantSecrets
 
-BESIDES: Mapping[BesideKind, type[Beside]] = {"configuration": Configuration, "key": Key, "sweep": LastSweep}
+BESIDES: Mapping[BesideKind, type[Beside]] = {
+    "configuration": Configuration,
+    "key": Key,
+    "rules": Rules,
+    "sweep": LastSweep,
+}
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,16 @@ class GatewayConfiguration(pulumi.CustomResource):
         super().__init__(f"{_PACKAGE}GatewayConfiguration", name, {"stack": stack, "image": image, **values}, opts)
 
 
+class FirewallRules(pulumi.CustomResource):
+    """The rules of a stack in its host's packet filter, tried before the part of `image` keeps them in force."""
+
+    def __init__(
+        self, name: str, stack: str, image: str, rules: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Declare the rules of a stack, as nft reads them."""
+        super().__init__(f"{_PACKAGE}FirewallRules", name, {"stack": stack, "image": image, "rules": rules}, opts)
+
+
 class Certificate(pulumi.CustomResource):
     """One certificate of the stack's configuration; what it holds is secret in the state and in previews."""
 

@@ -11,7 +11,8 @@ from policies.resource import CONTAINER, NETWORK, VOLUME, Resource
 from runyard import names
 
 # Of each of these the platform declares one itself.
-SINGLE = tuple(f"runyard:index:{kind}" for kind in ("SigningKey", "GatewayConfiguration", "Sweep", "Claim"))
+_KINDS = ("SigningKey", "GatewayConfiguration", "FirewallRules", "Sweep", "Claim")
+SINGLE = tuple(f"runyard:index:{kind}" for kind in _KINDS)
 _NAMED = {CONTAINER: "container", NETWORK: "network", VOLUME: "volume"}
 
 

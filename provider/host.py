@@ -10,6 +10,7 @@ from provider.certificate import Certificate
 from provider.claim import Claim
 from provider.configuration import GatewayConfiguration
 from provider.connection import Connections, Observation, Orchestrator
+from provider.firewall import FirewallRules
 from provider.image import Images
 from provider.key import SigningKey
 from provider.kind import Kind
@@ -19,6 +20,7 @@ from provider.sweep import Sweep
 from runyard import host
 from runyard.contracts import ImageIdentity, ServiceRequest
 from runyard.host.credentials import load_credentials
+from runyard.host.firewall import FirewallHost
 from runyard.host.gateway import GatewayHost
 
 
@@ -50,6 +52,7 @@ class Host:
         return {
             "Certificate": Certificate(lend, self._holdings),
             "Claim": Claim(self._claim, self._holdings),
+            "FirewallRules": FirewallRules(lambda stack: FirewallHost(engine(), stack), self._tell),
             "GatewayConfiguration": GatewayConfiguration(lambda stack: GatewayHost(engine(), stack)),
             "Service": Service(around),
             "SigningKey": SigningKey(),

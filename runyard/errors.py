@@ -90,7 +90,7 @@ class RelayEnded(HostError):
 
 
 class RefusedConfiguration(HostError):
-    """nginx does not take the configuration; the text is its own. What was served before is still served."""
+    """nginx, or the kernel's packet filter, refuses what it is told; the text is its own, nothing changed."""
 
 
 class RolloutError(RunyardError):

@@ -31,6 +31,11 @@ ROLE_GATEWAY = "gateway"
 # The container in which a configuration of the gateway is tried.
 ROLE_GATEWAY_TEST = "gateway-test"
 ROLE_ORCHESTRATOR = "orchestrator"
+ROLE_FIREWALL = "firewall"
+# The container in which the firewall's rules are tried, and removed.
+ROLE_FIREWALL_TASK = "firewall-task"
+# Containers that run to their end, by their role: what their name ends in.
+TASKS = {ROLE_GATEWAY_TEST: "gateway.test", ROLE_FIREWALL_TASK: "firewall.task"}
 ROLE_NETWORK = "network"
 ROLE_VOLUME = "volume"
 # Of volumes: what a tenant keeps, and what goes with an instance.
@@ -55,6 +60,8 @@ GATEWAY_CACHE_DIRECTORY = GATEWAY_TEMPORARY_DIRECTORY + "/cache"
 # Ports 80 and 81 on the inner address, and workers that are not root. Spelled as the engine gives them back, or a
 # refresh would make every preview show a change.
 GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
+# Of the host's network, for its packet filter; spelled so for the same reason.
+FIREWALL_CAPABILITIES = ("CAP_NET_ADMIN",)
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
 # Here the orchestrator listens, and the gateway's workers name the revisions that wait for an instance.
 GATEWAY_WAKE_SOCKET = GATEWAY_DIRECTORY + "/wake.sock"
@@ -92,6 +99,16 @@ def instance_container(stack: str, tenant: str, revision: str, container: str, i
 def platform_container(stack: str, part: str) -> str:
     """Name a container of the platform itself, such as the gateway."""
     return f"runyard.{stack}.{part}"
+
+
+def task_container(stack: str, role: str) -> str:
+    """Name the container of a task of the platform, which there is once at a time."""
+    return platform_container(stack, TASKS[role])
+
+
+def firewall_table(stack: str) -> str:
+    """Name the table of the host's packet filter that has the stack's rules, and nothing else."""
+    return f"runyard.{stack}"
 
 
 def claim_container(stack: str) -> str:

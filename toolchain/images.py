@@ -17,8 +17,8 @@ from toolchain.base import BaseImage, has_image
 from toolchain.gobuild import Go
 from toolchain.step import Steps
 
-# Builds wait for the network and the disk more than for a core; three images, so three at once.
-PARALLEL_BUILDS = 3
+# Builds wait for the network and the disk more than for a core; four images, so four at once.
+PARALLEL_BUILDS = 4
 
 
 @dataclass

@@ -16,6 +16,7 @@ from runyard.cli.output import Output, reporting
 from runyard.contracts import CertificateStatus, ImageIdentity, OrchestratorStatus, RevisionStatus, ShiftStatus
 from runyard.host import Engine, Orchestrator
 from runyard.host.claims import Claims, observe_claims
+from runyard.host.firewall import FirewallHost
 from runyard.names import service_key
 from runyard.plan.claim import uses_of
 from runyard.plan.outlook import render_shares
@@ -41,7 +42,8 @@ def status(stack: str, out: Output) -> None:
         with closing(Orchestrator(engine, stack)) as orchestrator:
             found = orchestrator.status()
             held = orchestrator.holdings()
-        beside = Beside(held.strangers, find_gone(held.images, engine.image_identity))
+        fault = FirewallHost(engine, stack).find_fault()
+        beside = Beside(held.strangers, find_gone(held.images, engine.image_identity), fault)
     out.show(
         lambda: json.loads(contracts.encode(found)) | asdict(beside) | {"claims": describe_claims(claims)},
         lambda: render_status(found, beside),
@@ -51,14 +53,19 @@ def status(stack: str, out: Output) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is not as it should be beside the services: containers of nobody's, and images that are gone, by name."""
+    """What is not as it should be beside the services: containers of nobody's, and images that are gone, by name.
+
+    `firewall` says why the host's packet filter does not have the stack's rules; nothing if it has them.
+    """
 
     strangers: tuple[str, ...] = ()
     gone_images: tuple[str, ...] = ()
+    firewall: str = ""
 
     def lines(self) -> list[str]:
         """Say a line for each."""
         lines = [f"stranger: {each} has the stack's labels, is not served and is left alone" for each in self.strangers]
+        lines += [f"firewall not in force: {self.firewall}"] if self.firewall else []
         return lines + [
             f"image gone: {each}: what runs goes on, and what starts next or an update brings it back from its registry"
             for each in self.gone_images

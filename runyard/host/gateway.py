@@ -63,7 +63,7 @@ class GatewayHost:
         self._host = host
         self._stack = stack
         self._container = names.platform_container(stack, "gateway")
-        self._test = names.platform_container(stack, "gateway.test")
+        self._test = names.task_container(stack, names.ROLE_GATEWAY_TEST)
 
     def configure(self, image: str, text: str, digest: str, *, rebinds: bool = False) -> None:
         """Put a configuration in force for the gateway of this image; RefusedConfiguration leaves the old one.

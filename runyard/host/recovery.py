@@ -47,8 +47,8 @@ def _rules(stack: str, things: Iterable[Thing], deployment: Deployment) -> bool:
 
 
 def _in_the_way(stack: str, thing: Thing, deployment: Deployment) -> bool:
-    if (thing.kind, thing.role) == ("container", names.ROLE_GATEWAY_TEST):
-        return thing.name == names.platform_container(stack, "gateway.test")
+    if thing.kind == "container" and thing.role in names.TASKS:
+        return thing.name == names.task_container(stack, thing.role)
     # Made by hand under a name that is taken already. A volume's id is its name, so what it holds never goes.
     return deployment.owned.get((thing.kind, thing.name), thing.id) != thing.id
 

@@ -306,8 +306,20 @@ class Revisions:
 
 
 @dataclass(frozen=True, slots=True)
+class Firewall:
+    """What each instance's address may have of the host's connection tracking, and whether rules of ours hold it so."""
+
+    enabled: bool = True
+    # 1/32 of the kernel's usual table of 262,144. It tracks what has ended for two minutes more, so a client that opens
+    # a connection for each call makes 68 calls a second; one that keeps its connections is not held up.
+    flows: int = 8192
+    # Of which two seconds' worth may come at once: a connection for each of the thousand requests of an instance.
+    new_flows_per_second: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
-    """The installation: domain, gateway, orchestrator port, the address pool of its networks, and its revisions."""
+    """The installation: domain, gateway, orchestrator port, address pool, its revisions, and its firewall."""
 
     name: str = "platform"
     domain: str = "localhost"
@@ -316,6 +328,7 @@ class Platform:
     address_pool: str = "10.128.0.0/9"
     engine: Literal["docker", "swarm"] = "docker"
     revisions: Revisions = field(default_factory=Revisions)
+    firewall: Firewall = field(default_factory=Firewall)
     location: Location | None = None
     # Where each key of `spec.gateway` was said; no part of what was said.
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)

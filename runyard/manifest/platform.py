@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Network, ip_address
 
-from runyard.manifest.model import Gateway, Location, Platform, Revisions
+from runyard.manifest.model import Firewall, Gateway, Location, Platform, Revisions
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
 from runyard.manifest.rules_tls import build_tls, check_tls
@@ -55,8 +55,18 @@ def build_platform(platform: Raw, locate: Locate) -> Platform:
         address_pool=spec.get("addressPool", "10.128.0.0/9"),
         engine=spec.get("engine", "docker"),
         revisions=Revisions(int(mapping_at(platform, "spec", "revisions").get("kept", Revisions().kept))),
+        firewall=_build_firewall(mapping_at(platform, "spec", "firewall")),
         location=locate(()),
         places={key: locate(("spec", "gateway", key)) for key in gateway},
+    )
+
+
+def _build_firewall(given: Raw) -> Firewall:
+    defaults = Firewall()
+    return Firewall(
+        enabled=given.get("enabled", defaults.enabled),
+        flows=int(given.get("flowsPerInstance", defaults.flows)),
+        new_flows_per_second=int(given.get("newFlowsPerSecond", defaults.new_flows_per_second)),
     )
 
 

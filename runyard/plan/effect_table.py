@@ -47,6 +47,7 @@ _RELOAD = Effect(
 _LISTENER = Effect("gap", "the gateway leaves an address or port: clients that use it are refused")
 _TO_TLS = Effect("gap", "plain HTTP is answered 308 to TLS from then on: clients that do not follow get no service")
 _AUTHORITY = Effect("gap", "certificates come from elsewhere: clients that do not trust who signs them now go away")
+_RULES = Effect("none", "the new rules take the place of the old ones between two packets; open connections go on")
 _SUBNET = Effect("gap", "Docker cannot change a network's subnet: its instances end before it is made anew")
 _HOSTS = Effect("gap", "the hosts of all services change: the old ones are answered 404")
 _REMOVED = Effect("gap", "its hosts are answered 404 from then on, as asked; what is under way finishes first")
@@ -76,6 +77,7 @@ _BESIDE: Mapping[BesideKind, Mapping[str, Effect | Row]] = {
         "tls.port": Row(_LISTENER, add=_RELOAD),
     },
     "key": {},
+    "rules": dict.fromkeys(("flowsPerInstance", "networks", "newFlowsPerSecond"), _RULES),
     "sweep": {},
 }
 

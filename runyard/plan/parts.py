@@ -22,8 +22,9 @@ from runyard.plan.listeners import (
 )
 
 # What a part has beside its container, volumes and settings: the gateway's tested configuration, the key that signs
-# the stack's revisions, and the sweep that removes instances when the stack goes. Components make each of them.
-BesideKind = Literal["configuration", "key", "sweep"]
+# the stack's revisions, the firewall's tried rules, which go with the stack, and the sweep that removes instances when
+# it goes. Components make each of them.
+BesideKind = Literal["configuration", "key", "rules", "sweep"]
 Listeners = Callable[[Platform, str], tuple[ListenerPlan, ...]]
 # Of a stack, its platform and the part's own listeners.
 Environment = Callable[[str, Platform, tuple[ListenerPlan, ...]], Mapping[str, str]]
@@ -123,11 +124,12 @@ class PartPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A part, and what decides in each stack where it listens and what it is told."""
+    """A part, and what decides in each stack where it listens, what it is told, and whether it is there at all."""
 
     part: Part
     listeners: Listeners
     environment: Environment
+    wanted: Callable[[Platform], bool] = lambda _platform: True
 
 
 def _tell_gateway(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
@@ -142,6 +144,10 @@ def _tell_orchestrator(stack: str, platform: Platform, listeners: tuple[Listener
         "RUNYARD_HTTP_ADDRESS": status.address,
         **_tls_environment(platform),
     }
+
+
+def _tell_firewall(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    return {"RUNYARD_STACK": stack}
 
 
 def _tls_environment(platform: Platform) -> dict[str, str]:
@@ -200,10 +206,29 @@ _ENTRIES = (
         plan_orchestrator_listeners,
         _tell_orchestrator,
     ),
+    # The one right to the host's packet filter is apart from the engine's socket, and hears nobody.
+    _Entry(
+        Part(
+            names.ROLE_FIREWALL,
+            Effect("none", "the rules are the kernel's and hold without it, until one that keeps them is back"),
+            # The keeper, and nft beside it while it reads or writes.
+            memory_mib=64,
+            capabilities=names.FIREWALL_CAPABILITIES,
+            beside=("rules",),
+        ),
+        lambda _platform, _address: (),
+        _tell_firewall,
+        lambda platform: platform.firewall.enabled,
+    ),
 )
 
 
 PARTS: tuple[Part, ...] = tuple(entry.part for entry in _ENTRIES)
+
+
+def parts_of(platform: Platform) -> tuple[Part, ...]:
+    """List the parts that a stack of this platform has."""
+    return tuple(entry.part for entry in _ENTRIES if entry.wanted(platform))
 
 
 def plan_parts(platform: Platform, stack: str, inner_address: str) -> tuple[PartPlan, ...]:
@@ -212,7 +237,7 @@ def plan_parts(platform: Platform, stack: str, inner_address: str) -> tuple[Part
     Raises ManifestError where two of them would listen at one address.
     """
     planned = []
-    for entry in _ENTRIES:
+    for entry in (each for each in _ENTRIES if each.wanted(platform)):
         listeners = entry.listeners(platform, inner_address)
         planned.append(PartPlan(stack, entry.part, entry.environment(stack, platform, listeners), listeners))
     check_apart(platform, (listener for each in planned for listener in each.listeners))

@@ -15,7 +15,7 @@ from typing import Literal
 from runyard.accounts import Quotas
 from runyard.manifest.model import Location, Manifests, Service, Tenant
 from runyard.names import service_host, service_key, tagged_host
-from runyard.plan.parts import PARTS
+from runyard.plan.parts import parts_of
 
 Case = Literal["best", "worst"]
 Unit = Literal["cpu", "bytes", "count"]
@@ -174,7 +174,7 @@ def check_capacity(
         for resource, terms in totals.items():
             terms.append(Term(f"{service.tenant}/{service.name}", part[resource]))
     # A part has no limit of processor time: it shares what there is with the instances.
-    totals["memory"] += [Term(part.name, part.memory_bytes) for part in PARTS]
+    totals["memory"] += [Term(part.name, part.memory_bytes) for part in parts_of(manifests.platform)]
     for resource, terms in totals.items():
         terms += [use.term(resource, "best") for use in elsewhere]
     findings = list(_check_largest(manifests.services, capacity))

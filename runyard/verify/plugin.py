@@ -13,6 +13,7 @@ import testinfra.host
 from runyard import names
 from runyard.contracts import Holdings, OrchestratorStatus, RevisionDocument
 from runyard.host import Engine, Orchestrator
+from runyard.host.firewall import FirewallHost
 from runyard.plan import Plan, RevisionPlan
 from runyard.plan.history import Pasts
 
@@ -84,6 +85,11 @@ class Subject:
         """Ask the orchestrator what it sees."""
         with Engine() as engine, closing(Orchestrator(engine, self.plan.stack)) as orchestrator:
             return orchestrator.status()
+
+    def firewall_fault(self) -> str:
+        """Say why the host's packet filter does not have the rules that the stack's part keeps; nothing if it has."""
+        with Engine() as engine:
+            return FirewallHost(engine, self.plan.stack).find_fault()
 
     def holdings(self) -> Holdings:
         """Ask the orchestrator what it has."""

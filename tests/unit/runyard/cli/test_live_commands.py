@@ -75,6 +75,7 @@ def test_status_shows_claims_and_services(docker_api: DockerApi, capsys: pytest.
     docker_api.answers["GET /containers/json"] = [claim("dev")]
     holdings = json.loads(contracts.encode(Holdings(strangers=("forged",), images={"sha256:1": "shop:1"})))
     docker_api.relayed = [status(NEW), holdings, status(NEW), holdings]
+    docker_api.exit_code, docker_api.output = 1, b"nft: not permitted\n"
     assert main(["status"]) == 0
     first, second, *rest = capsys.readouterr().out.splitlines()
     assert first == (
@@ -83,6 +84,8 @@ def test_status_shows_claims_and_services(docker_api: DockerApi, capsys: pytest.
     assert second == "shop/web  web.shop.localhost  100% web-2"
     assert "stranger: forged has the stack's labels, is not served and is left alone" in rest
     assert any(line.startswith("image gone: shop:1 (1)") for line in rest)
+    assert ["runyard-firewall", "check"] in docker_api.commands
+    assert "firewall not in force: nft: not permitted" in rest
     assert main(["status", "--output", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["services"], told["claims"][0]["stack"]) == (status(NEW)["services"], "dev")

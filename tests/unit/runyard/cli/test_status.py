@@ -63,12 +63,13 @@ def test_update_that_has_the_turn_is_told_and_an_empty_host_too() -> None:
     assert render_claims(Claims()) == "no stack has claimed anything of this host"
 
 
-def test_status_tells_problems_strangers_and_images_that_are_gone() -> None:
+def test_status_tells_problems_strangers_the_firewall_and_images_that_are_gone() -> None:
     found = OrchestratorStatus(3, True, problems=("read the document of web-1: it was changed",))
-    beside = Beside(("runyard.dev.forged",), ("shop:1 (0123456789ab)",))
-    assert render_status(found, beside).splitlines()[:3] == [
+    beside = Beside(("runyard.dev.forged",), ("shop:1 (0123456789ab)",), "nft: not permitted")
+    assert render_status(found, beside).splitlines()[:4] == [
         "problem: read the document of web-1: it was changed",
         "stranger: runyard.dev.forged has the stack's labels, is not served and is left alone",
+        "firewall not in force: nft: not permitted",
         "image gone: shop:1 (0123456789ab): what runs goes on, and what starts next or an update brings it back from "
         "its registry",
     ]

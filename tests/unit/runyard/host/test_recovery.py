@@ -42,9 +42,12 @@ def test_recovery_removes_a_part_made_anew_by_hand_under_its_name_where_the_stat
     assert engine.removed == [GATEWAY]
 
 
-def test_recovery_removes_the_container_of_a_test_that_was_cut_off():
-    test = Thing("container", "runyard.dev.gateway.test", "t", "dev", "gateway-test")
-    copy = Thing("container", "forged", "f", "dev", "gateway-test")
+@pytest.mark.parametrize(
+    ("name", "role"), [("runyard.dev.gateway.test", "gateway-test"), ("runyard.dev.firewall.task", "firewall-task")]
+)
+def test_recovery_removes_the_container_of_a_task_that_was_cut_off(name: str, role: str):
+    test = Thing("container", name, "t", "dev", role)
+    copy = Thing("container", "forged", "f", "dev", role)
     engine = FakeEngine(PLATFORM, test, copy)
     recover(engine, "dev", Deployment(RULING))
     assert engine.removed == [test.name]
@@ -87,6 +90,7 @@ def test_planned_names_cover_networks_volumes_and_parts():
         ("network", "runyard.dev.tenant.default"),
         ("container", "runyard.dev.gateway"),
         ("container", "runyard.dev.orchestrator"),
+        ("container", "runyard.dev.firewall"),
         ("volume", "runyard.dev.gateway"),
         ("volume", "runyard.dev.orchestrator"),
         ("volume", "runyard.dev.launcher"),

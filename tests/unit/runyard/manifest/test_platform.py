@@ -8,7 +8,7 @@ import pytest
 
 from runyard.errors import ManifestError
 from runyard.manifest import load
-from runyard.manifest.model import Gateway, Location, Platform, Tenant
+from runyard.manifest.model import Firewall, Gateway, Location, Platform, Tenant
 
 
 def test_platform_and_tenants_take_everything_over(tmp_path: Path) -> None:
@@ -18,6 +18,7 @@ def test_platform_and_tenants_take_everything_over(tmp_path: Path) -> None:
         "  gateway: {address: 0.0.0.0, port: 80, connectTimeoutSeconds: 3, holdTimeoutSeconds: 0, maxBodySize: 1Mi,\n"
         "    securityHeaders: false}\n"
         "  orchestratorPort: 4001\n  addressPool: 172.16.0.0/12\n"
+        "  firewall: {enabled: false, flowsPerInstance: 64, newFlowsPerSecond: 10}\n"
         "---\napiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: team}\nspec: {subnet: 172.20.0.0/24}\n"
         "---\napiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: bare}\n"
     )
@@ -28,12 +29,13 @@ def test_platform_and_tenants_take_everything_over(tmp_path: Path) -> None:
         gateway=Gateway("0.0.0.0", 80, 3, 0, 1024**2, security_headers=False),
         orchestrator_port=4001,
         address_pool="172.16.0.0/12",
+        firewall=Firewall(enabled=False, flows=64, new_flows_per_second=10),
         location=Location(str(file), 1, 1),
     )
     assert manifests.tenants == (
-        Tenant("bare", None, Location(str(file), 16, 1)),
+        Tenant("bare", None, Location(str(file), 17, 1)),
         Tenant("default"),
-        Tenant("team", "172.20.0.0/24", Location(str(file), 11, 1)),
+        Tenant("team", "172.20.0.0/24", Location(str(file), 12, 1)),
     )
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from runyard.errors import ManifestError
 from runyard.images import load_catalog
-from runyard.manifest.model import Gateway, Location, Platform
+from runyard.manifest.model import Firewall, Gateway, Location, Platform
 from runyard.manifest.tls import Tls
 from runyard.plan import plan
 from runyard.plan.effect_table import EFFECTS
 from runyard.plan.listeners import ListenerPlan, check_apart
-from runyard.plan.parts import PARTS, PartPlan, plan_parts
+from runyard.plan.parts import PARTS, PartPlan, parts_of, plan_parts
 from tests.unit.runyard.plan.example import manifests
 
 INNER = "10.128.4.1"
@@ -25,7 +25,9 @@ def planned(platform: Platform) -> dict[str, PartPlan]:
 
 def test_parts_have_names_of_their_stack_on_the_host() -> None:
     parts = planned(Platform())
-    assert [each.container for each in parts.values()] == ["runyard.prod.gateway", "runyard.prod.orchestrator"]
+    assert [each.container for each in parts.values()] == [
+        *("runyard.prod.gateway", "runyard.prod.orchestrator", "runyard.prod.firewall")
+    ]
     assert list(parts["gateway"].own_volumes) == ["runyard.prod.gateway"]
     assert list(parts["orchestrator"].own_volumes) == ["runyard.prod.orchestrator", "runyard.prod.launcher"]
     assert parts["orchestrator"].volumes["runyard.prod.gateway"] == parts["gateway"].volumes["runyard.prod.gateway"]
@@ -52,9 +54,25 @@ def test_volume_of_another_part_is_of_one_before() -> None:
         assert {volume.name for volume in part.volumes} <= made
 
 
-def test_one_part_alone_has_the_engines_socket_and_one_adds_capabilities() -> None:
+def test_one_part_alone_has_the_engines_socket_and_another_the_packet_filter() -> None:
     assert [part.name for part in PARTS if part.has_engine_socket] == ["orchestrator"]
-    assert [part.name for part in PARTS if part.capabilities] == ["gateway"]
+    added = {part.name: part.capabilities for part in PARTS if part.capabilities}
+    assert added.keys() == {"gateway", "firewall"}
+    assert [name for name, capabilities in added.items() if "CAP_NET_ADMIN" in capabilities] == ["firewall"]
+
+
+def test_part_that_changes_the_packet_filter_hears_nobody_and_sees_nothing_of_the_host() -> None:
+    firewall = planned(Platform())["firewall"]
+    part = firewall.part
+    assert (firewall.listeners, part.volumes, dict(part.binds), part.host_reads) == ((), (), {}, ())
+    assert part.capabilities == ("CAP_NET_ADMIN",)
+
+
+def test_platform_without_a_firewall_has_no_part_for_it() -> None:
+    platform = Platform(firewall=Firewall(enabled=False))
+    assert list(planned(platform)) == ["gateway", "orchestrator"]
+    assert [part.name for part in parts_of(platform)] == ["gateway", "orchestrator"]
+    assert parts_of(Platform()) == PARTS
 
 
 def test_parts_listen_where_the_platform_says() -> None:

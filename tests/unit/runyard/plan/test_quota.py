@@ -39,7 +39,7 @@ from tests.unit.runyard.plan.example import container, manifests, service, templ
 
 GIB = 1024**3
 # What the gateway and the orchestrator may take.
-PLATFORM = 1152 * 1024**2
+PLATFORM = 1216 * 1024**2
 PLACE = Location("manifests/tenant.yaml", 1, 1)
 
 
@@ -208,11 +208,20 @@ def test_host_that_is_just_large_enough_is_kept() -> None:
     assert check_capacity(given, Capacity(3000 // CPU_OVERCOMMIT, PLATFORM + 6 * GIB)) == ()
 
 
+def test_host_of_a_platform_without_a_firewall_needs_no_room_for_one() -> None:
+    without = dataclasses.replace(
+        shop(web(least=4)), platform=Platform(firewall=dataclasses.replace(Platform().firewall, enabled=False))
+    )
+    capacity = Capacity(3000, PLATFORM + 4 * GIB - 64 * 1024**2)
+    assert check_capacity(without, capacity) == ()
+    assert check_capacity(shop(web(least=4)), capacity) != ()
+
+
 def test_host_one_byte_short_of_memory_is_refused_with_the_sum() -> None:
     (finding,) = check_capacity(shop(web(least=4), web("api", least=2)), Capacity(8000, PLATFORM + 6 * GIB - 1))
     assert finding.message == (
-        "the host's memory must be at least 7296Mi at minScale, got 7650410495, 1 over: "
-        "shop/web 4Gi + shop/api 2Gi + gateway 640Mi + orchestrator 512Mi"
+        "the host's memory must be at least 7360Mi at minScale, got 7717519359, 1 over: "
+        "shop/web 4Gi + shop/api 2Gi + gateway 640Mi + orchestrator 512Mi + firewall 64Mi"
     )
 
 

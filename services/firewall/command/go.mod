@@ -1,0 +1,3 @@
+module runyard.dev/firewall
+
+go 1.24

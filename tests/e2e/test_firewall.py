@@ -1,0 +1,174 @@
+"""The host's packet filter under a real stack: what an instance may begin, and that nothing of it stays behind."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from runyard.images import image_reference
+from tests.harness.stack import ROOT, Stack, docker, inspect, new_stack, service
+from tests.harness.waiting import until
+
+# Small enough that a test reaches both in seconds.
+FLOWS, RATE = 300, 100
+CONNTRACK = Path("/proc/net/nf_conntrack")
+ONE = {"autoscaling.knative.dev/maxScale": "1"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack with narrow limits, of an instance that attacks, its neighbour, and one without egress."""
+    with new_stack(tmp_path_factory, "guarded") as made:
+        limits = {"flowsPerInstance": FLOWS, "newFlowsPerSecond": RATE}
+        made.platform(gateway={"port": made.port}, firewall=limits)
+        made.write("attacker", service("attacker", template=ONE))
+        made.write("neighbour", service("neighbour", template=ONE))
+        made.write("closed", service("closed", annotations={"runyard.dev/egress": "none"}, template=ONE))
+        made.up()
+        yield made
+        made.unlock()
+        made.destroy()
+        assert table(made.name) == "", "rules are left after the stack is gone"
+
+
+def table(stack: str) -> str:
+    """Give the stack's table as the host's kernel has it, empty without one."""
+    listed = subprocess.run(
+        [
+            *("docker", "run", "--rm", "--network", "host", "--cap-drop", "ALL", "--cap-add", "NET_ADMIN"),
+            *("--entrypoint", "nft", image_reference("firewall"), "list", "table", "ip", f"runyard.{stack}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert listed.returncode == 0 or "No such file or directory" in listed.stderr, listed.stderr
+    return listed.stdout
+
+
+def refused(stack: Stack, comment: str) -> int:
+    """Give how many packets the rule with this comment has refused."""
+    (line,) = [line for line in table(stack.name).splitlines() if f'"runyard.{stack.name}: {comment}"' in line]
+    return int(line.partition("counter packets ")[2].split()[0])
+
+
+def instance_of(stack: Stack, name: str) -> str:
+    (found,) = [each for each in stack.names("instance", running=True) if f".{name}-" in each]
+    return found
+
+
+def address_of(stack: Stack, name: str) -> str:
+    (network,) = inspect(instance_of(stack, name))["NetworkSettings"]["Networks"].values()
+    return str(network["IPAddress"])
+
+
+def host_address(stack: Stack, network: str) -> str:
+    described = json.loads(docker("network", "inspect", f"runyard.{stack.name}.{network}"))
+    return str(described[0]["IPAM"]["Config"][0]["Gateway"])
+
+
+def flood(stack: Stack, name: str, protocol: str, target: str, count: int) -> None:
+    """Begin `count` connections from the instance's own network, of ports 20000 and up or of one that is given."""
+    host, _, port = target.partition(":")
+    where = f"/dev/{protocol}/{host}/{port or '$((20000 + n))'}"
+    script = f"for ((n = 0; n < {count}; n++)); do (exec 3<>{where} && echo hello >&3) 2>/dev/null; done"
+    if protocol == "udp":
+        # One process: a packet each from a socket of its own.
+        script = f"for ((n = 0; n < {count}; n++)); do echo hello >{where}; done 2>/dev/null"
+    container = ("run", "--rm", "--network", f"container:{instance_of(stack, name)}", "--cap-drop", "ALL")
+    docker(*container, "--entrypoint", "bash", image_reference("firewall"), "-c", script)
+
+
+def tracked(address: str) -> int:
+    """Count what the host tracks that this address began: the first `src=` of a line is who did."""
+    lines = CONNTRACK.read_text().splitlines()
+    return sum(line.partition(" src=")[2].partition(" ")[0] == address for line in lines)
+
+
+def checked(stack: Stack) -> str:
+    """Have `runyard verify` look at the firewall, and give what it says of it."""
+    command = [sys.executable, "-m", "runyard.cli.main", "verify", "-o", "json", "--stack", stack.name]
+    command += ["--config-file", str(stack.directory / "stack.yaml"), str(stack.manifests)]
+    done = subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
+    checks = {each["name"]: each for each in json.loads(done.stdout)["checks"]}
+    found = checks["test_firewall_holds_instances_to_their_limits_and_from_the_host"]
+    return f"{found['outcome']} {found['reason']}".strip()
+
+
+@pytest.mark.parametrize("name", ["attacker", "closed"])
+def test_flood_of_udp_to_the_host_reaches_the_limit_and_takes_no_room(guarded: Stack, name: str):
+    before, turned = refused(guarded, "new connections a second"), refused(guarded, "the host itself")
+    network = "tenant.default" if name == "attacker" else "tenant.default.internal"
+    flood(guarded, name, "udp", host_address(guarded, network), 3000)
+    assert refused(guarded, "new connections a second") > before
+    # Those within the rate come as far as the next rule.
+    assert refused(guarded, "the host itself") >= turned + RATE
+    assert tracked(address_of(guarded, name)) <= FLOWS
+    assert guarded.get("neighbour.localhost").status == 200
+
+
+def test_connections_to_the_gateway_are_tracked_up_to_the_limit_and_no_further(guarded: Stack):
+    # Each is closed at once, and tracked for minutes after. What is refused takes a second to fail.
+    attacker, gateway = address_of(guarded, "attacker"), host_address(guarded, "platform")
+    flood(guarded, "attacker", "tcp", f"{gateway}:80", FLOWS)
+    before = refused(guarded, "connections")
+    begun = tracked(attacker)
+    assert RATE < begun <= FLOWS
+    flood_without_waiting(guarded, "attacker", f"{gateway}:80", 2 * FLOWS)
+    assert refused(guarded, "connections") > before
+    assert tracked(attacker) <= FLOWS
+    # It is the attacker alone that gets no further: the gateway reaches it, and the neighbour reaches the gateway.
+    assert guarded.get("attacker.localhost").status == 200
+    told = guarded.get("neighbour.localhost", f"/call?url=http://{gateway}/&host=neighbour.internal").json()
+    assert told["status"] == 403, told
+
+
+def flood_without_waiting(stack: Stack, name: str, target: str, count: int) -> None:
+    """Begin connections side by side: one that is dropped waits for its answer while the others begin."""
+    host, _, port = target.partition(":")
+    one = f"exec 3<>/dev/tcp/{host}/{port}"
+    script = f"for ((n = 0; n < {count}; n++)); do (timeout 2 bash -c '{one}' 2>/dev/null &); sleep 0.01; done; sleep 2"
+    container = ("run", "--rm", "--network", f"container:{instance_of(stack, name)}", "--cap-drop", "ALL")
+    docker(*container, "--entrypoint", "bash", image_reference("firewall"), "-c", script)
+
+
+def test_instance_reaches_nothing_that_listens_on_the_host_but_the_gateway(guarded: Stack):
+    for name, network in (("neighbour", "tenant.default"), ("closed", "tenant.default.internal")):
+        with socket.create_server(("0.0.0.0", 0)) as listener:
+            target = f"http://{host_address(guarded, network)}:{listener.getsockname()[1]}/"
+            told = guarded.get(f"{name}.localhost", f"/call?url={target}&timeout_ms=1500").json()
+            assert "connection refused" in told["error"], told
+
+
+def test_verify_sees_the_rules_come_back_after_the_hosts_firewall_is_reloaded(guarded: Stack):
+    assert checked(guarded) == "passed"
+    keeper = f"runyard.{guarded.name}.firewall"
+    docker("exec", keeper, "nft", "delete", "table", "ip", f"runyard.{guarded.name}")
+    until(lambda: table(guarded.name) != "", "the rules are back", within_s=10)
+    docker("kill", keeper)
+    # The kernel has the rules, and they go on without whoever keeps them; that nobody does is told.
+    assert table(guarded.name) != ""
+    assert "nobody keeps the rules" in checked(guarded)
+    docker("start", keeper)
+    until(lambda: checked(guarded) == "passed", "the rules are kept again")
+
+
+def test_platform_that_wants_no_firewall_has_no_rules_and_verify_says_so(guarded: Stack):
+    guarded.platform(gateway={"port": guarded.port}, firewall={"enabled": False})
+    guarded.up()
+    assert table(guarded.name) == ""
+    assert guarded.names("firewall") == []
+    assert checked(guarded).startswith("skipped Skipped: spec.firewall.enabled is false")
+    # Closed all the same, but for what listens on every address.
+    address = IPv4Address(host_address(guarded, "tenant.default"))
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        listener.settimeout(10)
+        guarded.get("neighbour.localhost", f"/call?url=http://{address}:{listener.getsockname()[1]}/&timeout_ms=1500")
+        listener.accept()[0].close()

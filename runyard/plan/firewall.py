@@ -17,6 +17,9 @@ from runyard.plan.model import NetworkPlan, Plan
 BURST_S = 2
 # An address that began nothing for so long has its whole burst again, whatever the rate.
 _FORGOTTEN_S = 60
+# The kernel keeps an ended or half-open connection for up to two minutes more (net.netfilter.nf_conntrack_tcp_timeout_*)
+# and counts it in no limit: at 500 a second, one address would have 60,000. So long is enough for late packets.
+ENDED_S = 10
 
 # `ct status confirmed` is what the kernel's table has already, also where nobody has answered yet: a program that sends
 # thousands of packets to one silent address has one connection. Limits come before the host's own addresses, so that
@@ -36,6 +39,12 @@ table ip {table} {{
 		flags dynamic
 	}}
 
+	ct timeout brief {{
+		protocol tcp
+		l3proto ip
+		policy = {{ {timeouts} }}
+	}}
+
 	chain instances {{
 		type filter hook prerouting priority filter; policy accept;
 		ip saddr != {{ {networks} }} accept comment "{table}: not of an instance"
@@ -43,12 +52,14 @@ table ip {table} {{
 		update @starts {{ ip saddr limit rate over {rate}/second burst {burst} packets }} counter drop \
 comment "{table}: new connections a second"
 		add @flows {{ ip saddr ct count over {flows} }} counter drop comment "{table}: connections"
+		ip protocol tcp ct timeout set "brief" comment "{table}: ended connections"
 		fib daddr type != {{ local, broadcast, multicast }} accept comment "{table}: not for the host"
 {gateway}
 		counter reject comment "{table}: the host itself"
 	}}
 }}
 """
+_ENDING = ("syn_sent", "syn_recv", "fin_wait", "close_wait", "last_ack", "time_wait", "close")
 _GATEWAY = '		ip daddr {host} tcp dport {port} accept comment "{table}: the gateway"'
 
 
@@ -59,6 +70,7 @@ def render_rules(plan: Plan) -> str:
     inner = [listener for part in plan.parts for listener in part.listeners if listener.kind == "internal"]
     return _RULES.format(
         table=table,
+        timeouts=", ".join(f"{state} : {ENDED_S}" for state in _ENDING),
         forgotten_s=_FORGOTTEN_S,
         networks=", ".join(guarded_subnets(plan.networks)),
         rate=limits.new_flows_per_second,

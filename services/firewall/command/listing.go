@@ -3,11 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // normalise gives of a listing what the rules are, the same text for the same rules: without counts and handles, and
-// without the addresses that packets themselves put into sets.
+// without the elements of sets. It is packets that put those there: what the plan says in numbers stands in the rules.
 func normalise(listing []byte) (string, error) {
 	var told struct {
 		Objects []map[string]any `json:"nftables"`
@@ -23,7 +22,7 @@ func normalise(listing []byte) (string, error) {
 		for kind, object := range each {
 			if fields, ok := object.(map[string]any); ok {
 				delete(fields, "handle")
-				if kind == "set" && isDynamic(fields) {
+				if kind == "set" {
 					delete(fields, "elem")
 				}
 			}
@@ -34,11 +33,6 @@ func normalise(listing []byte) (string, error) {
 	// Keys of maps are written in order.
 	text, err := json.Marshal(kept)
 	return string(text), err
-}
-
-func isDynamic(set map[string]any) bool {
-	flags, ok := set["flags"].([]any)
-	return ok && slices.Contains(flags, any("dynamic"))
 }
 
 // dropCounts drops what counters have counted, wherever they stand.

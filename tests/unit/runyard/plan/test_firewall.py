@@ -40,6 +40,7 @@ def test_rules_count_what_is_new_before_anything_lets_it_through() -> None:
         "ct status confirmed accept",
         "update @starts { ip saddr limit rate over 20/second burst 40 packets } counter drop",
         "add @flows { ip saddr ct count over 100 } counter drop",
+        'ip protocol tcp ct timeout set "brief"',
         "fib daddr type != { local, broadcast, multicast } accept",
         f"ip daddr {host} tcp dport 80 accept",
         f"ip daddr {host} tcp dport 81 accept",
@@ -51,8 +52,9 @@ def test_rules_are_one_table_of_the_stack_and_name_it_in_each_comment() -> None:
     text = render_rules(shop("prod"))
     assert text.startswith("table ip runyard.prod {\n")
     assert text.count("table ip ") == text.count("\tchain ") == 1
+    assert "policy = { syn_sent : 10, syn_recv : 10, " in text
     comments = [line.partition(' comment "')[2] for line in text.splitlines() if "comment" in line]
-    assert len(comments) == len(rules(text)) == 8
+    assert len(comments) == len(rules(text)) == 9
     assert all(each.startswith("runyard.prod: ") for each in comments)
 
 

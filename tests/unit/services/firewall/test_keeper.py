@@ -74,7 +74,7 @@ def test_rules_of_a_plan_are_what_the_kernel_then_has(keeper: Keeper) -> None:
     until(lambda: keeper.check() == "", "the rules are in force")
     objects = json.loads(keeper.nft("--json", "list", "ruleset"))["nftables"]
     kinds = [kind for each in objects for kind in each if kind != "metainfo"]
-    assert {kind: kinds.count(kind) for kind in kinds} == {"table": 1, "set": 2, "chain": 1, "rule": 8}
+    assert {kind: kinds.count(kind) for kind in kinds} == {"table": 1, "ct timeout": 1, "set": 2, "chain": 1, "rule": 9}
     comments = [each["rule"]["comment"] for each in objects if "rule" in each]
     assert all(each.startswith("runyard.dev: ") for each in comments)
 
@@ -96,6 +96,16 @@ def test_rules_that_somebody_changed_come_back_at_once(keeper: Keeper, change: t
     # The kernel tells of it; without that, nobody would look for half a minute.
     until(lambda: keeper.check() == "", "the rules are back", within_s=10)
     assert keeper.nft("--stateless", "list", *TABLE) == before
+
+
+def test_addresses_that_packets_put_into_the_sets_are_no_change_and_stay(keeper: Keeper) -> None:
+    keeper.nft("add", "element", *TABLE[1:], "starts", "{ 10.9.8.7 limit rate over 500/second burst 1000 packets }")
+    assert keeper.check() == ""
+    # Another change has the keeper look, and find nothing to put.
+    keeper.nft("add", "table", "ip", "others")
+    keeper.nft("delete", "table", "ip", "others")
+    assert keeper.check() == ""
+    assert "10.9.8.7" in keeper.nft("list", "set", *TABLE[1:], "starts")
 
 
 def test_tables_of_others_are_left_alone(keeper: Keeper) -> None:

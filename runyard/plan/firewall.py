@@ -17,8 +17,8 @@ from runyard.plan.model import NetworkPlan, Plan
 BURST_S = 2
 # An address that began nothing for so long has its whole burst again, whatever the rate.
 _FORGOTTEN_S = 60
-# The kernel keeps an ended or half-open connection for up to two minutes more (net.netfilter.nf_conntrack_tcp_timeout_*)
-# and counts it in no limit: at 500 a second, one address would have 60,000. So long is enough for late packets.
+# The kernel keeps an ended connection for two minutes more (net.netfilter.nf_conntrack_tcp_timeout_time_wait), and
+# counts it in no limit: at 500 a second, one address would have 60,000. So long is enough for late packets.
 ENDED_S = 10
 
 # `ct status confirmed` is what the kernel's table has already, also where nobody has answered yet: a program that sends

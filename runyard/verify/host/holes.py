@@ -33,12 +33,12 @@ class Hole:
 
 
 HOLES = (
-    # github.com/opencontainers/runc: GHSA-xr7r-f8xq-vfvv, GHSA-9493-h29p-rfm2, GHSA-qw9x-cqr3-wc7r, GHSA-cgrx-mc8f-2prm.
+    # opencontainers/runc: GHSA-xr7r-f8xq-vfvv, GHSA-9493-h29p-rfm2, GHSA-qw9x-cqr3-wc7r, GHSA-cgrx-mc8f-2prm.
     Hole("CVE-2024-21626", "runc", ("1.1.12",), "an image's working directory opens the host's file system"),
     Hole("CVE-2025-31133", "runc", ("1.2.8", "1.3.3", "1.4.0-rc.3"), "masked paths can be written to"),
     Hole("CVE-2025-52565", "runc", ("1.2.8", "1.3.3", "1.4.0-rc.3"), "a console mount opens what is masked"),
     Hole("CVE-2025-52881", "runc", ("1.2.8", "1.3.3", "1.4.0-rc.3"), "writes for the container go to the host's /proc"),
-    # github.com/moby/moby: GHSA-rc4r-wh2q-q6c4, GHSA-mq39-4gv4-mvpx, GHSA-x86f-5xw2-fm2r, GHSA-vp62-88p7-qqf5.
+    # moby/moby: GHSA-rc4r-wh2q-q6c4, GHSA-mq39-4gv4-mvpx, GHSA-x86f-5xw2-fm2r, GHSA-vp62-88p7-qqf5.
     Hole("CVE-2022-36109", "engine", ("20.10.18",), "supplementary groups are not what they should be"),
     Hole("CVE-2024-29018", "engine", ("23.0.11", "25.0.5", "26.0.0-rc3"), "internal networks ask outside name servers"),
     Hole("CVE-2026-41567", "engine", ("29.5.1",), "docker cp of an archive runs a program of the container as root"),

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from runyard.host.survey import Machine, Survey
-from runyard.units import render_bytes
 from runyard.verify.host.finding import Finding, Report
 from runyard.verify.host.holes import Component, find_holes
 
 Rule = Callable[[Survey], Finding]
 
 # Less than either, and images and logs soon find none.
-_LEAST_FREE_BYTES = 5 * 1024**3
+_GIBIBYTE = 1024**3
+_LEAST_FREE_BYTES = 5 * _GIBIBYTE
 _LEAST_FREE_SHARE = 0.1
 _LOCAL = "only a user of the engine's own machine can see it: run this there"
 _UNREAD = "this user may not read it: run this as root"
@@ -38,12 +38,12 @@ def check_engine(survey: Survey) -> Finding:
     """Look for known holes of the engine's version."""
     plugins = bool((survey.info.get("Plugins") or {}).get("Authorization"))
     version = str(survey.version.get("Version") or survey.component("Engine"))
-    return _check_holes(survey, "engine", "the engine has no known hole", version, plugins=plugins)
+    return _check_holes(survey, "engine", "known holes of the engine", version, plugins=plugins)
 
 
 def check_runc(survey: Survey) -> Finding:
     """Look for known holes of runc's version."""
-    return _check_holes(survey, "runc", "runc has no known hole", survey.component("runc"))
+    return _check_holes(survey, "runc", "known holes of runc", survey.component("runc"))
 
 
 def _check_holes(survey: Survey, component: Component, title: str, version: str, *, plugins: bool = False) -> Finding:
@@ -67,7 +67,7 @@ def _check_holes(survey: Survey, component: Component, title: str, version: str,
 
 def check_user_namespaces(survey: Survey) -> Finding:
     """Tell why root of a container is root of the host's user namespace."""
-    title = "root of a container is nobody on the host"
+    title = "user namespaces"
     if _has_option(survey, "userns") or _has_option(survey, "rootless"):
         return Finding("2.9", title, "good", "user namespaces are remapped")
     why = (
@@ -79,7 +79,7 @@ def check_user_namespaces(survey: Survey) -> Finding:
 
 def check_security_module(survey: Survey) -> Finding:
     """Look for AppArmor or SELinux."""
-    title = "AppArmor or SELinux confines containers"
+    title = "AppArmor or SELinux"
     for name in ("apparmor", "selinux"):
         if _has_option(survey, name):
             return Finding("5.2", title, "good", name)
@@ -89,7 +89,7 @@ def check_security_module(survey: Survey) -> Finding:
 
 def check_seccomp(survey: Survey) -> Finding:
     """Look for seccomp and its default profile."""
-    title = "seccomp filters containers' system calls"
+    title = "seccomp"
     if not _has_option(survey, "seccomp"):
         mend = "use a kernel with CONFIG_SECCOMP_FILTER=y: zgrep SECCOMP /proc/config.gz"
         return Finding("5.22", title, "advice", "the engine has none, so Runyard's own profile is not applied", mend)
@@ -101,45 +101,53 @@ def check_seccomp(survey: Survey) -> Finding:
 
 def check_live_restore(survey: Survey) -> Finding:
     """Look whether containers outlive the engine."""
-    title = "containers go on while the engine is restarted"
+    title = "live-restore"
     if survey.info.get("LiveRestoreEnabled"):
-        return Finding("2.15", title, "good", "live-restore is on")
-    return Finding("2.15", title, "advice", "live-restore is off", _set("live-restore", "true", reload=True))
+        return Finding("2.15", title, "good", "on: containers go on while the engine is restarted")
+    return Finding(
+        "2.15",
+        title,
+        "advice",
+        "off: containers end when the engine is restarted",
+        _set("live-restore", "true", reload=True),
+    )
 
 
 def check_userland_proxy(survey: Survey) -> Finding:
     """Look for the proxy of published ports, which is a process of root's for each."""
-    title = "the engine starts no process for each published port"
+    title = "userland-proxy"
     machine = survey.machine
     if machine is None or machine.settings is None:
         return _unseen("2.16", title, machine)
     if machine.settings.get("userland-proxy") is False:
-        return Finding("2.16", title, "good", "userland-proxy is off")
-    return Finding("2.16", title, "advice", "userland-proxy is on", _set("userland-proxy", "false"))
+        return Finding("2.16", title, "good", "off")
+    return Finding(
+        "2.16", title, "advice", "on: a process of root's for each published port", _set("userland-proxy", "false")
+    )
 
 
 def check_default_bridge(survey: Survey) -> Finding:
     """Look whether containers on the default bridge reach each other; those of a stack are on bridges of its own."""
-    title = "containers on the default bridge do not reach each other"
+    title = "traffic between containers of the default bridge"
     options = survey.bridge.get("Options") or {}
     if options.get("com.docker.network.bridge.enable_icc") == "false":
-        return Finding("2.2", title, "good", "icc is off")
-    return Finding("2.2", title, "advice", "icc is on; instances are on bridges of their own", _set("icc", "false"))
+        return Finding("2.2", title, "good", "off")
+    return Finding("2.2", title, "advice", "on; instances are on bridges of their own", _set("icc", "false"))
 
 
 def check_tcp(survey: Survey) -> Finding:
     """Look for an engine that anybody on the network can use."""
-    title = "the engine listens nowhere without TLS"
+    title = "TCP without TLS"
     warnings = [str(each) for each in survey.info.get("Warnings") or () if "API is accessible on http" in str(each)]
     if not warnings:
-        return Finding("2.7", title, "good", "it does not")
+        return Finding("2.7", title, "good", "the engine does not listen so")
     mend = "remove -H tcp://… from the engine's command line or hosts from /etc/docker/daemon.json, and use ssh://"
     return Finding("2.7", title, "advice", warnings[0].partition("\n")[0], mend)
 
 
 def check_registries(survey: Survey) -> Finding:
     """Look for registries that the engine trusts without TLS."""
-    title = "no registry is trusted without TLS"
+    title = "registries without TLS"
     configured = survey.info.get("RegistryConfig") or {}
     open_ = sorted(name for name, each in (configured.get("IndexConfigs") or {}).items() if not each.get("Secure"))
     # The engine's own default.
@@ -151,8 +159,8 @@ def check_registries(survey: Survey) -> Finding:
 
 def check_audit(survey: Survey) -> Finding:
     """Look for audit rules on what makes whoever changes it root."""
-    title = "changes of the engine's files are audited"
-    ids = f"{min(_WATCHED)} to {max(_WATCHED, key=_by_number)}"
+    title = "audit rules"
+    ids = f"{next(iter(_WATCHED))} to {next(reversed(_WATCHED))}"
     machine = survey.machine
     if machine is None or machine.audit is None:
         return _unseen(ids, title, machine)
@@ -166,7 +174,7 @@ def check_audit(survey: Survey) -> Finding:
 
 def check_socket(survey: Survey) -> Finding:
     """Look at who may use the engine's socket."""
-    title = "the engine's socket is root's and its group's alone"
+    title = "permissions of the engine's socket"
     machine = survey.machine
     if machine is None:
         return _unseen("3.15, 3.16", title, machine)
@@ -180,19 +188,19 @@ def check_socket(survey: Survey) -> Finding:
 
 def check_members(survey: Survey) -> Finding:
     """Name who is root by being in the socket's group."""
-    title = "nobody but root may use the engine"
+    title = "members of the socket's group"
     machine = survey.machine
     if machine is None:
         return _unseen("1.1.2", title, machine)
     if not machine.members:
-        return Finding("1.1.2", title, "good", "its group has no members")
+        return Finding("1.1.2", title, "good", "none")
     mend = " && ".join(f"gpasswd --delete {each} docker" for each in machine.members)
-    return Finding("1.1.2", title, "advice", f"root by the socket: {', '.join(machine.members)}", mend)
+    return Finding("1.1.2", title, "advice", f"as good as root: {', '.join(machine.members)}", mend)
 
 
 def check_logs(survey: Survey) -> Finding:
     """Look whether logs of containers that are not Runyard's fill the disk."""
-    title = "logs of containers are bounded"
+    title = "limits of logs"
     driver, machine = str(survey.info.get("LoggingDriver") or ""), survey.machine
     if driver not in ("json-file", "local"):
         return Finding("", title, "good", f"they go to {driver or 'nowhere'}")
@@ -208,7 +216,7 @@ def check_logs(survey: Survey) -> Finding:
 
 def check_content_trust(survey: Survey) -> Finding:
     """Look whether images that are pulled by hand are verified."""
-    title = "images that the docker command pulls are verified"
+    title = "content trust"
     if survey.content_trust:
         return Finding("4.5", title, "good", "DOCKER_CONTENT_TRUST is 1")
     seen = "off in this environment; it is the command's alone, and Runyard names images by digest in signed documents"
@@ -217,18 +225,18 @@ def check_content_trust(survey: Survey) -> Finding:
 
 def check_limits(survey: Survey) -> Finding:
     """Look whether the kernel holds instances to their limits."""
-    title = "the kernel limits memory, swap, processors and processes"
+    title = "limits of memory, swap, processors and processes"
     keys = {"MemoryLimit": "memory", "SwapLimit": "swap", "CpuCfsQuota": "processors", "PidsLimit": "processes"}
     missing = [word for key, word in keys.items() if not survey.info.get(key)]
     if not missing:
-        return Finding("5.11, 5.12, 5.29", title, "good", "all of them")
+        return Finding("5.11, 5.12, 5.29", title, "good", "the kernel has them")
     mend = "add cgroup_enable=memory swapaccount=1 to GRUB_CMDLINE_LINUX in /etc/default/grub, update-grub, reboot"
-    return Finding("5.11, 5.12, 5.29", title, "advice", f"not {', '.join(missing)}", mend)
+    return Finding("5.11, 5.12, 5.29", title, "advice", f"the kernel has none of {', '.join(missing)}", mend)
 
 
 def check_cgroups(survey: Survey) -> Finding:
     """Look for the control groups of today."""
-    title = "control groups are of version 2"
+    title = "version of control groups"
     version = str(survey.info.get("CgroupVersion") or "1")
     if version == "2":
         return Finding("", title, "good", "2")
@@ -238,12 +246,12 @@ def check_cgroups(survey: Survey) -> Finding:
 
 def check_disk(survey: Survey) -> Finding:
     """Look for room where the engine keeps images, logs and volumes."""
-    title = "the engine's disk has room"
+    title = "free disk"
     machine = survey.machine
     if machine is None or machine.disk_free_bytes is None or not machine.disk_bytes:
         return _unseen("", title, machine)
     free, total = machine.disk_free_bytes, machine.disk_bytes
-    seen = f"{render_bytes(free)} of {render_bytes(total)} are free"
+    seen = f"{free / _GIBIBYTE:.1f} of {total / _GIBIBYTE:.1f} GiB are free"
     if free >= _LEAST_FREE_BYTES and free >= total * _LEAST_FREE_SHARE:
         return Finding("", title, "good", seen)
     return Finding("", title, "advice", seen, "docker system df --verbose")
@@ -251,7 +259,7 @@ def check_disk(survey: Survey) -> Finding:
 
 def check_partition(survey: Survey) -> Finding:
     """Look whether a full disk of containers is a full disk of the host."""
-    title = "the engine's disk is one of its own"
+    title = "partition of the engine's own"
     machine, data = survey.machine, str(survey.info.get("DockerRootDir") or "/var/lib/docker")
     if machine is None:
         return _unseen("1.1.1", title, machine)
@@ -263,7 +271,7 @@ def check_partition(survey: Survey) -> Finding:
 
 def check_experimental(survey: Survey) -> Finding:
     """Look for functions that nobody promises anything about."""
-    title = "the engine's experimental functions are off"
+    title = "experimental functions"
     if not survey.info.get("ExperimentalBuild"):
         return Finding("2.18", title, "good", "off")
     return Finding("2.18", title, "advice", "on", _unset("experimental"))
@@ -313,10 +321,6 @@ def _watches(line: str, path: str) -> bool:
     watched = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "-w"]
     watched += [word.partition("=")[2] for word in words if word.startswith(("path=", "dir="))]
     return any(path == each or path.startswith(each.rstrip("/") + "/") for each in watched)
-
-
-def _by_number(id_: str) -> list[int]:
-    return [int(each) for each in id_.split(".")]
 
 
 def _set(key: str, value: str, *, reload: bool = False) -> str:

@@ -145,7 +145,8 @@ def test_keeper_that_may_not_goes_on_and_says_why_on_one_line() -> None:
         until(lambda: "not permitted" in made.check(), "it has tried")
         assert "\n" not in made.check()
         (first, *_) = (line for line in made.log() if "not in force" in line)
-        assert first.startswith("the rules are not in force: nft: ") and first.endswith("Operation not permitted")
+        assert first.startswith("the rules are not in force: nft: ")
+        assert first.endswith("Operation not permitted")
         assert made.run("runyard-firewall", "try").returncode == 1
     finally:
         docker("rm", "--force", made.name)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from provider.kind import Kind, Outputs, ResourceState, Values
-from runyard.errors import RefusedConfiguration
+from runyard.errors import NotFound, RefusedConfiguration
+from runyard.names import firewall_table
 
 # Whether the host would take them, when it was last asked.
 _REFUSED = "refused"
@@ -56,6 +57,10 @@ class FirewallRules(Kind):
         """Remove the rules; where the host takes none, there are none to be left."""
         try:
             self._host(state.inputs["stack"]).remove(state.inputs["image"])
+        except NotFound as error:
+            # The image was removed by hand: nobody could ever remove the stack if that failed.
+            stack = state.inputs["stack"]
+            self._tell(f"firewall: `nft delete table ip {firewall_table(stack)}` is left for you to do: {error}")
         except RefusedConfiguration:
             if not state.outputs.get(_REFUSED):
                 raise

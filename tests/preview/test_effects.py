@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.accounts import Quotas
-from runyard.manifest.model import Gateway, Platform, Tenant
+from runyard.manifest.model import Firewall, Gateway, Platform, Tenant
 from runyard.manifest.tls import Acme, Tls
 from runyard.plan import plan
 from runyard.plan.effect import EffectKind, worst
@@ -66,6 +66,17 @@ def test_change_of_the_gateway_has_the_effect_that_its_clients_feel(
 
 def test_changes_of_the_gateway_are_of_all_its_fields() -> None:
     assert {field for field, *_ in GATEWAY} == {each.name for each in fields(Gateway)}
+
+
+@pytest.mark.parametrize(("field", "value"), [("flows", 64), ("new_flows_per_second", 10)])
+def test_change_of_the_firewalls_limits_is_felt_by_nobody(preview: Callable[..., Any], field: str, value: int) -> None:
+    old, new = (
+        preview(plan(manifests(service(), platform=Platform(firewall=each)))).named("firewall").inputs
+        for each in (Firewall(), Firewall(**{field: value}))  # type: ignore[arg-type]
+    )
+    effects = decide_effects("Firewall", old, new)
+    assert effects
+    assert {each.kind for each in effects.values()} == {"none"}
 
 
 def test_every_key_that_a_part_of_the_platform_shows_has_an_effect_of_its_own(preview: Callable[..., Any]) -> None:

@@ -13,10 +13,12 @@ from runyard.contracts import (
     decode,
 )
 from runyard.gateway import GatewayConfig
-from runyard.manifest.model import EnvVar, Gateway, KeyReference, Platform
+from runyard.manifest.model import EnvVar, Firewall, Gateway, KeyReference, Platform
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.tls import Acme, Tls
+from runyard.names import HASH_LENGTH
 from runyard.plan import keep_revisions, plan
+from runyard.plan.firewall import guarded_subnets, render_rules
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 CONTAINER = "docker:index/container:Container"
@@ -49,6 +51,7 @@ def test_components_register_their_outputs(preview):
         "runyard:network:Network": {"network_name", "host_address"},
         "runyard:gateway:Gateway": {"container_name"},
         "runyard:orchestrator:Orchestrator": {"container_name"},
+        "runyard:firewall:Firewall": {"container_name"},
     }
 
 
@@ -149,6 +152,48 @@ def test_only_the_orchestrator_has_the_engine_socket(preview):
         if "/var/run/docker.sock" in json.dumps(each.inputs.get("volumes", []))
     ]
     assert holders == ["orchestrator.container"]
+
+
+def test_firewall_keeps_the_rules_of_the_plan_that_were_tried_before_it(preview):
+    subject = planned(service())
+    shown = preview(subject)
+    rules = render_rules(subject)
+    tried = shown.of(OURS + "FirewallRules")
+    assert [(each.name, each.parent) for each in tried] == [("firewall.rules", "firewall")]
+    keeper = shown.named("firewall.container")
+    assert tried[0].inputs == {"stack": "dev", "image": keeper.inputs["image"], "rules": rules}
+    # It starts after them, and so goes before them: nobody is left to put back what they remove.
+    assert "firewall.rules" in keeper.depends_on
+    assert {"RUNYARD_STACK=dev", f"RUNYARD_RULES={rules}"} == set(keeper.inputs["envs"])
+
+
+def test_firewall_alone_may_change_the_hosts_network_and_has_nothing_else_of_it(preview):
+    containers = preview(planned(service())).of(CONTAINER)
+    added = {each.name: each.inputs["capabilities"].get("adds", []) for each in containers}
+    assert [name for name, adds in added.items() if "CAP_NET_ADMIN" in adds] == ["firewall.container"]
+    (keeper,) = (each for each in containers if each.name == "firewall.container")
+    assert keeper.inputs["capabilities"] == {"drops": ["ALL"], "adds": ["CAP_NET_ADMIN"]}
+    assert keeper.inputs.get("volumes", []) == []
+    assert keeper.inputs["readOnly"] is True
+
+
+def test_firewall_shows_its_limits_and_whom_they_hold(preview):
+    platform = Platform(firewall=Firewall(flows=100, new_flows_per_second=20))
+    subject = planned(service(egress="none"), platform=platform)
+    shown = preview(subject).named("firewall").inputs
+    assert (shown["flowsPerInstance"], shown["newFlowsPerSecond"]) == (100, 20)
+    assert shown["networks"] == list(guarded_subnets(subject.networks))
+    # The rules themselves are shown as a hash: what they say is above.
+    assert len(shown["environment"]["RUNYARD_RULES"]) == HASH_LENGTH
+
+
+def test_platform_without_a_firewall_declares_nothing_of_it(preview):
+    shown = preview(planned(service(), platform=Platform(firewall=Firewall(enabled=False))))
+    assert [each.name for each in shown.all if each.name.startswith("firewall")] == []
+
+
+def test_services_wait_for_the_firewall(preview):
+    assert "firewall.container" in preview(planned(service())).named("default.hello").depends_on
 
 
 def test_gateway_listens_where_the_platform_says(preview):

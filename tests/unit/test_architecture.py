@@ -50,7 +50,10 @@ IMPURE = {
 }
 # What tests a tree from elsewhere than its mirror in tests/unit; each file weighs for one tree alone.
 BESIDE = {
-    "runyard": ("tests/cases", "tests/preview/mutations.py", "tests/preview/test_effects.py"),
+    "runyard": (
+        *("tests/cases", "tests/preview/mutations.py", "tests/preview/test_effects.py"),
+        *("tests/e2e/test_firewall.py", "tests/e2e/test_host_advice.py"),
+    ),
     "components": (
         *("tests/preview/conftest.py", "tests/preview/test_platform.py", "tests/preview/test_history.py"),
         "tests/preview/test_mutations.py",

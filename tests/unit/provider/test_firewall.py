@@ -6,7 +6,7 @@ import pytest
 
 from provider.firewall import FirewallRules
 from provider.kind import Outputs, ResourceState
-from runyard.errors import HostUnreachable, RefusedConfiguration
+from runyard.errors import HostUnreachable, NotFound, RefusedConfiguration
 
 INPUTS = {"stack": "dev", "image": "runyard/firewall:abc", "rules": "table ip runyard.dev {}"}
 
@@ -66,6 +66,12 @@ def test_rules_are_removed_with_the_stack() -> None:
     host = Firewall()
     kind(host).delete(state(refused=""))
     assert host.asked == [("remove", "runyard/firewall:abc")]
+
+
+def test_removal_without_the_image_leaves_the_command_to_the_user() -> None:
+    told: list[str] = []
+    kind(Firewall(NotFound("no such image")), told).delete(state(refused=""))
+    assert told == ["firewall: `nft delete table ip runyard.dev` is left for you to do: no such image"]
 
 
 def test_removal_that_fails_is_not_taken_for_done_unless_the_host_never_had_them() -> None:

@@ -229,7 +229,7 @@ def test_host_admits_services_that_sleep_by_what_they_ask_for() -> None:
     idle = [web(f"web-{number}", template=IDLE) for number in range(300)]
     assert check_capacity(shop(*idle), Capacity(1000, PLATFORM)) == ()
     (finding,) = check_capacity(shop(*idle, web(least=1)), Capacity(1000, PLATFORM + GIB - 1))
-    assert finding.message.startswith("the host's memory must be at least 2176Mi at minScale, got 2281701375, 1 over")
+    assert finding.message.startswith("the host's memory must be at least 2240Mi at minScale, got 2348810239, 1 over")
 
 
 def test_host_short_of_cores_is_refused_with_what_is_given_out() -> None:

@@ -45,7 +45,7 @@ def test_service_answers_with_its_revision_and_the_stack_then_shows_no_change(sh
     until(lambda: shared.names("instance", running=True) not in ([], [instance]))
     shared.expect_no_changes()
 
-    for part in ("gateway", "orchestrator"):
+    for part in ("gateway", "orchestrator", "firewall"):
         docker("restart", f"runyard.{shared.name}.{part}")
         until(lambda: shared.get("hello.localhost").status == 200, within_s=10)
         shared.expect_no_changes()

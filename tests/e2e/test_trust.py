@@ -145,7 +145,7 @@ def test_orchestrator_without_its_volume_takes_no_route_and_no_instance_away(sta
 
 
 def test_parts_that_stand_still_are_started_by_the_next_update(stack: Stack):
-    for name in ("gateway", "orchestrator"):
+    for name in ("gateway", "orchestrator", "firewall"):
         docker("stop", "--time", "1", part(stack, name))
     stack.up()
     until(lambda: whole(stack))

@@ -29,10 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "trust": ("runyard.cli.trust:trust", "Trust the local CA of a stack, so that its https:// addresses work."),
     "validate": ("runyard.cli.validate:validate", "Check manifests; needs neither Docker nor Pulumi."),
-    "verify": (
-        "runyard.cli.verify:verify",
-        "Prove that what runs is what the manifests ask for; with --host, advise on the engine's host.",
-    ),
+    "verify": ("runyard.cli.verify:verify", "Prove that what runs is what was asked for, or advise on its host."),
     "why": ("runyard.cli.why:why", "Say why a service has as many instances as it has."),
 }
 

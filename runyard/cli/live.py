@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from runyard.contracts import Override, ServiceList, ServiceStatus
+from runyard.contracts import Override, ScheduleStatus, ServiceList, ServiceStatus
 from runyard.errors import NotFound, UsageError
 from runyard.host import Engine, Orchestrator
 from runyard.names import DEFAULT_TENANT, DNS_LABEL, service_key
@@ -73,6 +73,15 @@ def override_of(listed: ServiceList, service: ServiceStatus) -> Override | None:
 def render_override(override: Override) -> str:
     """Say a count by hand in a few words."""
     return f"{render_count(override.count, 'instance')} by hand until {render_time(override.until_unix_s)}"
+
+
+def render_schedule(schedule: ScheduleStatus) -> str:
+    """Say in a few words what a service's schedule asks for now, and next."""
+    since = f" since {render_time(schedule.since_unix_s)}" if schedule.since_unix_s else ""
+    until = (
+        f", at least {schedule.following} from {render_time(schedule.until_unix_s)}" if schedule.until_unix_s else ""
+    )
+    return f"at least {render_count(schedule.instances, 'instance')} by schedule{since}{until}"
 
 
 class Duration(click.ParamType[int]):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from runyard import zones
 from runyard.cli.cost import parse_day
 from runyard.cli.output import Output, reporting
 from runyard.errors import UsageError
@@ -19,7 +20,8 @@ from runyard.manifest.model import Manifests
 from runyard.manifest.sources import load_text
 from runyard.names import service_key
 from runyard.plan import plan
-from runyard.scaling.counts import revision_span, settings_of
+from runyard.scaling.counts import revision_span, settings_of, with_scheduled
+from runyard.scaling.schedule import minimums
 from runyard.scaling.settings import scaling_settings
 from runyard.scaling.trace import SHAPES
 
@@ -35,7 +37,9 @@ from runyard.scaling.trace import SHAPES
 @click.option("--start-ms", type=click.FloatRange(0, 6e5), default=300, show_default=True, help="Time of a start.")
 @click.option("--repeat", type=click.IntRange(1, 400), default=1, show_default=True, help="How often the trace comes.")
 @click.option("--picture", metavar="FILE.svg", help="Draw it; the manifests then have one service, or --service one.")
-@click.option("--date", "day", metavar="YYYY-MM-DD", help="Day whose prices count; today (UTC) by default.")
+@click.option(
+    "--date", "day", metavar="YYYY-MM-DD", help="Day (UTC) that the trace begins with and is priced at; today."
+)
 @reporting()
 def simulate(  # noqa: PLR0913 - click gives one parameter for each option
     paths: tuple[str, ...],
@@ -72,7 +76,11 @@ def _simulate(manifests: Manifests, only: str | None, asked: Load, day: str) -> 
     found = []
     for key in known:
         document, rollout = plans[key].revision.document, plans[key].rollout
+        begins = zones.parse_day(day).utc_s
         # One revision has all of the traffic, and no more is kept than is asked for.
-        span = revision_span(settings_of(document, rollout), 100)
-        found.append(simulate_service(services[key], scaling_settings(document), span, asked, (manifests, day)))
+        spans = [
+            (at - begins, revision_span(settings_of(document, with_scheduled(rollout, count)), 100))
+            for at, count in minimums(rollout.schedule, begins, begins + asked.length_s)
+        ]
+        found.append(simulate_service(services[key], scaling_settings(document), spans, asked, (manifests, day)))
     return found

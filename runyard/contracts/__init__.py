@@ -60,7 +60,13 @@ from runyard.contracts.snapshot import (
     GatewayService,
     GatewaySnapshot,
 )
-from runyard.contracts.status import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus
+from runyard.contracts.status import (
+    OrchestratorStatus,
+    RevisionStatus,
+    ScheduleStatus,
+    ServiceStatus,
+    ShiftStatus,
+)
 
 __all__ = [
     "PIDS_LIMIT",
@@ -113,6 +119,7 @@ __all__ = [
     "ScalingDecision",
     "ScalingDocument",
     "ScalingSignal",
+    "ScheduleStatus",
     "ScheduledMinimum",
     "SecretFile",
     "SecretValue",

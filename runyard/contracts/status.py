@@ -40,10 +40,23 @@ class ShiftStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleStatus:
+    """The fewest instances that a service's schedule asks for now, and from when to when, in seconds since 1970.
+
+    0 is from ever, and for ever; `following` are the fewest from the end on.
+    """
+
+    instances: int
+    since_unix_s: int = 0
+    until_unix_s: int = 0
+    following: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStatus:
     """A service as the orchestrator sees it: traffic and hosts in force, its revisions from new to old.
 
-    `shift` tells of traffic on its way.
+    `shift` tells of traffic on its way, `schedule` of what its manifest's schedule asks for, if it has one.
     """
 
     tenant: str
@@ -53,6 +66,7 @@ class ServiceStatus:
     traffic: tuple[TrafficShare, ...]
     history: tuple[str, ...] = ()
     shift: ShiftStatus | None = None
+    schedule: ScheduleStatus | None = None
 
     @property
     def goal(self) -> tuple[TrafficShare, ...]:

@@ -1,9 +1,9 @@
 """Cost of manifests in a month of 730 hours, by service and tenant.
 
 Expected is what its usage makes of a service, floor that it is idle at its minScale, ceiling that it is busy at its
-maxScale all month. They enclose what is expected: the free tier covers requests and no idle time, so that a kept
-instance may cost less busy than idle, and the floor is then what is expected. `runyard.pricing.rating` makes money of
-what each of the three uses.
+maxScale all month. A schedule counts for as long as each entry holds in the month that begins with the day. They
+enclose what is expected: the free tier covers requests and no idle time, so that a kept instance may cost less busy
+than idle, and the floor is then what is expected. `runyard.pricing.rating` makes money of what each of the three uses.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from runyard.errors import UsageError
 from runyard.forecast.usage import MONTH_HOURS, Usage, Usages
@@ -22,6 +23,8 @@ from runyard.manifest.pricebook import default_book
 from runyard.names import service_key
 from runyard.pricing.prices import PriceBook, PricePeriod
 from runyard.pricing.rating import ZERO, Amounts, Lines, rate
+from runyard.scaling.schedule import minimums
+from runyard.zones import parse_day
 
 MONTH_S = MONTH_HOURS * 3600
 _GIB = 1024**3
@@ -74,7 +77,9 @@ def price(manifests: Manifests, day: str, usages: Usages | None = None) -> Costs
     tenants = []
     for name in sorted({service.tenant for service in manifests.services}):
         own = [service for service in manifests.services if service.tenant == name]
-        tenants.append(TenantCost(name, _price_tenant(name, own, book, period, usages)))
+        least_s = [kept_s(service, day) for service in own]
+        rated = _price_tenant(name, list(zip(own, least_s, strict=True)), (book, period), usages)
+        tenants.append(TenantCost(name, rated))
     return Costs(book.currency, book.name, period.start, tuple(tenants))
 
 
@@ -93,6 +98,14 @@ def price_use(
     return book.currency, rate([dataclasses.replace(amounts, requests=paid)], period, discount)[0].total
 
 
+def kept_s(service: Service, day: str) -> int:
+    """Give the seconds of the instances that minScale and a schedule keep in a month that begins with an ISO date."""
+    begins = parse_day(day).utc_s
+    ends = begins + MONTH_S
+    changes = [*minimums(service.schedule, begins, ends), (ends, 0)]
+    return sum(service.asked_least(count) * (until - since) for (since, count), (until, _) in pairwise(changes))
+
+
 def _prices(manifests: Manifests, day: str) -> tuple[PriceBook, PricePeriod]:
     book = manifests.price_book or default_book()
     period = book.period(day)
@@ -104,13 +117,17 @@ def _prices(manifests: Manifests, day: str) -> tuple[PriceBook, PricePeriod]:
 
 
 def _price_tenant(
-    tenant: str, services: Sequence[Service], book: PriceBook, period: PricePeriod, usages: Usages
+    tenant: str, kept: Sequence[tuple[Service, int]], prices: tuple[PriceBook, PricePeriod], usages: Usages
 ) -> tuple[ServiceCost, ...]:
-    used = [usages.of(service_key(tenant, service.name)) for service in services]
-    pairs = list(zip(services, used, strict=True))
+    """Price services, of which each keeps instances for so many seconds."""
+    book, period = prices
+    pairs = [(service, usages.of(service_key(tenant, service.name))) for service, _ in kept]
     discount = book.discounts.get(tenant, ZERO)
-    floor = rate([_idle(service) for service in services], period, discount)
-    expected = rate([_expected(service, usage, book) for service, usage in pairs], period, discount)
+    floor = rate([_kept(service, Fraction(least_s), Fraction(0)) for service, least_s in kept], period, discount)
+    used = [
+        _expected(service, usage, least_s, book) for (service, usage), (_, least_s) in zip(pairs, kept, strict=True)
+    ]
+    expected = rate(used, period, discount)
     bounded = [(service, usage) for service, usage in pairs if service.asked_scale[1] is not None]
     busy = rate([_busy(service, usage) for service, usage in bounded], period, discount)
     ceiling = {service.name: lines for (service, _), lines in zip(bounded, busy, strict=True)}
@@ -122,10 +139,6 @@ def _price_tenant(
     return tuple(found)
 
 
-def _idle(service: Service) -> Amounts:
-    return _kept(service, Fraction(service.asked_scale[0] * MONTH_S), Fraction(0))
-
-
 def _busy(service: Service, usage: Usage) -> Amounts:
     most = service.asked_scale[1]
     if most == 0:
@@ -135,8 +148,8 @@ def _busy(service: Service, usage: Usage) -> Amounts:
     return _asked(service, _kept(service, seconds, seconds), usage, max(Fraction(usage.requests), Fraction(rated)))
 
 
-def _expected(service: Service, usage: Usage, book: PriceBook) -> Amounts:
-    least, most = service.asked_scale
+def _expected(service: Service, usage: Usage, least_s: int, book: PriceBook) -> Amounts:
+    most = service.asked_scale[1]
     # Scaled to none by hand, it serves nothing: whatever is asked of it, nothing is done and nothing is sent.
     if most == 0:
         return _stored(service, Fraction(0))
@@ -148,7 +161,7 @@ def _expected(service: Service, usage: Usage, book: PriceBook) -> Amounts:
     busy = Fraction(usage.requests) * intervals * book.minimum_charge_ms / 1000 / at_once
     if most is not None:
         busy = min(busy, Fraction(most * MONTH_S))
-    amounts = _kept(service, max(busy, Fraction(least * MONTH_S)), busy)
+    amounts = _kept(service, max(busy, Fraction(least_s)), busy)
     return _asked(service, amounts, usage, Fraction(usage.requests))
 
 

@@ -44,10 +44,29 @@ class Load:
     start_s: float = 0.3
     repeated: int = 1
 
+    @property
+    def turn_s(self) -> int:
+        """The length of one turn: of a file, until its last request is done, and a minute."""
+        if self.batches is None:
+            return SHAPES[self.name].length_s
+        return math.ceil(max(batch.at_s + batch.request_s for batch in self.batches)) + 60
+
+    @property
+    def length_s(self) -> int:
+        """The length of all turns."""
+        return self.repeated * self.turn_s
+
+
+# The fewest and most instances from a moment of the trace on, in seconds; the first is 0, and the order is of time.
+Spans = Sequence[tuple[float, Span]]
+
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """What became of a service under a load; `month_cost` is of a month that is like the trace throughout."""
+    """What became of a service under a load; `month_cost` is of a month that is like the trace throughout.
+
+    `span` has the fewest and most instances that it may have at any moment of the trace.
+    """
 
     service: str
     load: Load
@@ -65,7 +84,7 @@ class Simulated:
 
 
 def simulate_service(
-    service: Service, settings: ScalingSettings, span: Span, load: Load, terms: tuple[Manifests, str]
+    service: Service, settings: ScalingSettings, spans: Spans, load: Load, terms: tuple[Manifests, str]
 ) -> Simulated:
     """Simulate a service with the decision that scales it live; `terms` are the manifests and the ISO date of prices.
 
@@ -77,18 +96,29 @@ def simulate_service(
     if not signals:
         raise UsageError(f"{key}: must scale by concurrency or rps to be simulated, got {', '.join(left_out)}")
     peak_rps = _peak(signals, load)
-    length_s = load.repeated * _length(load)
+    length_s = load.length_s
     step_s = next(step_s for longest_s, step_s in _STEPS_S if length_s <= longest_s)
     outcome = simulate(
         _batches(load, peak_rps, step_s),
         length_s,
-        Model(settings.capacity, load.start_s, step_s),
-        Scaled(dataclasses.replace(settings, signals=signals), span),
-        kept=span.least,
+        Model(settings.capacity, load.start_s, step_s, tuple(at_s for at_s, _ in spans[1:])),
+        Scaled(dataclasses.replace(settings, signals=signals), spans[0][1], spans[1:]),
+        kept=spans[0][1].least,
         drawn_s=max(step_s, length_s / _POINTS),
     )
-    currency, cost = _month_cost(service, span, outcome, terms)
-    return Simulated(key, load, peak_rps, span, outcome, currency, cost, left_out)
+    currency, cost = _month_cost(service, _least_s(spans, length_s), outcome, terms)
+    return Simulated(key, load, peak_rps, _widest(spans), outcome, currency, cost, left_out)
+
+
+def _widest(spans: Spans) -> Span:
+    most = [span.most for _, span in spans if span.most is not None]
+    return Span(min(span.least for _, span in spans), max(most) if len(most) == len(spans) else None)
+
+
+def _least_s(spans: Spans, length_s: float) -> float:
+    """Give the seconds of the instances that are kept whatever comes."""
+    ends_s = [*(at_s for at_s, _ in spans[1:]), length_s]
+    return sum(span.least * (until_s - at_s) for (at_s, span), until_s in zip(spans, ends_s, strict=True))
 
 
 def _peak(signals: Sequence[ScalingSignal], load: Load) -> float:
@@ -103,26 +133,20 @@ def _peak(signals: Sequence[ScalingSignal], load: Load) -> float:
     return PEAK_INSTANCES * min(each)
 
 
-def _length(load: Load) -> float:
-    """Give the length of one turn: of a file, until its last request is done, and a minute."""
-    if load.batches is None:
-        return SHAPES[load.name].length_s
-    return math.ceil(max(batch.at_s + batch.request_s for batch in load.batches)) + 60
-
-
 def _batches(load: Load, peak_rps: float, step_s: float) -> Iterable[Batch]:
     if load.batches is None:
         return shaped(SHAPES[load.name], peak_rps, load.request_s, step_s, load.repeated)
-    length_s = _length(load)
     return (
-        batch._replace(at_s=batch.at_s + turn * length_s) for turn in range(load.repeated) for batch in load.batches
+        batch._replace(at_s=batch.at_s + turn * load.turn_s) for turn in range(load.repeated) for batch in load.batches
     )
 
 
-def _month_cost(service: Service, span: Span, outcome: Outcome, terms: tuple[Manifests, str]) -> tuple[str, Decimal]:
+def _month_cost(
+    service: Service, least_s: float, outcome: Outcome, terms: tuple[Manifests, str]
+) -> tuple[str, Decimal]:
     part = Fraction(MONTH_S) / Fraction(outcome.length_s)
     busy = Fraction(outcome.active_s) * part
-    # Of what is billed by request, idle instances cost as long as minScale keeps them; of the rest, all do.
+    # Of what is billed by request, idle instances cost while minScale or a schedule keep them; of the rest, all do.
     by_request = service.template.billed_by_request
-    alive = max(busy, Fraction(span.least * MONTH_S)) if by_request else Fraction(outcome.instance_s) * part
+    alive = max(busy, Fraction(least_s) * part) if by_request else Fraction(outcome.instance_s) * part
     return price_use(service, (alive, busy, Fraction(outcome.requests) * part), terms[0], terms[1])

@@ -30,6 +30,7 @@ from runyard.manifest.volumes import VolumeItem as VolumeItem
 from runyard.manifest.volumes import VolumeMount as VolumeMount
 from runyard.pricing.prices import PriceBook
 from runyard.scaling import counts
+from runyard.scaling.schedule import highest
 
 Egress = Literal["all", "none"]
 # With less, Cloud Run takes one request at a time and bills by request.
@@ -238,24 +239,30 @@ class Service:
     def scale(self) -> tuple[int, int | None]:
         """Fewest and most instances that run of all its revisions in traffic; None is no limit.
 
-        A revision that is named counts with the template's own settings: its earlier ones are not in the manifest.
+        A revision that is named counts with the template's own settings: its earlier ones are not in the manifest. The
+        fewest are those of the time for which a schedule asks for the most.
         """
-        return self._scale(self._counts().held)
+        settings = self._counts(highest(self.schedule))
+        return self._scale(settings, settings.held)
 
     @property
     def asked_scale(self) -> tuple[int, int | None]:
         """As `scale`, with no more kept than its settings ask for: what is paid, as on Cloud Run."""
-        return self._scale()
+        return self._scale(self._counts(highest(self.schedule)))
 
-    def _scale(self, kept: int = 0) -> tuple[int, int | None]:
-        span = counts.service_span(self._counts(), self._shares(), kept)
+    def asked_least(self, scheduled: int) -> int:
+        """Fewest instances that are paid while its schedule asks for so many at least."""
+        return self._scale(self._counts(scheduled))[0]
+
+    def _scale(self, settings: counts.Settings, kept: int = 0) -> tuple[int, int | None]:
+        span = counts.service_span(settings, self._shares(), kept)
         return span.least, span.most
 
-    def _counts(self) -> counts.Settings:
+    def _counts(self, scheduled: int) -> counts.Settings:
         return counts.Settings(
             least=self.template.scaling.min_scale,
             most=self.template.scaling.max_scale,
-            service_least=self.min_scale or 0,
+            service_least=max(self.min_scale or 0, scheduled),
             service_most=self.max_scale or 0,
             by_hand=self.manual_instance_count,
             freezes=self.template.scaling.idle == "freeze",

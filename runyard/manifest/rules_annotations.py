@@ -170,14 +170,15 @@ def _either_spelling(annotations: Raw, first: str, second: str, findings: Findin
 
 
 def _check_order(annotations: Raw, base: Path, names: tuple[str, str], findings: Findings) -> None:
-    least, most = (_count(annotations, name) for name in names)
+    least, most = (count_at(annotations, name) for name in names)
     # 0 is no limit.
     if least is not None and most is not None and 0 < most < least:
         message = f"must be at least {names[0].partition('/')[2]} ({least}), got {most}"
         findings.error((*base, names[1]), "scale.order", message)
 
 
-def _count(annotations: Raw, name: str) -> int | None:
+def count_at(annotations: Raw, name: str) -> int | None:
+    """Give the count that an annotation says; None where it says none, of which the schema has told."""
     text = annotations.get(name)
     if type(text) is not str or not text.isascii() or not text.isdigit() or len(text) > _COUNT_DIGITS:
         return None

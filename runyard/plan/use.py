@@ -8,7 +8,8 @@ from runyard.contracts import RolloutRequest
 from runyard.names import service_key
 from runyard.plan.model import Plan, ServicePlan
 from runyard.plan.quota import RESOURCES, Use, Uses, most
-from runyard.scaling.counts import revision_span, service_bound, settings_of
+from runyard.scaling.counts import revision_span, service_bound, settings_of, with_scheduled
+from runyard.scaling.schedule import highest
 
 
 def uses_of_plan(plan: Plan) -> Uses:
@@ -20,8 +21,10 @@ def use_of_revisions(stack: str, plan: ServicePlan) -> Use:
     """Give what a service's revisions in traffic use of processor, memory and instances.
 
     A manifest tells of its latest revision alone; a revision that is kept and in traffic may be larger. Each counts at
-    the scale that its document says and its service parts among them, as in `runyard.manifest.model.Service.scale`.
+    the scale that its document says and its service parts among them, as in `runyard.manifest.model.Service.scale`,
+    and a schedule with the most that it ever asks for.
     """
+    rollout = with_scheduled(plan.rollout, highest(plan.rollout.schedule))
     best: dict[str, int | None] = {"cpu": 0, "memory": 0, "instances": 0}
     worst = dict(best)
     largest = {"cpu": 0, "memory": 0, "instances": 0}
@@ -29,7 +32,7 @@ def use_of_revisions(stack: str, plan: ServicePlan) -> Use:
     for revision in plan.active:
         document = revision.document
         each_has = {"cpu": document.cpu_millis, "memory": document.memory_bytes, "instances": 1}
-        settings, share = settings_of(document, plan.rollout), shares[revision.name]
+        settings, share = settings_of(document, rollout), shares[revision.name]
         # One that is frozen holds its memory and gets no CPU.
         span, asked = revision_span(settings, share, settings.held), revision_span(settings, share).least
         for resource, amount in each_has.items():

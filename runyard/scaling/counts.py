@@ -7,9 +7,12 @@ they are never too few. A count that was set by hand is exact, and excludes all 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from runyard.contracts import RevisionDocument, RolloutRequest
+
+Request = TypeVar("Request", bound=RolloutRequest)
 
 # What a revision can always have: it is reached by its name, so it must be able to wake, or to be there.
 REACHABLE = 1
@@ -50,15 +53,17 @@ class Span:
     most: int | None
 
 
-def settings_of(document: RevisionDocument, rollout: RolloutRequest, scheduled: int = 0) -> Settings:
-    """Give what a revision's document and its service's rollout say of counts.
+def with_scheduled(rollout: Request, scheduled: int) -> Request:
+    """Give a rollout as it counts instances while its service's schedule asks for so many at least."""
+    return rollout if scheduled <= rollout.min_instances else replace(rollout, min_instances=scheduled)
 
-    `scheduled` are the fewest of the service by its schedule now (`runyard.scaling.schedule`), where it matters when.
-    """
+
+def settings_of(document: RevisionDocument, rollout: RolloutRequest) -> Settings:
+    """Give what a revision's document and its service's rollout say of counts, but for the rollout's schedule."""
     return Settings(
         least=document.min_instances,
         most=document.max_instances,
-        service_least=max(rollout.min_instances, scheduled),
+        service_least=rollout.min_instances,
         service_most=rollout.max_instances,
         by_hand=rollout.manual_instances,
         one_writer=any(each.kind == "persistent" for each in document.volumes),

@@ -8,8 +8,9 @@ wanted no more takes none, and is there until its last is done. What happens wit
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -33,11 +34,15 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a simulated revision is: `capacity` requests at once of an instance, and the time of its start."""
+    """What a simulated revision is: `capacity` requests at once of an instance, and the time of its start.
+
+    `changes_s` are the moments, in their order, at which another count may be wanted though no request comes.
+    """
 
     capacity: float
     start_s: float = 0.3
     step_s: float = 1.0
+    changes_s: tuple[float, ...] = ()
 
 
 class Decider(Protocol):
@@ -48,15 +53,20 @@ class Decider(Protocol):
 
 
 class Scaled:
-    """Runyard's own decision, within the fewest and most instances of a revision."""
+    """Runyard's own decision, within the fewest and most instances of a revision.
 
-    def __init__(self, settings: ScalingSettings, span: Span) -> None:
-        self._settings, self._span = settings, span
+    `later` has the moments, in their order, from which on these are others.
+    """
+
+    def __init__(self, settings: ScalingSettings, span: Span, later: Sequence[tuple[float, Span]] = ()) -> None:
+        self._settings, self._span, self._later = settings, span, deque(later)
         self._memory = Memory(settings, 0.0)
 
     def count(self, sample: Sample, wanted: int, ready: int) -> int:
         """Decide from the samples up to this one."""
         self._memory.observe(sample)
+        while self._later and self._later[0][0] <= sample.at_s:
+            _, self._span = self._later.popleft()
         situation = Situation(wanted, ready, self._span, sample.waiting > 0)
         return decide(self._settings, self._memory, situation, sample.at_s).count
 
@@ -137,7 +147,9 @@ def simulate(
         step += 1
         if not wanted and not sample.in_flight and not sample.waiting and not world.wanted and not drawn:
             # Nothing is and nothing happens before the next request comes.
-            until = steps if batch is None else min(steps, int(batch.at_s / step_s + _EPSILON))
+            changes = model.changes_s[bisect_right(model.changes_s, ends_s) :][:1]
+            comes = [int(at_s / step_s + _EPSILON) for at_s in (*changes, *(() if batch is None else (batch.at_s,)))]
+            until = min([steps, *comes])
             step = max(step, until)
     outcome.length_s = length_s
     return outcome

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Collection, Iterator
 
 from runyard import names
 from runyard.contracts import ContainerDocument, VolumeMount
 from runyard.host.recovery import planned_names
 from runyard.plan import PartPlan, RevisionPlan, ServicePlan
-from runyard.scaling.counts import desired_count, settings_of
+from runyard.scaling.counts import desired_count, settings_of, with_scheduled
+from runyard.scaling.schedule import minimum_at
 from runyard.verify.plugin import Inspection, Subject
+
+# Within this, in seconds, the instances of a schedule's entry are ready where the host has room.
+_START_S = 60
 
 
 def test_service_has_its_instances(subject: Subject, service: ServicePlan) -> None:
-    rollout = service.rollout
+    # What has come due in the last minute may still be starting, and what ended in it be ending.
+    scheduled = min(minimum_at(service.rollout.schedule, moment) for moment in (time.time() - _START_S, time.time()))
+    rollout = with_scheduled(service.rollout, scheduled)
     # A revision without share and tag is idle: its document is kept, and nothing of it runs.
     for revision in service.active:
         document = revision.document

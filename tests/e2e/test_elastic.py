@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import math
 import subprocess
 import sys
 import time
@@ -140,3 +141,24 @@ def test_frozen_service_keeps_its_instance_and_goes_on_by_a_request(stack: Stack
         assert paused(stack, "cold") == []
     assert instances(stack, "cold") == [before]
     print(f"awake in {', '.join(f'{each * 1000:.0f}' for each in times)} ms")
+
+
+def test_schedule_has_its_instances_there_when_their_minute_begins(stack: Stack) -> None:
+    # Late enough for the update to be over, in a zone half an hour off, which the orchestrator must know.
+    begins = math.ceil((time.time() + 20) / 60) * 60
+    clock = time.gmtime(begins + 19_800)
+    entry = f"3 at {clock.tm_min} {clock.tm_hour} * * * Asia/Kolkata"
+    stack.write("office", service("office", template=WINDOW, annotations={"runyard.dev/schedule": entry}))
+    stack.up()
+    assert time.time() < begins, "the update took longer than the schedule waits"
+    assert len(instances(stack, "office")) <= 1
+    until(lambda: len(instances(stack, "office")) == 3, "the schedule's instances", within_s=90, every_s=0.1)
+    late_s = time.time() - begins
+    print(f"3 instances {late_s:.1f} s after the minute began")
+    assert 0 <= late_s < 5
+    stack.expect_no_changes()
+    command = [sys.executable, "-m", "runyard.cli.main", "why", "office", "-o", "json", "--stack", stack.name]
+    done = subprocess.run(command, capture_output=True, text=True, env=stack.environment, timeout=60, check=True)
+    told = json.loads(done.stdout)
+    assert (told["schedule"]["instances"], told["schedule"]["since_unix_s"]) == (3, begins)
+    assert (told["decisions"][-1]["count"], told["decisions"][-1]["why"]) == (3, "schedule")

@@ -25,6 +25,7 @@ from runyard.contracts import (
 )
 from runyard.errors import NotFound, UsageError
 from runyard.names import service_key
+from runyard.scaling.schedule import minimum_at
 from services.orchestrator.control.holdings import describe_holdings
 from services.orchestrator.control.listing import (
     list_decisions,
@@ -254,3 +255,8 @@ def check_traffic(request: RolloutRequest) -> None:
     counts = (request.min_instances, request.max_instances, request.manual_instances or 0, request.duration_s)
     if min(counts) < 0:
         raise UsageError(f"{where}: instance counts and duration_s must not be negative, got {min(counts)}")
+    try:
+        # Whoever asks may know zones that are not known here.
+        minimum_at(request.schedule, 0)
+    except ValueError as error:
+        raise UsageError(f"{where}: schedule: {error}") from None

@@ -6,8 +6,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from runyard.contracts import OrchestratorStatus, RevisionStatus, ServiceStatus, ShiftStatus, TrafficShare
+from runyard.contracts import (
+    OrchestratorStatus,
+    RevisionStatus,
+    ScheduleStatus,
+    ServiceStatus,
+    ShiftStatus,
+    TrafficShare,
+)
 from runyard.names import service_key
+from runyard.scaling.schedule import Stretch
 from services.orchestrator.gateway.snapshot import describe_uses
 from services.orchestrator.model.instance import UNKNOWN, Health, Instance, failure_of, is_ready
 from services.orchestrator.model.revision import Revision
@@ -54,7 +62,8 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
         hosts = route.hosts if route else ()
         traffic, shift = _describe_traffic(rollout, now) if rollout else ((), None)
         history = rollout.history if rollout else ()
-        services.append(ServiceStatus(tenant, service, hosts, uses.get(key, ()), traffic, history, shift))
+        schedule = _describe_stretch(parts.rollouts.stretches.get(key))
+        services.append(ServiceStatus(tenant, service, hosts, uses.get(key, ()), traffic, history, shift, schedule))
     held = _held(in_force.values(), now)
     by_revision: dict[str, list[Instance]] = {key: [] for key in scene.wanted}
     for each in scene.instances:
@@ -90,6 +99,12 @@ def _describe_traffic(rollout: Commitment, now: float) -> tuple[tuple[TrafficSha
         return rollout.traffic, None
     left = math.ceil(remaining_shift_s(rollout, now))
     return traffic_in_force(rollout, now), ShiftStatus(rollout.traffic, left, rollout.stalled)
+
+
+def _describe_stretch(stretch: Stretch | None) -> ScheduleStatus | None:
+    if stretch is None:
+        return None
+    return ScheduleStatus(stretch.instances, stretch.since_unix_s or 0, stretch.until_unix_s or 0, stretch.following)
 
 
 def _held(rollouts: Iterable[Commitment], now: float) -> dict[str, int]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from runyard.contracts import Override, RolloutRequest
 from runyard.names import service_key
-from runyard.scaling.counts import revision_span, settings_of
+from runyard.scaling.counts import part_of, revision_span, settings_of
 from runyard.scaling.decision import Decision
+from runyard.scaling.schedule import Stretch
 from runyard.units import render_count, render_time
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.scaling.decisions import Explanation
@@ -27,6 +28,7 @@ class Grounds:
     in_force: Mapping[str, Commitment]
     under_way: Mapping[str, RolloutRequest]
     overrides: Mapping[str, Override]
+    stretches: Mapping[str, Stretch]
     now_unix_s: float
     decided: Decision | None = None
 
@@ -57,10 +59,28 @@ def explain(key: str, count: int, grounds: Grounds) -> Explanation:
         left = remaining_hold_s(current, grounds.now_unix_s)
         reason = f"it took over {instances} in a rollout and keeps them for {left:.0f} s more"
         return Explanation(service, "held", reason, {"left_s": round(left, 1), "percent": percent})
+    scheduled = _by_schedule(service, percent, count, (current, grounds))
+    if scheduled is not None:
+        return scheduled
     decided = grounds.decided
     if decided is not None and decided.count == count and current.manual_instances is None:
         return Explanation(service, decided.why.value, decided.reason, decided.numbers)
     return _by_manifest(service, percent, current, grounds.revisions.get(key))
+
+
+def _by_schedule(service: str, percent: int, count: int, asked: tuple[Commitment, Grounds]) -> Explanation | None:
+    """Explain a count that the schedule asks for and nothing else does."""
+    current, grounds = asked
+    stretch = grounds.stretches.get(service_key(current.tenant, service))
+    if stretch is None or stretch.since_unix_s is None or current.manual_instances is not None:
+        return None
+    least = stretch.instances
+    if least <= current.min_instances or count != part_of(least, percent):
+        return None
+    until = "" if stretch.until_unix_s is None else f" until {render_time(stretch.until_unix_s)}"
+    since = render_time(stretch.since_unix_s)
+    reason = f"its schedule asks for at least {least} of the service since {since}{until}{_part(percent)}"
+    return Explanation(service, "schedule", reason, {"asked": least, "percent": percent})
 
 
 def _by_manifest(service: str, percent: int, current: Commitment, revision: Revision | None) -> Explanation:

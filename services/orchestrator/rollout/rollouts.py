@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from runyard.contracts import RolloutRequest, RouteRequest
 from runyard.names import service_key
 from runyard.scaling.decision import Decision
+from runyard.scaling.schedule import Stretch
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.journal import Journal
 from services.orchestrator.model.instance import Instance
 from services.orchestrator.rollout.explanation import Grounds, explain
 from services.orchestrator.scaling.decisions import Explanation
 from services.orchestrator.scaling.demand import View, give_way, needed, serving_now, take_on, take_over, wanted
+from services.orchestrator.scaling.timetable import Timetable
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.traffic.commitment import Commitment, commit, due_in_s, traffic_in_force
@@ -58,6 +60,7 @@ class Rollouts:
         self._under_way: dict[str, RolloutRequest] = {}
         self._deleted: set[str] = set()
         self._abandoned: set[str] = set()
+        self._timetable, self._timetable_under_way = Timetable(journal), Timetable(journal)
 
     @property
     def in_force(self) -> Mapping[str, Commitment]:
@@ -65,14 +68,19 @@ class Rollouts:
         return self._store.rollouts
 
     def demanded(self, now_unix_s: float) -> Mapping[str, Commitment]:
-        """Give the rollouts in force as they count instances: where a number was asked for by hand, with that one."""
+        """Give the rollouts in force as they count instances: by their schedules, and by hand where that was asked."""
         overrides = self._interventions.overrides(now_unix_s)
-        if not overrides:
-            return self.in_force
+        self._timetable.keep(self.in_force.keys())
+        counted = {key: self._timetable.count(key, each, now_unix_s) for key, each in self.in_force.items()}
         return {
             key: replace(each, manual_instances=overrides[key].count) if key in overrides else each
-            for key, each in self.in_force.items()
+            for key, each in counted.items()
         }
+
+    @property
+    def stretches(self) -> Mapping[str, Stretch]:
+        """What the schedules of services in force asked for when they were counted last, by `tenant/service`."""
+        return self._timetable.stretches
 
     @property
     def deleted(self) -> frozenset[str]:
@@ -97,9 +105,10 @@ class Rollouts:
 
     def commit(self, proposal: Proposal, view: View) -> None:
         """Put a rollout whose revisions are ready in force; where nothing serves now, nothing is moved gradually."""
-        request, current = proposal.rollout, self.in_force.get(proposal.key)
-        before = traffic_in_force(current, view.now_unix_s) if current and serving_now(request, current, view) else ()
-        commitment = commit(request, before, take_over(request, current, view), view.now_unix_s)
+        request, now = proposal.rollout, view.now_unix_s
+        current, counted = self._current(proposal.key, now), self._coming(proposal.key, request, now)
+        before = traffic_in_force(current, now) if current and serving_now(counted, current, view) else ()
+        commitment = commit(request, before, take_over(counted, current, view), now)
         if proposal.route is None:
             self._store.put_rollout(commitment)
         else:
@@ -128,7 +137,8 @@ class Rollouts:
 
     def needed(self, request: RolloutRequest, view: View) -> dict[str, int]:
         """Count the instances that every revision of a request must have before its traffic moves."""
-        return needed(request, self.in_force.get(service_key(request.tenant, request.service)), view)
+        key, now = service_key(request.tenant, request.service), view.now_unix_s
+        return needed(self._coming(key, request, now), self._current(key, now), view)
 
     def needed_in_force(self, view: View) -> dict[str, int]:
         """Count the instances without which the revisions in force are not as they should be, asleep or not."""
@@ -140,7 +150,10 @@ class Rollouts:
 
         What serves since before a loss is wanted as it is, until its service is put in force or deleted.
         """
-        found = wanted(self.demanded(view.now_unix_s), self._under_way, view)
+        now = view.now_unix_s
+        self._timetable_under_way.keep(self._under_way.keys())
+        coming = {key: self._coming(key, each, now) for key, each in self._under_way.items()}
+        found = wanted(self.demanded(now), coming, view)
         there = [each.key for each in instances]
         for key in self._base.revisions.intersection(there):
             found[key] = max(there.count(key), found.get(key, 0))
@@ -149,7 +162,8 @@ class Rollouts:
     def explain(self, key: str, count: int, view: View, decided: Decision | None = None) -> Explanation:
         """Say why a revision, `tenant/revision`, should have this number; `decided` is what its load asked for last."""
         overrides, now = self._interventions.overrides(view.now_unix_s), view.now_unix_s
-        return explain(key, count, Grounds(view.revisions, self.in_force, self._under_way, overrides, now, decided))
+        scene = (view.revisions, self.in_force, self._under_way, overrides, self.stretches)
+        return explain(key, count, Grounds(*scene, now, decided))
 
     def advance(self, view: View) -> float | None:
         """Take every rollout in force on to now, and give the seconds until time alone changes one; None for never."""
@@ -161,7 +175,15 @@ class Rollouts:
                 self._note(commitment)
             wait = due_in_s(commitment, view.now_unix_s)
             waits += [] if wait is None else [wait]
-        return min(waits, default=None)
+        scheduled = self._timetable.due_in_s(view.now_unix_s)
+        return min([*waits, *([] if scheduled is None else [scheduled])], default=None)
+
+    def _current(self, service: str, now_unix_s: float) -> Commitment | None:
+        current = self.in_force.get(service)
+        return None if current is None else self._timetable.count(service, current, now_unix_s)
+
+    def _coming(self, service: str, request: RolloutRequest, now_unix_s: float) -> RolloutRequest:
+        return self._timetable_under_way.count(service, request, now_unix_s)
 
     def _note(self, commitment: Commitment) -> None:
         event = "shift stalled" if commitment.stalled else "shift begun again" if commitment.before else "shift done"

@@ -14,6 +14,7 @@ from runyard.contracts import (
     CertificateStatus,
     OrchestratorStatus,
     RevisionStatus,
+    ScheduleStatus,
     ServiceStatus,
     ShiftStatus,
     TrafficShare,
@@ -118,3 +119,13 @@ def test_status_calls_a_sleeping_revision_asleep() -> None:
     found = OrchestratorStatus(7, True, (service,), (revision,))
     assert "  web-1  asleep, 0 restarts" in render_status(found, Beside()).splitlines()
     assert "| default/web | web-1 | asleep |  |" in render_markdown(found, Beside(), Claims(()))
+
+
+def test_status_tells_what_a_schedule_asks_for_under_its_service() -> None:
+    service = ServiceStatus("shop", "web", ("web.shop.localhost",), (), (TrafficShare("web-1", 100),))
+    scheduled = ServiceStatus("shop", "api", ("api.shop.localhost",), (), (), schedule=ScheduleStatus(3, 60, 120, 1))
+    lines = render_status(OrchestratorStatus(3, True, (scheduled, service)), Beside()).splitlines()
+    assert lines[1] == (
+        "  at least 3 instances by schedule since 1970-01-01 00:01:00Z, at least 1 from 1970-01-01 00:02:00Z"
+    )
+    assert not any("schedule" in line for line in lines[2:])

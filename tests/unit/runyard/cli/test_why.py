@@ -11,7 +11,7 @@ from runyard.cli.live import Target
 from runyard.cli.restart import describe as describe_restart
 from runyard.cli.restart import render_text as render_restart
 from runyard.cli.why import describe, last_of_each, render_text
-from runyard.contracts import Override, RevisionStatus, ScalingDecision, ServiceStatus
+from runyard.contracts import Override, RevisionStatus, ScalingDecision, ScheduleStatus, ServiceStatus
 
 WEB = ServiceStatus("shop", "web", (), (), ())
 ONE = RevisionStatus("shop", "web", "web-1", desired=1, ready=1)
@@ -83,3 +83,16 @@ def test_restart_says_how_many_it_replaced(gone: tuple[str, ...], line: str) -> 
     assert render_restart(Target("shop", "web", "dev"), gone, 2.04) == line
     told = {"tenant": "shop", "service": "web", "restarted": list(gone), "tookSeconds": 2.04}
     assert describe_restart(Target("shop", "web", "dev"), gone, 2.04) == told
+
+
+@pytest.mark.parametrize(
+    ("schedule", "line"),
+    [
+        (ScheduleStatus(0, 0, 60, 2), "at least 0 instances by schedule, at least 2 from 1970-01-01 00:01:00Z"),
+        (ScheduleStatus(1, 60), "at least 1 instance by schedule since 1970-01-01 00:01:00Z"),
+    ],
+)
+def test_schedule_says_what_it_asks_for_now_and_next(schedule: ScheduleStatus, line: str) -> None:
+    scheduled = replace(WEB, schedule=schedule)
+    assert render_text(scheduled, None, (ONE,), ()).splitlines()[:2] == ["shop/web", f"  {line}"]
+    assert describe(scheduled, None, (ONE,), ())["schedule"]["instances"] == schedule.instances

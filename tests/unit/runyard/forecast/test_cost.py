@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from runyard.errors import UsageError
 from runyard.forecast import Costs, Usage, Usages, price
-from runyard.forecast.cost import MONTH_S
+from runyard.forecast.cost import MONTH_S, kept_s
 from runyard.manifest.model import Container, Manifests, PersistentVolume, Scaling, Service, Volume
 from runyard.pricing.prices import FreeTier, PriceBook, PricePeriod, Rates
 from runyard.pricing.rating import Lines
+from runyard.scaling.schedule import parse_schedule
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 DAY = "2026-11-23"
@@ -309,3 +310,18 @@ def test_ten_million_tiny_prices_are_not_lost() -> None:
     usage = dataclasses.replace(BUSY, requests=Decimal(10**7), request_ms=Decimal(0), egress_gib=Decimal(0))
     costs = costs_of(web(), prices=book(million_requests=Decimal("0.001")), usage=usage)
     assert costs.totals[1] == Decimal("0.01")
+
+
+def test_schedule_is_paid_for_as_long_as_its_entries_hold() -> None:
+    # A month of 730 hours from Monday, 23 November 2026 on: 22 working days of eight hours, and two of the next one.
+    office = web(schedule=parse_schedule("2 at 0 8 * * 1-5; 0 at 0 16 * * 1-5"))
+    hours = 22 * 8 + 2
+    assert kept_s(office, DAY) == 2 * hours * 3600
+    idle = only(costs_of(office, usage=NONE), "floor")
+    assert idle.total == only(costs_of(office, usage=NONE), "expected").total
+    always = only(costs_of(web(least=1), usage=NONE), "floor").total
+    assert idle.total == pytest.approx(always * 2 * hours / 730, abs=Decimal("0.02"))
+    # Beside minScale it is the larger of the two.
+    assert kept_s(dataclasses.replace(office, min_scale=1), DAY) == MONTH_S + hours * 3600
+    # What is set by hand leaves it without effect.
+    assert kept_s(dataclasses.replace(office, manual_instance_count=0), DAY) == 0

@@ -35,7 +35,7 @@ def simulated(
     load: Load, settings: ScalingSettings = SETTINGS, span: Span | None = None, of: Service | None = None
 ) -> Simulated:
     terms = (Manifests(Platform(), (), ()), DAY)
-    return simulate_service(of or service(), settings, span or Span(0, 100), load, terms)
+    return simulate_service(of or service(), settings, [(0, span or Span(0, 100))], load, terms)
 
 
 def by(*signals: ScalingSignal) -> ScalingSettings:
@@ -103,7 +103,7 @@ def test_instances_that_min_scale_keeps_are_paid_idle_too() -> None:
 def test_date_without_prices_is_an_error() -> None:
     with pytest.raises(UsageError) as caught:
         simulate_service(
-            service(), SETTINGS, Span(0, 1), Load("t.csv", GIVEN), (Manifests(Platform(), (), ()), "1999-01-01")
+            service(), SETTINGS, [(0, Span(0, 1))], Load("t.csv", GIVEN), (Manifests(Platform(), (), ()), "1999-01-01")
         )
     assert "must have prices for 1999-01-01, got none" in str(caught.value)
 
@@ -164,3 +164,18 @@ def test_picture_has_its_scale_and_escapes_what_it_names() -> None:
 def test_picture_of_no_moments_has_no_curves() -> None:
     empty = dataclasses.replace(SIMULATED, outcome=dataclasses.replace(OUTCOME, moments=[]))
     assert "stroke-width" not in render_picture(empty)
+
+
+def test_schedule_has_instances_there_before_the_load_comes_and_is_paid() -> None:
+    asked = Load("t.csv", (Batch(600.0, 30, 0.5), Batch(1200.0, 1, 0.5)))
+    terms = (Manifests(Platform(), (), ()), DAY)
+    spans = [(0.0, Span(0, 100)), (590.0, Span(3, 100)), (700.0, Span(0, 100))]
+    found = simulate_service(service(), SETTINGS, spans, asked, terms)
+    asleep = simulated(asked)
+    # Of the first requests none waits for a start; long after it, one does again.
+    assert (found.outcome.cold_starts, asleep.outcome.cold_starts) == (1, 2)
+    assert found.outcome.late_s < asleep.outcome.late_s
+    assert found.span == Span(0, 100)
+    assert found.month_cost > asleep.month_cost
+    # Kept from before the load until ten seconds, and a window, after the last that kept them.
+    assert found.outcome.instance_s >= 3 * 110

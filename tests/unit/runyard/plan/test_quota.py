@@ -35,6 +35,7 @@ from runyard.plan.quota import (
     headroom,
     render_amount,
 )
+from runyard.scaling.schedule import parse_schedule
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 GIB = 1024**3
@@ -332,3 +333,26 @@ def test_what_is_known_beside_the_manifests_counts_where_it_is_more() -> None:
     assert check_capacity(subject, Capacity(8000, PLATFORM + 8 * GIB)) == ()
     (finding,) = check_capacity(subject, Capacity(8000, PLATFORM + 8 * GIB), uses=large)
     assert finding.asked == PLATFORM + 9 * GIB
+
+
+OFFICE = parse_schedule("2 at 0 8 * * 1-5 Europe/Berlin; 0 at 0 18 * * 1-5 Europe/Berlin")
+
+
+def test_schedule_counts_at_its_highest_in_quota_and_capacity() -> None:
+    scheduled = web(least=0, schedule=OFFICE)
+    # The tag keeps a second revision of it at none: of a schedule it has no part.
+    assert (scheduled.scale, scheduled.asked_scale) == ((2, 3), (2, 3))
+    (finding,) = check_quotas(shop(scheduled, instances=1))
+    assert finding.message == ("tenant shop's quota of instances must be at least 2 at minScale, got 1, 1 over: web 2")
+    assert check_quotas(shop(scheduled, instances=3)) == ()
+    small = Capacity(4000, PLATFORM + 2 * GIB - 1)
+    (finding,) = check_capacity(shop(scheduled), small)
+    assert (finding.resource, finding.asked) == ("memory", PLATFORM + 2 * GIB)
+    assert check_capacity(shop(scheduled), dataclasses.replace(small, memory_bytes=PLATFORM + 2 * GIB)) == ()
+
+
+def test_schedule_is_paid_by_what_holds_and_gives_way_to_a_number_by_hand() -> None:
+    scheduled = web(least=0, schedule=OFFICE, min_scale=1)
+    assert [scheduled.asked_least(each) for each in (0, 1, 2)] == [1, 1, 2]
+    by_hand = dataclasses.replace(scheduled, manual_instance_count=0)
+    assert (by_hand.scale, by_hand.asked_least(2)) == ((0, 0), 0)

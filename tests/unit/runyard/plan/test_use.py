@@ -11,6 +11,7 @@ from runyard.manifest.model import Scaling, TrafficTarget
 from runyard.plan import RevisionPlan, keep_revisions, plan
 from runyard.plan.quota import Use, use_of
 from runyard.plan.use import larger, use_of_revisions
+from runyard.scaling.schedule import parse_schedule
 from tests.unit.runyard.plan.example import container, earlier, manifests, service, template
 
 MIB = 1024**2
@@ -34,6 +35,8 @@ def use(past: list[RevisionPlan], *targets: TrafficTarget, **changes: Any) -> Us
         {"min_scale": 4},
         {"max_scale": 2},
         {"max_scale": 5},
+        {"schedule": parse_schedule("0 at 0 20 * * *; 2 at 0 8 * * *")},
+        {"min_scale": 3, "schedule": parse_schedule("2 at 0 8 * * *")},
         {"manual_instance_count": 0},
         {"manual_instance_count": 4},
     ],
@@ -89,3 +92,8 @@ def test_frozen_revision_holds_memory_and_no_processor() -> None:
     found = use([frozen], TrafficTarget(100, "hello-1"))
     assert (found.best["cpu"], found.best["instances"]) == (0, 1)
     assert found.best["memory"] == frozen.document.memory_bytes
+
+
+def test_schedule_counts_with_the_most_that_it_ever_asks_for() -> None:
+    found = use([], scaling=Scaling(0, 3), schedule=parse_schedule("1 at 0 20 * * *; 2 at 0 8 * * *"))
+    assert (found.best["instances"], found.best["cpu"], found.worst["instances"]) == (2, 1000, 3)

@@ -20,6 +20,7 @@ from runyard.scaling.counts import (
     service_bound,
     service_span,
     settings_of,
+    with_scheduled,
 )
 from tests.unit.services.orchestrator.world import document
 
@@ -173,7 +174,7 @@ def test_settings_are_those_of_the_document_and_of_the_rollout() -> None:
     rollout = RolloutRequest("shop", "web", (), min_instances=3, max_instances=4, manual_instances=5)
     spec = document()
     assert settings_of(spec, rollout) == Settings(spec.min_instances, spec.max_instances, 3, 4, 5)
-    assert [settings_of(spec, rollout, scheduled).service_least for scheduled in (2, 5)] == [3, 5]
+    assert [settings_of(spec, with_scheduled(rollout, each)).service_least for each in (2, 5)] == [3, 5]
     writing = dataclasses.replace(spec, volumes=(VolumeDocument("data", "persistent", 1024),))
     assert settings_of(writing, rollout).one_writer
 

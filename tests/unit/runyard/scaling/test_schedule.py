@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runyard.contracts import ScheduledMinimum
-from runyard.scaling.schedule import minimum_at, parse_schedule
+from runyard.scaling.schedule import Stretch, highest, minimum_at, minimums, parse_schedule, stretch_at
 
 OFFICE = "3 at 0 8 * * 1-5 Europe/Berlin; 0 at 30 18 * * 1-5 Europe/Berlin"
 
@@ -48,8 +48,8 @@ def test_what_came_due_last_counts_in_its_zone(moment: str, count: int) -> None:
     ("cron", "moment", "due"),
     [
         ("5 at 0 0 1 1 *", "2026-12-31T23:59", True),
-        # No 29 February within a year: it has not come due.
-        ("5 at 0 0 29 2 *", "2026-12-31T23:59", False),
+        # The last one counts for as long as there is no other.
+        ("5 at 0 0 29 2 *", "2026-12-31T23:59", True),
         ("5 at 0 0 29 2 *", "2028-03-01T00:00", True),
         # Sunday is 0 and 7: 29 November 2026.
         ("5 at 0 12 * * 0; 0 at 1 12 * * *", "2026-11-29T12:00", True),
@@ -71,12 +71,71 @@ def test_fields_are_cron_s(cron: str, moment: str, due: bool) -> None:
     assert minimum_at(parse_schedule(cron), at(moment)) == (5 if due else 0)
 
 
-def test_hour_that_comes_twice_comes_due_twice_and_one_that_is_skipped_does_not() -> None:
-    night = parse_schedule("4 at 30 2 * * * Europe/Berlin; 0 at 0 3 * * * Europe/Berlin")
-    # 25 October 2026: 02:30 is at 00:30 and at 01:30 UTC.
-    assert [minimum_at(night, at(f"2026-10-25T{hour}")) for hour in ("00:30", "01:30", "02:00")] == [4, 4, 0]
-    # 29 March 2026: from 02:00 the clock goes to 03:00.
-    assert [minimum_at(night, at(f"2026-03-29T{hour}")) for hour in ("00:59", "01:00", "01:30")] == [0, 0, 0]
+# Europe/Berlin: on 29 March 2026 02:00 is 03:00 at 01:00 UTC; on 25 October 03:00 is 02:00 once more at 01:00 UTC.
+@pytest.mark.parametrize(
+    ("text", "moments"),
+    [
+        # What is skipped comes due at the change, and counts before what comes due then anyway.
+        ("4 at 30 2 * * *; 0 at 0 1 * * *", {"2026-03-29T00:59": 0, "2026-03-29T01:00": 4}),
+        ("4 at 30 2 * * *; 1 at 0 3 * * *", {"2026-03-29T00:59": 1, "2026-03-29T01:00": 1}),
+        ("1 at 0 3 * * *; 4 at 30 2 * * *", {"2026-03-29T01:00": 1}),
+        # Of two that are skipped, the later one of the day, wherever it stands.
+        ("4 at 45 2 * * *; 1 at 15 2 * * *; 0 at 0 1 * * *", {"2026-03-29T00:59": 0, "2026-03-29T01:00": 4}),
+        # What comes twice comes due once: at 02:45 there are four, at the second 02:15 still.
+        (
+            "1 at 15 2 * * *; 4 at 45 2 * * *; 0 at 0 4 * * *",
+            {"2026-10-25T00:15": 1, "2026-10-25T00:45": 4, "2026-10-25T01:15": 4, "2026-10-25T03:00": 0},
+        ),
+        # Where minute or hour is any, the clock counts: never at what it skips, twice at what it shows twice.
+        (
+            "4 at 10 * * * *; 1 at 20 * * * *",
+            {"2026-03-29T00:15": 4, "2026-03-29T00:59": 1, "2026-03-29T01:09": 1, "2026-03-29T01:10": 4},
+        ),
+        (
+            "4 at */30 2 * * *; 1 at 45 2 * * *; 0 at 0 1 * * *",
+            {"2026-10-25T00:44": 4, "2026-10-25T00:45": 1, "2026-10-25T01:00": 4, "2026-10-25T01:45": 4},
+        ),
+        ("4 at * 2 * * *; 0 at 0 0 * * *", {"2026-03-29T00:30": 0, "2026-03-29T01:30": 0, "2026-03-30T00:00": 4}),
+    ],
+)
+def test_entry_comes_due_where_clocks_change_as_a_job_of_cron_does(text: str, moments: dict[str, int]) -> None:
+    schedule = parse_schedule(";".join(f"{entry} Europe/Berlin" for entry in text.split(";")))
+    assert {each: minimum_at(schedule, at(each)) for each in moments} == moments
+
+
+def test_clock_that_is_put_back_over_midnight_shows_the_day_before_once_more() -> None:
+    # America/St_Johns, 2 November 2008: 00:01 is 23:01 of the day before once more, at 02:31 UTC.
+    schedule = parse_schedule("4 at * 23 * * * America/St_Johns; 1 at 0 0 * * * America/St_Johns")
+    moments = ("2008-11-02T02:29", "2008-11-02T02:30", "2008-11-02T02:31", "2008-11-02T03:30")
+    assert [minimum_at(schedule, at(each)) for each in moments] == [4, 1, 4, 4]
+
+
+def test_stretch_says_since_when_it_holds_and_what_comes_next() -> None:
+    schedule = parse_schedule(OFFICE)
+    friday = stretch_at(schedule, at("2026-11-27T12:00"))
+    assert friday == Stretch(3, int(at("2026-11-27T07:00")), int(at("2026-11-27T17:30")), 0)
+    weekend = stretch_at(schedule, at("2026-11-28T12:00"))
+    assert weekend == Stretch(0, int(at("2026-11-27T17:30")), int(at("2026-11-30T07:00")), 3)
+    assert [friday.has(at(f"2026-11-27T{each}")) for each in ("06:59", "07:00", "17:29", "17:30")] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    never = parse_schedule("5 at 0 0 30 2 *")
+    assert stretch_at(never, at("2026-11-27T12:00")) == Stretch()
+
+
+def test_minimums_are_what_each_moment_has() -> None:
+    schedule = parse_schedule(OFFICE)
+    since, until = int(at("2026-11-27T12:00")), int(at("2026-12-01T00:00"))
+    found = list(minimums(schedule, since, until))
+    assert found == [(since, 3), (int(at("2026-11-27T17:30")), 0), (int(at("2026-11-30T07:00")), 3),
+                     (int(at("2026-11-30T17:30")), 0)]  # fmt: skip
+    assert list(minimums((), since, until)) == [(since, 0)]
+    # What comes due and changes nothing is no change.
+    assert list(minimums(parse_schedule("1 at 0 * * * *"), since, until)) == [(since, 1)]
+
+
+def test_highest_is_the_most_that_is_ever_asked_for() -> None:
+    assert (highest(parse_schedule(OFFICE)), highest(())) == (3, 0)
 
 
 def test_without_entries_there_is_no_minimum() -> None:
@@ -130,3 +189,24 @@ def test_last_due_is_what_a_walk_by_minutes_finds(minute: int, hour: int, weekda
             break
         walked -= timedelta(minutes=1)
     assert minimum_at(schedule, now.timestamp()) == found
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from(["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]),
+    st.sampled_from(
+        ["3 at 30 2 * * *", "3 at */7 1-3 * * *", "3 at 5 * * * *", "3 at 0,45 0,2 28-31 * 0", "3 at 59 23 1 * *"]
+    ),
+    st.sampled_from(["0 at 0 4 * * *", "0 at 20 2 * * *", "0 at */45 * * * *"]),
+    st.sampled_from(
+        [datetime(2026, 3, 28, 12), datetime(2026, 10, 24, 12), datetime(2008, 11, 1, 12), datetime(2026, 10, 3, 12)]
+    ),
+)
+def test_minimums_agree_with_looks_at_single_minutes(zone: str, first: str, second: str, begin: datetime) -> None:
+    schedule = parse_schedule(f"{first} {zone}; {second} {zone}")
+    since = int(begin.replace(tzinfo=UTC).timestamp())
+    found = dict(minimums(schedule, since, since + 2 * 86_400))
+    # Every tenth minute, and those about each change.
+    looked = {*range(since, since + 2 * 86_400, 600), *(at_s + off for at_s in list(found)[1:] for off in (-60, 0, 60))}
+    for moment in sorted(looked):
+        assert minimum_at(schedule, moment) == found[max(each for each in found if each <= moment)]

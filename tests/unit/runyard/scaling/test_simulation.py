@@ -111,3 +111,28 @@ def test_every_request_is_answered_once(requests: list[tuple[float, int, float]]
     least = simulate(trace, 3000, Model(5, 0.0, 1.0), Unbounded())
     assert outcome.instance_s >= 0.99 * outcome.active_s / 5
     assert least.instance_s <= outcome.instance_s + outcome.late_s + 1
+
+
+def test_fewest_instances_are_those_of_the_moment_without_any_request() -> None:
+    later = [(1000.0, Span(3, 9)), (2000.0, Span(0, 9))]
+    model = Model(10, 0.3, 1.0, tuple(at_s for at_s, _ in later))
+    outcome = simulate((), 200_000, model, Scaled(SETTINGS, Span(0, 9), later))
+    # Begun when they are asked for, and kept until a window after they are not.
+    assert (outcome.peak, outcome.starts, outcome.cold_starts) == (3, 3, 0)
+    assert 3000 <= outcome.instance_s <= 3000 + 3 * 70
+
+
+def test_sleep_ends_where_a_moment_brings_instances() -> None:
+    decided = Planned({})
+    simulate((), 200_000, Model(10, 0.3, 1.0, (100_000.0,)), decided)
+    asked = [sample.at_s for sample in decided.told]
+    assert len(asked) < 10
+    assert any(100_000.0 <= each <= 100_001.0 for each in asked)
+
+
+def test_first_requests_find_what_was_begun_before_them() -> None:
+    trace = [Batch(1010.0, 20, 0.5)]
+    cold = simulate(trace, 1100, Model(10, 5.0, 1.0), Scaled(SETTINGS, Span(0, 9)))
+    warm = simulate(trace, 1100, Model(10, 5.0, 1.0, (1000.0,)), Scaled(SETTINGS, Span(0, 9), [(1000.0, Span(2, 9))]))
+    assert (cold.cold_starts, warm.cold_starts) == (1, 0)
+    assert cold.percentile_ms(50) >= 5000 > warm.percentile_ms(50)

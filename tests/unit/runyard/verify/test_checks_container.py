@@ -22,6 +22,7 @@ from runyard.contracts import (
 )
 from runyard.manifest.model import EnvVar, KeyReference, Scaling
 from runyard.plan import PartPlan, Plan, RevisionPlan, ServicePlan, plan
+from runyard.scaling.schedule import parse_schedule
 from runyard.verify import checks_container
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -211,6 +212,25 @@ def test_services_own_counts_are_what_must_run() -> None:
     ):
         subject.service = replace(subject.service, rollout=replace(rollout, **counts))
         assert failing(subject) == (set() if passes else {"service_has_its_instances"})
+
+
+@pytest.mark.parametrize(
+    ("schedule", "passes"),
+    [
+        # The one instance that there is does for the first, whatever the hour; two are too many to ask of it.
+        ("1 at 0 0 * * *", True),
+        ("2 at 0 0 * * *", False),
+        ("0 at 0 0 * * *", True),
+        # What comes due every minute is as often as any: the last of the list counts.
+        ("2 at * * * * *; 1 at * * * * *", True),
+        ("1 at * * * * *; 2 at * * * * *", False),
+    ],
+)
+def test_instances_that_the_schedule_asks_for_now_must_run(schedule: str, passes: bool) -> None:
+    subject = FakeSubject()
+    rollout = replace(subject.service.rollout, schedule=parse_schedule(schedule))
+    subject.service = replace(subject.service, rollout=rollout)
+    assert failing(subject) == (set() if passes else {"service_has_its_instances"})
 
 
 def test_user_and_directory_that_the_document_names_are_held() -> None:

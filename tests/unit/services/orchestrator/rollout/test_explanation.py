@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from runyard.contracts import Override, RolloutRequest, TrafficShare
+from runyard.scaling.schedule import Stretch
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.rollout.explanation import Grounds, explain
 from services.orchestrator.traffic.commitment import HeldCapacity, commit
@@ -26,7 +27,7 @@ def request(*shares: TrafficShare, **fields: Any) -> RolloutRequest:
 
 def grounds(rollout: RolloutRequest | None = None, **fields: Any) -> Grounds:
     in_force = {"default/hello": commit(rollout, (), {}, NOW)} if rollout else {}
-    return replace(Grounds(REVISIONS, in_force, {}, {}, NOW), **fields)
+    return replace(Grounds(REVISIONS, in_force, {}, {}, {}, NOW), **fields)
 
 
 def told(key: str, count: int, seen: Grounds) -> tuple[str, str, str]:
@@ -48,6 +49,22 @@ def test_manifest_that_sets_a_number_says_so() -> None:
     assert told("hello-2", 1, grounds(request(*BOTH, manual_instances=3)))[1:] == (
         "manifest", "its manifest sets 3 instances by hand, of which it has its part at 25 % of the traffic"
     )  # fmt: skip
+
+
+def test_schedule_is_the_reason_for_what_it_alone_asks_for() -> None:
+    stretches = {"default/hello": Stretch(5, int(NOW) - 3600, int(NOW) + 60, 0)}
+    assert told("hello-1", 5, grounds(request(), stretches=stretches))[1:] == (
+        "schedule",
+        "its schedule asks for at least 5 of the service since 2026-11-23 11:00:00Z until 2026-11-23 12:01:00Z",
+    )
+    assert told("hello-2", 2, grounds(request(*BOTH), stretches=stretches))[2] == (
+        "its schedule asks for at least 5 of the service since 2026-11-23 11:00:00Z until 2026-11-23 12:01:00Z, "
+        "of which it has its part at 25 % of the traffic"
+    )
+    # What the manifest asks for at all times, sets by hand, or the load needs beyond it, is not the schedule's.
+    assert told("hello-1", 5, grounds(request(min_instances=5), stretches=stretches))[1] == "manifest"
+    assert told("hello-1", 5, grounds(request(manual_instances=5), stretches=stretches))[1] == "manifest"
+    assert told("hello-1", 6, grounds(request(), stretches=stretches))[1] == "manifest"
 
 
 def test_number_that_was_asked_for_by_hand_is_told_with_its_end() -> None:

@@ -1,0 +1,65 @@
+"""Timetable: what services' schedules ask for now, looked up once for each stretch of each service."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from runyard.contracts import RolloutRequest, ScheduledMinimum
+from runyard.scaling.counts import Request, with_scheduled
+from runyard.scaling.schedule import Stretch, stretch_at
+from services.orchestrator.journal import Journal
+
+
+class Timetable:
+    """The stretches of services with a schedule, by `tenant/service`."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._stretches: dict[str, Stretch] = {}
+        self._schedules: dict[str, tuple[ScheduledMinimum, ...]] = {}
+        # What was asked for and how it counts: the same for as long as both are.
+        self._counted: dict[str, tuple[RolloutRequest, RolloutRequest]] = {}
+
+    @property
+    def stretches(self) -> Mapping[str, Stretch]:
+        """The stretches in which services were when they were counted last."""
+        return self._stretches
+
+    def count(self, service: str, request: Request, now_unix_s: float) -> Request:
+        """Give a rollout of a service as it counts instances now."""
+        if not request.schedule:
+            self._forget(service)
+            return request
+        stretch = self._stretches.get(service)
+        if stretch is None or self._schedules[service] != request.schedule or not stretch.has(now_unix_s):
+            stretch = self._look_up(service, request.schedule, now_unix_s)
+            self._stretches[service], self._schedules[service] = stretch, request.schedule
+            self._counted.pop(service, None)
+        source, counted = self._counted.get(service, (None, request))
+        if source is not request:
+            counted = with_scheduled(request, stretch.instances)
+            self._counted[service] = request, counted
+        # Of the class that the request has.
+        return counted  # type: ignore[return-value]
+
+    def due_in_s(self, now_unix_s: float) -> float | None:
+        """Give the seconds until another entry holds anywhere; None for never."""
+        ends = [each.until_unix_s for each in self._stretches.values() if each.until_unix_s is not None]
+        return max(0.0, min(ends) - now_unix_s) if ends else None
+
+    def keep(self, services: Collection[str]) -> None:
+        """Forget all others."""
+        for gone in self._stretches.keys() - services:
+            self._forget(gone)
+
+    def _forget(self, service: str) -> None:
+        for each in (self._stretches, self._schedules, self._counted):
+            each.pop(service, None)
+
+    def _look_up(self, service: str, schedule: tuple[ScheduledMinimum, ...], now_unix_s: float) -> Stretch:
+        try:
+            return stretch_at(schedule, now_unix_s)
+        except ValueError as error:
+            # A zone that went with an older image: what else is asked for still holds.
+            self._journal.write("schedule not kept", level="error", service=service, error=str(error))
+            return Stretch()

@@ -1,7 +1,10 @@
 from dataclasses import replace
 
 from runyard.contracts import ServiceStatus, ShiftStatus, TrafficShare
+from runyard.plan import plan
 from runyard.plan.outlook import describe_moved, describe_outlook
+from runyard.scaling.schedule import parse_schedule
+from tests.unit.runyard.plan.example import manifests, service
 
 HELLO = ("Service", "default.hello")
 GATEWAY = ("Gateway", "gateway")
@@ -113,3 +116,15 @@ def test_traffic_on_its_way_to_what_was_applied_was_not_moved():
     moving = replace(status(TrafficShare("hello-1", 60), TrafficShare("hello-2", 40)), shift=ShiftStatus(goal, 30))
     assert describe_moved({"default/hello": goal}, [moving]) == []
     assert len(describe_moved({"default/hello": moving.traffic}, [moving])) == 1
+
+
+def test_outlook_of_a_schedule_is_that_of_counts_without_a_new_revision() -> None:
+    before, after = (
+        plan(manifests(service(schedule=parse_schedule(text)))).services[0]
+        for text in ("2 at 0 8 * * *", "3 at 0 8 * * *; 0 at 0 18 * * * Europe/Berlin")
+    )
+    assert before.revision == after.revision
+    assert [each.instances for each in after.rollout.schedule] == [3, 0]
+    (line,) = describe_outlook({HELLO: before.facts}, {HELLO: after.facts})
+    assert line.startswith(f"{NONE}service default.hello: ")
+    assert "schedule" in line

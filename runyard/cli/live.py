@@ -75,6 +75,13 @@ def render_override(override: Override) -> str:
     return f"{render_count(override.count, 'instance')} by hand until {render_time(override.until_unix_s)}"
 
 
+def render_standing(service: ServiceStatus) -> list[str]:
+    """Give a line for each thing beside traffic and load that holds for a service now: its pause, its schedule."""
+    paused = service.paused_until_unix_s
+    lines = [f"paused until {render_time(paused)}: its requests are held, and get 503"] if paused else []
+    return lines + ([render_schedule(service.schedule)] if service.schedule else [])
+
+
 def render_schedule(schedule: ScheduleStatus) -> str:
     """Say in a few words what a service's schedule asks for now, and next."""
     since = f" since {render_time(schedule.since_unix_s)}" if schedule.since_unix_s else ""

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from runyard import table
-from runyard.cli.live import Target, find_service, orchestrator_of, render_override
+from runyard.cli.live import Target, find_service, orchestrator_of, render_override, render_standing
 from runyard.cli.output import Output, reporting
 from runyard.contracts import InstanceList, InstanceStatus, OrchestratorStatus, RevisionStatus, ServiceList
 from runyard.names import DEFAULT_TENANT, service_key
@@ -78,6 +78,8 @@ def render_text(services: ServiceList, revisions: Sequence[RevisionStatus], inst
     lines = table.render_columns([_HEAD, *found]) if found else ["nothing runs"]
     for each in services.overrides:
         lines.append(f"{service_key(each.tenant, each.service)}: {render_override(each)}")
+    for service in services.services:
+        lines += [f"{service_key(service.tenant, service.service)}: {line}" for line in render_standing(service)]
     return "\n".join(lines)
 
 
@@ -89,6 +91,11 @@ def describe(
         "instances": [asdict(each) for each in instances],
         "revisions": [asdict(each) for each in revisions],
         "overrides": [asdict(each) for each in services.overrides],
+        "paused": {
+            service_key(each.tenant, each.service): each.paused_until_unix_s
+            for each in services.services
+            if each.paused_until_unix_s
+        },
     }
 
 

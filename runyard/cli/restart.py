@@ -10,7 +10,7 @@ import click
 
 from runyard.cli.live import Target, find_service, of_service, orchestrator_of
 from runyard.cli.output import Output, reporting
-from runyard.contracts import InstanceList, RestartAccepted, RestartRequest, RevisionList
+from runyard.contracts import InstanceList, RestartRequest, RevisionList
 from runyard.errors import DeadlineError, NotFound
 from runyard.units import render_count
 
@@ -18,8 +18,8 @@ from runyard.units import render_count
 _LOOK_S = 0.25
 
 
-class Restarter(Protocol):
-    """What a restart needs of an orchestrator."""
+class Watched(Protocol):
+    """An orchestrator that tells of instances."""
 
     def instances(self, tenant: str = ..., service: str = ...) -> InstanceList:
         """Ask for the instances of a service."""
@@ -27,10 +27,6 @@ class Restarter(Protocol):
 
     def revisions(self, tenant: str, service: str) -> RevisionList:
         """Ask for the revisions of a service."""
-        ...
-
-    def restart(self, request: RestartRequest) -> RestartAccepted:
-        """Begin to replace instances."""
         ...
 
 
@@ -51,25 +47,28 @@ def restart(target: Target, instance: str | None, timeout_s: int, out: Output) -
     with orchestrator_of(target.stack) as orchestrator:
         find_service("restart", orchestrator.services(), target)
         began = time.monotonic()
-        gone = begin(orchestrator, target, instance)
-        wait_for_end(orchestrator, target, gone, timeout_s)
+        asked = choose_instances("restart", orchestrator, target, () if instance is None else (instance,))
+        # Named once: a request whose answer is lost is repeated, and must not replace what has just been made.
+        gone = orchestrator.restart(RestartRequest(target.tenant, target.service, asked)).instances if asked else ()
+        wait_for_end("restart", orchestrator, target, gone, timeout_s)
         took_s = time.monotonic() - began
     out.show(lambda: describe(target, gone, took_s), lambda: render_text(target, gone, took_s))
 
 
-def begin(orchestrator: Restarter, target: Target, instance: str | None) -> tuple[str, ...]:
-    """Begin to replace an instance, or all, and give those that will go; NotFound for one that is not the service's."""
+def choose_instances(doing: str, orchestrator: Watched, target: Target, named: Sequence[str]) -> tuple[str, ...]:
+    """Give the named instances of a service, or all; NotFound for one that is not the service's."""
     listed = orchestrator.instances(target.tenant, target.service).instances
     there = tuple(each.instance for each in listed if each.state != "ending")
-    if instance is not None and instance not in there:
-        raise NotFound(f"restart {target.name}: {instance} must be one of its instances ({', '.join(there) or 'none'})")
-    asked = there if instance is None else (instance,)
-    # Named once: a request whose answer is lost is repeated, and must not replace what has just been made.
-    return orchestrator.restart(RestartRequest(target.tenant, target.service, asked)).instances if asked else ()
+    for each in named:
+        if each not in there:
+            known = ", ".join(there) or "none"
+            raise NotFound(f"{doing} {target.name}: {each} must be one of its instances ({known})")
+    return tuple(named) or there
 
 
-def wait_for_end(
-    orchestrator: Restarter,
+def wait_for_end(  # noqa: PLR0913 - the clock is there for tests
+    doing: str,
+    orchestrator: Watched,
     target: Target,
     gone: Sequence[str],
     timeout_s: float,
@@ -80,8 +79,8 @@ def wait_for_end(
     give_up = clock() + timeout_s
     while not _done(orchestrator, target, gone):
         if clock() >= give_up:
-            doing = f"restart {target.name}: not done after {timeout_s:g} s"
-            raise DeadlineError(f"{doing}; it goes on, and runyard ps shows how")
+            late = f"{doing} {target.name}: not done after {timeout_s:g} s"
+            raise DeadlineError(f"{late}; it goes on, and runyard ps shows how")
         wait(_LOOK_S)
 
 
@@ -102,7 +101,7 @@ def describe(target: Target, gone: Sequence[str], took_s: float) -> dict[str, An
     }
 
 
-def _done(orchestrator: Restarter, target: Target, gone: Sequence[str]) -> bool:
+def _done(orchestrator: Watched, target: Target, gone: Sequence[str]) -> bool:
     left = {each.instance for each in orchestrator.instances(target.tenant, target.service).instances}
     if not left.isdisjoint(gone):
         return False

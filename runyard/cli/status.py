@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from runyard import contracts, table
-from runyard.cli.live import render_schedule
+from runyard.cli.live import render_standing
 from runyard.cli.output import Output, reporting
 from runyard.contracts import CertificateStatus, ImageIdentity, OrchestratorStatus, RevisionStatus, ShiftStatus
 from runyard.host import Engine, Orchestrator
@@ -121,7 +121,7 @@ def render_status(found: OrchestratorStatus, beside: Beside) -> str:
         lines.append(f"{service.tenant}/{service.service}  {' '.join(service.hosts)}  {shares}")
         if service.shift is not None:
             lines.append(f"  {_describe_shift(service.shift)}")
-        lines += [f"  {render_schedule(service.schedule)}"] if service.schedule else []
+        lines += [f"  {each}" for each in render_standing(service)]
         revisions = [
             each for each in found.revisions if (each.tenant, each.service) == (service.tenant, service.service)
         ]

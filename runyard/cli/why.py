@@ -15,7 +15,7 @@ from runyard.cli.live import (
     orchestrator_of,
     override_of,
     render_override,
-    render_schedule,
+    render_standing,
 )
 from runyard.cli.output import Output, reporting
 from runyard.contracts import Override, RevisionStatus, ScalingDecision, ServiceStatus
@@ -64,7 +64,7 @@ def render_text(
     """Render the service, and each revision with its decisions, the last one first."""
     head = service_key(service.tenant, service.service)
     lines = [f"{head}: {render_override(override)}" if override else head]
-    lines += [f"  {render_schedule(service.schedule)}"] if service.schedule else []
+    lines += [f"  {each}" for each in render_standing(service)]
     names = [each.revision for each in revisions]
     names += sorted({each.revision for each in decisions} - set(names))
     by_name = {each.revision: each for each in revisions}
@@ -91,6 +91,7 @@ def describe(
         "service": service.service,
         "override": asdict(override) if override else None,
         "schedule": asdict(service.schedule) if service.schedule else None,
+        "paused_until_unix_s": service.paused_until_unix_s,
         "revisions": [asdict(each) for each in revisions],
         "decisions": [asdict(each) for each in decisions],
     }

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from runyard.codec import decode, encode, encode_differing, fields_of
 from runyard.contracts.certificate import CertificateRequest, CertificateStatus, TlsSettings
-from runyard.contracts.intervention import Override, RestartAccepted, RestartRequest, ScaleRequest
+from runyard.contracts.intervention import (
+    DrainAccepted,
+    DrainRequest,
+    Override,
+    Pause,
+    PauseRequest,
+    RestartAccepted,
+    RestartRequest,
+    ScaleRequest,
+)
 from runyard.contracts.listing import (
     DecisionList,
     EndpointList,
@@ -76,6 +85,8 @@ __all__ = [
     "CertificateStatus",
     "ContainerDocument",
     "DecisionList",
+    "DrainAccepted",
+    "DrainRequest",
     "EndpointList",
     "EndpointStatus",
     "Fallback",
@@ -101,6 +112,8 @@ __all__ = [
     "Outcome",
     "Override",
     "PathRoute",
+    "Pause",
+    "PauseRequest",
     "Probe",
     "ProbeKind",
     "RestartAccepted",

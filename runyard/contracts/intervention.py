@@ -33,6 +33,26 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseRequest:
+    """Ask for the requests of a service to be kept from its instances for `for_s` seconds."""
+
+    tenant: str
+    service: str
+    for_s: int
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A service whose requests are kept from its instances, until a time in seconds since 1970."""
+
+    tenant: str
+    service: str
+    until_unix_s: int
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
 class RestartRequest:
     """Ask for these instances of a service to be replaced, one after the other in each revision.
 
@@ -48,6 +68,27 @@ class RestartRequest:
 @dataclass(frozen=True, slots=True)
 class RestartAccepted:
     """The instances that are being replaced; those that are gone already are not among them."""
+
+    instances: tuple[str, ...]
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRequest:
+    """Ask for these instances of a service to get no more requests, end those that they have, and be replaced.
+
+    All at once, whatever serves beside them; they are named for the reason that a restart names them.
+    """
+
+    tenant: str
+    service: str
+    instances: tuple[str, ...]
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class DrainAccepted:
+    """The instances that are being drained; those that are gone already are not among them."""
 
     instances: tuple[str, ...]
     version: int = VERSION

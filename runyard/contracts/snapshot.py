@@ -16,7 +16,8 @@ class GatewayService:
     """A service in the gateway's snapshot; `uses` names what its instances may call, within its tenant.
 
     `session_affinity` keeps a client on the revision and instance that it met first. `stopped` says that it has no
-    instances on purpose, so that nobody waits for one.
+    instances on purpose, so that nobody waits for one. Until `paused_until_unix_s`, in seconds since 1970, its requests
+    are kept from its instances; 0 is no pause.
     """
 
     traffic: tuple[TrafficShare, ...] = ()
@@ -25,6 +26,7 @@ class GatewayService:
     timeout_s: int = 300
     session_affinity: bool = False
     stopped: bool = False
+    paused_until_unix_s: int = 0
     handling: Handling = field(default_factory=Handling)
     limits: Limits = field(default_factory=Limits)
     fallback: Fallback = field(default_factory=Fallback)

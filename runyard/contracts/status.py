@@ -57,6 +57,7 @@ class ServiceStatus:
     """A service as the orchestrator sees it: traffic and hosts in force, its revisions from new to old.
 
     `shift` tells of traffic on its way, `schedule` of what its manifest's schedule asks for, if it has one.
+    `paused_until_unix_s` is above 0 while its requests are kept from its instances, in seconds since 1970.
     """
 
     tenant: str
@@ -67,6 +68,7 @@ class ServiceStatus:
     history: tuple[str, ...] = ()
     shift: ShiftStatus | None = None
     schedule: ScheduleStatus | None = None
+    paused_until_unix_s: int = 0
 
     @property
     def goal(self) -> tuple[TrafficShare, ...]:

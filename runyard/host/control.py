@@ -11,10 +11,14 @@ from runyard import contracts, names
 from runyard.contracts import (
     CertificateRequest,
     DecisionList,
+    DrainAccepted,
+    DrainRequest,
     Holdings,
     InstanceList,
     OrchestratorStatus,
     Override,
+    Pause,
+    PauseRequest,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -123,6 +127,20 @@ class Orchestrator:
     def end_scale(self, tenant: str, service: str) -> None:
         """Have the number of instances again that manifest and load ask for; having it already is fine."""
         self._call("DELETE", f"/v1/overrides/{tenant}/{service}")
+
+    def pause(self, request: PauseRequest) -> Pause:
+        """Keep a service's requests from its instances for a while; NotFound without it, UsageError for too long."""
+        path = f"/v1/pauses/{request.tenant}/{request.service}"
+        return contracts.decode(Pause, self._call("PUT", path, contracts.encode(request), by_hand=True))
+
+    def resume(self, tenant: str, service: str) -> None:
+        """Send a service's requests on again; one that is not paused is fine."""
+        self._call("DELETE", f"/v1/pauses/{tenant}/{service}")
+
+    def drain(self, request: DrainRequest) -> DrainAccepted:
+        """Withdraw instances at once and have them replaced; NotFound without such a service."""
+        path = f"/v1/drains/{request.tenant}/{request.service}"
+        return contracts.decode(DrainAccepted, self._call("PUT", path, contracts.encode(request)))
 
     def restart(self, request: RestartRequest) -> RestartAccepted:
         """Begin to replace instances, one after the other in each revision; NotFound without such a service."""

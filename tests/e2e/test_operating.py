@@ -71,9 +71,42 @@ def test_program_runs_in_an_instance_and_revisions_are_listed(stack: Stack):
     assert (newer["percent"], older["percent"], older["revision"]) == (100, 0, only["revision"])
 
 
+def drained(stack: Stack, before: list[str]) -> list[str]:
+    """Drain one of three instances under load, and give those that there are then."""
+    with Load(stack) as load:
+        done = runyard(stack, "drain", "hello", before[0])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("default/hello: 1 instance drained and replaced after ")
+    assert (load.failed, load.answered > 0) == ([], True)
+    after = instances(stack)
+    assert (len(after), before[0] in after, set(before[1:]) <= set(after)) == (3, False, True)
+    stack.expect_no_changes()
+    return after
+
+
+def paused_and_resumed(stack: Stack, there: list[str]) -> None:
+    """Pause the service over a restart of the orchestrator, which keeps its number too, and have it go on."""
+    paused = runyard(stack, "pause", "hello", "--for", "5m")
+    assert paused.stdout.startswith("default/hello: paused until "), paused.stderr
+    stack.expect_no_changes()
+    docker("restart", stack.names("orchestrator")[0])
+    until(lambda: runyard(stack, "ps").returncode == 0)
+    assert (instances(stack), told(stack, "ps")["overrides"][0]["count"]) == (there, 3)
+    answer = stack.get("hello.localhost")
+    assert (answer.status, answer.json()["type"]) == (503, "urn:runyard:problem:paused")
+    assert 200 < int(answer.headers["Retry-After"]) <= 300
+    held = Load(stack)
+    with held:
+        resumed = runyard(stack, "resume", "hello")
+        assert resumed.stdout == "default/hello: resumed\n", resumed.stderr
+        until(lambda: held.answered > 0)
+    assert held.failed == []
+
+
 def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss(stack: Stack):
     # The shortest window, after which it has no more than its load needs.
-    stack.write("hello", service("hello", template={"autoscaling.knative.dev/window": "6s"}))
+    held_briefly = {"runyard.dev/queue-timeout": "5s"}
+    stack.write("hello", service("hello", template={"autoscaling.knative.dev/window": "6s"}, annotations=held_briefly))
     stack.up()
     assert len(instances(stack)) == 1
 
@@ -97,10 +130,8 @@ def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss
     assert (len(after), set(before) & set(after)) == (3, set())
     stack.expect_no_changes()
 
-    # The number is kept over a restart of the orchestrator, which finds all as it was.
-    docker("restart", stack.names("orchestrator")[0])
-    until(lambda: runyard(stack, "ps").returncode == 0)
-    assert (instances(stack), told(stack, "ps")["overrides"][0]["count"]) == (after, 3)
+    after = drained(stack, after)
+    paused_and_resumed(stack, after)
 
     public = ask(stack.orchestrator_port, "/v1/instances?service=default/hello").json()["instances"]
     assert ({each["instance"] for each in public}, {each["address"] for each in public}) == (set(after), {""})

@@ -13,6 +13,8 @@ from aiohttp.typedefs import Middleware
 
 from runyard.contracts import (
     CertificateRequest,
+    DrainRequest,
+    PauseRequest,
     RestartRequest,
     RollbackRequest,
     ScaleRequest,
@@ -85,7 +87,10 @@ class ControlApi:
             "putRollback": self._put_rollback,
             "putOverride": self._put_override,
             "deleteOverride": self._delete_override,
+            "putPause": self._put_pause,
+            "deletePause": self._delete_pause,
             "putRestart": self._put_restart,
+            "putDrain": self._put_drain,
             "getOutcomes": self._get_outcomes,
             "getHoldings": self._get_holdings,
             "putClaim": self._put_claim,
@@ -165,6 +170,20 @@ class ControlApi:
     async def _delete_override(self, request: web.Request) -> web.Response:
         self._orchestrator.end_scale(request.match_info["tenant"], request.match_info["service"])
         return _done()
+
+    async def _put_pause(self, request: web.Request) -> web.Response:
+        message = decode(PauseRequest, await self._body(request))
+        _check_subject(request, message.tenant, message.service)
+        return answer(encode(self._orchestrator.pause(message)))
+
+    async def _delete_pause(self, request: web.Request) -> web.Response:
+        self._orchestrator.resume(request.match_info["tenant"], request.match_info["service"])
+        return _done()
+
+    async def _put_drain(self, request: web.Request) -> web.Response:
+        message = decode(DrainRequest, await self._body(request))
+        _check_subject(request, message.tenant, message.service)
+        return answer(encode(self._orchestrator.drain(message)))
 
     async def _put_restart(self, request: web.Request) -> web.Response:
         message = decode(RestartRequest, await self._body(request))

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from runyard.contracts import (
     CertificateRequest,
     DecisionList,
+    DrainAccepted,
+    DrainRequest,
     EndpointList,
     EndpointStatus,
     Holdings,
@@ -15,6 +17,8 @@ from runyard.contracts import (
     InstanceStatus,
     OrchestratorStatus,
     Override,
+    Pause,
+    PauseRequest,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -150,6 +154,18 @@ CHANGING = (
     Operation(
         "deleteOverride", "DELETE", "/v1/overrides/{tenant}/{service}", "End a number that was set for a while.",
         _DONE, (404,),
+    ),
+    Operation(
+        "putPause", "PUT", "/v1/pauses/{tenant}/{service}", "Keep a service's requests from its instances for a while.",
+        Pause("acme", "shop", until_unix_s=1795442400), (400, 404, 408, 413),
+        body=PauseRequest("acme", "shop", for_s=600),
+    ),
+    Operation(
+        "deletePause", "DELETE", "/v1/pauses/{tenant}/{service}", "Send a service's requests on again.", _DONE, (404,),
+    ),
+    Operation(
+        "putDrain", "PUT", "/v1/drains/{tenant}/{service}", "Withdraw instances at once, and replace them.",
+        DrainAccepted(("19a3c1",)), (400, 404, 408, 413), body=DrainRequest("acme", "shop", ("19a3c1",)),
     ),
     Operation(
         "putRestart", "PUT", "/v1/restarts/{tenant}/{service}", "Replace instances, one by one in each revision.",

@@ -7,11 +7,15 @@ from collections.abc import Awaitable, Callable
 
 from runyard.contracts import (
     DecisionList,
+    DrainAccepted,
+    DrainRequest,
     EndpointList,
     Holdings,
     InstanceList,
     OrchestratorStatus,
     Override,
+    Pause,
+    PauseRequest,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -156,8 +160,7 @@ class Orchestrator:
         most = LARGEST_COUNT if bound is None else bound
         if not 0 <= request.count <= most:
             raise UsageError(f"{where}: count must be from 0 to {most}, got {request.count}")
-        if not 0 < request.for_s <= LONGEST_OVERRIDE_S:
-            raise UsageError(f"{where}: for_s must be from 1 to {LONGEST_OVERRIDE_S}, got {request.for_s}")
+        _check_length(where, request.for_s)
         now = self._parts.timing.wall()
         override = Override(request.tenant, request.service, request.count, int(now) + request.for_s)
         self._parts.interventions.put_override(override, now)
@@ -173,9 +176,43 @@ class Orchestrator:
         self._parts.tools.journal.write("scale by hand ended", service=service_key(tenant, service))
         self._reconciler.wake()
 
+    def pause(self, request: PauseRequest) -> Pause:
+        """Keep a service's requests from its instances for a while; NotFound without such a service."""
+        where = f"pause {request.tenant}/{request.service}"
+        self._in_force(where, request.tenant, request.service)
+        _check_length(where, request.for_s)
+        now = self._parts.timing.wall()
+        pause = Pause(request.tenant, request.service, int(now) + request.for_s)
+        self._parts.interventions.put_pause(pause, now)
+        service = service_key(request.tenant, request.service)
+        self._parts.tools.journal.write("paused", service=service, for_s=request.for_s)
+        self._reconciler.wake()
+        return pause
+
+    def resume(self, tenant: str, service: str) -> None:
+        """Send a service's requests on again, those that are held too; NotFound without such a service."""
+        self._in_force(f"resume {tenant}/{service}", tenant, service)
+        self._parts.interventions.end_pause(tenant, service)
+        self._parts.tools.journal.write("resumed", service=service_key(tenant, service))
+        self._reconciler.wake()
+
     def restart(self, request: RestartRequest) -> RestartAccepted:
         """Begin to replace instances of a service; NotFound without such a service, others' instances are refused."""
-        where = f"restart {request.tenant}/{request.service}"
+        there = self._named("restart", request)
+        self._parts.interventions.restart(there)
+        self._reconciler.wake()
+        return RestartAccepted(there)
+
+    def drain(self, request: DrainRequest) -> DrainAccepted:
+        """Withdraw instances of a service at once, and replace them; NotFound and UsageError as of a restart."""
+        there = self._named("drain", request)
+        self._parts.interventions.drain(there)
+        self._reconciler.wake()
+        return DrainAccepted(there)
+
+    def _named(self, doing: str, request: RestartRequest | DrainRequest) -> tuple[str, ...]:
+        """Give the instances of a request that there are still."""
+        where = f"{doing} {request.tenant}/{request.service}"
         self._in_force(where, request.tenant, request.service)
         mine = service_key(request.tenant, request.service)
         owners = {each.id: each.service_key for each in self._reconciler.instances}
@@ -183,10 +220,8 @@ class Orchestrator:
             if owners.get(each, mine) != mine:
                 raise UsageError(f"{where}: instance {each} is of {owners[each]}")
         there = tuple(sorted(owners.keys() & set(request.instances)))
-        self._parts.interventions.restart(there)
-        self._parts.tools.journal.write("restart", service=mine, instances=there)
-        self._reconciler.wake()
-        return RestartAccepted(there)
+        self._parts.tools.journal.write(doing, service=mine, instances=there)
+        return there
 
     def _in_force(self, where: str, tenant: str, service: str) -> Commitment:
         rollout = self._parts.rollouts.in_force.get(service_key(tenant, service))
@@ -239,6 +274,11 @@ class Orchestrator:
         await self._pending.close()
         await self._reconciler.operations.close()
         await self._parts.prober.close()
+
+
+def _check_length(where: str, for_s: int) -> None:
+    if not 0 < for_s <= LONGEST_OVERRIDE_S:
+        raise UsageError(f"{where}: for_s must be from 1 to {LONGEST_OVERRIDE_S}, got {for_s}")
 
 
 def check_traffic(request: RolloutRequest) -> None:

@@ -55,6 +55,7 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
     """Describe services and their revisions, ordered by name; only revisions that are wanted or have instances."""
     store, in_force, now = parts.store, parts.rollouts.in_force, parts.timing.wall()
     services = []
+    pauses = parts.interventions.pauses(now)
     uses = describe_uses(scene.revisions, {each.key for each in scene.instances})
     for key in sorted({*store.routes, *in_force}):
         tenant, _, service = key.partition("/")
@@ -63,7 +64,9 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
         traffic, shift = _describe_traffic(rollout, now) if rollout else ((), None)
         history = rollout.history if rollout else ()
         schedule = _describe_stretch(parts.rollouts.stretches.get(key))
-        services.append(ServiceStatus(tenant, service, hosts, uses.get(key, ()), traffic, history, shift, schedule))
+        until = pauses[key].until_unix_s if key in pauses else 0
+        told = (hosts, uses.get(key, ()), traffic, history, shift, schedule, until)
+        services.append(ServiceStatus(tenant, service, *told))
     held = _held(in_force.values(), now)
     by_revision: dict[str, list[Instance]] = {key: [] for key in scene.wanted}
     for each in scene.instances:

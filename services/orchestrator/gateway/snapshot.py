@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from runyard.contracts import (
@@ -12,6 +13,7 @@ from runyard.contracts import (
     GatewayRemovals,
     GatewayService,
     GatewaySnapshot,
+    Pause,
     RouteRequest,
 )
 from runyard.names import service_key
@@ -58,6 +60,14 @@ def describe_snapshot(
         dict(sorted(callers.items())),
         _describe_paths(routes),
     )
+
+
+def with_pauses(snapshot: GatewaySnapshot, pauses: Mapping[str, Pause]) -> GatewaySnapshot:
+    """Give a snapshot with the services paused that are, by `tenant/service`."""
+    services = dict(snapshot.services)
+    for key in pauses.keys() & services.keys():
+        services[key] = replace(services[key], paused_until_unix_s=pauses[key].until_unix_s)
+    return replace(snapshot, services=services)
 
 
 def _describe_paths(routes: Mapping[str, RouteRequest]) -> dict[str, tuple[GatewayPath, ...]]:

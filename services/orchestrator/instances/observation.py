@@ -29,7 +29,8 @@ class Observation:
     and `starting` those of them that are being made, with their revision; those that are `turning` to sleep serve soon
     if they are wanted again. `deleted` names services that were removed on purpose and `abandoned` revisions that never
     got traffic; their instances need no grace. `restarting` are instances that somebody wants to be replaced: not
-    because they failed, so another need not wait. `freezing` names the revisions of which one instance is frozen while
+    because they failed, so another need not wait; those that are `draining` go before anything serves in their place.
+    `freezing` names the revisions of which one instance is frozen while
     none is wanted, `in_flight` the requests of instances among which some must be chosen to go, as far as known.
     """
 
@@ -43,6 +44,7 @@ class Observation:
     deleted: frozenset[str] = frozenset()
     abandoned: frozenset[str] = frozenset()
     restarting: frozenset[str] = frozenset()
+    draining: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
     freezing: frozenset[str] = frozenset()
     in_flight: Mapping[str, int] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from services.orchestrator.gateway.snapshot import (
     describe_endpoints,
     describe_snapshot,
     describe_uses,
+    with_pauses,
 )
 from services.orchestrator.instances.decision import Decision, decide, note_failed_start
 from services.orchestrator.instances.observation import (
@@ -167,8 +168,10 @@ class Reconciler:
         if not self._settle():
             return 0.05
         # Looked for once: a pass decides on one view of things.
-        demanded, serving = self._parts.rollouts.demanded(self._parts.timing.wall()), self._serving()
-        sight = Sight(demanded, self.revisions, self.instances, serving)
+        now = self._parts.timing.wall()
+        demanded, serving = self._parts.rollouts.demanded(now), self._serving()
+        paused = self._parts.interventions.pauses(now).keys()
+        sight = Sight(demanded, self.revisions, self.instances, serving, frozenset(paused))
         self._parts.autoscaler.follow(sight, self._parts.timing.clock())
         self._view = self._view_of(serving)
         try:
@@ -264,7 +267,7 @@ class Reconciler:
             self.revisions,
             lambda key, count: self._parts.rollouts.explain(key, count, view, self._parts.autoscaler.decided(key)),
         )
-        self._parts.interventions.keep_restarts({each.id for each in self.instances})
+        self._parts.interventions.keep_instances({each.id for each in self.instances})
         observation = Observation(
             revisions=self.revisions,
             instances=self.instances,
@@ -278,6 +281,7 @@ class Reconciler:
             in_flight=in_flight,
             freezing=self._parts.autoscaler.freezers,
             restarting=one_of_each(self.instances, self._parts.interventions.restarting),
+            draining=self._parts.interventions.draining,
             written=frozenset(name for each in self._tools.book.entries.values() for name in each.data),
         )
         decision = decide(observation, self._memory, now)
@@ -302,6 +306,7 @@ class Reconciler:
         uses = describe_uses(self.revisions, {*(each.key for each in instances), *operations.starting.values()})
         now = self._parts.timing.wall()
         snapshot = describe_snapshot(store.routes, rollouts.in_force, endpoints, callers, uses, now)
+        snapshot = with_pauses(snapshot, self._parts.interventions.pauses(now))
         return self._parts.publisher.offer(self._tools.base.overlay(snapshot))
 
     def _ended(self, action: Action, succeeded: bool) -> None:

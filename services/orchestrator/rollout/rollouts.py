@@ -121,6 +121,7 @@ class Rollouts:
         self._under_way.pop(key, None)
         self._store.delete(tenant, service)
         self._interventions.end_override(tenant, service)
+        self._interventions.end_pause(tenant, service)
         self._base.settle(key)
         self._deleted.add(key)
         self._changed()

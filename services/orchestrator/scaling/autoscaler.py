@@ -31,12 +31,16 @@ _NONE = RevisionLoad(0, 0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is in force and what is there: rollouts by service, revisions by name, instances and those that serve."""
+    """What is in force and what is there: rollouts by service, revisions by name, instances and those that serve.
+
+    Of the services that are `paused` nothing is decided: they keep what they have.
+    """
 
     rollouts: Mapping[str, Commitment]
     revisions: Mapping[str, Revision]
     instances: tuple[Instance, ...]
     serving: Sequence[Instance]
+    paused: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class Followed:
     woken_s: float = -math.inf
     observed_s: float = -math.inf
     latest: Decision | None = None
+    paused: bool = False
 
 
 class Autoscaler:
@@ -133,6 +138,7 @@ class Autoscaler:
                 followed.memory = Memory(subject.settings, now_s)
             followed.subject, followed.ready = subject, ready.get(key, 0)
             followed.count = subject.within(followed.count)
+            followed.paused = sight.revisions[key].service_key in sight.paused
 
     def _subjects_of(self, sight: Sight) -> Mapping[str, Subject]:
         # Most passes see the same rollouts and documents as the one before.
@@ -157,6 +163,8 @@ class Autoscaler:
             self._loads[key] = told
         changed = False
         for key, each in self._followed.items():
+            if each.paused:
+                continue
             if key in before and each.observed_s < before_s:
                 # Until then all was as it had been told.
                 self._observe(key, each, before[key], before_s)
@@ -169,13 +177,13 @@ class Autoscaler:
         """Decide without being told anything: everything keeps what it has, and says so."""
         self._now_s = max(self._now_s, now_s)
         for each in self._followed.values():
-            if each.count > each.subject.span.least:
+            if each.count > each.subject.span.least and not each.paused:
                 self._decide(each, self._now_s)
 
     def wake(self, key: str, now_s: float) -> bool:
         """Hear that a request waits for a revision, decide, and tell whether its count changed."""
         each = self._followed.get(key)
-        if each is None:
+        if each is None or each.paused:
             return False
         self._now_s = max(self._now_s, now_s)
         each.woken_s = self._now_s

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from runyard import files
 from runyard.codec import VERSION
-from runyard.contracts import Override, decode, encode
+from runyard.contracts import Override, Pause, decode, encode
 from runyard.errors import ContractError
 from runyard.names import service_key
 from services.orchestrator.journal import Journal
@@ -16,15 +17,20 @@ from services.orchestrator.journal import Journal
 
 @dataclass(frozen=True, slots=True)
 class HeldInterventions:
-    """The file: counts by hand with their ends, and the instances that are to be replaced."""
+    """The file: counts by hand and pauses with their ends, and the instances that are to be replaced or drained."""
 
     overrides: tuple[Override, ...] = ()
     restarting: tuple[str, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    draining: tuple[str, ...] = ()
     version: int = VERSION
 
 
+Ending = TypeVar("Ending", Override, Pause)
+
+
 class Interventions:
-    """Overrides by `tenant/service` and restarts by instance, in memory and on disk."""
+    """Overrides and pauses by `tenant/service`, restarts and drains by instance, in memory and on disk."""
 
     def __init__(self, directory: Path, journal: Journal) -> None:
         self._file = directory / "interventions.json"
@@ -36,38 +42,57 @@ class Interventions:
         """The instances that are to be replaced and are not yet known to be gone."""
         return frozenset(self._held.restarting)
 
+    @property
+    def draining(self) -> frozenset[str]:
+        """The instances that are to be drained and are not yet known to be gone."""
+        return frozenset(self._held.draining)
+
     def overrides(self, now_unix_s: float) -> Mapping[str, Override]:
         """Give the overrides that are not over at this time."""
-        return {
-            service_key(each.tenant, each.service): each
-            for each in self._held.overrides
-            if each.until_unix_s > now_unix_s
-        }
+        return _current(self._held.overrides, now_unix_s)
+
+    def pauses(self, now_unix_s: float) -> Mapping[str, Pause]:
+        """Give the pauses that are not over at this time."""
+        return _current(self._held.pauses, now_unix_s)
 
     def put_override(self, override: Override, now_unix_s: float) -> None:
         """Keep an override in the place of the one that its service had; those that are over go."""
-        others = self._others(override.tenant, override.service)
-        current = tuple(each for each in others if each.until_unix_s > now_unix_s)
-        self._save(replace(self._held, overrides=(*current, override)))
+        others = _current(self._held.overrides, now_unix_s)
+        others = {**others, service_key(override.tenant, override.service): override}
+        self._save(replace(self._held, overrides=tuple(others.values())))
+
+    def put_pause(self, pause: Pause, now_unix_s: float) -> None:
+        """Keep a pause in the place of the one that its service had; those that are over go."""
+        others = {**_current(self._held.pauses, now_unix_s), service_key(pause.tenant, pause.service): pause}
+        self._save(replace(self._held, pauses=tuple(others.values())))
 
     def end_override(self, tenant: str, service: str) -> None:
         """Forget a service's override; none is no error."""
-        others = self._others(tenant, service)
-        if len(others) < len(self._held.overrides):
+        others = _others(self._held.overrides, tenant, service)
+        if others != self._held.overrides:
             self._save(replace(self._held, overrides=others))
+
+    def end_pause(self, tenant: str, service: str) -> None:
+        """Forget a service's pause; none is no error."""
+        others = _others(self._held.pauses, tenant, service)
+        if others != self._held.pauses:
+            self._save(replace(self._held, pauses=others))
 
     def restart(self, instances: Iterable[str]) -> None:
         """Have instances replaced; one that is being replaced already is no error."""
         self._save(replace(self._held, restarting=tuple(sorted(self.restarting.union(instances)))))
 
-    def keep_restarts(self, instances: Collection[str]) -> None:
-        """Forget the restarts of all but these instances, which are there still."""
-        left = tuple(each for each in self._held.restarting if each in instances)
-        if left != self._held.restarting:
-            self._save(replace(self._held, restarting=left))
+    def drain(self, instances: Iterable[str]) -> None:
+        """Have instances drained; one that is being drained already is no error."""
+        self._save(replace(self._held, draining=tuple(sorted(self.draining.union(instances)))))
 
-    def _others(self, tenant: str, service: str) -> tuple[Override, ...]:
-        return tuple(each for each in self._held.overrides if (each.tenant, each.service) != (tenant, service))
+    def keep_instances(self, instances: Collection[str]) -> None:
+        """Forget the restarts and drains of all but these instances, which are there still."""
+        restarting, draining = (
+            tuple(each for each in named if each in instances) for named in (self._held.restarting, self._held.draining)
+        )
+        if (restarting, draining) != (self._held.restarting, self._held.draining):
+            self._save(replace(self._held, restarting=restarting, draining=draining))
 
     def _save(self, held: HeldInterventions) -> None:
         files.write(self._file, encode(held))
@@ -82,3 +107,12 @@ class Interventions:
             # What was asked for a while ends early: the manifest holds, as it would have a little later.
             self._journal.write("interventions corrupt", level="error", file=self._file.name, error=str(error))
             return HeldInterventions()
+
+
+def _current(held: Iterable[Ending], now_unix_s: float) -> dict[str, Ending]:
+    """Give those that are not over, by `tenant/service`."""
+    return {service_key(each.tenant, each.service): each for each in held if each.until_unix_s > now_unix_s}
+
+
+def _others(held: Iterable[Ending], tenant: str, service: str) -> tuple[Ending, ...]:
+    return tuple(each for each in held if (each.tenant, each.service) != (tenant, service))

@@ -10,7 +10,8 @@ local M = {}
 
 -- The answers that say that the service is down or overloaded; others are the client's own doing.
 local replaced = {
-    [verdicts.BROKEN] = true, [verdicts.NO_INSTANCE] = true, [verdicts.STOPPED] = true, [verdicts.ALL_BUSY] = true,
+    [verdicts.BROKEN] = true, [verdicts.NO_INSTANCE] = true, [verdicts.STOPPED] = true, [verdicts.PAUSED] = true,
+    [verdicts.ALL_BUSY] = true,
     [verdicts.RETRIES_SPENT] = true, [verdicts.INSTANCE_FAILED] = true, [verdicts.INSTANCE_TIMEOUT] = true,
 }
 

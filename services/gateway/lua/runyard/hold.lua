@@ -135,7 +135,8 @@ end
 local function wait_in_line(waiting)
     while true do
         local verdict = look(waiting.request)
-        if verdict ~= verdicts.HOLD and verdict ~= verdicts.FULL then
+        local is_paused = verdict == verdicts.PAUSED
+        if verdict ~= verdicts.HOLD and verdict ~= verdicts.FULL and not is_paused then
             return verdict ~= verdicts.GO and verdict or nil
         end
         local has_none = verdict == verdicts.HOLD
@@ -145,14 +146,15 @@ local function wait_in_line(waiting)
             cold_start.begin()
         end
         -- Traffic may have moved to another revision, whose line it then joins at the end.
-        local revision = var.tenant .. "/" .. var.revision
+        -- What waits while its service is paused stands in a line of that, which is no load of any revision.
+        local revision = is_paused and var.tenant .. ":" .. var.service or var.tenant .. "/" .. var.revision
         if waiting.request and waiting.request.revision ~= revision then
             queue.leave(waiting.request)
             waiting.request = nil
         end
         local give_up = give_up_at(waiting, has_none)
         if now() >= give_up then
-            return has_none and verdicts.NO_INSTANCE or verdicts.ALL_BUSY
+            return is_paused and verdict or has_none and verdicts.NO_INSTANCE or verdicts.ALL_BUSY
         end
         waiting.request = waiting.request or join(revision)
         if not waiting.request then
@@ -194,6 +196,10 @@ end
 local function retry_after_s(verdict)
     if verdict == verdicts.BROKEN then
         return breaker.retry_after_s(routing.endpoints(var.tenant, var.revision))
+    end
+    if verdict == verdicts.PAUSED then
+        local service = routing.service(var.tenant .. "/" .. var.service)
+        return math.max(1, (service and service.paused_till or 0) - ngx.time())
     end
     -- What runyard.limit told the client: in so many seconds there is one more.
     return (var.rate_limit or ""):match(";r=0;t=(%d+)$")
@@ -239,7 +245,7 @@ function M.again()
     if locations.is_cut_short() then
         return refuse(verdicts.NO_ROOM)
     end
-    if verdict ~= verdicts.GO and verdict ~= verdicts.HOLD then
+    if verdict ~= verdicts.GO and verdict ~= verdicts.HOLD and verdict ~= verdicts.PAUSED then
         return refuse(verdict)
     end
     local failed = balancer.release()

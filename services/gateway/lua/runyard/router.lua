@@ -99,14 +99,18 @@ local function settle(service, revision, pinned)
     if not revision then
         return HOLD  -- no traffic yet: the first rollout may be under way
     end
-    var.revision = revision
     local endpoints = routing.endpoints(service.tenant, revision)
-    if revision ~= pinned then
-        load.arrive(endpoints, service.tenant, revision)
-    end
     local location = endpoints.location or service.location or (service.cache and cache.location(service))
     if location then
         var.location = location
+    end
+    -- It ends by itself, whether or not the orchestrator is there to say so.
+    if service.paused_till and ngx.time() < service.paused_till then
+        return verdicts.PAUSED
+    end
+    var.revision = revision
+    if revision ~= pinned then
+        load.arrive(endpoints, service.tenant, revision)
     end
     if endpoints.count == 0 then
         -- Nobody waits for instances that are not wanted.

@@ -115,6 +115,7 @@ local function prepare_service(key, fields)
         timeout_s = fields.timeout_s,
         session_affinity = fields.session_affinity,
         stopped = fields.stopped,
+        paused_till = fields.paused_until_unix_s > 0 and fields.paused_until_unix_s or nil,
         handling = fields.handling,
         queue_size = fields.limits.queue_size,
         queue_timeout_s = fields.limits.queue_timeout_s,

@@ -49,6 +49,7 @@ local service = object {
     timeout_s = { integer(1, 86400), 300 },
     session_affinity = { boolean, false },
     stopped = { boolean, false },
+    paused_until_unix_s = { integer(0, LARGEST), 0 },
     handling = { handling, {} },
     limits = { limits, {} },
     fallback = { fallback, {} },

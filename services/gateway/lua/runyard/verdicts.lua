@@ -24,6 +24,7 @@ local answers = {
     ["public-host"] = { 403, "instances call services as <service>.internal here" },
     ["undeclared-call"] = { 403, "the manifest of the caller does not name this service in runyard.dev/uses" },
     ["stopped"] = { 503, "the service is scaled to 0 instances by hand" },
+    ["paused"] = { 503, "the service is paused by hand for a while" },
     ["no-instance"] = { 503, "no instance became ready in time" },
     ["broken"] = { 503, "no instance can be reached; the gateway tries them again from time to time" },
     ["all-busy"] = { 503, "every instance was at its concurrency limit for as long as a request may wait" },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,14 +11,16 @@ import pytest
 from runyard import contracts
 from runyard.cli.live import Target
 from runyard.cli.main import main
-from runyard.cli.restart import begin, wait_for_end
+from runyard.cli.restart import choose_instances, wait_for_end
 from runyard.cli.why import last_of_each
 from runyard.contracts import (
     DecisionList,
+    DrainAccepted,
     InstanceList,
     InstanceStatus,
     OrchestratorStatus,
     Override,
+    Pause,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -253,8 +256,9 @@ TARGET = Target("shop", "web", "dev")
 def test_restart_names_all_instances_and_waits_until_others_are_ready() -> None:
     orchestrator, waits = Restarting("a", "b"), list[float]()
     orchestrator.ready = 0
-    gone = begin(orchestrator, TARGET, None)
-    wait_for_end(orchestrator, TARGET, gone, 9, lambda: 0.0, waits.append)
+    asked = choose_instances("restart", orchestrator, TARGET, ())
+    gone = orchestrator.restart(RestartRequest("shop", "web", asked)).instances
+    wait_for_end("restart", orchestrator, TARGET, gone, 9, lambda: 0.0, waits.append)
     assert (gone, orchestrator.there) == (("a", "b"), ["a-new", "b-new"])
     assert orchestrator.requests == [RestartRequest("shop", "web", ("a", "b"))]
     # Both are gone when it has looked twice, and it goes on until as many are ready.
@@ -263,17 +267,17 @@ def test_restart_names_all_instances_and_waits_until_others_are_ready() -> None:
 
 def test_restart_of_one_instance_leaves_the_others() -> None:
     orchestrator = Restarting("a", "b")
-    assert begin(orchestrator, TARGET, "b") == ("b",)
+    assert choose_instances("restart", orchestrator, TARGET, ("b",)) == ("b",)
     with pytest.raises(NotFound) as raised:
-        begin(orchestrator, TARGET, "x")
-    assert str(raised.value) == "restart shop/web: x must be one of its instances (a, b-new)"
+        choose_instances("drain", orchestrator, TARGET, ("a", "x"))
+    assert str(raised.value) == "drain shop/web: x must be one of its instances (a, b)"
 
 
 def test_restart_that_takes_too_long_ends_with_what_goes_on() -> None:
     orchestrator, times = Restarting("a"), iter([0.0, 5.0, 10.0])
     orchestrator.restart(RestartRequest("shop", "web", ()))
     with pytest.raises(DeadlineError) as raised:
-        wait_for_end(orchestrator, TARGET, ("a",), 9, lambda: next(times), lambda _: None)
+        wait_for_end("restart", orchestrator, TARGET, ("a",), 9, lambda: next(times), lambda _: None)
     assert str(raised.value) == "restart shop/web: not done after 9 s; it goes on, and runyard ps shows how"
 
 
@@ -289,3 +293,60 @@ def test_restart_says_how_many_and_nothing_of_a_service_that_does_not_run(
     relayed(docker_api, SERVICES, InstanceList(), InstanceList(), RevisionList((CART_1,)))
     assert main(["restart", "web", *BY_TENANT]) == 0
     assert lines(capsys) == ["shop/web: nothing runs, so nothing was restarted"]
+
+
+# pause, resume, drain
+
+PAUSED = ServiceList((CART, replace(WEB, paused_until_unix_s=60)))
+
+
+def test_pause_asks_for_its_length_and_says_until_when(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    relayed(docker_api, SERVICES, Pause("shop", "web", 60))
+    assert main(["pause", "web", "--for", "30m", *BY_TENANT]) == 0
+    assert lines(capsys) == ["shop/web: paused until 1970-01-01 00:01:00Z"]
+    assert docker_api.sent[1][1] == {"for_s": 1800, "service": "web", "tenant": "shop", "version": 1}
+    assert asked(docker_api)[1] == "PUT /v1/pauses/shop/web"
+    relayed(docker_api, SERVICES)
+    assert main(["pause", "till", *BY_TENANT]) == 1
+    assert "pause shop/till: must be a service of the stack" in capsys.readouterr().err
+
+
+def test_resume_says_whether_there_was_a_pause(docker_api: DockerApi, capsys: pytest.CaptureFixture[str]) -> None:
+    relayed(docker_api, PAUSED, OrchestratorStatus(1, True))
+    assert main(["resume", "web", *BY_TENANT]) == 0
+    relayed(docker_api, SERVICES, OrchestratorStatus(1, True))
+    assert main(["resume", "web", *BY_TENANT]) == 0
+    assert lines(capsys) == ["shop/web: resumed", "shop/web: was not paused"]
+    assert [each for each in asked(docker_api) if each.startswith("DELETE")] == ["DELETE /v1/pauses/shop/web"] * 2
+
+
+def test_pause_stands_where_somebody_looks_for_it(docker_api: DockerApi, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "paused until 1970-01-01 00:01:00Z: its requests are held, and get 503"
+    relayed(docker_api, PAUSED, OrchestratorStatus(1, True), InstanceList())
+    assert main(["ps"]) == 0
+    assert lines(capsys)[-1] == f"shop/web: {line}"
+    relayed(docker_api, PAUSED, OrchestratorStatus(1, True), InstanceList())
+    assert main(["ps", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["paused"] == {"shop/web": 60}
+    relayed(docker_api, PAUSED, RevisionList(), DecisionList())
+    assert main(["why", "web", *BY_TENANT]) == 0
+    assert lines(capsys) == ["shop/web", f"  {line}"]
+
+
+def test_drain_takes_those_that_are_named_and_waits_for_others(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready = RevisionStatus("shop", "web", "web-2", desired=1, ready=1)
+    after = InstanceList((InstanceStatus("shop", "web", "web-2", "101", "ready"),))
+    relayed(docker_api, SERVICES, INSTANCES, DrainAccepted(("100",)), after, RevisionList((ready,)))
+    assert main(["drain", "web", "100", *BY_TENANT]) == 0
+    assert lines(capsys)[0].startswith("shop/web: 1 instance drained and replaced after ")
+    assert (asked(docker_api)[2], docker_api.sent[2][1]["instances"]) == ("PUT /v1/drains/shop/web", ["100"])
+    relayed(docker_api, SERVICES, INSTANCES)
+    assert main(["drain", "web", "99", *BY_TENANT]) == 1
+    assert "drain shop/web: 99 must be one of its instances (ff, 100)" in capsys.readouterr().err
+    relayed(docker_api, SERVICES, InstanceList(), InstanceList(), RevisionList((CART_1,)))
+    assert main(["drain", "web", "-o", "json", *BY_TENANT]) == 0
+    assert json.loads(capsys.readouterr().out)["drained"] == []

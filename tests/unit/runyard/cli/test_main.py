@@ -10,7 +10,8 @@ import pytest
 
 from runyard import __version__
 from runyard.cli import main as module
-from runyard.cli.main import COMMANDS, cli, main
+from runyard.cli.commands import COMMANDS
+from runyard.cli.main import cli, main
 from runyard.errors import HostError, VerifyError
 
 

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from runyard.cli import main as module
-from runyard.cli.main import COMMANDS, cli, main
+from runyard.cli.commands import COMMANDS
+from runyard.cli.main import cli, main
 from runyard.cli.output import FORMS, Output, has_colour, paint, render_json, render_yaml, reporting
 from tests.unit import checkout
 

@@ -9,9 +9,13 @@ import pytest
 from runyard import contracts
 from runyard.contracts import (
     DecisionList,
+    DrainAccepted,
+    DrainRequest,
     InstanceList,
     InstanceStatus,
     Override,
+    Pause,
+    PauseRequest,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -132,3 +136,30 @@ def test_newer_reader_takes_an_older_writers_instance() -> None:
     older = '{"instances":[{"tenant":"a","service":"b","revision":"b-1","instance":"1","state":"ready"}]}'
     (instance,) = contracts.decode(InstanceList, older).instances
     assert (instance.address, instance.reason, instance.restarting) == ("", "", False)
+
+
+def test_pause_is_put_with_its_length_and_resuming_is_a_delete() -> None:
+    pause = Pause("acme", "web", 2000)
+    subject, engine, _ = orchestrator(told(pause), answered(200))
+    request = PauseRequest("acme", "web", 60)
+    assert subject.pause(request) == pause
+    subject.resume("acme", "web")
+    (method, path, body, _), deleted = engine.requests
+    assert (method, path, contracts.decode(PauseRequest, body)) == ("PUT", "/v1/pauses/acme/web", request)
+    assert deleted[:3] == ("DELETE", "/v1/pauses/acme/web", "")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, UsageError), (404, NotFound), (500, HostError)])
+def test_pause_that_is_refused_says_why(status: int, kind: type[Exception]) -> None:
+    subject, _, _ = orchestrator(problem(status, "pause acme/web: for_s must be from 1 to 604800, got 604801"))
+    with pytest.raises(kind) as caught:
+        subject.pause(PauseRequest("acme", "web", 604801))
+    assert str(caught.value).endswith("pause acme/web: for_s must be from 1 to 604800, got 604801")
+
+
+def test_drain_names_its_instances() -> None:
+    subject, engine, _ = orchestrator(told(DrainAccepted(("a1",))))
+    request = DrainRequest("acme", "web", ("a1", "a2"))
+    assert subject.drain(request) == DrainAccepted(("a1",))
+    method, path, body, _ = engine.requests[0]
+    assert (method, path, contracts.decode(DrainRequest, body)) == ("PUT", "/v1/drains/acme/web", request)

@@ -10,9 +10,13 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from runyard.contracts import (
     DecisionList,
+    DrainAccepted,
+    DrainRequest,
     EndpointList,
     InstanceList,
     Override,
+    Pause,
+    PauseRequest,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -29,6 +33,7 @@ from ..world import NETWORK, World
 from .test_control import Client, problem_of, put, serving
 
 SCALE, RESTART = "/v1/overrides/default/hello", "/v1/restarts/default/hello"
+PAUSE, DRAIN = "/v1/pauses/default/hello", "/v1/drains/default/hello"
 
 
 async def listed(client: Client, kind: type[Any], query: str = "") -> Any:
@@ -154,6 +159,67 @@ async def test_restart_of_another_services_instance_is_refused(world: World, cli
     assert (answer.status, (await problem_of(answer))["detail"]) == (400, detail)
     unknown = await client.put("/v1/restarts/default/x", data=encode(RestartRequest("default", "x", ())))
     assert unknown.status == 404
+
+
+@serving
+async def test_pause_reaches_the_gateway_keeps_the_instances_and_ends_by_itself(world: World, client: Client) -> None:
+    world.add(max_instances=4, scaling=ScalingDocument(window_s=6))
+    assert (await client.put(PAUSE, data=encode(PauseRequest("default", "hello", 60)))).status == 404
+    await put(world, client)
+    await scale(client, 2, 5)
+    await world.pass_time(3)
+    answer = await client.put(PAUSE, data=encode(PauseRequest("default", "hello", 60)))
+    until = int(world.clock.now) + 60
+    assert decode(Pause, await answer.text()) == Pause("default", "hello", until)
+    await world.pass_time(1)
+    assert world.gateway.last.services["default/hello"].paused_until_unix_s == until
+    assert (await listed(client, ServiceList)).services[0].paused_until_unix_s == until
+    # Far beyond its window nobody has called it, and what it has stays.
+    await world.pass_time(50)
+    assert len(world.gateway.addresses("default/hello-1")) == 2
+    await world.pass_time(40)
+    assert world.gateway.last.services["default/hello"].paused_until_unix_s == 0
+    assert world.gateway.addresses("default/hello-1") == ()
+
+
+@serving
+async def test_pause_is_taken_back_before_its_time_and_refused_for_too_long(world: World, client: Client) -> None:
+    world.add()
+    await put(world, client)
+    answer = await client.put(PAUSE, data=encode(PauseRequest("default", "hello", 604801)))
+    detail = "pause default/hello: for_s must be from 1 to 604800, got 604801"
+    assert (answer.status, (await problem_of(answer))["detail"]) == (400, detail)
+    await client.put(PAUSE, data=encode(PauseRequest("default", "hello", 3600)))
+    for _ in range(2):
+        assert (await client.delete(PAUSE)).status == 200
+    await world.pass_time(1)
+    assert world.gateway.last.services["default/hello"].paused_until_unix_s == 0
+    assert (await client.delete("/v1/pauses/default/x")).status == 404
+    await client.put(PAUSE, data=encode(PauseRequest("default", "hello", 3600)))
+    await client.delete("/v1/services/default/hello")
+    assert world.parts.interventions.pauses(0) == {}
+
+
+@serving
+async def test_drained_instance_leaves_the_gateway_at_once_and_another_takes_its_place(
+    world: World, client: Client
+) -> None:
+    world.add(min_instances=2)
+    await put(world, client)
+    (first, _), (second, _) = await states(client)
+    (gone,) = {each.address for each in (await listed(client, InstanceList)).instances if each.instance == first}
+    asked = encode(DrainRequest("default", "hello", (first, "f0f0f0")))
+    assert decode(DrainAccepted, await (await client.put(DRAIN, data=asked)).text()).instances == (first,)
+    await world.pass_time(0)
+    assert f"{gone}:8080" not in world.gateway.addresses("default/hello-1")
+    await world.pass_time(20)
+    after = await states(client)
+    assert (len(after), {state for _, state in after}, second in dict(after)) == (2, {"ready"}, True)
+    assert first not in dict(after)
+    (revision,) = (await listed(client, RevisionList)).revisions
+    assert (revision.restarts, revision.reason, world.parts.interventions.draining) == (0, "", frozenset())
+    # Asked again because the answer was lost, it drains none of the new ones.
+    assert decode(DrainAccepted, await (await client.put(DRAIN, data=asked)).text()).instances == ()
 
 
 @serving

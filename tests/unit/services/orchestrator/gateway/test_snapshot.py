@@ -14,6 +14,7 @@ from runyard.contracts import (
     Handling,
     Limits,
     PathRoute,
+    Pause,
     RevisionDocument,
     RouteRequest,
     TrafficShare,
@@ -24,6 +25,7 @@ from services.orchestrator.gateway.snapshot import (
     describe_endpoints,
     describe_snapshot,
     describe_uses,
+    with_pauses,
 )
 from services.orchestrator.model.instance import Container, Health, Instance
 from services.orchestrator.model.revision import Revision
@@ -165,3 +167,13 @@ def test_delta_has_what_changed_what_is_new_and_what_is_gone() -> None:
 def test_delta_of_what_did_not_change_is_empty() -> None:
     snapshot = GatewaySnapshot(3, hosts={"a": "shop/web"})
     assert describe_delta(snapshot, replace(snapshot, generation=4)) == GatewayDelta(3, 4)
+
+
+def test_paused_service_is_told_until_when_and_one_that_is_gone_is_none() -> None:
+    snapshot = GatewaySnapshot(1, {"shop/cart": GatewayService(), "shop/web": GatewayService(traffic=SHARES)})
+    pauses = {"shop/web": Pause("shop", "web", 2000), "shop/old": Pause("shop", "old", 2000)}
+    found = with_pauses(snapshot, pauses)
+    assert found.services == {
+        "shop/cart": GatewayService(), "shop/web": GatewayService(traffic=SHARES, paused_until_unix_s=2000),
+    }  # fmt: skip
+    assert with_pauses(snapshot, {}) == snapshot

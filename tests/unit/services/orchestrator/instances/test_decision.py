@@ -176,6 +176,16 @@ def test_instance_to_be_restarted_that_is_not_wanted_goes_as_any_surplus() -> No
     assert (decision.actions, decision.due) == ((), 100 + SURPLUS_GRACE_S)
 
 
+def test_instance_to_be_drained_goes_at_once_and_another_is_made_in_its_place() -> None:
+    asked: dict[str, Any] = {"draining": frozenset({"1", "2"})}
+    first = decide(observation(instance("1"), instance("2"), instance("3"), wanted=3, **asked), MEMORY, 100)
+    new = (CreateInstance("a1", "default/hello-1"), CreateInstance("a2", "default/hello-1"))
+    assert first.actions == (RemoveInstance("1"), RemoveInstance("2"), *new)
+    # Nothing failed, and what is not wanted needs none in its place.
+    assert (dict(first.memory.slots), first.memory.counted) == ({}, frozenset())
+    assert decide(observation(instance("1"), wanted=0, **asked), MEMORY, 100).actions == (RemoveInstance("1"),)
+
+
 def test_instances_are_restarted_one_by_one_in_each_revision_the_oldest_first() -> None:
     there = (instance("ff"), instance("100"), instance("1"), instance("a", name="hello-2"))
     assert one_of_each(there, {"100", "ff", "a", "9"}) == {"ff", "a"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runyard.contracts import Override
+from runyard.contracts import Override, Pause
 from services.orchestrator.store.interventions import Interventions
 
 from ..world import ListJournal
@@ -41,8 +41,23 @@ def test_restarts_are_kept_until_their_instances_are_gone(tmp_path: Path) -> Non
     kept.restart(["a1", "a2"])
     kept.restart(["a2"])
     assert Interventions(tmp_path, ListJournal()).restarting == {"a1", "a2"}
-    kept.keep_restarts({"a2", "a3"})
+    kept.keep_instances({"a2", "a3"})
     assert Interventions(tmp_path, ListJournal()).restarting == {"a2"}
+
+
+def test_pause_and_drains_are_kept_beside_the_rest_until_they_are_over(tmp_path: Path) -> None:
+    kept, pause = Interventions(tmp_path, ListJournal()), Pause("acme", "shop", 2000)
+    kept.put_override(SHOP, 1000)
+    kept.put_pause(pause, 1000)
+    kept.drain(["a1", "a2"])
+    again = Interventions(tmp_path, ListJournal())
+    assert (again.pauses(1999), again.pauses(2000), again.draining) == ({"acme/shop": pause}, {}, {"a1", "a2"})
+    assert again.overrides(1000) == {"acme/shop": SHOP}
+    again.keep_instances({"a2"})
+    again.end_pause("acme", "cart")
+    again.end_pause("acme", "shop")
+    left = Interventions(tmp_path, ListJournal())
+    assert (left.pauses(1000), left.draining, left.overrides(1000)) == ({}, {"a2"}, {"acme/shop": SHOP})
 
 
 def test_file_that_cannot_be_read_is_told_and_leaves_the_manifest_in_force(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def service_of(plan: ServicePlan) -> Service:
         routes=(*(PathRoute(host, "/") for host in route.hosts), *route.paths),
         request_limits=RequestLimits(concurrent_requests=route.limits.concurrent_requests or None),
         fallback=route.fallback,
+        retries=route.retries,
+        breaker=route.breaker,
     )
 
 

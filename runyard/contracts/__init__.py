@@ -50,7 +50,7 @@ from runyard.contracts.revision import (
     VolumeMount,
 )
 from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare
-from runyard.contracts.route import Fallback, Handling, Ingress, Limits, PathRoute, RouteRequest
+from runyard.contracts.route import Breaker, Fallback, Handling, Ingress, Limits, PathRoute, Retries, RouteRequest
 from runyard.contracts.scaling import Aggregation, ScalingDocument, ScalingSignal, ScheduledMinimum, SignalKind
 from runyard.contracts.service import (
     Holdings,
@@ -81,6 +81,7 @@ __all__ = [
     "PIDS_LIMIT",
     "TERMINATION_GRACE_S",
     "Aggregation",
+    "Breaker",
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
@@ -118,6 +119,7 @@ __all__ = [
     "ProbeKind",
     "RestartAccepted",
     "RestartRequest",
+    "Retries",
     "RevisionDocument",
     "RevisionList",
     "RevisionLoad",

@@ -66,6 +66,33 @@ class Fallback:
 
 
 @dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a request that failed before its answer began is sent again at most, where that is safe and affordable.
+
+    Before each time it waits as long as chance says, up to `backoff_ms` and twice as much each time, `backoff_most_ms`
+    at the longest; 0 sends it again at once.
+    """
+
+    attempts: int = 8
+    backoff_ms: int = 0
+    backoff_most_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a revision that gives no answer is asked no more: after so many `failures`, 0 being never, and nothing else.
+
+    They must have lasted for `patience_s`. It is left alone for `open_s`, twice as long each time, `open_most_s` at the
+    longest.
+    """
+
+    failures: int = 5
+    patience_s: int = 3
+    open_s: int = 1
+    open_most_s: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class RouteRequest:
     """Asks the orchestrator to answer these hosts with this service, and says how.
 
@@ -82,4 +109,6 @@ class RouteRequest:
     handling: Handling = field(default_factory=Handling)
     limits: Limits = field(default_factory=Limits)
     fallback: Fallback = field(default_factory=Fallback)
+    retries: Retries = field(default_factory=Retries)
+    breaker: Breaker = field(default_factory=Breaker)
     version: int = VERSION

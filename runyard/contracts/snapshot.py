@@ -8,7 +8,7 @@ from typing import Literal
 
 from runyard.codec import VERSION
 from runyard.contracts.rollout import TrafficShare
-from runyard.contracts.route import Fallback, Handling, Ingress, Limits
+from runyard.contracts.route import Breaker, Fallback, Handling, Ingress, Limits, Retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class GatewayService:
     handling: Handling = field(default_factory=Handling)
     limits: Limits = field(default_factory=Limits)
     fallback: Fallback = field(default_factory=Fallback)
+    retries: Retries = field(default_factory=Retries)
+    breaker: Breaker = field(default_factory=Breaker)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from typing import Literal
 from runyard.accounts import Budget, Member, Quotas
 
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
+from runyard.contracts import Breaker as Breaker
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
 from runyard.contracts import InstanceLimits, ScalingSignal, ScheduledMinimum
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
+from runyard.contracts import Retries as Retries
 from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation, IdleMode
 from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
@@ -229,6 +231,8 @@ class Service:
     request_buffering: bool = True
     request_limits: RequestLimits = field(default_factory=RequestLimits)
     fallback: Fallback = field(default_factory=Fallback)
+    retries: Retries = field(default_factory=Retries)
+    breaker: Breaker = field(default_factory=Breaker)
 
     @property
     def persistent_bytes(self) -> int:

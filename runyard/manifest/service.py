@@ -6,9 +6,11 @@ import dataclasses
 import json
 from typing import Any
 
+from runyard.manifest.failures import BREAKER, RETRIES, parse_breaker, parse_retries
 from runyard.manifest.model import (
     DEFAULT_PORT,
     ONE_CPU_MILLIS,
+    Breaker,
     Container,
     ContainerPort,
     EnvFrom,
@@ -21,6 +23,7 @@ from runyard.manifest.model import (
     Probe,
     ProbeKind,
     RequestLimits,
+    Retries,
     RevisionTemplate,
     Service,
     TrafficTarget,
@@ -86,6 +89,8 @@ def build_service(service: Raw, location: Location) -> Service:
         request_buffering=annotations.get(REQUEST_BUFFERING, "on") == "on",
         max_requests_per_second=_count(annotations, RUNYARD + "max-requests-per-second"),
         fallback=_fallback(annotations.get(RUNYARD + "fallback", "")),
+        retries=parse_retries(annotations[RETRIES]) if RETRIES in annotations else Retries(),
+        breaker=parse_breaker(annotations[BREAKER]) if BREAKER in annotations else Breaker(),
         request_limits=RequestLimits(
             client_requests_per_second=_count(annotations, RUNYARD + "client-requests-per-second"),
             client_burst=_count(annotations, RUNYARD + "client-burst"),

@@ -94,6 +94,8 @@ def _plan_route(service: Service, platform: Platform, quotas: Quotas) -> RouteRe
         limits=_plan_limits(service, quotas),
         fallback=service.fallback,
         handling=_plan_handling(service),
+        retries=service.retries,
+        breaker=service.breaker,
     )
 
 

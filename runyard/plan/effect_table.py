@@ -108,7 +108,9 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
         **dict.fromkeys(("cpuThrottling", "customAudiences", "imagePullSecrets", "nodeSelector"), _NOT_RUNNING),
         **dict.fromkeys(("requireCallerAuth", "serviceAccount", "startupCpuBoost"), _NOT_RUNNING),
         **dict.fromkeys(("manualInstanceCount", "maxScale", "minScale", "schedule"), _COUNTS),
-        **dict.fromkeys(("cache", "fallback", "idleTimeoutSeconds", "ingress", "maxRequestBytes"), _DATA),
+        **dict.fromkeys(
+            ("breaker", "cache", "fallback", "retries", "idleTimeoutSeconds", "ingress", "maxRequestBytes"), _DATA
+        ),
         **dict.fromkeys(("maxRequestsPerSecond", "maxResponseBytes", "requestBuffering", "requestLimits"), _DATA),
         **dict.fromkeys(("responseStartTimeoutSeconds", "sessionAffinity", "timeoutSeconds"), _DATA),
         "rolloutDurationSeconds": _NEXT_ROLLOUT,

@@ -50,6 +50,8 @@ def describe_snapshot(
             stopped=rollout is not None and rollout.manual_instances == 0,
             limits=route.limits,
             fallback=route.fallback,
+            retries=route.retries,
+            breaker=route.breaker,
         )
     hosts = {host: key for key, route in sorted(routes.items()) for host in route.hosts}
     return GatewaySnapshot(

@@ -27,6 +27,8 @@ local MORE_TRIES = 2
 -- How long an instance that refused a connection is tried last, in seconds and by this worker: about what the
 -- orchestrator needs to notice and to push endpoints without it. runyard.health is slower, and binds all workers.
 local REFUSED_S = 1
+-- Of a service that is gone.
+local ONCE = { attempts = 0, backoff_ms = 0, backoff_most_ms = 0 }
 -- Set by M.configure: seconds.
 local connect_timeout_s, default_timeout_s
 
@@ -140,10 +142,15 @@ local function chosen(name)
 end
 
 -- Takes a count for a request that waits; returns whether one was to be had. A request that waits is patient: it does
--- not go back to an instance that refused a moment ago, even if that is the only one.
+-- not go back to an instance that refused a moment ago, even if that is the only one; nor to the one that failed it
+-- last, if there is another.
 function M.reserve()
     local endpoints, service = chosen(key())
-    return (pick_known(service, endpoints) or take_any(endpoints, nil, true)) ~= nil
+    local _, _, failed = M.tries()
+    local endpoint = not failed and pick_known(service, endpoints)
+        or failed and endpoints.count > 1 and take_any(endpoints, failed, true)
+        or take_any(endpoints, nil, true)
+    return endpoint ~= nil
 end
 
 -- Gives back a count of this endpoint, for the first that waits; returns what it is now, if it is still one.
@@ -203,25 +210,38 @@ function M.may_repeat(endpoints, sent)
     return false
 end
 
--- In how many of the tries that have ended the request was sent, and whether the last one got a connection. nginx
--- writes "-" as the connect time of a try that got none, and leaves out the try that is just being set up.
-function M.tries()
-    local sent, last = 0, "-"
-    for time in (var.upstream_connect_time or ""):gmatch("[^,:%s]+") do
-        last = time
-        if time ~= "-" then
-            sent = sent + 1
-        end
-    end
-    return sent, last ~= "-"
+-- What nginx tells of each try, which it parts by a comma, or by a colon where error_page was in between.
+local function each_try(text)
+    return ((text or ""):gsub(" : ", ", ") .. ", "):gmatch("(.-), ")
 end
 
--- Another endpoint after a failed try, or nil when the request must not be sent again or nothing is free.
-local function retry(endpoints)
+-- In how many of the tries that have ended the request was sent, whether the last one got a connection, and where it
+-- went. nginx writes "-" as the connect time of a try that got none, and no address of one that was given up before.
+function M.tries()
+    local sent, connected, last, addresses = 0, false, nil, each_try(var.upstream_addr)
+    for time in each_try(var.upstream_connect_time) do
+        local address = addresses()
+        if address and address ~= "" then
+            last, connected = address, time ~= "-" and time ~= ""
+            sent = connected and sent + 1 or sent
+        end
+    end
+    return sent, connected, last
+end
+
+-- How often a request of this service may be sent again, and whether it waits before.
+function M.retries_of(service)
+    return service and service.retries or ONCE
+end
+
+-- Another endpoint after a failed try, or nil when the request must not be sent again, or not at once, or nothing is
+-- free.
+local function retry(endpoints, service)
     local failed = M.release()
     local sent, connected = M.tries()
     M.blame(failed, connected)
-    if sent > 0 and not idempotent[var.request_method] then
+    local rule = M.retries_of(service)
+    if sent > 0 and (sent > rule.attempts or rule.backoff_ms > 0 or not idempotent[var.request_method]) then
         return nil
     end
     -- Never the same one at once: a killed instance leaves idle connections, and each would take a try to find out.
@@ -260,7 +280,7 @@ function M.balance()
     local endpoints, service = chosen(name)
     local endpoint, is_first = held[name], false
     if upstream.get_last_failure() then
-        endpoint = retry(endpoints)
+        endpoint = retry(endpoints, service)
     elseif endpoint and ngx.is_subrequest then
         -- A fetch behind a stale response that failed: nginx skips the phase in which runyard.hold would judge it.
         endpoint = nil

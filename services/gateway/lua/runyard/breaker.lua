@@ -17,11 +17,11 @@ local now = clock.now
 
 local M = {}
 
-local MOST_FAILURES = 5
--- For so long there must have been nothing but failures. An instance that was killed is replaced within two seconds,
--- and requests are held for it: no GET is lost to a breaker.
-local PATIENCE_S = 3
--- The keys of a set of instances that is gone go after this; far more than the longest time open.
+-- What opens it and for how long a service says (runyard.contracts.Breaker), in seconds. By default, for three of them
+-- there must have been nothing but failures: an instance that was killed is replaced within two, and requests are held
+-- for it, so no GET is lost to a breaker. This is for a revision whose service nobody has asked for in this worker.
+local NEVER = { failures = 0, patience_s = 0, open_s = 1, open_most_s = 1 }
+-- The keys of a set of instances that is gone go after this; far more than a set is worth remembering.
 local FORGET_S = 300
 -- Pings take a second at most; a worker that was killed in the middle is followed by another after this.
 local PROBE_S = 5
@@ -34,9 +34,14 @@ local function look(group)
     group.failing = group.open_till or shared:get("down|" .. group.set)
 end
 
+local function rule_of(group)
+    return group.service and group.service.breaker or NEVER
+end
+
 local function open(group)
-    local duration = penalty.next_s(group.set, penalty.SHORTEST_S)
-    shared:set("open|" .. group.set, now() + duration, FORGET_S)
+    local rule = rule_of(group)
+    local duration = penalty.next_s(group.set, rule.open_s, rule.open_most_s)
+    shared:set("open|" .. group.set, now() + duration, duration + FORGET_S)
     routing.raise_health_epoch()
     counters.add(counters.BREAKER_OPENED, group.key)
     ngx.log(ngx.WARN, "no instance of ", group.key, " can be reached: answer 503 for ", duration, " s")
@@ -51,8 +56,9 @@ function M.failed(group, weight, began)
         shared:set("since|" .. group.set, began or now(), FORGET_S)
         routing.raise_health_epoch()
     end
-    local since = shared:get("since|" .. group.set)
-    if count < MOST_FAILURES or not since or now() - since < PATIENCE_S or shared:get("open|" .. group.set) then
+    local rule, since = rule_of(group), shared:get("since|" .. group.set)
+    if rule.failures == 0 or count < rule.failures or not since or now() - since < rule.patience_s
+        or shared:get("open|" .. group.set) then
         return
     end
     if shared:add("opening|" .. group.set, true, penalty.SHORTEST_S) then
@@ -95,6 +101,9 @@ function M.refuses(group)
         look(group)
     end
     local till = group.open_till
+    if till and rule_of(group).failures == 0 then
+        return false  -- since then it was told never to
+    end
     if till and now() >= till and shared:add("half|" .. group.set, true, PROBE_S * MOST_PINGED) then
         ngx.timer.at(0, try, group)
     end

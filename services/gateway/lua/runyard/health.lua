@@ -100,7 +100,7 @@ end
 
 local function set_ejected(endpoint, hung, first_s)
     local address = endpoint.address
-    local duration = penalty.next_s(address, first_s)
+    local duration = penalty.next_s(address, first_s, penalty.LONGEST_S)
     shared:set("ejected|" .. address, now() + duration, EJECTED_S)
     shared:set("hung|" .. address, hung, EJECTED_S)
     shared:delete("probe|" .. address)

@@ -27,9 +27,6 @@ local STEP_S = 0.01
 local QUEUE_SIZE = 1000
 -- nginx allows 10 turns through error_page in the life of a request; the last ones are left for the answer.
 local MOST_ROUNDS = 7
--- A request that breaks whatever instance it reaches must not work through all of them. Not lower, because a killed
--- instance leaves idle connections behind that each take a try to find out.
-local MOST_SENT = 8
 local hold_timeout_s
 
 function M.configure(settings)
@@ -44,6 +41,10 @@ local function last_status()
     return last
 end
 
+local function service_of()
+    return routing.service(var.tenant .. "/" .. var.service)
+end
+
 -- Why this request must not be sent again, as the name of an answer; nil when it may (or never was).
 local function refuse_again(failed, late)
     local sent, connected = balancer.tries()
@@ -56,7 +57,10 @@ local function refuse_again(failed, late)
     if locations.is_spent() then
         return verdicts.INSTANCE_FAILED
     end
-    if sent > 0 and not balancer.is_idempotent(var.request_method) or sent > MOST_SENT then
+    -- A request that breaks whatever instance it reaches must not work through all of them. By default that is eight
+    -- times, because a killed instance leaves idle connections behind that each take a try to find out.
+    local most = balancer.retries_of(service_of()).attempts
+    if sent > 0 and (sent > most or not balancer.is_idempotent(var.request_method)) then
         return verdicts.INSTANCE_FAILED
     end
     if failed or sent > 0 then
@@ -70,7 +74,7 @@ end
 
 -- Of the request's whole time; a service that is not there yet has set none.
 local function seconds_left()
-    local service = routing.service(var.tenant .. "/" .. var.service)
+    local service = service_of()
     return service and watch.left(service) or math.huge
 end
 
@@ -111,7 +115,7 @@ local function join(revision)
 end
 
 local function deadline_of_service()
-    local service = routing.service(var.tenant .. "/" .. var.service)
+    local service = service_of()
     local own_s = service and service.queue_timeout_s or 0
     return now() + (own_s > 0 and own_s or hold_timeout_s)
 end
@@ -198,7 +202,7 @@ local function retry_after_s(verdict)
         return breaker.retry_after_s(routing.endpoints(var.tenant, var.revision))
     end
     if verdict == verdicts.PAUSED then
-        local service = routing.service(var.tenant .. "/" .. var.service)
+        local service = service_of()
         return math.max(1, (service and service.paused_till or 0) - ngx.time())
     end
     -- What runyard.limit told the client: in so many seconds there is one more.
@@ -234,6 +238,17 @@ local function refuse(verdict)
     return answer.give(verdict, wait_s)
 end
 
+-- For how long a request that was tried rests, in seconds: as its service says, and at least a turn of the event loop,
+-- in which nginx sees that the dead instance's other idle connections are closed. All of the time is left to chance
+-- (the "full jitter" of Marc Brooker, "Exponential Backoff And Jitter", 2015): what failed together comes apart.
+local function rest_s()
+    local rule, sent = balancer.retries_of(service_of()), balancer.tries()
+    if sent == 0 or rule.backoff_ms == 0 then
+        return STEP_S
+    end
+    return math.max(STEP_S, math.random() * math.min(rule.backoff_ms * 2 ^ (sent - 1), rule.backoff_most_ms) / 1000)
+end
+
 -- The access phase of the locations beside the plain one: everything but the usual step from a request to an instance.
 function M.again()
     local verdict = var.verdict
@@ -266,11 +281,9 @@ function M.again()
         var.hold_until = deadline
     end
     if var.upstream_addr then
-        -- It was tried. A turn of the event loop, in which nginx sees that the dead instance's other idle connections
-        -- are closed.
-        ngx.sleep(STEP_S)
+        ngx.sleep(math.min(left, rest_s()))
     end
-    refusal = wait(deadline, now() + left)
+    refusal = wait(deadline, now() + seconds_left())
     if not refusal then
         var.verdict = verdicts.GO  -- or its response would be taken for an answer of the gateway's own
         refusal = locations.go_on()

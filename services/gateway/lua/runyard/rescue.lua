@@ -23,6 +23,7 @@ local taken_back = registered.by_key("taken_back")
 local function may_move(name)
     local request = not taken_back[name] and not watch.is_behind(name) and connection.request(name)
     return request and connection.is_unanswered(request)
+        and balancer.retries_of(balancer.all_held()[name].group.service).attempts > 0
         and balancer.is_idempotent(connection.variable(request, "request_method"))
         and not locations.is_unbuffered(connection.variable(request, "here"))
 end

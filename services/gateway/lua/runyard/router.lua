@@ -116,10 +116,10 @@ local function settle(service, revision, pinned)
         -- Nobody waits for instances that are not wanted.
         return service.stopped and verdicts.STOPPED or HOLD
     end
+    endpoints.service = service
     if breaker.refuses(endpoints) then
         return verdicts.BROKEN
     end
-    endpoints.service = service
     routing.chosen[connection.key()] = endpoints
     return (location or service.aside) and ASIDE or GO
 end

@@ -126,6 +126,8 @@ local function prepare_service(key, fields)
         -- Whether they must be looked at in the usual one, too.
         aside = needs_look(fields.handling),
         cache = fields.handling.cache,
+        retries = fields.retries,
+        breaker = fields.breaker,
         uses = {},
         shares = {},
         revisions = {},  -- name to percent

@@ -42,6 +42,17 @@ local fallback = object {
     service = { tag, "" },
     page = { text, "" },
 }
+local retries = object {
+    attempts = { integer(0, 8), 8 },
+    backoff_ms = { integer(0, 60000), 0 },
+    backoff_most_ms = { integer(0, 60000), 0 },
+}
+local breaker = object {
+    failures = { integer(0, 1e6), 5 },
+    patience_s = { integer(0, 3600), 3 },
+    open_s = { integer(1, 3600), 1 },
+    open_most_s = { integer(1, 3600), 30 },
+}
 local service = object {
     traffic = { list(share), {} },
     uses = { list(label), {} },
@@ -53,6 +64,8 @@ local service = object {
     handling = { handling, {} },
     limits = { limits, {} },
     fallback = { fallback, {} },
+    retries = { retries, {} },
+    breaker = { breaker, {} },
 }
 local route = object {
     path = { prefix },

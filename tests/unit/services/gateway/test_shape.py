@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runyard.contracts import GatewayDelta, GatewayEndpoints, GatewayService, GatewaySnapshot, TrafficShare
-from runyard.contracts.route import Fallback, Handling, Limits
+from runyard.contracts.route import Breaker, Fallback, Handling, Limits, Retries
 from runyard.contracts.snapshot import GatewayPath, GatewayRemovals
 from tests.unit.services.gateway.nginx import LUA
 
@@ -17,6 +17,7 @@ SHAPE = (LUA / "runyard" / "shape.lua").read_text(encoding="utf-8")
 CLASSES = {
     "share": TrafficShare, "handling": Handling, "limits": Limits, "fallback": Fallback, "service": GatewayService,
     "route": GatewayPath, "endpoints": GatewayEndpoints, "removals": GatewayRemovals,
+    "retries": Retries, "breaker": Breaker,
 }  # fmt: skip
 NEEDED = "must be given"
 NAMES: dict[str, Any] = {"true": True, "false": False, '""': "", "VERSION": 1, None: NEEDED}

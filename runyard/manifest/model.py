@@ -328,8 +328,16 @@ class Firewall:
 
 
 @dataclass(frozen=True, slots=True)
+class Idle:
+    """What becomes of the services that nobody calls, and how long the last instance is kept, unless they say it."""
+
+    mode: IdleMode = "stop"
+    retention_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
-    """The installation: domain, gateway, orchestrator port, address pool, its revisions, and its firewall."""
+    """The installation: domain, gateway, orchestrator port, address pool, revisions, firewall, defaults of services."""
 
     name: str = "platform"
     domain: str = "localhost"
@@ -339,6 +347,7 @@ class Platform:
     engine: Literal["docker", "swarm"] = "docker"
     revisions: Revisions = field(default_factory=Revisions)
     firewall: Firewall = field(default_factory=Firewall)
+    idle: Idle = field(default_factory=Idle)
     location: Location | None = None
     # Where each key of `spec.gateway` was said; no part of what was said.
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Network, ip_address
 
-from runyard.manifest.model import Firewall, Gateway, Location, Platform, Revisions
+from runyard.manifest.model import Firewall, Gateway, Idle, Location, Platform, Revisions
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
 from runyard.manifest.rules_tls import build_tls, check_tls
@@ -35,7 +35,7 @@ def check_platform(platform: Raw, findings: Findings) -> None:
 def build_platform(platform: Raw, locate: Locate) -> Platform:
     """Build a Platform from data without errors; `locate` gives the place of a path in its document."""
     spec, gateway, defaults = mapping_at(platform, "spec"), mapping_at(platform, "spec", "gateway"), Gateway()
-    size = gateway.get("maxBodySize")
+    size, idle = gateway.get("maxBodySize"), mapping_at(platform, "spec", "idle")
     return Platform(
         name=text_at(platform, "metadata", "name") or "platform",
         domain=spec.get("domain", "localhost"),
@@ -56,6 +56,7 @@ def build_platform(platform: Raw, locate: Locate) -> Platform:
         engine=spec.get("engine", "docker"),
         revisions=Revisions(int(mapping_at(platform, "spec", "revisions").get("kept", Revisions().kept))),
         firewall=_build_firewall(mapping_at(platform, "spec", "firewall")),
+        idle=Idle(idle.get("mode", Idle().mode), int(idle.get("retentionSeconds", Idle().retention_s))),
         location=locate(()),
         places={key: locate(("spec", "gateway", key)) for key in gateway},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import Manifests, Platform, Service, Tenant
@@ -12,6 +12,7 @@ from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
 from runyard.manifest.rules_handling import check_sizes
 from runyard.manifest.rules_persistence import check_writers
 from runyard.manifest.rules_routes import check_default_backend, check_hosts
+from runyard.manifest.scaling import with_idle
 from runyard.manifest.schema import closest
 from runyard.names import DEFAULT_TENANT
 from runyard.pricing.prices import DEFAULT_CURRENCY, PriceBook
@@ -67,9 +68,11 @@ class ServiceSet:
         """Give the set as typed data, ordered, with the tenants that are only named."""
         declared = {tenant.name: tenant for tenant, _ in self.tenants}
         names = {DEFAULT_TENANT, *declared, *(service.tenant for service, _ in self.services)}
-        services = sorted((service for service, _ in self.services), key=lambda each: (each.tenant, each.name))
+        platform = self.platform or Platform()
+        given = (replace(each, template=with_idle(each.template, platform.idle)) for each, _ in self.services)
+        services = sorted(given, key=lambda each: (each.tenant, each.name))
         tenants = tuple(declared.get(name) or Tenant(name) for name in sorted(names))
-        return Manifests(self.platform or Platform(), tenants, tuple(services), self.price_book)
+        return Manifests(platform, tenants, tuple(services), self.price_book)
 
 
 def check_set(found: ServiceSet) -> list[Problem]:

@@ -7,10 +7,11 @@ at 70 % of its target. Of several the largest need decides. Where none stands, n
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from runyard.contracts import ScalingSignal
-from runyard.manifest.model import Scaling
+from runyard.manifest.model import Idle, RevisionTemplate, Scaling
 from runyard.manifest.raw import Raw
 from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN, RUNYARD, parse_fraction
 from runyard.scaling.settings import UNBOUNDED_CONCURRENCY
@@ -22,6 +23,7 @@ RPS_TARGET = 200
 HPA_CPU_PERCENT = 80
 HPA_MEMORY_FRACTION = 0.8
 _MIB = 1 << 20
+_IDLE, _RETENTION = RUNYARD + "idle", AUTOSCALING + "scale-to-zero-pod-retention-period"
 _CPU_TARGET, _CONCURRENCY_TARGET = (f"{CLOUD_RUN}scaling-{name}-target" for name in ("cpu", "concurrency"))
 _KNATIVE = ("metric", "target", "target-utilization-percentage")
 
@@ -49,8 +51,19 @@ def build_scaling(annotations: Raw, default_max: int, concurrency: int, memory_b
         initial_scale=int(own.get("initial-scale", defaults.initial_scale)),
         activation_scale=int(own.get("activation-scale", defaults.activation_scale)),
         aggregation=own.get("metric-aggregation-algorithm", defaults.aggregation),
-        idle=annotations.get(RUNYARD + "idle", defaults.idle),
+        idle=annotations.get(_IDLE, defaults.idle),
     )
+
+
+def with_idle(template: RevisionTemplate, idle: Idle) -> RevisionTemplate:
+    """Give a template with the Platform's word on what nobody calls where its annotations have none."""
+    said, scaling = template.annotations, template.scaling
+    chosen = replace(
+        scaling,
+        idle=scaling.idle if _IDLE in said else idle.mode,
+        retention_period_s=scaling.retention_period_s if _RETENTION in said else idle.retention_s,
+    )
+    return template if chosen == scaling else replace(template, scaling=chosen)
 
 
 def _cloud_run_signals(annotations: Raw, at_once: int) -> tuple[ScalingSignal, ...]:

@@ -8,7 +8,8 @@ import pytest
 
 from runyard.errors import ManifestError
 from runyard.manifest import load
-from runyard.manifest.model import Firewall, Gateway, Location, Platform, Tenant
+from runyard.manifest.model import Firewall, Gateway, Idle, Location, Platform, Tenant
+from runyard.plan import plan
 
 
 def test_platform_and_tenants_take_everything_over(tmp_path: Path) -> None:
@@ -69,3 +70,50 @@ def test_platform_refuses_what_cannot_work(tmp_path: Path, spec: str, told: str)
         load([file])
     (problem,) = str(raised.value).splitlines()
     assert problem.endswith(told)
+
+
+SLEEPER = """---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {{name: {name}}}
+spec:
+  template:
+    metadata: {{annotations: {{{annotations}}}}}
+    spec: {{containers: [{{image: "a:1"}}]}}
+"""
+
+
+def test_services_that_say_nothing_of_idleness_have_the_platforms_word(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    own = 'runyard.dev/idle: stop, autoscaling.knative.dev/scale-to-zero-pod-retention-period: "0s"'
+    services = SLEEPER.format(name="quiet", annotations="") + SLEEPER.format(name="own", annotations=own)
+    file.write_text(
+        "apiVersion: runyard.dev/v1\nkind: Platform\nspec: {idle: {mode: freeze, retentionSeconds: 90}}\n" + services
+    )
+    manifests = load([file]).manifests
+    assert manifests.platform.idle == Idle("freeze", 90)
+    said, quiet = manifests.services
+    assert (said.template.scaling.idle, said.template.scaling.retention_period_s) == ("stop", 0)
+    assert (quiet.template.scaling.idle, quiet.template.scaling.retention_period_s) == ("freeze", 90)
+    # An instance that is frozen holds its memory, so it counts.
+    assert (said.scale[0], quiet.scale[0]) == (0, 1)
+    documents = {each.name: each.revision.document.scaling for each in plan(manifests).services}
+    assert (documents["quiet"].idle, documents["quiet"].retention_s) == ("freeze", 90)
+    file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\n" + services)
+    assert load([file]).manifests.services[1].template.scaling == said.template.scaling
+
+
+@pytest.mark.parametrize(
+    ("idle", "problem"),
+    [
+        ("{mode: sleep}", 'spec.idle.mode: must be one of stop, freeze, got "sleep"'),
+        ("{retentionSeconds: 3601}", "spec.idle.retentionSeconds: must be at most 3600, got 3601"),
+        ("{keep: 1}", "spec.idle.keep: unknown key"),
+    ],
+)
+def test_idleness_that_nothing_can_be_is_named(tmp_path: Path, idle: str, problem: str) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text(f"apiVersion: runyard.dev/v1\nkind: Platform\nspec: {{idle: {idle}}}\n")
+    with pytest.raises(ManifestError) as caught:
+        load([file])
+    assert problem in str(caught.value)

@@ -17,11 +17,16 @@ from runyard.plan import PartPlan, Plan
 
 @dataclass(frozen=True)
 class Ground:
-    """What parts stand on: the plan, its networks by name, and the volumes of the parts before, by name."""
+    """What parts stand on: the plan, its networks by name, and the volumes of the parts before, by name.
+
+    `beside` has what the parts before have beside them, and `containers` theirs, by part.
+    """
 
     plan: Plan
     networks: Mapping[str, Network]
     volumes: dict[str, DockerResource] = field(default_factory=dict)
+    beside: dict[str, Sequence[Made]] = field(default_factory=dict)
+    containers: dict[str, DockerResource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,12 @@ class Part(pulumi.ComponentResource):
         ground.volumes.update(zip(plan.own_volumes, own, strict=True))
         made = [each.make(Around(image, self, own)) for each in besides]
         self.made = tuple(each.resource for each in made)
+        ground.beside[plan.part.name] = made
         before = [*self.made, *(ground.volumes[name] for name in plan.volumes)]
+        if leader := plan.part.stands_in_for:
+            # It is told the same, comes after the other, and goes before it and all that the other has beside it.
+            made += ground.beside[leader]
+            before += [ground.containers[leader], *(each.resource for each in ground.beside[leader])]
         given: dict[str, pulumi.Input[str]] = dict(environment)
         for beside in made:
             # Of other resources: no manifest can change it, and no preview should show it as if one could.
@@ -52,6 +57,7 @@ class Part(pulumi.ComponentResource):
         self.container = DockerResource(
             "container", f"{plan.part.name}.container", _container(plan, image, given), options
         )
+        ground.containers[plan.part.name] = self.container
         self.container_name = self.container.name
         self.register_outputs({"container_name": self.container_name})
 
@@ -98,7 +104,7 @@ def _container(plan: PartPlan, image: str, environment: Mapping[str, pulumi.Inpu
         "name": plan.container,
         "image": image,
         "networkMode": "host",
-        # The engine restarts a part that dies and after a reboot; a part that was stopped by hand stays stopped.
+        # The engine restarts a part that dies and after a reboot, the orchestrator one that was stopped by hand.
         "restart": "unless-stopped",
         "mustRun": True,
         "memory": part.memory_mib,

@@ -95,7 +95,7 @@ def hosts_of(resource: Resource) -> Iterator[Want]:
 RULES = (
     ExclusiveRule(
         "one-of-each-part",
-        "A stack has one gateway and one orchestrator, and one of all that is theirs.",
+        "A stack has one of each part of the platform, and one of all that is theirs.",
         "remove the other",
         parts_of,
     ),

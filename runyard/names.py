@@ -31,6 +31,8 @@ ROLE_GATEWAY = "gateway"
 # The container in which a configuration of the gateway is tried.
 ROLE_GATEWAY_TEST = "gateway-test"
 ROLE_ORCHESTRATOR = "orchestrator"
+# The second orchestrator, which acts when the first one does not.
+ROLE_STANDBY = "standby"
 ROLE_FIREWALL = "firewall"
 # The container in which the firewall's rules are tried, and removed.
 ROLE_FIREWALL_TASK = "firewall-task"

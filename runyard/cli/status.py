@@ -18,7 +18,7 @@ from runyard.contracts import CertificateStatus, ImageIdentity, OrchestratorStat
 from runyard.host import Engine, Orchestrator
 from runyard.host.claims import Claims, observe_claims
 from runyard.host.firewall import FirewallHost
-from runyard.names import service_key
+from runyard.names import ROLE_STANDBY, service_key
 from runyard.plan.claim import uses_of
 from runyard.plan.outlook import render_shares
 from runyard.plan.quota import CASES, RESOURCES, Use, render_amount
@@ -131,8 +131,7 @@ def render_status(found: OrchestratorStatus, beside: Beside) -> str:
         lines += [f"  kept: {', '.join(idle)}"] if idle else []
     lines += [_certificate_line(each) for each in found.certificates]
     lines += [f"problem: {each}" for each in found.problems]
-    lines += beside.lines()
-    lines.append(_step_line(found))
+    lines += [*_part_lines(found), *beside.lines(), _step_line(found)]
     return "\n".join(lines)
 
 
@@ -152,7 +151,7 @@ def render_markdown(found: OrchestratorStatus, beside: Beside, claims: Claims) -
         for each in found.revisions
     ]
     notes = [*render_claims(claims).splitlines(), *(_certificate_line(each) for each in found.certificates)]
-    notes += [*(f"problem: {each}" for each in found.problems), *beside.lines()]
+    notes += [*(f"problem: {each}" for each in found.problems), *_part_lines(found), *beside.lines()]
     lines = [
         *table.render_markdown(("service", "hosts", "traffic"), services),
         "",
@@ -161,6 +160,14 @@ def render_markdown(found: OrchestratorStatus, beside: Beside, claims: Claims) -
         *(f"- {each}" for each in [*notes, _step_line(found)]),
     ]
     return "\n".join(lines)
+
+
+def _part_lines(found: OrchestratorStatus) -> list[str]:
+    """Say a line for each part of the platform that was started again, and one if the stand-by leads."""
+    lines = [
+        f"part {each.name}  started again {each.restarts} x: {each.reason}" for each in found.parts if each.restarts
+    ]
+    return lines + ["the stand-by leads"] * (found.leader == ROLE_STANDBY)
 
 
 def _step_line(found: OrchestratorStatus) -> str:

@@ -71,6 +71,7 @@ from runyard.contracts.snapshot import (
 )
 from runyard.contracts.status import (
     OrchestratorStatus,
+    PartStatus,
     RevisionStatus,
     ScheduleStatus,
     ServiceStatus,
@@ -112,6 +113,7 @@ __all__ = [
     "OrchestratorStatus",
     "Outcome",
     "Override",
+    "PartStatus",
     "PathRoute",
     "Pause",
     "PauseRequest",

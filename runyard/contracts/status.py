@@ -77,10 +77,25 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PartStatus:
+    """A part of the platform; `state` is running, paused, stopped, between (being made, restarted or removed) or gone.
+
+    `restarts` counts how often this leader started it again because somebody had stopped it, `reason` says of the last
+    time how it was found, or why it could not be started.
+    """
+
+    name: str
+    state: str
+    restarts: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OrchestratorStatus:
     """The orchestrator's whole view; `generation` is the snapshot that the gateway confirmed last.
 
-    `problems` says what keeps it from acting as it should, such as a document that cannot be read.
+    `problems` says what keeps it from acting as it should, such as a document that cannot be read. `leader` is the part
+    that answers, and `parts` are the others.
     """
 
     generation: int
@@ -89,4 +104,6 @@ class OrchestratorStatus:
     revisions: tuple[RevisionStatus, ...] = ()
     problems: tuple[str, ...] = ()
     certificates: tuple[CertificateStatus, ...] = ()
+    leader: str = ""
+    parts: tuple[PartStatus, ...] = ()
     version: int = VERSION

@@ -46,6 +46,7 @@ class PartVolume:
 class Part:
     """A part as it is in every stack; its name is also its role's, its image's, and its component's.
 
+    One that `stands_in_for` another part is of that one's image, and is told all that it is told.
     `effect` is what clients feel while its container is made anew. `memory_mounts` are paths of further memory, in MiB,
     which like /tmp counts to `memory_mib`; `binds` maps a path of the host to one inside, and `host_reads` are paths of
     the host that it has where they are, and only reads.
@@ -54,6 +55,7 @@ class Part:
     name: str
     effect: Effect
     memory_mib: int
+    stands_in_for: str = ""
     tmp_mib: int = 16
     memory_mounts: Mapping[str, int] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
@@ -70,7 +72,7 @@ class Part:
     @property
     def image(self) -> str:
         """The image's name in the catalog."""
-        return self.name
+        return self.stands_in_for or self.name
 
     @property
     def kind(self) -> str:
@@ -137,13 +139,23 @@ def _tell_gateway(stack: str, platform: Platform, listeners: tuple[ListenerPlan,
     return {}
 
 
-def _tell_orchestrator(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    (status,) = listeners
-    return {
-        "RUNYARD_STACK": stack,
-        "RUNYARD_HTTP_ADDRESS": status.address,
-        **_tls_environment(platform),
-    }
+def _tell_orchestrator(part: str) -> Environment:
+    def tell(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+        # Whichever of the two leads listens there.
+        (status,) = plan_orchestrator_listeners(platform, "")
+        return {
+            "RUNYARD_STACK": stack,
+            "RUNYARD_HTTP_ADDRESS": status.address,
+            "RUNYARD_PART": part,
+            "RUNYARD_PARTS": ",".join(each.name for each in parts_of(platform)),
+            **_tls_environment(platform),
+        }
+
+    return tell
+
+
+def _listen_nowhere(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
+    return ()
 
 
 def _tell_firewall(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
@@ -166,7 +178,24 @@ def _tls_environment(platform: Platform) -> dict[str, str]:
     return {"RUNYARD_TLS": encode(settings)}
 
 
-# In the order in which they are made: a part comes after those whose volumes it has.
+_ORCHESTRATOR = Part(
+    names.ROLE_ORCHESTRATOR,
+    Effect("none", "the gateway and the instances go on without the orchestrator until the stand-by takes over"),
+    memory_mib=512,
+    volumes=(
+        PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY),
+        # From which its instances' secrets are launched.
+        PartVolume("launcher", names.LAUNCHER_DIRECTORY),
+        # In which it reaches the gateway's admin socket.
+        PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
+    ),
+    binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
+    # What instances use of CPU and memory, which the number of them goes by.
+    host_reads=(names.CGROUP_DIRECTORY,),
+    beside=("key", "sweep"),
+)
+
+# In the order in which they are made: a part comes after those whose volumes it has, and whom it stands in for.
 _ENTRIES = (
     _Entry(
         Part(
@@ -186,25 +215,21 @@ _ENTRIES = (
         plan_gateway_listeners,
         _tell_gateway,
     ),
+    _Entry(_ORCHESTRATOR, plan_orchestrator_listeners, _tell_orchestrator(names.ROLE_ORCHESTRATOR)),
     _Entry(
-        Part(
-            names.ROLE_ORCHESTRATOR,
-            Effect("none", "the gateway and the instances go on without the orchestrator until it is back"),
-            memory_mib=512,
-            volumes=(
-                PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY),
-                # From which its instances' secrets are launched.
-                PartVolume("launcher", names.LAUNCHER_DIRECTORY),
-                # In which it reaches the gateway's admin socket.
-                PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
-            ),
-            binds={_ENGINE_SOCKET: _ENGINE_SOCKET},
-            # What instances use of CPU and memory, which the number of them goes by.
-            host_reads=(names.CGROUP_DIRECTORY,),
-            beside=("key", "sweep"),
+        # When it leads, it needs what the other one needs. It is the other's turn again as soon as this one ends.
+        replace(
+            _ORCHESTRATOR,
+            name=names.ROLE_STANDBY,
+            effect=Effect("none", "nothing asks the stand-by while the orchestrator leads"),
+            # 52 MiB while it stands by and some more while it leads; the host has no use for much that nobody takes.
+            memory_mib=256,
+            stands_in_for=names.ROLE_ORCHESTRATOR,
+            volumes=tuple(replace(each, own=False) for each in _ORCHESTRATOR.volumes),
+            beside=(),
         ),
-        plan_orchestrator_listeners,
-        _tell_orchestrator,
+        _listen_nowhere,
+        _tell_orchestrator(names.ROLE_STANDBY),
     ),
     # The one right to the host's packet filter is apart from the engine's socket, and hears nobody.
     _Entry(

@@ -1,4 +1,4 @@
-"""Entry of the orchestrator: read the environment, join the parts, run until told to stop."""
+"""Entry of the orchestrator: read the environment, stand by until it is ours to lead, lead until told to stop."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import asyncio
 import os
 import signal
 import sys
+import time
 
 from runyard.errors import RunyardError
 from services.orchestrator.journal import JsonJournal
-from services.orchestrator.service import serve
+from services.orchestrator.service import fence_of, serve
 from services.orchestrator.settings import parse_settings
+from services.orchestrator.succession.leadership import lead
+from services.orchestrator.timing import Timing
 
 
 async def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    settings = parse_settings(os.environ)
+    settings, journal = parse_settings(os.environ), JsonJournal()
     task = asyncio.current_task()
     if task is not None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await serve(settings, JsonJournal())
+    timing = Timing(time.monotonic, asyncio.sleep)
+    async with lead(settings.directory, settings.part, fence_of(settings), timing, journal) as leadership:
+        await leadership.during(serve(settings, journal))
 
 
 if __name__ == "__main__":

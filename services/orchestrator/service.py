@@ -18,7 +18,9 @@ from services.orchestrator.api.control import ControlApi
 from services.orchestrator.api.listener import CONTROL, READING, Connections, Limits, Place, open_site
 from services.orchestrator.api.public import LOCAL_HOSTS
 from services.orchestrator.control.orchestrator import Orchestrator
-from services.orchestrator.engine.docker.engine import open_docker
+from services.orchestrator.engine.docker.client import open_client
+from services.orchestrator.engine.docker.engine import DockerEngine
+from services.orchestrator.engine.docker.platform import DockerParts
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.client import GatewayClient
 from services.orchestrator.gateway.publisher import Publisher
@@ -26,6 +28,7 @@ from services.orchestrator.gateway.wake import WakeSocket
 from services.orchestrator.health.host import HostRoom
 from services.orchestrator.health.prober import Prober
 from services.orchestrator.health.probes import ProbeRunner
+from services.orchestrator.health.upkeep import Upkeep
 from services.orchestrator.instances.addresses import AddressBook
 from services.orchestrator.instances.failures import FailureLog
 from services.orchestrator.instances.inventory import Inventory, Records
@@ -43,8 +46,8 @@ from services.orchestrator.store.claim import ClaimStore
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.interventions import Interventions
-from services.orchestrator.store.lease import Lease
 from services.orchestrator.store.secret_values import SecretValues
+from services.orchestrator.succession.leadership import Fence
 from services.orchestrator.timing import Timing
 from services.orchestrator.tls.tls import Tls, build_tls
 
@@ -53,12 +56,8 @@ SHUTDOWN_S = 1.0
 
 
 async def serve(settings: Settings, journal: Journal) -> None:
-    """Serve until cancelled; UsageError if a listener cannot be opened."""
-    settings.directory.mkdir(parents=True, exist_ok=True)
+    """Lead until cancelled, for whoever has the lease; UsageError if a listener cannot be opened."""
     async with AsyncExitStack() as stack:
-        lease = Lease(settings.directory / "lease")
-        stack.callback(lease.release)
-        await lease.wait(asyncio.sleep, lambda: journal.write("standing by: another orchestrator holds the lease"))
         parts, tls = _build(settings, journal, stack)
         parts.tools.launcher.install(journal)
         orchestrator = Orchestrator(parts, tls.certificates.cover)
@@ -76,9 +75,25 @@ async def serve(settings: Settings, journal: Journal) -> None:
             group.create_task(tls.certificates.run())
 
 
+def fence_of(settings: Settings) -> Fence:
+    """Give what kills the part that leads; UsageError if that is nobody or ourselves, HostError if it cannot."""
+
+    async def fence(leader: str) -> None:
+        if leader in ("", settings.part):
+            raise UsageError(f"the lease must be held by another part of the stack, got {leader!r}")
+        docker = open_client()
+        try:
+            await DockerParts(docker, settings.stack).kill(leader)
+        finally:
+            await docker.close()
+
+    return fence
+
+
 def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple[Parts, Tls]:
     timing = Timing(time.monotonic, asyncio.sleep)
-    engine = open_docker(settings.stack)
+    docker = open_client()
+    engine = DockerEngine(docker, settings.stack)
     wake = asyncio.Event()
     directory, gateway = settings.directory, GatewayClient(settings.gateway_socket, journal)
     store = DesiredStore(directory, journal)
@@ -114,6 +129,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         publisher=Publisher(gateway, journal, timing),
         autoscaler=Autoscaler(Consumption(Cgroups(Path(CGROUP_DIRECTORY)))),
         host=HostRoom(Path("/proc"), directory),
+        upkeep=Upkeep(DockerParts(docker, settings.stack), settings.parts, settings.part, timing, journal),
         timing=timing,
         wake=wake,
         boot_ms=int(time.time() * 1000),

@@ -25,7 +25,10 @@ DEFAULT_ADDRESS = "127.0.0.1:3001"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where everything is; directories and program are only ever set by tests."""
+    """Where everything is; directories and program are only ever set by tests.
+
+    `part` is which part of the platform this process is, and `parts` are all of them.
+    """
 
     stack: str
     host: str
@@ -35,6 +38,8 @@ class Settings:
     launcher_directory: Path
     launcher_program: Path
     verifier: Verifier
+    part: str = ""
+    parts: tuple[str, ...] = ()
     tls: TlsSettings = field(default_factory=TlsSettings)
 
     @property
@@ -76,5 +81,7 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         launcher_directory=Path(environment.get("RUNYARD_LAUNCHER_DIRECTORY", LAUNCHER_DIRECTORY)),
         launcher_program=Path(environment.get("RUNYARD_LAUNCHER_PROGRAM", LAUNCHER_PROGRAM)),
         verifier=Verifier(environment.get("RUNYARD_PUBLIC_KEY", "")),
+        part=environment.get("RUNYARD_PART", ""),
+        parts=tuple(filter(None, environment.get("RUNYARD_PARTS", "").split(","))),
         tls=decode(TlsSettings, environment.get("RUNYARD_TLS", "{}")),
     )

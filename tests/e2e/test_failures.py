@@ -134,7 +134,7 @@ def test_strangers_container_with_a_clashing_name_is_named_and_left_alone(stack:
 
 # Points at which the output of `up` says that a step has begun; the next `up` must converge from each.
 STEPS = ["network:Network", "index:Network", "index:Volume", "SigningKey", "gateway.container",
-         "orchestrator.container", "index:Service"]  # fmt: skip
+         "orchestrator.container", "standby.container", "index:Service"]  # fmt: skip
 
 
 @pytest.mark.parametrize("step", STEPS)

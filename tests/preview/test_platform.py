@@ -51,6 +51,7 @@ def test_components_register_their_outputs(preview):
         "runyard:network:Network": {"network_name", "host_address"},
         "runyard:gateway:Gateway": {"container_name"},
         "runyard:orchestrator:Orchestrator": {"container_name"},
+        "runyard:standby:Standby": {"container_name"},
         "runyard:firewall:Firewall": {"container_name"},
     }
 
@@ -137,6 +138,19 @@ def test_sweep_outlives_the_orchestrator_and_goes_before_the_networks(preview):
     assert "orchestrator.launcher" in shown.named("orchestrator.sweep").depends_on
 
 
+def test_stand_by_is_told_what_the_orchestrator_is_told_and_goes_before_it_and_its_sweep(preview):
+    shown = preview(planned(service()))
+    one, other = (shown.named(f"{part}.container") for part in ("orchestrator", "standby"))
+    assert {"orchestrator.container", "orchestrator.sweep", "orchestrator.volume"} <= set(other.depends_on)
+    assert {key for key, value in one.inputs.items() if value != other.inputs[key]} == {
+        *("name", "labels", "envs", "memory", "memorySwap"),
+    }
+    assert set(one.inputs["envs"]) ^ set(other.inputs["envs"]) == {
+        *("RUNYARD_PART=orchestrator", "RUNYARD_PART=standby"),
+    }
+    assert "RUNYARD_PARTS=gateway,orchestrator,standby,firewall" in one.inputs["envs"]
+
+
 def test_networks_are_bridges_without_traffic_between_containers(preview):
     bridges = preview(planned(service())).of("docker:index/network:Network")
     assert {each.name for each in bridges} == {"platform.bridge", "tenant.default.bridge"}
@@ -145,13 +159,13 @@ def test_networks_are_bridges_without_traffic_between_containers(preview):
         assert bridge.inputs["internal"] is False
 
 
-def test_only_the_orchestrator_has_the_engine_socket(preview):
+def test_only_the_orchestrator_and_its_stand_by_have_the_engine_socket(preview):
     holders = [
         each.name
         for each in preview(planned(service())).of(CONTAINER)
         if "/var/run/docker.sock" in json.dumps(each.inputs.get("volumes", []))
     ]
-    assert holders == ["orchestrator.container"]
+    assert sorted(holders) == ["orchestrator.container", "standby.container"]
 
 
 def test_firewall_keeps_the_rules_of_the_plan_that_were_tried_before_it(preview):

@@ -47,7 +47,7 @@ INNER_LAYERS = {
         ("rollout",),
         ("instances",),
         ("scaling", "gateway", "health"),
-        ("engine", "store"),
+        ("engine", "store", "succession"),
         ("model", "traffic"),
         ("journal", "timing", "relay"),
     ),

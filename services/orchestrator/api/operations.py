@@ -17,6 +17,7 @@ from runyard.contracts import (
     InstanceStatus,
     OrchestratorStatus,
     Override,
+    PartStatus,
     Pause,
     PauseRequest,
     RestartAccepted,
@@ -42,6 +43,7 @@ JSON = "application/json"
 _SHARE = TrafficShare("shop-8d1f", 100)
 _SERVICE = ServiceStatus("acme", "shop", ("shop.acme.localhost",), ("cart",), (_SHARE,), ("shop-8d1f",))
 _REVISION = RevisionStatus("acme", "shop", "shop-8d1f", desired=2, ready=2)
+_PART = PartStatus("gateway", "running", restarts=1, reason="it was stopped with code 137")
 _OVERRIDE = Override("acme", "shop", count=3, until_unix_s=1795442400)
 _ROLLOUT = RolloutRequest("acme", "shop", (_SHARE,), deadline_s=60, history=("shop-8d1f",))
 _DECISION = ScalingDecision(
@@ -99,7 +101,8 @@ READING = (
     ),
     Operation(
         "getStatus", "GET", "/v1/status", "Everything that the orchestrator sees of its stack.",
-        OrchestratorStatus(12, True, (_SERVICE,), (_REVISION,)), (500,), public=True,
+        OrchestratorStatus(12, True, (_SERVICE,), (_REVISION,), leader="orchestrator", parts=(_PART,)), (500,),
+        public=True,
     ),
     Operation(
         "listServices", "GET", "/v1/services", "The services with traffic, history and counts that were set by hand.",

@@ -92,6 +92,7 @@ class Orchestrator:
             group.create_task(self._reconciler.run())
             group.create_task(self._pending.watch_deadlines())
             group.create_task(self._scaling.run())
+            group.create_task(self._parts.upkeep.run())
 
     def hear(self, revision: str) -> None:
         """Hear that a request waits for a revision, `tenant/revision`, that has no instance; the gateway repeats it."""

@@ -76,13 +76,23 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
         found = _describe_revision(parts, key, scene.revisions.get(key), mine, scene.wanted.get(key, 0))
         asleep = key in sleepers and not found.desired and all(each.frozen for each in mine)
         described.append(replace(found, held_s=held.get(key, 0), asleep=asleep))
-    generation, problems = parts.publisher.generation, tuple(_problems(parts, scene))
-    return OrchestratorStatus(generation, in_step(parts, scene), tuple(services), tuple(described), problems)
+    return OrchestratorStatus(
+        generation=parts.publisher.generation,
+        in_step=in_step(parts, scene),
+        services=tuple(services),
+        revisions=tuple(described),
+        problems=tuple(_problems(parts, scene)),
+        leader=parts.upkeep.leads,
+        parts=parts.upkeep.status(),
+    )
 
 
 def _problems(parts: Parts, scene: Scene) -> Iterator[str]:
     if not scene.engine_answers:
         yield "the container engine does not answer"
+    for each in parts.upkeep.status():
+        if each.state not in ("running", "between"):
+            yield f"part {each.name} of the platform is {each.state}: {each.reason}"
     if shortage := parts.autoscaler.shortage:
         yield f"the host is short of {shortage}: no instances are added but for services that have none"
     for name in (*parts.store.corrupt, *parts.tools.book.corrupt):

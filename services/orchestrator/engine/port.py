@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from runyard.errors import HostError
 from services.orchestrator.model.entry import BookEntry
@@ -22,10 +22,14 @@ class Refused(HostError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened to the container with this id; unless it is `ours`, it may be anybody's on this host."""
+    """Something happened to the container with this id; unless it is `ours`, it may be anybody's on this host.
+
+    `role` is what its label claims.
+    """
 
     container: str
     ours: bool = True
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,43 @@ class Subnet:
 
     cidr: str
     taken: frozenset[str]
+
+
+# A part is between states while the engine or an update makes, starts or removes it: nobody else should touch it then.
+PartState = Literal["running", "paused", "stopped", "between"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPart:
+    """The container of a part of the platform, as the engine showed it last."""
+
+    id: str
+    state: PartState
+    exit_code: int = 0
+
+
+class PartEngine(Protocol):
+    """An engine that holds the parts of one stack's platform, by their names; every method raises HostError."""
+
+    async def look(self, part: str) -> SeenPart | None:
+        """Look at a part; None if no container of its name has its labels."""
+        ...
+
+    async def start(self, container: str) -> None:
+        """Start a part's container, by its id; one that runs is left alone."""
+        ...
+
+    async def resume(self, container: str) -> None:
+        """Let a paused container go on; one that runs is left alone."""
+        ...
+
+    async def kill(self, part: str) -> None:
+        """Kill a part, paused or not, and return when it is dead; NotFound if there is none."""
+        ...
+
+    def events(self) -> AsyncIterator[None]:
+        """Tell each time that something happened to any part, until the engine goes away."""
+        ...
 
 
 class Engine(Protocol):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from services.orchestrator.gateway.publisher import Publisher
 from services.orchestrator.health.host import HostRoom
 from services.orchestrator.health.prober import Prober
+from services.orchestrator.health.upkeep import Upkeep
 from services.orchestrator.instances.operations import Tools
 from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler
@@ -34,6 +35,7 @@ class Parts:
     publisher: Publisher
     autoscaler: Autoscaler
     host: HostRoom
+    upkeep: Upkeep
     timing: Timing
     wake: asyncio.Event
     boot_ms: int

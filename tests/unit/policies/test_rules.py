@@ -263,10 +263,10 @@ CASES: list[tuple[str, Context, Context, str]] = [
     ),
     (
         "host-large-enough",
-        hosted(2240 * 1024**2),
-        hosted(2240 * 1024**2 - 1),
-        "the host's memory must be at least 2240Mi at minScale, got 2348810239, 1 over: "
-        "default/hello 1Gi + gateway 640Mi + orchestrator 512Mi + firewall 64Mi",
+        hosted(2496 * 1024**2),
+        hosted(2496 * 1024**2 - 1),
+        "the host's memory must be at least 2496Mi at minScale, got 2617245695, 1 over: "
+        "default/hello 1Gi + gateway 640Mi + orchestrator 512Mi + standby 256Mi + firewall 64Mi",
     ),
     (
         "budget-kept",

@@ -15,7 +15,8 @@ from aiodocker.networks import DockerNetwork
 from aiodocker.stream import Stream
 from aiodocker.volumes import DockerVolume
 
-from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
+from runyard import names
+from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, UsageError
 from services.orchestrator.engine.docker.json import Json
 from services.orchestrator.engine.port import Event, Refused
 
@@ -129,6 +130,12 @@ class DockerClient:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 await self._docker.containers.container(container).unpause()
 
+    async def kill(self, container: str) -> None:
+        """Kill a container, paused or not, and return when it is dead; one that does not run is left alone."""
+        with translated(f"kill container {container[:12]}", unless="is not running"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await self._docker.containers.container(container).kill(signal="KILL")
+
     async def stop(self, container: str, grace_s: int) -> None:
         """Send the stop signal, wait for the grace, then kill; one that is gone is no error."""
         with translated(f"stop container {container[:12]}", gone_is_fine=True):
@@ -164,13 +171,19 @@ class DockerClient:
                         continue
                 return int((await command_run.inspect())["ExitCode"])
 
-    async def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
+    def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
         """Yield events of containers with these labels, and of all networks, until the engine goes away."""
         mine = [f"{key}={value}" for key, value in labels.items()]
-        wanted = (
-            {"type": ["container"], "event": list(_EVENTS), "label": mine},
-            {"type": ["network"], "event": list(_NETWORK_EVENTS)},
-        )
+        containers = {"type": ["container"], "event": list(_EVENTS), "label": mine}
+        networks = {"type": ["network"], "event": list(_NETWORK_EVENTS)}
+        return self._streams(containers, networks)
+
+    def container_events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
+        """Yield events of containers with these labels alone, until the engine goes away."""
+        mine = [f"{key}={value}" for key, value in labels.items()]
+        return self._streams({"type": ["container"], "event": list(_EVENTS), "label": mine})
+
+    async def _streams(self, *wanted: Json) -> AsyncIterator[Event]:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         streams = [asyncio.create_task(self._listen(filters, queue)) for filters in wanted]
         try:
@@ -194,8 +207,9 @@ class DockerClient:
                 actor = event["Actor"]
                 # A network's event is about the container that joined it or left it.
                 ours = event["Type"] == "container"
-                about = actor["ID"] if ours else actor["Attributes"].get("container", "")
-                queue.put_nowait(Event(str(about), ours))
+                said = actor.get("Attributes") or {}
+                about = actor["ID"] if ours else said.get("container", "")
+                queue.put_nowait(Event(str(about), ours, str(said.get(names.ROLE, ""))))
             with translated("watch events"):
                 await stream
         finally:
@@ -205,6 +219,14 @@ class DockerClient:
     async def close(self) -> None:
         """Close the connections."""
         await self._docker.close()
+
+
+def open_client() -> DockerClient:
+    """Open the Docker engine at DOCKER_HOST, or at its usual socket; UsageError if there is neither."""
+    try:
+        return DockerClient(aiodocker.Docker())
+    except (AssertionError, ValueError) as error:
+        raise UsageError("DOCKER_HOST: no Docker engine is configured and no socket was found") from error
 
 
 def _end_input(stream: Stream) -> None:

@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import cast
 
-import aiodocker
-
 from runyard import names
-from runyard.errors import NotFound, UsageError
+from runyard.errors import NotFound
 from services.orchestrator.engine.docker.client import DockerClient
 from services.orchestrator.engine.docker.comparison import describe_edit, describe_fault, difference
 from services.orchestrator.engine.docker.descriptions import read_container, read_state, read_subnet
@@ -112,11 +110,3 @@ class DockerEngine:
     def events(self) -> AsyncIterator[Event]:
         """Yield what happens to containers of this stack, and to others' networks, until Docker goes away."""
         return self._docker.events(self._labels)
-
-
-def open_docker(stack: str) -> DockerEngine:
-    """Open the Docker engine at DOCKER_HOST, or at its usual socket; UsageError if there is neither."""
-    try:
-        return DockerEngine(DockerClient(aiodocker.Docker()), stack)
-    except (AssertionError, ValueError) as error:
-        raise UsageError("DOCKER_HOST: no Docker engine is configured and no socket was found") from error

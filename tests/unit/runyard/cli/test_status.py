@@ -13,6 +13,7 @@ from runyard.cli.status import (
 from runyard.contracts import (
     CertificateStatus,
     OrchestratorStatus,
+    PartStatus,
     RevisionStatus,
     ScheduleStatus,
     ServiceStatus,
@@ -74,6 +75,16 @@ def test_status_tells_problems_strangers_the_firewall_and_images_that_are_gone()
         "image gone: shop:1 (0123456789ab): what runs goes on, and what starts next or an update brings it back from "
         "its registry",
     ]
+
+
+def test_status_tells_parts_that_were_started_again_and_that_the_stand_by_leads() -> None:
+    parts = (PartStatus("gateway", "running", 2, "it was paused"), PartStatus("orchestrator", "running"))
+    found = OrchestratorStatus(3, True, leader="standby", parts=parts)
+    told = ["part gateway  started again 2 x: it was paused", "the stand-by leads"]
+    assert render_status(found, Beside()).splitlines()[:-1] == told
+    assert [f"- {each}" for each in told] == render_markdown(found, Beside(), Claims()).splitlines()[-3:-1]
+    usual = OrchestratorStatus(3, True, leader="orchestrator", parts=parts[1:])
+    assert len(render_status(usual, Beside()).splitlines()) == 1
 
 
 def moving(*, stalled: bool) -> OrchestratorStatus:

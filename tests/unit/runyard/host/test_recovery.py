@@ -90,6 +90,7 @@ def test_planned_names_cover_networks_volumes_and_parts():
         ("network", "runyard.dev.tenant.default"),
         ("container", "runyard.dev.gateway"),
         ("container", "runyard.dev.orchestrator"),
+        ("container", "runyard.dev.standby"),
         ("container", "runyard.dev.firewall"),
         ("volume", "runyard.dev.gateway"),
         ("volume", "runyard.dev.orchestrator"),

@@ -40,15 +40,15 @@ def test_claim_names_what_each_service_uses_by_tenant_and_name() -> None:
 def test_claim_names_the_memory_of_the_platforms_parts_which_counts_to_no_tenant() -> None:
     subject = manifests(tenants=(Tenant("default", quotas=Quotas(memory_bytes=1)),))
     parts = make_claim(subject, plan(subject, "prod")).services
-    memory = {"gateway": 640 * MIB, "orchestrator": 512 * MIB, "firewall": 64 * MIB}
+    memory = {"gateway": 640 * MIB, "orchestrator": 512 * MIB, "standby": 256 * MIB, "firewall": 64 * MIB}
     assert {each.service: each.best["memory"] for each in parts} == memory
     assert {(each.stack, each.tenant) for each in parts} == {("prod", "")}
     assert check_quotas(subject, elsewhere=parts) == ()
-    (finding,) = check_capacity(subject, Capacity(1000, 2 * 1216 * MIB - 1), elsewhere=parts)
+    (finding,) = check_capacity(subject, Capacity(1000, 2 * 1472 * MIB - 1), elsewhere=parts)
     assert finding.message == (
-        "the host's memory must be at least 2432Mi at minScale, got 2550136831, 1 over: gateway 640Mi + "
-        "gateway of stack prod 640Mi + orchestrator 512Mi + orchestrator of stack prod 512Mi + firewall 64Mi + "
-        "firewall of stack prod 64Mi"
+        "the host's memory must be at least 2944Mi at minScale, got 3087007743, 1 over: gateway 640Mi + "
+        "gateway of stack prod 640Mi + orchestrator 512Mi + orchestrator of stack prod 512Mi + "
+        "standby 256Mi + standby of stack prod 256Mi + firewall 64Mi + firewall of stack prod 64Mi"
     )
 
 

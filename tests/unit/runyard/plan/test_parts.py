@@ -26,7 +26,7 @@ def planned(platform: Platform) -> dict[str, PartPlan]:
 def test_parts_have_names_of_their_stack_on_the_host() -> None:
     parts = planned(Platform())
     assert [each.container for each in parts.values()] == [
-        *("runyard.prod.gateway", "runyard.prod.orchestrator", "runyard.prod.firewall")
+        *("runyard.prod.gateway", "runyard.prod.orchestrator", "runyard.prod.standby", "runyard.prod.firewall")
     ]
     assert list(parts["gateway"].own_volumes) == ["runyard.prod.gateway"]
     assert list(parts["orchestrator"].own_volumes) == ["runyard.prod.orchestrator", "runyard.prod.launcher"]
@@ -54,8 +54,18 @@ def test_volume_of_another_part_is_of_one_before() -> None:
         assert {volume.name for volume in part.volumes} <= made
 
 
-def test_one_part_alone_has_the_engines_socket_and_another_the_packet_filter() -> None:
-    assert [part.name for part in PARTS if part.has_engine_socket] == ["orchestrator"]
+def test_stand_by_has_the_orchestrators_image_and_volumes_and_none_of_its_own() -> None:
+    parts = planned(Platform())
+    one, other = parts["orchestrator"], parts["standby"]
+    assert (other.part.image, other.part.role, other.part.kind) == ("orchestrator", "standby", "Standby")
+    assert (other.volumes, other.own_volumes) == (one.volumes, {})
+    assert other.listeners == ()
+    different = {key for key in one.environment if one.environment[key] != other.environment[key]}
+    assert (different, other.environment.keys()) == ({"RUNYARD_PART"}, one.environment.keys())
+
+
+def test_both_orchestrators_alone_have_the_engines_socket_and_another_the_packet_filter() -> None:
+    assert [part.name for part in PARTS if part.has_engine_socket] == [*("orchestrator", "standby")]
     added = {part.name: part.capabilities for part in PARTS if part.capabilities}
     assert added.keys() == {"gateway", "firewall"}
     assert [name for name, capabilities in added.items() if "CAP_NET_ADMIN" in capabilities] == ["firewall"]
@@ -70,8 +80,10 @@ def test_part_that_changes_the_packet_filter_hears_nobody_and_sees_nothing_of_th
 
 def test_platform_without_a_firewall_has_no_part_for_it() -> None:
     platform = Platform(firewall=Firewall(enabled=False))
-    assert list(planned(platform)) == ["gateway", "orchestrator"]
-    assert [part.name for part in parts_of(platform)] == ["gateway", "orchestrator"]
+    assert list(planned(platform)) == ["gateway", "orchestrator", "standby"]
+    assert [part.name for part in parts_of(platform)] == ["gateway", "orchestrator", "standby"]
+    # Nobody looks for what the platform does not have.
+    assert planned(platform)["orchestrator"].environment["RUNYARD_PARTS"] == "gateway,orchestrator,standby"
     assert parts_of(Platform()) == PARTS
 
 

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 from pathlib import Path
 
 import pytest
 
-from runyard.errors import UsageError
-from services.orchestrator.service import serve
+from runyard.errors import HostUnreachable, UsageError
+from services.orchestrator.service import fence_of, serve
 from services.orchestrator.settings import Settings
-from services.orchestrator.store.lease import Lease
 from services.orchestrator.store.signature import Verifier
 
 from .world import PUBLIC_KEY, ListJournal, quiet
@@ -21,6 +21,7 @@ def settings(directory: Path, port: int) -> Settings:
 
 
 def test_port_that_is_taken_ends_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own").mkdir()
     # No engine is asked for anything before the listeners are open.
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
     with socket.socket() as taken:
@@ -30,22 +31,6 @@ def test_port_that_is_taken_ends_with_its_address(tmp_path: Path, monkeypatch: p
         with pytest.raises(UsageError) as caught:
             asyncio.run(serve(settings(tmp_path, port), ListJournal()))
     assert str(caught.value).startswith(f"listen on 127.0.0.1:{port}: ")
-
-
-def test_second_orchestrator_stands_by_and_opens_nothing(tmp_path: Path) -> None:
-    async def whole() -> None:
-        (tmp_path / "own").mkdir()
-        holder, journal = Lease(tmp_path / "own" / "lease"), ListJournal()
-        assert holder.take()
-        task = asyncio.create_task(serve(settings(tmp_path, 1), journal))
-        await quiet()
-        assert journal.events() == ["standing by: another orchestrator holds the lease"]
-        assert not (tmp_path / "own" / "control.sock").exists()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        holder.release()
-
-    asyncio.run(whole())
 
 
 def test_killed_orchestrator_s_socket_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,3 +49,17 @@ def test_killed_orchestrator_s_socket_is_taken_over(tmp_path: Path, monkeypatch:
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(whole())
+
+
+def test_neither_nobody_nor_ourselves_are_killed_as_the_leader(tmp_path: Path) -> None:
+    ours = dataclasses.replace(settings(tmp_path, 0), part="standby")
+    for leader in ("", "standby"):
+        with pytest.raises(UsageError) as caught:
+            asyncio.run(fence_of(ours)(leader))
+        assert str(caught.value) == f"the lease must be held by another part of the stack, got {leader!r}"
+
+
+def test_leader_is_not_killed_by_an_engine_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with pytest.raises(HostUnreachable, match=r"inspect container runyard\.tes"):
+        asyncio.run(fence_of(settings(tmp_path, 0))("orchestrator"))

@@ -42,6 +42,12 @@ def test_environment_overrides_everything() -> None:
     assert settings.launcher_directory == Path("/l")
 
 
+def test_parts_of_the_platform_are_told_with_our_own_among_them() -> None:
+    said = {"RUNYARD_STACK": "dev", "RUNYARD_PART": "standby", "RUNYARD_PARTS": "gateway,standby"}
+    assert (parse_settings(said).part, parse_settings(said).parts) == ("standby", ("gateway", "standby"))
+    assert (parse_settings({"RUNYARD_STACK": "dev"}).part, parse_settings({"RUNYARD_STACK": "dev"}).parts) == ("", ())
+
+
 @pytest.mark.parametrize("stack", ["", "Dev", "a.b", "-a"])
 def test_stack_that_is_no_label_is_refused(stack: str) -> None:
     with pytest.raises(UsageError) as caught:

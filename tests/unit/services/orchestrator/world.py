@@ -30,12 +30,14 @@ from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, Usage
 from services.orchestrator.api.control import ControlApi
 from services.orchestrator.control.orchestrator import Orchestrator
 from services.orchestrator.engine.docker.engine import DockerEngine
+from services.orchestrator.engine.docker.platform import DockerParts
 from services.orchestrator.engine.port import Event
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.publisher import Publisher
 from services.orchestrator.health.host import HostRoom
 from services.orchestrator.health.prober import Prober
 from services.orchestrator.health.probes import Target
+from services.orchestrator.health.upkeep import Upkeep
 from services.orchestrator.instances.addresses import AddressBook
 from services.orchestrator.instances.failures import FailureLog
 from services.orchestrator.instances.inventory import Inventory, Records
@@ -182,6 +184,7 @@ class FakeEngine:
         self.inputs: dict[str, str] = {}
         self._ids = itertools.count(1)
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.part_events: asyncio.Queue[Event | None] = asyncio.Queue()
 
     def _enter(self, verb: str, what: str = "") -> None:
         self.calls.append((verb, what))
@@ -208,7 +211,8 @@ class FakeEngine:
 
     async def inspect(self, container: str) -> Json:
         self._enter("inspect", container)
-        return copy.deepcopy(self._get(container))
+        named = next((key for key, each in self.containers.items() if each["Name"] == f"/{container}"), container)
+        return copy.deepcopy(self._get(named))
 
     async def inspect_network(self, network: str) -> Json:
         self._enter("inspect_network", network)
@@ -303,6 +307,10 @@ class FakeEngine:
         self.containers[container]["State"] = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": oom}
         self.tell("die", container)
 
+    async def kill(self, container: str) -> None:
+        self._enter("kill", container)
+        self._get(container)["State"] = {"Status": "exited", "ExitCode": 137}
+
     async def stop(self, container: str, grace_s: int) -> None:
         self._enter("stop", container)
         if container in self.containers:
@@ -329,6 +337,10 @@ class FakeEngine:
 
     async def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:
+            yield event
+
+    async def container_events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
+        while (event := await self.part_events.get()) is not None:
             yield event
 
     def cut_events(self) -> None:
@@ -481,6 +493,7 @@ class World:
             publisher=Publisher(self.gateway, self.journal, timing),
             autoscaler=Autoscaler(Consumption(self.meter)),
             host=HostRoom(directory / "proc", directory),
+            upkeep=Upkeep(DockerParts(self.engine, STACK), (), "orchestrator", timing, self.journal),
             timing=timing,
             wake=wake,
             boot_ms=boot_ms,

@@ -9,7 +9,8 @@ import pytest
 from runyard import names
 from runyard.contracts import ImageIdentity
 from runyard.errors import UsageError
-from services.orchestrator.engine.docker.engine import DockerEngine, open_docker
+from services.orchestrator.engine.docker.client import open_client
+from services.orchestrator.engine.docker.engine import DockerEngine
 from services.orchestrator.engine.port import Departure
 from services.orchestrator.model.entry import BookedContainer, container_name, entry_of
 from services.orchestrator.model.revision import Revision
@@ -61,7 +62,7 @@ def test_container_that_no_document_names_and_one_whose_image_went_differ(
 
 def test_address_of_an_engine_that_cannot_be_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def whole() -> None:
-        open_docker(STACK)
+        open_client()
 
     monkeypatch.setenv("DOCKER_HOST", "nonsense")
     with pytest.raises(UsageError, match=r"^DOCKER_HOST: no Docker engine is configured and no socket was found$"):

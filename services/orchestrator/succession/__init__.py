@@ -1,0 +1,1 @@
+"""Succession: of two orchestrators on one volume one leads and the other stands by."""

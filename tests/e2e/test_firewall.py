@@ -175,11 +175,13 @@ def test_verify_sees_the_rules_come_back_after_the_hosts_firewall_is_reloaded(gu
     keeper = f"runyard.{guarded.name}.firewall"
     docker("exec", keeper, "nft", "delete", "table", "ip", f"runyard.{guarded.name}")
     until(lambda: table(guarded.name) != "", "the rules are back", within_s=10)
-    docker("kill", keeper)
+    # With both orchestrators at once, as either would start it again.
+    stopped = [keeper, *(f"runyard.{guarded.name}.{part}" for part in ("orchestrator", "standby"))]
+    docker("kill", *stopped)
     # The kernel has the rules, and they go on without whoever keeps them; that nobody does is told.
     assert table(guarded.name) != ""
     assert fault(guarded).startswith("nobody keeps the rules: ")
-    docker("start", keeper)
+    docker("start", *stopped)
     until(lambda: fault(guarded) == "", "the rules are kept again")
 
 

@@ -6,13 +6,14 @@ import ssl
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import SIGNER
 from tests.e2e.load import Load
-from tests.harness.stack import Stack, docker, inspect
+from tests.harness.stack import Stack, descendants, docker, inspect
 from tests.harness.waiting import until
 
 RATE = 500
@@ -103,6 +104,33 @@ def test_killed_gateway_is_back_at_once(shop: Stack):
     # A worker of the one that was killed may answer once more while the kernel ends it.
     took = until(lambda: pid() != killed and shop.get("web.localhost").status == 200, within_s=5, every_s=0.01)
     print(f"back after {took:.2f} s")
+
+
+def test_killed_nginx_is_started_again_and_connections_wait_for_it(shop: Stack):
+    first = int(inspect(f"runyard.{shop.name}.gateway")["State"]["Pid"])
+
+    killed = 0
+
+    def master() -> int:
+        found = [each for each in descendants(first) if b"nginx: master" in Path(f"/proc/{each}/cmdline").read_bytes()]
+        # None for the moment between two.
+        return found[0] if found else killed
+
+    until(lambda: shop.get("web.localhost").status == 200, within_s=5)
+    killed = master()
+    with Load(shop.port, "web.localhost", RATE) as load:
+        time.sleep(STEADY_S)
+        os.kill(killed, signal.SIGKILL)
+        began = time.monotonic()
+        until(lambda: master() != killed and shop.get("web.localhost").status == 200, within_s=5, every_s=0.01)
+        took = time.monotonic() - began
+        time.sleep(STEADY_S)
+    print(f"answers after {took:.2f} s; {load.total} requests, {load.failures or 'no'} failures")
+    # The container was not restarted.
+    assert int(inspect(f"runyard.{shop.name}.gateway")["State"]["Pid"]) == first
+    # What the workers had taken breaks off with them; nobody is refused.
+    assert load.failures.keys() <= {"ServerDisconnectedError", "ClientOSError"}
+    assert took < 1
 
 
 def test_gateway_restart_serves_without_the_orchestrator(shop: Stack):

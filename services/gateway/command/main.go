@@ -1,6 +1,6 @@
 // The gateway's commands, in its image beside nginx:
 //
-//	serve                    become nginx; what the container does without a command
+//	serve                    keep nginx going; what the container does without a command
 //	configure                test the configuration in $RUNYARD_NGINX_CONF and, if nginx takes it, put it in place
 //	confirm DIGEST SECONDS   wait until the gateway serves the configuration with this digest
 //	restore                  put the configuration before the last one back

@@ -13,7 +13,7 @@ import (
 
 var query = regexp.MustCompile(`\?[^" ]*`)
 
-// serve becomes nginx, so that the container's signals are nginx's own; it returns only with an error.
+// serve keeps nginx going, and the sockets at which it listens; the container's signals are passed on to it.
 func serve(settings Settings) error {
 	if _, err := os.Stat(settings.Configuration); err != nil {
 		return fmt.Errorf("no configuration in %s: pulumi refresh, then up, delivers it again", settings.Configuration)
@@ -39,7 +39,7 @@ func serve(settings Settings) error {
 	if err := startRedacting(); err != nil {
 		return err
 	}
-	return os.NewSyscallError("exec nginx", syscall.Exec(nginx, []string{"nginx", "-c", settings.Configuration}, os.Environ()))
+	return sustain(nginx, settings)
 }
 
 func removeSocket(settings Settings) error {
@@ -49,8 +49,8 @@ func removeSocket(settings Settings) error {
 	return nil
 }
 
-// startRedacting puts this program, as a child of what will be nginx, between standard error and where it goes. It ends
-// with the last process that writes to it.
+// startRedacting puts this program, as a child of its own, between standard error and where it goes. It ends with the
+// last process that writes to it.
 func startRedacting() error {
 	out, in, err := os.Pipe()
 	if err != nil {

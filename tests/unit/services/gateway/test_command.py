@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 import signal
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,8 @@ from tests.unit.services.gateway.nginx import Gateway, make_gateway
 
 SOURCE = Path(__file__).resolve().parents[4] / "services" / "gateway" / "command"
 FILE = "nginx-test.conf"
+# As services/gateway/command/nginx.go has it.
+RESTLESS_S = 1
 
 
 @dataclass
@@ -202,14 +207,83 @@ def test_purge_prints_the_gateways_answer(image: Image) -> None:
     assert "urn:runyard:problem:no-cache" in answer
 
 
-def test_gateway_is_the_process_that_was_started(image: Image) -> None:
-    # The container's first process gets SIGQUIT and SIGHUP: it must be nginx itself.
+def nginx_of(image: Image) -> int:
+    """Give the process that is nginx's master now."""
+    assert image.served is not None
+    children = Path(f"/proc/{image.served.pid}/task/{image.served.pid}/children").read_text().split()
+    for thread in Path(f"/proc/{image.served.pid}/task").iterdir():
+        children += (thread / "children").read_text().split()
+    found = {int(each) for each in children if b"nginx: master" in Path(f"/proc/{each}/cmdline").read_bytes()}
+    (master,) = found
+    return master
+
+
+def test_container_that_is_told_to_stop_ends_with_its_nginx(image: Image) -> None:
     image.configure(image.gateway.config)
     image.serve()
     assert image.served is not None
-    assert b"nginx" in Path(f"/proc/{image.served.pid}/cmdline").read_bytes()
+    master = nginx_of(image)
     image.served.send_signal(signal.SIGQUIT)
     assert image.served.wait(PATIENCE_S) == 0
+    assert not Path(f"/proc/{master}").exists()
+
+
+def test_killed_nginx_is_started_again_and_no_connection_is_refused(image: Image, make_instance: MakeInstance) -> None:
+    image.configure(image.gateway.config)
+    image.serve()
+    image.gateway.serve(make_instance().port)
+    # One that ends sooner is the engine's to start again.
+    served = time.monotonic()
+    until(lambda: time.monotonic() - served > RESTLESS_S, "it has run for a second")
+    killed = nginx_of(image)
+    os.kill(killed, signal.SIGKILL)
+    began = time.monotonic()
+    # What the dying workers have taken breaks off; nothing is refused.
+    while True:
+        try:
+            answered = image.gateway.request().status
+            break
+        except ConnectionRefusedError:
+            raise
+        except (OSError, HTTPException):
+            continue
+    took = time.monotonic() - began
+    assert answered == 200
+    assert nginx_of(image) != killed
+    assert "nginx has ended: killed by killed: it is started again" in image.gateway.errors()
+    print(f"answers after {took:.3f} s")
+    assert took < 1
+    image.reload()
+    assert image.confirm(digest(image.gateway.config))
+
+
+def test_nginx_that_ends_at_once_ends_the_container_with_it(image: Image) -> None:
+    image.configure(image.gateway.config)
+    image.serve()
+    assert image.served is not None
+    os.kill(nginx_of(image), signal.SIGKILL)
+    assert image.served.wait(PATIENCE_S) == 1
+
+
+def test_address_that_nginx_leaves_is_refused_after_the_reload(image: Image) -> None:
+    (port,) = free_ports(1)
+    fewer = image.gateway.config
+    more = replace(fewer, listeners=(*fewer.listeners, Listener("edge", f"127.0.0.1:{port}")))
+    image.configure(more)
+    image.serve()
+    socket.create_connection(("127.0.0.1", port), 5).close()
+    assert image.configure(fewer).returncode == 0
+    image.reload()
+    assert image.confirm(digest(fewer))
+
+    def refused() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    until(refused, "the address is left")
 
 
 def test_what_workers_write_is_made_as_theirs(image: Image) -> None:

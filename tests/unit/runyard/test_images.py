@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from runyard import images
 from runyard.errors import UsageError
-from tests.unit import checkout as ours
 
 CATALOG = """
 web:
@@ -205,22 +203,3 @@ def test_orchestrators_inputs_are_all_that_it_imports(tmp_path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.stderr == ""
-
-
-def test_orchestrators_image_has_every_module_that_it_imports() -> None:
-    graph, catalog = ours.import_graph(), yaml.safe_load(ours.text(Path("images/catalog.yaml")))
-    reached, left = set[str](), [name for name in graph if ours.room(name) == "services.orchestrator"]
-    while left:
-        name = left.pop()
-        if name not in reached:
-            reached.add(name)
-            left += [each for each in graph[name] if each in graph]
-    files = [Path(*name.split(".")) for name in reached if name.startswith("runyard.")]
-    given = [Path(each) for each in catalog["orchestrator"]["inputs"]]
-    missing = [
-        str(file)
-        for file in files
-        if not any(each in (file, file.with_suffix(".py")) or each in file.parents for each in given)
-    ]
-    assert files
-    assert missing == []

@@ -68,13 +68,10 @@ def test_post_is_not_sent_again_whatever_its_service_says(gateway: Gateway, ask:
 def test_wait_before_each_attempt_is_left_to_chance_up_to_twice_the_one_before(
     gateway: Gateway, make_instance: MakeInstance
 ) -> None:
-    serve(gateway, *(make_instance().port for _ in range(1)), retries=Retries(3, 100, 250))
-    (port,) = [each.rpartition(":")[2] for each in gateway.snapshot.endpoints["default/hello-1"].addresses]
-    assert port
     waits: list[list[float]] = [[], [], []]
     for _ in range(12):
         instance = make_instance()
-        gateway.push(endpoints={"default/hello-1": endpoints(instance.port)})
+        serve(gateway, instance.port, retries=Retries(3, 100, 250))
         assert gateway.request("GET", "/break").status == 502
         assert len(instance.seen_at) == 4
         for each, (before, after) in zip(waits, pairwise(instance.seen_at), strict=True):

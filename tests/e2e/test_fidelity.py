@@ -29,6 +29,7 @@ import yaml
 
 from runyard.plan import Plan
 from runyard.secrets import flatten_secrets
+from tests.harness.seeds import draw_seed
 from tests.harness.stack import ROOT, Stack, docker, stable_json
 from tests.harness.waiting import NOT_YET, until
 from tests.preview.mutations import MANIFESTS, MUTATIONS, OTHER_IMAGE, SECRETS, Mutation
@@ -38,7 +39,7 @@ from tests.preview.transitions.planned import by_key, foretell, foretell_network
 # As many as share a stack: one update applies them all, each to a service of its own.
 BATCH = 30
 SAMPLE = os.environ.get("RUNYARD_FIDELITY", "") != "all"
-SEED = int(os.environ.get("RUNYARD_FIDELITY_SEED", "") or random.randrange(2**32))
+SEED = draw_seed("RUNYARD_FIDELITY_SEED")
 SHUFFLED = random.Random(SEED).sample(MUTATIONS, len(MUTATIONS))
 BATCHES = [SHUFFLED[at : at + BATCH] for at in range(0, BATCH if SAMPLE else len(SHUFFLED), BATCH)]
 # How many strides one stack takes, and how many transitions there are all together.

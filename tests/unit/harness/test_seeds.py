@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.seeds import given_seed
+from tests.harness.seeds import draw_seed, given_seed
 
 
 def test_seed_that_was_printed_can_be_given_back(
@@ -14,3 +14,8 @@ def test_seed_that_was_printed_can_be_given_back(
     assert setting == f"RUNYARD_SEED={seed}"
     monkeypatch.setenv(*setting.split("="))
     assert given_seed() == seed
+
+
+def test_seed_is_that_of_what_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNYARD_SEED", raising=False)
+    assert draw_seed("RUNYARD_SEED") == draw_seed("RUNYARD_SEED") < 2**32

@@ -50,12 +50,14 @@ from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler
 from services.orchestrator.scaling.consumption import Consumption
 from services.orchestrator.scaling.decisions import DecisionLog
+from services.orchestrator.scaling.recorder import Recorder
 from services.orchestrator.service import loss_of
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.interventions import Interventions
+from services.orchestrator.store.loads import LoadStore
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.store.signature import Verifier
 from services.orchestrator.timing import Timing
@@ -492,6 +494,7 @@ class World:
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),
             autoscaler=Autoscaler(Consumption(self.meter)),
+            recorder=Recorder(LoadStore(directory, self.journal), self.journal),
             host=HostRoom(directory / "proc", directory),
             upkeep=Upkeep(DockerParts(self.engine, STACK), (), "orchestrator", timing, self.journal),
             timing=timing,

@@ -40,7 +40,7 @@ def recorded_load(record: RecordedLoad | None, start_s: float = 0.3) -> Load | N
     if record is None:
         return None
     since = max(record.since_unix_s, record.until_unix_s - WEEK_S)
-    first = math.ceil(since / 60)
+    first = since // 60
     minutes = tuple(each for each in record.minutes if each[0] >= first)
     if not minutes:
         return None

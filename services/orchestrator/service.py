@@ -112,7 +112,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         book=book,
         base=Base(directory, settings.gateway_snapshot, journal, loss_of(book, store, documents)),
         launcher=launcher,
-        inventory=Inventory(engine, Records(book, documents), journal),
+        inventory=Inventory(engine, Records(book, documents), journal, timing.clock),
         addresses=AddressBook(directory / "addresses.json", timing.clock),
         gateway=gateway,
         failures=FailureLog(),

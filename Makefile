@@ -72,11 +72,12 @@ fidelity:
 soak:
 	@RUNYARD_SOAK_S=300 $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -s tests/e2e/test_succession.py -k again_and_again
 
-# A thousand interleavings of apply, scale, crash, rollback, kill and lease loss in a simulated engine: some minutes on
-# two cores. `test` takes a sample. RUNYARD_SEED says which.
+# A thousand interleavings of apply, scale, crash, rollback, kill and lease loss in a simulated engine, and twenty on the
+# real one: some ten minutes each on two cores. `test` takes a sample. RUNYARD_SEED says which.
 interleavings:
 	@$(BOOTSTRAP) environment
 	@RUNYARD_INTERLEAVINGS=1000 $(PYTHON) -m pytest -q tests/unit/services/orchestrator/test_interleavings.py
+	@RUNYARD_LIVE_INTERLEAVINGS=20 $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e/test_interleavings.py
 
 bench:
 	@$(BOOTSTRAP) benchmarks -- $(PYTHON) -m tests.bench

@@ -15,7 +15,7 @@ from runyard.forecast.cost import MONTH_S, price_use
 from runyard.manifest.model import Manifests, Service
 from runyard.names import service_key
 from runyard.scaling.counts import Span
-from runyard.scaling.settings import ScalingSettings
+from runyard.scaling.settings import SURPLUS_GRACE_S, ScalingSettings
 from runyard.scaling.simulation import Batch, Model, Outcome, Scaled, simulate
 from runyard.scaling.trace import SHAPES, shaped
 
@@ -111,7 +111,7 @@ def simulate_service(
     outcome = simulate(
         _batches(load, peak_rps, step_s),
         length_s,
-        Model(settings.capacity, load.start_s, step_s, tuple(at_s for at_s, _ in spans[1:])),
+        Model(settings.capacity, load.start_s, step_s, tuple(at_s for at_s, _ in spans[1:]), SURPLUS_GRACE_S),
         Scaled(dataclasses.replace(settings, signals=signals), spans[0][1], spans[1:]),
         kept=spans[0][1].least,
         drawn_s=max(step_s, length_s / _POINTS),

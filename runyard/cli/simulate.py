@@ -70,7 +70,7 @@ def simulate(  # noqa: PLR0913 - click gives one parameter for each option
     `--trace recorded` does for other manifests.
     """
     paths, only, trace = _named(paths, only, trace)
-    load_of = _loads(trace, stack, Load(trace, None, peak, request_ms / 1000, start_ms / 1000, repeat))
+    load_of = _loads(trace, stack, Load(trace, None, peak, request_ms / 1000, start_ms / 1000, repeat), out)
     found = _simulate(load(paths).manifests, only, load_of, parse_day(day))
     if picture is not None:
         if len(found) != 1:
@@ -89,18 +89,18 @@ def _named(paths: tuple[str, ...], only: str | None, trace: str | None) -> tuple
     return (DEFAULT_PATH,), paths[0], trace or RECORDED
 
 
-def _loads(trace: str, stack: str, asked: Load) -> Callable[[Sequence[str]], Mapping[str, Load]]:
+def _loads(trace: str, stack: str, asked: Load, out: Output) -> Callable[[Sequence[str]], Mapping[str, Load]]:
     """Give what finds the load of services, by `tenant/service`; one of which nothing is recorded has none."""
     if trace not in SHAPES and asked.peak_rps is not None:
         raise UsageError(f"--peak: must be given with a shape alone, got it with the trace {trace}")
     if trace == RECORDED:
-        return lambda services: _recorded(services, stack, asked)
+        return lambda services: _recorded(services, stack, asked, out)
     if trace not in SHAPES:
         asked = replace(asked, batches=parse_trace(trace, load_text(trace), asked.request_s))
     return lambda services: dict.fromkeys(services, asked)
 
 
-def _recorded(services: Sequence[str], stack: str, asked: Load) -> Mapping[str, Load]:
+def _recorded(services: Sequence[str], stack: str, asked: Load, out: Output) -> Mapping[str, Load]:
     found = {}
     with orchestrator_of(stack) as orchestrator:
         for key in services:
@@ -110,6 +110,7 @@ def _recorded(services: Sequence[str], stack: str, asked: Load) -> Mapping[str, 
                 found[key] = replace(recorded, repeated=asked.repeated)
     if not found:
         raise NotFound(f"simulate {', '.join(services)}: stack {stack} has recorded no request within the last week")
+    out.warn([f"{key}: left out, no request is recorded of it" for key in services if key not in found])
     return found
 
 

@@ -114,8 +114,8 @@ def test_every_service_has_its_own_recorded_load_and_one_without_has_no_line(
 ) -> None:
     empty = encode(RecordedLoad("shop", "cart", 0, 3600))
     docker_api.relayed = [empty, recorded("stock", 30), recorded("web")]
-    code, out, _ = run(capsys, SHOP, "--trace", "recorded")
-    assert code == 0
+    code, out, err = run(capsys, SHOP, "--trace", "recorded")
+    assert (code, err) == (0, "shop/cart: left out, no request is recorded of it\n")
     assert [line.split()[0] for line in out.splitlines()[1:3]] == ["shop/stock", "shop/web"]
     told = [line for line in out.splitlines() if ": Trace " in line]
     assert told == [

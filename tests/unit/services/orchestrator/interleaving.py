@@ -202,7 +202,7 @@ class Interleaving:
         self.told.append(f"{self.now_s:9.3f} {what}")
 
     def _disturb_all(self) -> None:
-        self._disturbed_s = dict.fromkeys(LEAST, self.now_s)
+        self._disturbed_s = {each: max(self.now_s, self._disturbed_s.get(each, self.now_s)) for each in LEAST}
 
     def apply(self, service: str, *, new: bool = True, broken: bool = False) -> None:
         """Put a service with a new revision, or again with the one that it should have."""
@@ -277,7 +277,8 @@ class Interleaving:
         if not running:
             return
         container = self.chance.choice(running)
-        self._disturbed_s[self._labels(container)[names.SERVICE]] = self.now_s
+        # What nobody told is seen by the next listing.
+        self._disturbed_s[self._labels(container)[names.SERVICE]] = self.now_s + (0 if told else RESYNC_S)
         self._say(f"  {self.engine.containers[container]['Name']}")
         if gone:
             del self.engine.containers[container]

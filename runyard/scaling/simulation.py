@@ -37,7 +37,7 @@ class Model:
     """What a simulated revision is: `capacity` requests at once of an instance, and the time of its start.
 
     `changes_s` are the moments, in their order, at which another count may be wanted though no request comes.
-    One that is wanted no more goes on for `grace_s`, and is not started again if it is wanted within that time.
+    An instance that is wanted no more goes on for `grace_s`, and is not started again if it is wanted within that time.
     """
 
     capacity: float

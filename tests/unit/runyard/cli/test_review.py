@@ -277,7 +277,7 @@ def test_changed_service_is_shown_under_the_load_that_the_stack_recorded(
     assert "POST /containers/runyard.prod.orchestrator/exec" in engine.asked
     load = json.loads(run(capsys, "HEAD~1..HEAD", "--stack", "prod", "-o", "json")[1])["recordedLoad"]
     assert (load["problem"], load["leftOut"], load["services"][0]["requests"]) == (None, [], 600)
-    assert "Recorded load (1)" in run(capsys, "HEAD~1..HEAD", "-o", "markdown")[1]
+    assert "Recorded load (1)" in run(capsys, "HEAD~1..HEAD", "--stack", "prod", "-o", "markdown")[1]
 
 
 def test_review_goes_on_without_a_stack_and_says_so_in_data_alone(

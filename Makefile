@@ -18,7 +18,7 @@ HOUSE = tests/unit/test_architecture.py
 
 .DEFAULT_GOAL = help
 
-.PHONY: help up down preview verify lint check test fidelity soak bench lock
+.PHONY: help up down preview verify lint check test fidelity soak interleavings bench lock
 
 help:
 	@echo 'make up        run the manifests (MANIFESTS=$(MANIFESTS), STACK=$(STACK), PLAN, FORCE)'
@@ -26,7 +26,7 @@ help:
 	@echo 'make verify    prove that what runs is what was asked for'
 	@echo 'make down      take the stack away'
 	@echo 'make check     formatting, lint, types and unit tests: quick, no engine'
-	@echo 'make test      everything; fidelity, soak, bench: the long ones'
+	@echo 'make test      everything; fidelity, soak, interleavings, bench: the long ones'
 	@echo '.venv/bin/runyard --help has what looks at a running stack'
 
 up:
@@ -71,6 +71,13 @@ fidelity:
 # The leading orchestrator, killed every 30 s for five minutes under load.
 soak:
 	@RUNYARD_SOAK_S=300 $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -s tests/e2e/test_succession.py -k again_and_again
+
+# A thousand interleavings of apply, scale, crash, rollback, kill and lease loss in a simulated engine, and twenty on the
+# real one: some ten minutes each on two cores. `test` takes a sample. RUNYARD_SEED says which.
+interleavings:
+	@$(BOOTSTRAP) environment
+	@RUNYARD_INTERLEAVINGS=1000 $(PYTHON) -m pytest -q tests/unit/services/orchestrator/test_interleavings.py
+	@RUNYARD_LIVE_INTERLEAVINGS=20 $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e/test_interleavings.py
 
 bench:
 	@$(BOOTSTRAP) benchmarks -- $(PYTHON) -m tests.bench

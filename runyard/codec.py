@@ -105,6 +105,9 @@ def _build_tuple(arms: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...
     if len(arms) == 2 and arms[1] is Ellipsis:
         return tuple(_build(arms[0], item, f"{path}[{index}]") for index, item in enumerate(value))
     _expect(len(value) == len(arms), value, path, f"a list of {len(arms)}")
+    if tuple(map(type, value)) == arms:
+        # Plain values, and right: there may be tens of thousands of such rows.
+        return tuple(value)
     return tuple(
         _build(arm, item, f"{path}[{index}]") for index, (arm, item) in enumerate(zip(arms, value, strict=True))
     )

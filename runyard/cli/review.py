@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,11 +13,13 @@ from runyard.cli.cost import load_usages, parse_day
 from runyard.cli.output import Output, reporting
 from runyard.errors import ChangesError, ManifestError, PolicyError, RunyardError, UsageError
 from runyard.git.side import Commit, Side, find_commit, find_place, name_paths, no_manifests, open_side
+from runyard.manifest.model import Manifests
 from runyard.names import service_key
 from runyard.pulumi.stack import StackSource
-from runyard.review import Terms
+from runyard.review import Review, Terms
 from runyard.review import review as compare
 from runyard.review.data import describe_review, render_sarif
+from runyard.review.load import LoadReview, changed_services, review_load
 from runyard.review.text import render_markdown, render_text
 
 
@@ -56,6 +59,7 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
         terms = Terms(parse_day(day), environment_of(stack), load_usages(usage_file, sorted(known)))
         warnings = (before.warnings, after.warnings)
         found = compare(before.manifests, after.manifests, names, terms, warnings=warnings)
+        found = replace(found, load=_load(found, (before.manifests, after.manifests), stack))
         refusal: RunyardError | None = None
         # What the rules refuse already, Pulumi would refuse in the same words.
         if (preview or save) and not found.refused:
@@ -76,6 +80,17 @@ def review(  # noqa: PLR0913 - click gives one parameter for each option
     if refusal is not None:
         raise refusal
     return code
+
+
+def _load(found: Review, sides: tuple[Manifests, Manifests], stack: str) -> LoadReview | None:
+    """Simulate changed services with what the stack recorded of them; None if there is nothing to ask it."""
+    services = changed_services(found.changes)
+    if not services:
+        return None
+    # Imported here because what changes no service asks no engine.
+    from runyard.review.asking import ask_recorded
+
+    return review_load(*sides, services, ask_recorded(stack, services), found.terms.day)
 
 
 def _load_base(name: str, place: Commit | Path, paths: tuple[str, ...], out: Output) -> Side:

@@ -31,6 +31,7 @@ from runyard.contracts.listing import (
     ServiceList,
 )
 from runyard.contracts.load import GatewayLoad, RevisionLoad
+from runyard.contracts.recorded import RECORDED_DAYS, RecordedLoad, RecordedMinute
 from runyard.contracts.revision import (
     PIDS_LIMIT,
     TERMINATION_GRACE_S,
@@ -80,6 +81,7 @@ from runyard.contracts.status import (
 
 __all__ = [
     "PIDS_LIMIT",
+    "RECORDED_DAYS",
     "TERMINATION_GRACE_S",
     "Aggregation",
     "Breaker",
@@ -119,6 +121,8 @@ __all__ = [
     "PauseRequest",
     "Probe",
     "ProbeKind",
+    "RecordedLoad",
+    "RecordedMinute",
     "RestartAccepted",
     "RestartRequest",
     "Retries",

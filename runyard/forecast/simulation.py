@@ -15,7 +15,7 @@ from runyard.forecast.cost import MONTH_S, price_use
 from runyard.manifest.model import Manifests, Service
 from runyard.names import service_key
 from runyard.scaling.counts import Span
-from runyard.scaling.settings import ScalingSettings
+from runyard.scaling.settings import SURPLUS_GRACE_S, ScalingSettings
 from runyard.scaling.simulation import Batch, Model, Outcome, Scaled, simulate
 from runyard.scaling.trace import SHAPES, shaped
 
@@ -32,29 +32,39 @@ _TOLD = ("concurrency", "rps")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is simulated: a shape by its name, or batches of a file; times in seconds.
+    """What is simulated: a shape by its name, or batches of a file or a recording; times in seconds.
 
-    `peak_rps` of None is what needs ten instances; `repeated` is how often the trace comes.
+    `peak_rps` of None is what needs ten instances, or what batches have; `repeated` is how often the trace comes.
+    `lasts_s` of None lets batches end a minute after their last request is done. What was recorded began at a moment in
+    seconds since 1970; what was not begins at midnight.
     """
 
     name: str
-    batches: Sequence[Batch] | None = None
+    batches: Iterable[Batch] | None = None
     peak_rps: float | None = None
     request_s: float = 0.1
     start_s: float = 0.3
     repeated: int = 1
+    lasts_s: float | None = None
+    begins_unix_s: int | None = None
 
     @property
-    def turn_s(self) -> int:
+    def turn_s(self) -> float:
         """The length of one turn: of a file, until its last request is done, and a minute."""
+        if self.lasts_s is not None:
+            return self.lasts_s
         if self.batches is None:
             return SHAPES[self.name].length_s
         return math.ceil(max(batch.at_s + batch.request_s for batch in self.batches)) + 60
 
     @property
-    def length_s(self) -> int:
+    def length_s(self) -> float:
         """The length of all turns."""
         return self.repeated * self.turn_s
+
+    def begins(self, midnight_unix_s: int) -> int:
+        """Give the moment at which it begins: its own, or else this midnight."""
+        return midnight_unix_s if self.begins_unix_s is None else self.begins_unix_s
 
 
 # The fewest and most instances from a moment of the trace on, in seconds; the first is 0, and the order is of time.
@@ -101,7 +111,7 @@ def simulate_service(
     outcome = simulate(
         _batches(load, peak_rps, step_s),
         length_s,
-        Model(settings.capacity, load.start_s, step_s, tuple(at_s for at_s, _ in spans[1:])),
+        Model(settings.capacity, load.start_s, step_s, tuple(at_s for at_s, _ in spans[1:]), SURPLUS_GRACE_S),
         Scaled(dataclasses.replace(settings, signals=signals), spans[0][1], spans[1:]),
         kept=spans[0][1].least,
         drawn_s=max(step_s, length_s / _POINTS),
@@ -121,14 +131,21 @@ def _least_s(spans: Spans, length_s: float) -> float:
     return sum(span.least * (until_s - at_s) for (at_s, span), until_s in zip(spans, ends_s, strict=True))
 
 
+def price_again(simulated: Simulated, service: Service, spans: Spans, terms: tuple[Manifests, str]) -> Simulated:
+    """Give what became of a service as it costs by another manifest of it, which scales it in the same way."""
+    least_s = _least_s(spans, simulated.load.length_s)
+    currency, cost = _month_cost(service, least_s, simulated.outcome, terms)
+    return dataclasses.replace(simulated, currency=currency, month_cost=cost)
+
+
 def _peak(signals: Sequence[ScalingSignal], load: Load) -> float:
+    if load.peak_rps is not None:
+        return load.peak_rps
     if load.batches is not None:
         seconds: dict[int, int] = {}
         for batch in load.batches:
             seconds[int(batch.at_s)] = seconds.get(int(batch.at_s), 0) + batch.requests
         return float(max(seconds.values()))
-    if load.peak_rps is not None:
-        return load.peak_rps
     each = [one.target / load.request_s if one.kind == "concurrency" else one.target for one in signals]
     return PEAK_INSTANCES * min(each)
 

@@ -22,13 +22,14 @@ def render_simulations(found: Sequence[Simulated]) -> str:
     """Render a table, a service a line, and below it what was simulated."""
     rows = [_HEAD, *(_row(each) for each in found)]
     lines = table.render_columns(rows, right=range(1, len(_HEAD)))
+    # One trace for all, or what was recorded of each.
+    of_each = len(found) > 1 and any(each.load != found[0].load for each in found)
+    told = [f"{each.service}: {_trace(each)}" for each in found] if of_each else [_trace(each) for each in found[:1]]
     for each in found[:1]:
-        load, outcome = each.load, each.outcome
-        turns = f", {load.repeated} times" if load.repeated > 1 else ""
+        load = each.load
         lines += [
             "",
-            f"Trace {load.name}{turns}: {render_length(outcome.length_s)}, {outcome.requests:,} requests,"
-            f" at most {each.peak_rps:.4g} a second.",
+            *told,
             f"A start takes {1000 * load.start_s:.0f} ms; cold are those that requests waited for without an instance.",
             f"Cost in {each.currency} of a month that is like it, without responses' bytes.",
         ]
@@ -36,6 +37,15 @@ def render_simulations(found: Sequence[Simulated]) -> str:
     if left_out:
         lines.append(f"Not simulated, as a trace does not tell it: {', '.join(left_out)}.")
     return "\n".join(lines) + "\n"
+
+
+def _trace(each: Simulated) -> str:
+    load, outcome = each.load, each.outcome
+    turns = f", {load.repeated} times" if load.repeated > 1 else ""
+    return (
+        f"Trace {load.name}{turns}: {render_length(outcome.length_s)}, {outcome.requests:,} requests,"
+        f" at most {each.peak_rps:.4g} a second."
+    )
 
 
 def _row(each: Simulated) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from runyard.contracts import (
     Override,
     Pause,
     PauseRequest,
+    RecordedLoad,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -118,6 +119,14 @@ class Orchestrator:
     def decisions(self, tenant: str, service: str) -> DecisionList:
         """Ask for the last changes of a service's counts."""
         return contracts.decode(DecisionList, self._tell(_of("decisions", tenant, service), START_TIMEOUT_S))
+
+    def recorded_load(self, tenant: str, service: str, patience_s: float = START_TIMEOUT_S) -> RecordedLoad | None:
+        """Ask for a service's requests by the minute, None without such a service; one that starts gets this long."""
+        try:
+            text = self._tell(_of("recorded-load", tenant, service), patience_s)
+        except NotFound:
+            return None
+        return contracts.decode(RecordedLoad, text)
 
     def scale(self, request: ScaleRequest) -> Override:
         """Have a number of instances for a while; NotFound without such a service, UsageError for more than it may."""

@@ -6,6 +6,7 @@ random value and nothing read from a host, so that equal manifests give an equal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 from runyard.contracts import RevisionDocument, RolloutRequest, RouteRequest
 from runyard.manifest.model import Location, Platform
 from runyard.plan.parts import PartPlan
+from runyard.scaling.counts import Span, revision_span, settings_of, with_scheduled
+from runyard.scaling.schedule import minimums
+from runyard.scaling.settings import ScalingSettings, scaling_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,18 @@ class ServicePlan:
         """The revisions that the traffic names and that therefore have instances; a tag at 0 percent names one too."""
         named = {share.revision for share in self.rollout.traffic}
         return tuple(each for each in (self.revision, *self.kept) if each.name in named)
+
+    def scaling(self, begins_unix_s: int, length_s: float) -> tuple[ScalingSettings, tuple[tuple[float, Span], ...]]:
+        """How the latest revision is scaled, and how many instances it may have, with all of the traffic.
+
+        The counts hold from so many seconds after the beginning on, as the service's schedule has it.
+        """
+        document = self.revision.document
+        spans = [
+            (at - begins_unix_s, revision_span(settings_of(document, with_scheduled(self.rollout, count)), 100))
+            for at, count in minimums(self.rollout.schedule, begins_unix_s, begins_unix_s + math.ceil(length_s))
+        ]
+        return scaling_settings(document), tuple(spans)
 
     @property
     def url_host(self) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from runyard.forecast.simulation import Simulated
 from runyard.location import Location
 from runyard.manifest.problems import Problem
 from runyard.manifest.report import render_sarif as render_problems
 from runyard.plan.quota import Headroom
 from runyard.pulumi.preview import UNKNOWN, Group, Preview
+from runyard.review.load import LoadReview
 from runyard.review.review import CostChange, Judged, Review, Totals
 
 # Of runyard/review/schema.json; a key that goes or changes its meaning raises it, a key that comes does not.
@@ -47,6 +49,7 @@ def describe_review(review: Review) -> dict[str, Any]:
             "basis": review.cost_basis,
             "monthly": [_cost(cost) for cost in review.costs],
         },
+        "recordedLoad": _load(review.load) if review.load else None,
         "pulumi": _preview(review.preview) if review.preview else None,
     }
 
@@ -104,6 +107,36 @@ def _judged(judged: Judged) -> dict[str, Any]:
         "location": place,
         "until": finding.until,
         "reason": finding.reason,
+    }
+
+
+def _load(load: LoadReview) -> dict[str, Any]:
+    return {
+        "problem": load.problem or None,
+        "services": [
+            {
+                "service": each.service,
+                "load": each.after.load.name,
+                "seconds": each.after.outcome.length_s,
+                "requests": each.after.outcome.requests,
+                "before": _simulated(each.before),
+                "after": _simulated(each.after),
+            }
+            for each in load.services
+        ],
+        "leftOut": [{"service": key, "reason": reason} for key, reason in load.left_out.items()],
+    }
+
+
+def _simulated(simulated: Simulated) -> dict[str, Any]:
+    return {
+        "peakInstances": simulated.outcome.peak,
+        "instanceSeconds": round(simulated.outcome.instance_s, 3),
+        "coldStarts": simulated.outcome.cold_starts,
+        "p95Milliseconds": simulated.outcome.percentile_ms(95),
+        "currency": simulated.currency,
+        "month": str(simulated.month_cost),
+        "notSimulated": list(simulated.left_out),
     }
 
 

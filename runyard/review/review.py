@@ -20,6 +20,7 @@ from runyard.plan.quota import Headroom, headroom
 from runyard.pricing.rating import ZERO
 from runyard.pulumi.preview import Preview
 from runyard.review.change import Change, find_changes
+from runyard.review.load import LoadReview
 from runyard.review.warning import find_new_warnings
 
 State = Literal["new", "open", "waived", "fixed"]
@@ -92,6 +93,8 @@ class Review:
     preview: Preview | None = None
     # What the change asks for and the platform does not carry out, or not in full.
     warnings: tuple[Problem, ...] = ()
+    # What the load of last week does; None where no stack was asked.
+    load: LoadReview | None = None
 
     @property
     def cost_basis(self) -> list[str]:

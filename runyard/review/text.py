@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import accumulate, groupby, takewhile
@@ -16,6 +16,7 @@ from runyard.plan.quota import Headroom, render_amount
 from runyard.pulumi.preview import UNKNOWN, Group
 from runyard.readable import readable
 from runyard.review.change import Change
+from runyard.review.load import LoadChange
 from runyard.review.review import CostChange, Judged, Review, Room
 from runyard.review.warning import KEPT
 from runyard.units import render_count
@@ -143,12 +144,14 @@ def _sections(review: Review) -> list[_Section]:
     warnings = [problem.text() for problem in review.warnings]
     rooms = [_room_line(room) for room in review.quotas]
     costs = [_cost_line(cost) for cost in review.costs]
+    loads = [_load_line(each) for each in review.load.services] if review.load else []
     return [
         *sections,
         _Section("Policies", len(findings), findings or ["no findings"]),
         _Section("New warnings", len(warnings), warnings or ["no new warnings"]),
         _Section("Quotas", len(rooms), rooms or ["no quotas"]),
         _Section(f"Cost ({basis})", len(costs), [*costs, *review.cost_basis]),
+        *([_Section("Recorded load", len(loads), loads)] if loads else []),
     ]
 
 
@@ -217,6 +220,21 @@ def _cost_line(cost: CostChange) -> str:
     between = f"{render_money(cost.after[0])} idle, {render_money(cost.after[2])} busy"
     name = "total" if cost.kind == "total" else f"{cost.kind} {cost.name}"
     return f"{name}: {before} -> {render_money(cost.after[1])} ({change}{between})"
+
+
+def _load_line(change: LoadChange) -> str:
+    before, after = change.before, change.after
+    peaks, starts = (
+        _instead([render_count(getattr(each.outcome, name), what) for each in (before, after)])
+        for name, what in (("peak", "instance"), ("cold_starts", "cold start"))
+    )
+    money = _instead([render_money(each.month_cost) for each in (before, after)])
+    return f"service {change.service}: with {after.load.name}: peak {peaks}, {starts}, {money} a month"
+
+
+def _instead(sides: Sequence[str]) -> str:
+    before, after = sides
+    return after if before == after else f"{after} instead of {before.partition(' ')[0]}"
 
 
 def _signed(amount: Decimal) -> str:

@@ -14,6 +14,11 @@ UTILIZATION = 0.7
 UNBOUNDED_CONCURRENCY = 100
 
 
+# How long an instance that nobody wants is kept: long enough for the gateway to have moved every request that was
+# on its way to it, and for a roll-back made at once to find it still there.
+SURPLUS_GRACE_S = 2.0
+
+
 @dataclass(frozen=True, slots=True)
 class ScalingSettings:
     """What the decision knows of a revision; times in seconds, targets for each instance.

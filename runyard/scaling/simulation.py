@@ -37,12 +37,14 @@ class Model:
     """What a simulated revision is: `capacity` requests at once of an instance, and the time of its start.
 
     `changes_s` are the moments, in their order, at which another count may be wanted though no request comes.
+    An instance that is wanted no more goes on for `grace_s`, and is not started again if it is wanted within that time.
     """
 
     capacity: float
     start_s: float = 0.3
     step_s: float = 1.0
     changes_s: tuple[float, ...] = ()
+    grace_s: float = 0.0
 
 
 class Decider(Protocol):
@@ -145,7 +147,8 @@ def simulate(
             moment = Moment(ends_s, world.wanted, min(world.ready, world.alive), world.used, sample.waiting)
             outcome.moments.append(moment)
         step += 1
-        if not wanted and not sample.in_flight and not sample.waiting and not world.wanted and not drawn:
+        idle = not sample.in_flight and not sample.waiting and not world.ready
+        if idle and not wanted and not world.wanted and not drawn:
             # Nothing is and nothing happens before the next request comes.
             changes = model.changes_s[bisect_right(model.changes_s, ends_s) :][:1]
             comes = [int(at_s / step_s + _EPSILON) for at_s in (*changes, *(() if batch is None else (batch.at_s,)))]
@@ -176,6 +179,9 @@ class _World:
         self._request_ms = 0.0
         self._way = 0
         self._start_steps = max(0, math.ceil(model.start_s / model.step_s - _EPSILON))
+        # Ready instances that are wanted no more, by the step in which each goes.
+        self._going: deque[int] = deque()
+        self._grace_steps = max(0, math.ceil(model.grace_s / model.step_s - _EPSILON))
 
     def arrive(self, step: int, batch: Batch) -> None:
         """Put requests at the end of the line."""
@@ -189,6 +195,9 @@ class _World:
         while starting and starting[0] <= step:
             starting.popleft()
             self.ready += 1
+        while self._going and self._going[0] <= step:
+            self._going.popleft()
+            self.ready -= 1
         self._full -= self._leaving.pop(step, 0)
         self.used = self._full + self._parts.pop(step, 0.0)
         if self._line:
@@ -222,7 +231,12 @@ class _World:
         while more < 0 and self._starting:
             self._starting.pop()
             more += 1
-        if more < 0:
+        if self._grace_steps:
+            surplus = max(0, -more)
+            self._going.extend([step + 1 + self._grace_steps] * (surplus - len(self._going)))
+            while len(self._going) > surplus:
+                self._going.pop()
+        elif more < 0:
             self.ready += more
         self.wanted = count
 

@@ -40,12 +40,14 @@ from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler
 from services.orchestrator.scaling.consumption import Consumption
 from services.orchestrator.scaling.decisions import DecisionLog
+from services.orchestrator.scaling.recorder import Recorder
 from services.orchestrator.settings import Settings
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.interventions import Interventions
+from services.orchestrator.store.loads import LoadStore
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.succession.leadership import Fence
 from services.orchestrator.timing import Timing
@@ -110,7 +112,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         book=book,
         base=Base(directory, settings.gateway_snapshot, journal, loss_of(book, store, documents)),
         launcher=launcher,
-        inventory=Inventory(engine, Records(book, documents), journal),
+        inventory=Inventory(engine, Records(book, documents), journal, timing.clock),
         addresses=AddressBook(directory / "addresses.json", timing.clock),
         gateway=gateway,
         failures=FailureLog(),
@@ -128,6 +130,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         prober=Prober(attempts, timing, wake.set),
         publisher=Publisher(gateway, journal, timing),
         autoscaler=Autoscaler(Consumption(Cgroups(Path(CGROUP_DIRECTORY)))),
+        recorder=Recorder(LoadStore(directory, journal), journal),
         host=HostRoom(Path("/proc"), directory),
         upkeep=Upkeep(DockerParts(docker, settings.stack), settings.parts, settings.part, timing, journal),
         timing=timing,

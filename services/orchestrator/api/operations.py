@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from runyard.contracts import (
@@ -20,6 +20,7 @@ from runyard.contracts import (
     PartStatus,
     Pause,
     PauseRequest,
+    RecordedLoad,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -125,6 +126,12 @@ READING = (
     Operation(
         "listDecisions", "GET", "/v1/decisions", "The last changes of counts, with their numbers and reasons.",
         DecisionList((_DECISION,)), (400,), query=(_ONE_SERVICE,), public=True,
+    ),
+    Operation(
+        "getRecordedLoad", "GET", "/v1/recorded-load",
+        "The requests of a service by the minute, of at most eight days.",
+        RecordedLoad("acme", "shop", 1794747600, 1795438800, ((29923980, 240, 31200, 9), (29923981, 198, 25740, 7))),
+        (400,), query=(replace(_ONE_SERVICE, summary="Which service; it must be given."),), public=True,
     ),
     Operation(
         "watch", "GET", "/v1/watch",

@@ -65,6 +65,7 @@ class Readings:
             "listInstances": self._listed(self._instances),
             "listEndpoints": self._listed(self._endpoints),
             "listDecisions": self._listed(self._orchestrator.decisions),
+            "getRecordedLoad": self._get_recorded_load,
             "watch": self._watch.handle,
         }
 
@@ -100,6 +101,10 @@ class Readings:
         healthy = self._orchestrator.healthy
         return web.json_response({"status": "ok" if healthy else "degraded"}, status=200 if healthy else 503)
 
+    async def _get_recorded_load(self, request: web.Request) -> web.StreamResponse:
+        tenant, _, service = _named_service(request, request.query.get("service", "")).partition("/")
+        return answer(encode(await self._orchestrator.recorded_load(tenant, service)))
+
     def _things(self) -> dict[str, str]:
         """Give everything that is watched as JSON, by its kind and key."""
         services, found = self._services(), dict[str, str]()
@@ -125,13 +130,19 @@ def _enter(found: dict[str, str], kind: str, things: Iterable[tuple[str, Any]]) 
     found |= {f"{kind} {key}": encode(thing) for key, thing in things}
 
 
+def _named_service(request: web.Request, wanted: str) -> str:
+    """Give the name of a service as it was given; UsageError if it can be none."""
+    if not _SERVICE.fullmatch(wanted):
+        raise UsageError(f"{request.method} {request.path}: service must be TENANT/SERVICE, got {json.dumps(wanted)}")
+    return wanted
+
+
 def _of_service(listed: Listing, request: web.Request) -> Listing:
     """Leave what is of the service that a request names, if it names one."""
     wanted = request.query.get("service")
     if wanted is None:
         return listed
-    if not _SERVICE.fullmatch(wanted):
-        raise UsageError(f"{request.method} {request.path}: service must be TENANT/SERVICE, got {json.dumps(wanted)}")
+    _named_service(request, wanted)
 
     def is_wanted(item: _Item) -> bool:
         return service_key(item.tenant, item.service) == wanted

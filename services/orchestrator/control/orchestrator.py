@@ -16,6 +16,7 @@ from runyard.contracts import (
     Override,
     Pause,
     PauseRequest,
+    RecordedLoad,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -143,6 +144,7 @@ class Orchestrator:
         self._pending.supersede(key)
         self._parts.rollouts.delete(tenant, service)
         self._parts.documents.leave(key, ())
+        self._parts.recorder.forget(key)
         # A gateway that is away sends no traffic; it must not keep a stack from being taken down, nor leave Pulumi
         # with a service that is forgotten here. It gets what is left before anything else when it is back.
         if not await self._reconciler.publish(CONFIRM_S):
@@ -250,6 +252,10 @@ class Orchestrator:
         """List the last decisions on counts."""
         return list_decisions(self._parts)
 
+    async def recorded_load(self, tenant: str, service: str) -> RecordedLoad:
+        """Give the requests of a service by the minute; NotFound without such a service."""
+        return await self._parts.recorder.read(tenant, service, self._parts.timing.wall())
+
     def status(self) -> OrchestratorStatus:
         """Describe everything as it is now."""
         return describe_status(self._parts, self._scene())
@@ -271,10 +277,11 @@ class Orchestrator:
         )
 
     async def close(self) -> None:
-        """Stop what is under way; instances go on."""
+        """Stop what is under way, and write what is recorded of the last minutes; instances go on."""
         await self._pending.close()
         await self._reconciler.operations.close()
         await self._parts.prober.close()
+        self._parts.recorder.write(self._parts.timing.wall(), everything=True)
 
 
 def _check_length(where: str, for_s: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from runyard.scaling.settings import SURPLUS_GRACE_S
 from services.orchestrator.instances.backoff import slot_after_failure
 from services.orchestrator.instances.observation import (
     Action,
@@ -20,9 +21,6 @@ from services.orchestrator.instances.observation import (
 from services.orchestrator.model.instance import UNKNOWN, Health, Instance, edit_of, failure_of, is_ready
 from services.orchestrator.model.parts import data_volumes
 
-# How long an instance that nobody wants is kept: long enough for the gateway to have moved every request that was
-# on its way to it, and for a roll-back made at once to find it still there.
-SURPLUS_GRACE_S = 2.0
 FRESH = Slot(failures=0, not_before=0.0)
 
 

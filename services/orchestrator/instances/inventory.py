@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import is_not
 
@@ -14,6 +14,9 @@ from services.orchestrator.model.entry import BookEntry
 from services.orchestrator.model.instance import Instance
 from services.orchestrator.store.book import INSTANCE_ID, Book
 from services.orchestrator.store.documents import DocumentStore
+
+# How long after a kill, or a call that got no answer, the engine may still make what it was asked for.
+LATE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,16 @@ class _Read:
 class Inventory:
     """Instances of one stack; a container gets in by the book alone, whatever its labels say."""
 
-    def __init__(self, engine: Engine, records: Records, journal: Journal) -> None:
+    def __init__(self, engine: Engine, records: Records, journal: Journal, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._book, self._documents = records.book, records.documents
         self._journal = journal
         self._seen: dict[str, SeenContainer] = {}
         self._read: dict[str, _Read] = {}
         self._told: set[str] = set()
+        self._clock = clock
+        # When the engine was asked last for what may still come, by instance: a kill may have cut off its answer.
+        self._asked_s = dict.fromkeys(self._book.unmade.values(), clock())
         # One refresh at a time, or an old listing that ends late would undo a newer inspection.
         self._turn = asyncio.Lock()
 
@@ -81,12 +87,25 @@ class Inventory:
         await self._sort()
         self._strike([entry for each in {*owners, made} if (entry := self._book.entries.get(each))])
 
+    def expect(self, instance: str) -> None:
+        """Expect that the engine may still make what it was asked for and did not answer."""
+        self._asked_s[instance] = self._clock()
+
+    def _may_come(self, instance: str) -> bool:
+        if instance not in self._asked_s:
+            return False
+        if self._clock() - self._asked_s[instance] < LATE_S and instance in self._book.unmade.values():
+            return True
+        del self._asked_s[instance]
+        return False
+
     def _strike(self, entries: Iterable[BookEntry]) -> None:
         """Strike those out of the book of which nothing is left."""
         gone = [
             each.instance
             for each in entries
             if not self._book.making(each.instance)
+            and not self._may_come(each.instance)
             and not any(id_ in self._seen for id_ in self._book.entries[each.instance].ids)
         ]
         self._book.strike(gone)

@@ -223,6 +223,7 @@ class Operations:
         journal.write("instance not made", level="error", instance=instance, revision=revision, error=str(error))
         if isinstance(error, HostUnreachable):
             # The engine's trouble, not the revision's; what was made is found and cleared when it answers again.
+            self._tools.inventory.expect(instance)
             await self._tools.sleep(RETRY_S)
             return
         final = isinstance(error, Refused | NotFound)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from runyard.contracts import GatewayLoad
 from runyard.errors import HostError
 from services.orchestrator.rollout.joined import Parts
 
@@ -79,10 +80,18 @@ class ScalingLoop:
         if not self._reads:
             self._reads = True
             parts.tools.journal.write("load known")
+        self._record(load)
         # The engine may have gone while the gateway answered.
         if self._may_decide and parts.autoscaler.take(load, timing.clock()):
             parts.wake.set()
         return READ_S
+
+    def _record(self, load: GatewayLoad) -> None:
+        recorder, now_unix_s = self._parts.recorder, self._parts.timing.wall()
+        # Made anew at each change, so most of the time it is the one that was there before.
+        recorder.follow(self._parts.store.rollouts, now_unix_s)
+        recorder.take(load, self._parts.documents.revisions, now_unix_s)
+        recorder.write(now_unix_s)
 
     def _look_at_host(self, now_s: float) -> None:
         if now_s - self._looked_s < HOST_LOOK_S:

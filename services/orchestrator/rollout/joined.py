@@ -13,6 +13,7 @@ from services.orchestrator.instances.operations import Tools
 from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler
 from services.orchestrator.scaling.decisions import DecisionLog
+from services.orchestrator.scaling.recorder import Recorder
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.interventions import Interventions
@@ -34,6 +35,7 @@ class Parts:
     prober: Prober
     publisher: Publisher
     autoscaler: Autoscaler
+    recorder: Recorder
     host: HostRoom
     upkeep: Upkeep
     timing: Timing

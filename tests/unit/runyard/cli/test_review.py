@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runyard.cli.main import main
+from runyard.contracts import RecordedLoad, encode
 from runyard.reference import HUB
 from tests.unit.runyard.host.docker_api import DockerApi, serve
 
@@ -22,6 +23,7 @@ kind: Service
 metadata: {name: web}
 spec: {template: {spec: {timeoutSeconds: %s, containers: [{image: "shop/web:1"%s}]}}}
 """
+SCALED = 'metadata: {name: web}\nspec: {template: {metadata: {annotations: {autoscaling.knative.dev/min-scale: "2"}}, '
 
 
 def git(directory: Path, *arguments: str) -> None:
@@ -49,6 +51,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commit(tmp_path, SERVICE % (300, ""))
     commit(tmp_path, SERVICE % (60, ""))
     monkeypatch.chdir(tmp_path)
+    # Whatever runs on this machine is nothing to a test.
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     return tmp_path
 
 
@@ -217,8 +221,9 @@ esac
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DockerApi]:
-    """An engine that has the image of the service."""
+    """An engine that has the image of the service, and no orchestrator of the stack dev."""
     api = DockerApi()
+    api.answers["POST /containers/runyard.dev.orchestrator/exec"] = (404, {"message": "No such container"})
     api.answers[f"GET /images/{HUB}/shop/web:1/json"] = {"Id": BUILT, "RepoDigests": []}
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
     with serve(api, tmp_path / "docker.sock"):
@@ -247,6 +252,62 @@ def test_preview_adds_what_pulumi_would_do_with_its_effect(stack: Path, capsys: 
     ]
     assert "canary" not in out
     assert run(capsys, "HEAD~1..HEAD", "--preview")[1] == out
+
+
+def recorded(service: str = "default/web") -> str:
+    """Answer as an orchestrator does that has an hour of requests, ten each minute."""
+    tenant, _, name = service.partition("/")
+    return encode(RecordedLoad(tenant, name, 0, 3600, tuple((minute, 10, 1000, 4) for minute in range(60))))
+
+
+def test_changed_service_is_shown_under_the_load_that_the_stack_recorded(
+    repository: Path, engine: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scaled = SERVICE.replace("metadata: {name: web}\nspec: {template: {", SCALED)
+    commit(repository, scaled % (60, ""))
+    engine.relayed = [recorded()]
+    code, out, _ = run(capsys, "HEAD~1..HEAD", "--stack", "prod")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[lines.index("Recorded load") + 1].startswith(
+        "  service default/web: with the load of the last 60 minutes: peak 2 instances instead of 1, "
+        "0 cold starts instead of 1, "
+    )
+    assert engine.sent == [("GET /v1/recorded-load?service=default/web", None)]
+    assert "POST /containers/runyard.prod.orchestrator/exec" in engine.asked
+    load = json.loads(run(capsys, "HEAD~1..HEAD", "--stack", "prod", "-o", "json")[1])["recordedLoad"]
+    assert (load["problem"], load["leftOut"], load["services"][0]["requests"]) == (None, [], 600)
+    assert "Recorded load (1)" in run(capsys, "HEAD~1..HEAD", "--stack", "prod", "-o", "markdown")[1]
+
+
+def test_review_goes_on_without_a_stack_and_says_so_in_data_alone(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "HEAD~1..HEAD")
+    assert (code, err, "Recorded load" in out) == (0, "", False)
+    load = json.loads(run(capsys, "HEAD~1..HEAD", "-o", "json")[1])["recordedLoad"]
+    assert load["services"] == load["leftOut"] == []
+    assert load["problem"].startswith(
+        f"connect to the Docker engine: no Docker engine answers at unix://{repository}/no.sock: "
+    )
+
+
+def test_stack_that_is_not_there_is_not_waited_for(
+    repository: Path, engine: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "HEAD~1..HEAD", "-o", "json")
+    assert code == 0
+    assert json.loads(out)["recordedLoad"]["problem"].startswith(
+        "reach the orchestrator runyard.dev.orchestrator within 0 s: "
+    )
+    assert engine.asked.count("POST /containers/runyard.dev.orchestrator/exec") == 1
+
+
+def test_service_that_came_or_went_is_asked_of_no_stack(
+    repository: Path, engine: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "HEAD~2..HEAD", "-o", "json")
+    assert (code, json.loads(out)["recordedLoad"], engine.asked) == (0, None, [])
 
 
 def test_preview_of_a_stack_of_the_old_form_says_how_to_take_it_down(

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from runyard.cli.main import main
+from runyard.contracts import RecordedLoad, encode
+from tests.unit.runyard.host.docker_api import DockerApi
 
 ROOT = Path(__file__).parents[4]
 HELLO, SHOP = str(ROOT / "manifests" / "hello.yaml"), str(ROOT / "manifests" / "shop")
@@ -71,6 +73,62 @@ def test_what_cannot_be_simulated_is_said(
 ) -> None:
     code, out, err = run(capsys, *arguments, *(() if "--trace" in arguments else ("--trace", "idle")))
     assert (code, out, err) == (2, "", f"error: {message}\n")
+
+
+def recorded(name: str, requests: int = 20) -> str:
+    """Answer as an orchestrator does that recorded an hour."""
+    return encode(RecordedLoad("shop", name, 0, 3600, ((2, requests, 2000, 4), (50, requests, 2000, 4))))
+
+
+def test_service_is_simulated_under_the_load_that_its_stack_recorded(
+    capsys: pytest.CaptureFixture[str], docker_api: DockerApi
+) -> None:
+    docker_api.relayed = [recorded("web")]
+    code, out, _ = run(capsys, SHOP, "--trace", "recorded", "--service", "web", "--stack", "prod", "-o", "json")
+    (service,) = json.loads(out)["services"]
+    assert code == 0
+    assert (service["trace"], service["lengthSeconds"], service["requests"]) == (
+        "the load of the last 60 minutes", 3600, 40,
+    )  # fmt: skip
+    assert docker_api.sent == [("GET /v1/recorded-load?service=shop/web", None)]
+    assert "POST /containers/runyard.prod.orchestrator/exec" in docker_api.asked
+
+
+def test_name_of_a_service_stands_for_its_manifest_and_its_recorded_load(
+    capsys: pytest.CaptureFixture[str], docker_api: DockerApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker_api.relayed = [recorded("web")]
+    (tmp_path / "manifests").symlink_to(SHOP)
+    monkeypatch.chdir(tmp_path)
+    for name in ("web", "shop/web"):
+        code, out, _ = run(capsys, name)
+        assert (code, out.splitlines()[1].split()[0]) == (0, "shop/web")
+        assert "Trace the load of the last 60 minutes: 60 minutes, 40 requests, at most 4 a second." in out
+    # Another trace is as good, and what is there is no name.
+    assert json.loads(run(capsys, "web", "--trace", "idle", "-o", "json")[1])["services"][0]["trace"] == "idle"
+    assert len(json.loads(run(capsys, "manifests", "--trace", "idle", "-o", "json")[1])["services"]) == 3
+
+
+def test_every_service_has_its_own_recorded_load_and_one_without_has_no_line(
+    capsys: pytest.CaptureFixture[str], docker_api: DockerApi
+) -> None:
+    empty = encode(RecordedLoad("shop", "cart", 0, 3600))
+    docker_api.relayed = [empty, recorded("stock", 30), recorded("web")]
+    code, out, err = run(capsys, SHOP, "--trace", "recorded")
+    assert (code, err) == (0, "shop/cart: left out, no request is recorded of it\n")
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == ["shop/stock", "shop/web"]
+    told = [line for line in out.splitlines() if ": Trace " in line]
+    assert told == [
+        "shop/stock: Trace the load of the last 60 minutes: 60 minutes, 60 requests, at most 4 a second.",
+        "shop/web: Trace the load of the last 60 minutes: 60 minutes, 40 requests, at most 4 a second.",
+    ]
+
+
+def test_stack_that_has_recorded_nothing_is_an_error(capsys: pytest.CaptureFixture[str], docker_api: DockerApi) -> None:
+    docker_api.relayed = [encode(RecordedLoad("shop", "web", 0, 3600))]
+    code, out, err = run(capsys, SHOP, "--trace", "recorded", "--service", "web")
+    assert (code, out) == (1, "")
+    assert err == "error: simulate shop/web: stack dev has recorded no request within the last week\n"
 
 
 def test_peak_is_of_a_shape_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from runyard.contracts import (
     Override,
     Pause,
     PauseRequest,
+    RecordedLoad,
     RestartAccepted,
     RestartRequest,
     RevisionList,
@@ -65,6 +66,17 @@ def test_listings_of_a_service_are_asked_for_by_tenant_and_name() -> None:
         "/v1/instances?service=acme/web",
         "/v1/decisions?service=acme/web",
         "/v1/instances",
+    ]
+
+
+def test_recorded_load_is_asked_for_by_name_and_none_without_such_a_service() -> None:
+    recorded = RecordedLoad("acme", "web", 0, 600, ((3, 5, 400, 2),))
+    subject, engine, _ = orchestrator(told(recorded), problem(404, "recorded load acme/cart: none"))
+    assert subject.recorded_load("acme", "web") == recorded
+    assert subject.recorded_load("acme", "cart") is None
+    assert [path for _, path, *_ in engine.requests] == [
+        "/v1/recorded-load?service=acme/web",
+        "/v1/recorded-load?service=acme/cart",
     ]
 
 

@@ -54,6 +54,18 @@ def test_instance_that_is_wanted_no_more_is_there_until_its_requests_are_done() 
     assert outcome.instance_s == 12.0
 
 
+def test_instance_goes_on_for_its_grace_and_is_taken_back_within_it() -> None:
+    grace = Model(1, 0.0, 1.0, grace_s=2.0)
+    outcome = simulate([], 10, grace, Planned({0: 3, 2: 1, 7: 0}), kept=3)
+    # Three for two seconds and two of grace, then one, with its own grace.
+    assert (outcome.instance_s, outcome.starts) == (3 * 4 + 5, 0)
+    back = simulate([], 10, grace, Planned({0: 3, 2: 1, 3: 2}), kept=3)
+    assert (back.instance_s, back.starts) == (3 * 4 + 2 * 6, 0)
+    # In its grace it takes requests still.
+    served = simulate([Batch(3.0, 2, 1.0)], 10, grace, Planned({0: 2, 2: 1}), kept=2)
+    assert served.responses == {1000: 2}
+
+
 def test_turn_is_a_count_that_goes_the_other_way() -> None:
     trace = [Batch(float(second), 1, 0.1) for second in range(10)]
     assert simulate(trace, 10, Model(1), Planned({0: 1, 2: 3, 4: 2, 6: 1, 8: 2}), kept=1).turns == 2

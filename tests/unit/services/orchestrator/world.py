@@ -50,12 +50,14 @@ from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler
 from services.orchestrator.scaling.consumption import Consumption
 from services.orchestrator.scaling.decisions import DecisionLog
+from services.orchestrator.scaling.recorder import Recorder
 from services.orchestrator.service import loss_of
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.claim import ClaimStore
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.interventions import Interventions
+from services.orchestrator.store.loads import LoadStore
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.store.signature import Verifier
 from services.orchestrator.timing import Timing
@@ -82,8 +84,8 @@ PUBLIC_KEY = base64.b64encode(SIGNING_KEY.public_key().public_bytes_raw()).decod
 class FakeClock:
     """A clock that stands still until it is told to go on."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
@@ -98,13 +100,17 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Let time pass, waking each sleeper at its own moment."""
         end = self.now + seconds
-        await quiet()
+        await self.quiet()
         while self._sleepers and self._sleepers[0][0] <= end:
             self.now, _, future = heapq.heappop(self._sleepers)
             if not future.done():
                 future.set_result(None)
-            await quiet()
+                await self.quiet()
         self.now = end
+
+    async def quiet(self) -> None:
+        """Let every task run until it waits for something."""
+        await quiet()
 
 
 async def quiet() -> None:
@@ -343,6 +349,10 @@ class FakeEngine:
         while (event := await self.part_events.get()) is not None:
             yield event
 
+    def reopen_events(self) -> None:
+        """Forget who listened, and what was not heard: another event loop listens from now on."""
+        self._events, self.part_events = asyncio.Queue(), asyncio.Queue()
+
     def cut_events(self) -> None:
         """End the stream of events, as a restarting engine does."""
         self._events.put_nowait(None)
@@ -432,9 +442,10 @@ class World:
         gateway: FakeGateway | None = None,
         *,
         boot_ms: int = 0x100,
+        clock: FakeClock | None = None,
     ) -> None:
         self.engine = engine or FakeEngine()
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.gateway = gateway or FakeGateway()
         self.gateway.sleep, self.gateway.clock = self.clock.sleep, self.clock
         self.journal = ListJournal()
@@ -474,7 +485,7 @@ class World:
             book=book,
             base=Base(directory, directory / "gateway.json", self.journal, loss_of(book, store, held)),
             launcher=launcher,
-            inventory=Inventory(engine, Records(book, held), self.journal),
+            inventory=Inventory(engine, Records(book, held), self.journal, self.clock),
             addresses=AddressBook(directory / "addresses.json", self.clock),
             gateway=self.gateway,
             failures=FailureLog(),
@@ -492,6 +503,7 @@ class World:
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),
             autoscaler=Autoscaler(Consumption(self.meter)),
+            recorder=Recorder(LoadStore(directory, self.journal), self.journal),
             host=HostRoom(directory / "proc", directory),
             upkeep=Upkeep(DockerParts(self.engine, STACK), (), "orchestrator", timing, self.journal),
             timing=timing,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from runyard import names
 from runyard.contracts import VolumeDocument
-from services.orchestrator.instances.decision import SURPLUS_GRACE_S, decide, note_failed_start
+from runyard.scaling.settings import SURPLUS_GRACE_S
+from services.orchestrator.instances.decision import decide, note_failed_start
 from services.orchestrator.instances.observation import (
     CreateInstance,
     FreezeInstance,

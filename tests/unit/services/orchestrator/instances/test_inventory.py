@@ -12,8 +12,8 @@ from runyard.errors import HostUnreachable
 from services.orchestrator.engine.docker.engine import DockerEngine
 from services.orchestrator.engine.docker.images import Image
 from services.orchestrator.engine.docker.making import Placement, container_config
-from services.orchestrator.instances.inventory import Inventory, Records
-from services.orchestrator.model.entry import BookedContainer, BookEntry, container_name
+from services.orchestrator.instances.inventory import LATE_S, Inventory, Records
+from services.orchestrator.model.entry import BookedContainer, BookEntry, container_name, entry_of
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.store.book import Book
 from services.orchestrator.store.documents import DocumentStore
@@ -33,7 +33,9 @@ class Stock:
         documents = DocumentStore(directory, STACK, Verifier(PUBLIC_KEY), self.journal)
         documents.put([sign(DOCUMENT)])
         self.book = Book(directory, self.journal)
-        self.inventory = Inventory(DockerEngine(self.engine, STACK), Records(self.book, documents), self.journal)
+        self.docker = DockerEngine(self.engine, STACK)
+        self.now_s, records = 0.0, Records(self.book, documents)
+        self.inventory = Inventory(self.docker, records, self.journal, lambda: self.now_s)
         # There was a book from the start, and it was empty.
         asyncio.run(self.inventory.refresh())
         self.engine.calls.clear()
@@ -116,6 +118,52 @@ def test_instance_being_made_is_in_the_book_before_it_is_in_the_engine(stock: St
     assert "7f" in stock.book.entries
     asyncio.run(stock.inventory.take_in("7f", []))
     assert "7f" not in stock.book.entries
+
+
+NAME = container_name(Revision(DOCUMENT), "app", "7f")
+UNMADE = entry_of(Revision(DOCUMENT), "7f", ADDRESS, (BookedContainer("app", NAME),))
+
+
+def unanswered(stock: Stock) -> None:
+    """Have the making of an instance end without an answer."""
+    stock.book.begin(UNMADE)
+    stock.inventory.expect("7f")
+    asyncio.run(stock.inventory.take_in("7f", []))
+
+
+def late(stock: Stock) -> str:
+    """Have the engine make what it did not answer for, and give the container."""
+    return asyncio.run(stock.docker.make(UNMADE, Revision(DOCUMENT), "app"))
+
+
+def test_what_the_engine_made_without_an_answer_is_ours_when_it_comes(stock: Stock) -> None:
+    unanswered(stock)
+    for stock.now_s in (0.0, LATE_S - 1):
+        asyncio.run(stock.inventory.refresh())
+        assert "7f" in stock.book.entries
+    made = late(stock)
+    asyncio.run(stock.inventory.refresh_some([made]))
+    assert (stock.ids(), stock.inventory.strangers()) == (["7f"], ())
+
+
+def test_what_never_comes_is_struck_out_after_a_while(stock: Stock) -> None:
+    unanswered(stock)
+    stock.now_s = LATE_S
+    asyncio.run(stock.inventory.refresh())
+    assert "7f" not in stock.book.entries
+    late(stock)
+    asyncio.run(stock.inventory.refresh())
+    assert (stock.ids(), stock.inventory.strangers()) == ([], (NAME,))
+
+
+def test_what_a_killed_orchestrator_asked_for_is_the_next_one_s_when_it_comes(tmp_path: Path) -> None:
+    unanswered(Stock(tmp_path))
+    again = Stock(tmp_path)
+    assert "7f" in again.book.entries
+    late(again)
+    again.now_s = LATE_S - 1
+    asyncio.run(again.inventory.refresh())
+    assert (again.ids(), again.inventory.strangers()) == (["7f"], ())
 
 
 def test_event_of_another_stack_s_container_brings_nothing_in(stock: Stock) -> None:

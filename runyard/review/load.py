@@ -1,0 +1,86 @@
+"""Load of last week under what a review compares: instances, cold starts and cost of each changed service; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from runyard.contracts import RecordedLoad
+from runyard.errors import UsageError
+from runyard.forecast.recorded import recorded_load
+from runyard.forecast.simulation import Load, Simulated, Spans, price_again, simulate_service
+from runyard.manifest.model import Manifests, Service
+from runyard.names import service_key
+from runyard.plan import plan
+from runyard.review.change import Change
+from runyard.scaling.settings import ScalingSettings
+
+# A week of a busy service takes some seconds on each side; a review of more is one of a move, not of scaling.
+MOST_SERVICES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a stack has recorded of services, by `tenant/service`; `problem` says why it could not be asked."""
+
+    records: Mapping[str, RecordedLoad] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadChange:
+    """What a recorded load does to a service before and after."""
+
+    service: str
+    before: Simulated
+    after: Simulated
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReview:
+    """The changed services of which there is a recorded load; `left_out` says why others have none, by service."""
+
+    services: tuple[LoadChange, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+def changed_services(changes: Sequence[Change]) -> tuple[str, ...]:
+    """Name the services that are on both sides and not the same."""
+    came_or_went = {each.name for each in changes if each.document == "Service" and not each.path}
+    named = {each.name for each in changes if each.document == "Service"}
+    return tuple(sorted(named - came_or_went))
+
+
+def review_load(before: Manifests, after: Manifests, services: Sequence[str], asked: Asked, day: str) -> LoadReview:
+    """Simulate what was recorded of these services with both sides' manifests and prices; `day` is an ISO date."""
+    found, left_out = list[LoadChange](), dict[str, str]()
+    for key in services:
+        load = recorded_load(asked.records.get(key))
+        if asked.problem:
+            continue
+        if load is None:
+            left_out[key] = "no request is recorded"
+        elif len(found) >= MOST_SERVICES:
+            left_out[key] = f"more than {MOST_SERVICES} services change"
+        else:
+            try:
+                found.append(_compare(key, load, (before, after), day))
+            except UsageError as error:
+                left_out[key] = str(error)
+    return LoadReview(tuple(found), left_out, asked.problem)
+
+
+def _compare(key: str, load: Load, sides: tuple[Manifests, Manifests], day: str) -> LoadChange:
+    (old, old_scaling), (new, new_scaling) = (_found(side, key, load) for side in sides)
+    before = simulate_service(old, *old_scaling, load, (sides[0], day))
+    if old_scaling == new_scaling:
+        # Most changes scale nothing, and a week takes seconds.
+        return LoadChange(key, before, price_again(before, new, new_scaling[1], (sides[1], day)))
+    return LoadChange(key, before, simulate_service(new, *new_scaling, load, (sides[1], day)))
+
+
+def _found(manifests: Manifests, key: str, load: Load) -> tuple[Service, tuple[ScalingSettings, Spans]]:
+    (service,) = (each for each in manifests.services if service_key(each.tenant, each.name) == key)
+    (planned,) = (each for each in plan(manifests).services if service_key(each.tenant, each.name) == key)
+    return service, planned.scaling(load.begins(0), load.length_s)

@@ -147,7 +147,8 @@ def test_schedule_has_its_instances_there_when_their_minute_begins(stack: Stack)
     # Late enough for the update to be over, in a zone half an hour off, which the orchestrator must know.
     begins = math.ceil((time.time() + 20) / 60) * 60
     clock = time.gmtime(begins + 19_800)
-    entry = f"3 at {clock.tm_min} {clock.tm_hour} * * * Asia/Kolkata"
+    # Of yesterday the entry held until midnight.
+    entry = f"0 at 0 0 * * * Asia/Kolkata; 3 at {clock.tm_min} {clock.tm_hour} * * * Asia/Kolkata"
     stack.write("office", service("office", template=WINDOW, annotations={"runyard.dev/schedule": entry}))
     stack.up()
     assert time.time() < begins, "the update took longer than the schedule waits"

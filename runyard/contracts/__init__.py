@@ -77,10 +77,12 @@ from runyard.contracts.status import (
     ServiceStatus,
     ShiftStatus,
 )
+from runyard.contracts.window import WINDOW_MS, UsageAmounts, UsageBatch, UsageWindow
 
 __all__ = [
     "PIDS_LIMIT",
     "TERMINATION_GRACE_S",
+    "WINDOW_MS",
     "Aggregation",
     "Breaker",
     "CertificateRequest",
@@ -149,6 +151,9 @@ __all__ = [
     "SignedRevision",
     "TlsSettings",
     "TrafficShare",
+    "UsageAmounts",
+    "UsageBatch",
+    "UsageWindow",
     "Variable",
     "VolumeDocument",
     "VolumeMount",

@@ -20,6 +20,7 @@ from runyard.contracts.intervention import (
     ScaleRequest,
 )
 from runyard.contracts.listing import (
+    ContainerStatus,
     DecisionList,
     EndpointList,
     EndpointStatus,
@@ -31,6 +32,7 @@ from runyard.contracts.listing import (
     ServiceList,
 )
 from runyard.contracts.load import GatewayLoad, RevisionLoad
+from runyard.contracts.request import RequestLine
 from runyard.contracts.revision import (
     PIDS_LIMIT,
     TERMINATION_GRACE_S,
@@ -88,6 +90,7 @@ __all__ = [
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
+    "ContainerStatus",
     "DecisionList",
     "DrainAccepted",
     "DrainRequest",
@@ -121,6 +124,7 @@ __all__ = [
     "PauseRequest",
     "Probe",
     "ProbeKind",
+    "RequestLine",
     "RestartAccepted",
     "RestartRequest",
     "Retries",

@@ -40,6 +40,7 @@ class PartVolume:
     name: str
     path: str
     own: bool = True
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,11 @@ class PartPlan:
         return {self.name_volume(each): each.path for each in self.part.volumes}
 
     @property
+    def read_only(self) -> frozenset[str]:
+        """The names on the host of those that it only reads."""
+        return frozenset(self.name_volume(each) for each in self.part.volumes if each.read_only)
+
+    @property
     def own_volumes(self) -> dict[str, PartVolume]:
         """The volumes that come and go with it, by their names on the host."""
         return {self.name_volume(each): each for each in self.part.volumes if each.own}
@@ -186,6 +192,7 @@ _ORCHESTRATOR = Part(
         PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY),
         # From which its instances' secrets are launched.
         PartVolume("launcher", names.LAUNCHER_DIRECTORY),
+        PartVolume("registry", names.REGISTRY_DIRECTORY),
         # In which it reaches the gateway's admin socket.
         PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
     ),
@@ -209,7 +216,11 @@ _ENTRIES = (
             # What is kept, and half as much again until nginx looks, every ten seconds; what finds no room is not kept.
             memory_mounts={names.GATEWAY_CACHE_DIRECTORY: 96},
             capabilities=names.GATEWAY_CAPABILITIES,
-            volumes=(PartVolume("gateway", names.GATEWAY_DIRECTORY),),
+            volumes=(
+                PartVolume("gateway", names.GATEWAY_DIRECTORY),
+                # What others may read, and no more.
+                PartVolume("requests", names.REQUESTS_DIRECTORY),
+            ),
             beside=("configuration",),
         ),
         plan_gateway_listeners,

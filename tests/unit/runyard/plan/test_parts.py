@@ -28,8 +28,9 @@ def test_parts_have_names_of_their_stack_on_the_host() -> None:
     assert [each.container for each in parts.values()] == [
         *("runyard.prod.gateway", "runyard.prod.orchestrator", "runyard.prod.standby", "runyard.prod.firewall")
     ]
-    assert list(parts["gateway"].own_volumes) == ["runyard.prod.gateway"]
-    assert list(parts["orchestrator"].own_volumes) == ["runyard.prod.orchestrator", "runyard.prod.launcher"]
+    assert list(parts["gateway"].own_volumes) == ["runyard.prod.gateway", "runyard.prod.requests"]
+    own = ("orchestrator", "launcher", "registry")
+    assert list(parts["orchestrator"].own_volumes) == [f"runyard.prod.{each}" for each in own]
     assert parts["orchestrator"].volumes["runyard.prod.gateway"] == parts["gateway"].volumes["runyard.prod.gateway"]
 
 

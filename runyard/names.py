@@ -38,6 +38,8 @@ ROLE_FIREWALL = "firewall"
 ROLE_FIREWALL_TASK = "firewall-task"
 # Containers that run to their end, by their role: what their name ends in.
 TASKS = {ROLE_GATEWAY_TEST: "gateway.test", ROLE_FIREWALL_TASK: "firewall.task"}
+ROLE_METER = "meter"
+ROLE_PROMETHEUS = "prometheus"
 ROLE_NETWORK = "network"
 ROLE_VOLUME = "volume"
 # Of volumes: what a tenant keeps, and what goes with an instance.
@@ -85,6 +87,7 @@ ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRAT
 # Where the orchestrator tells parts that may change nothing what there is, and which containers it consists of.
 REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
 REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
+METER_DIRECTORY = "/var/lib/runyard/meter"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
 LAUNCHER_MOUNT = "/.runyard"

@@ -28,6 +28,7 @@ LAYERS = (
         "runyard.cgroups",
         "runyard.errors",
         "runyard.files",
+        "runyard.journal",
         "runyard.location",
         "runyard.names",
         "runyard.readable",
@@ -50,6 +51,16 @@ INNER_LAYERS = {
         ("engine", "store", "succession"),
         ("model", "traffic"),
         ("journal", "timing", "relay"),
+    ),
+    "services.meter": (
+        ("__main__",),
+        ("service",),
+        ("api",),
+        ("exposition", "settings"),
+        ("account", "gateway", "registry", "spool"),
+        ("requests", "tail", "windows"),
+        ("run",),
+        ("bursts",),
     ),
 }
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")

@@ -41,7 +41,7 @@ class Part(pulumi.ComponentResource):
         )
         own = [self._volume(plan, name) for name in plan.own_volumes]
         ground.volumes.update(zip(plan.own_volumes, own, strict=True))
-        made = [each.make(Around(image, self, own)) for each in besides]
+        made = [one for each in besides if (one := each.make(Around(image, self, own))) is not None]
         self.made = tuple(each.resource for each in made)
         ground.beside[plan.part.name] = made
         before = [*self.made, *(ground.volumes[name] for name in plan.volumes)]

@@ -87,6 +87,7 @@ ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRAT
 # Where the orchestrator tells parts that may change nothing what there is, and which containers it consists of.
 REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
 REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
+PROMETHEUS_DIRECTORY = "/var/lib/runyard/prometheus"
 METER_DIRECTORY = "/var/lib/runyard/meter"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"

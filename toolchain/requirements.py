@@ -13,8 +13,6 @@ from toolchain.step import Steps
 # The oldest Python that is served, and the one in the images (Debian 12's).
 PYTHON = "3.11"
 GO_LOCK = Path("toolchain", "go-requirements.txt")
-# Of the services whose images have libraries, by their extras in pyproject.toml.
-SERVICE_LOCKS = {each: Path("services", each, "requirements.txt") for each in ("meter", "orchestrator")}
 OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet", "-p", PYTHON)
 
 
@@ -28,8 +26,8 @@ def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
             directory=checkout,
         )
     _write_go_lock(steps, checkout, compile_command)
-    extras = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for service, lock in SERVICE_LOCKS.items():
+    extras = _extras(checkout)
+    for service, lock in service_locks(checkout).items():
         with steps.step("lock", f"write {lock}"), tempfile.TemporaryDirectory() as directory:
             # The extra alone: the project's own dependencies are the CLI's, and no part of the image.
             wanted = Path(directory, f"{service}.in")
@@ -43,6 +41,18 @@ def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
                 ],
                 directory=checkout,
             )
+
+
+def service_locks(checkout: Path) -> dict[str, Path]:
+    """Give the lock files of the services whose images have libraries: those with an extra of their name."""
+    places = {each: Path("services", each) for each in sorted(_extras(checkout))}
+    return {each: place / "requirements.txt" for each, place in places.items() if (checkout / place).is_dir()}
+
+
+def _extras(checkout: Path) -> dict[str, list[str]]:
+    project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
+    found: dict[str, list[str]] = project["optional-dependencies"]
+    return found
 
 
 def _write_go_lock(steps: Steps, checkout: Path, compile_command: list[str | Path]) -> None:

@@ -78,6 +78,7 @@ _BESIDE: Mapping[BesideKind, Mapping[str, Effect | Row]] = {
     },
     "key": {},
     "rules": dict.fromkeys(("flowsPerInstance", "networks", "newFlowsPerSecond"), _RULES),
+    "scrapes": {},
     "sweep": {},
 }
 

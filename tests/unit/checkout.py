@@ -16,7 +16,7 @@ LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
     ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate"),
-    ("runyard.host", "runyard.gateway", "runyard.images"),
+    ("runyard.host", "runyard.gateway", "runyard.images", "runyard.prometheus"),
     ("runyard.pulumi",),
     ("runyard.git", "runyard.secrets"),
     ("runyard.plan", "runyard.forecast"),

@@ -9,10 +9,11 @@ import pytest
 from tests.unit.toolchain.conftest import WriteProgram
 from toolchain import pins
 from toolchain.environment import LOCK
-from toolchain.requirements import GO_LOCK, SERVICE_LOCKS, write_locks
+from toolchain.requirements import GO_LOCK, service_locks, write_locks
 from toolchain.step import Steps
 
 ROOT = Path(__file__).parents[3]
+SERVICE_LOCKS = service_locks(ROOT)
 PIN = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
 
 
@@ -22,6 +23,10 @@ def pins_of(lock: Path) -> dict[str, str]:
 
 def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[<>=!~ \[;]", each)[0].lower().replace("_", "-") for each in requirements}
+
+
+def test_services_with_an_extra_of_their_name_have_a_lock() -> None:
+    assert sorted(SERVICE_LOCKS) == ["meter", "orchestrator"]
 
 
 @pytest.mark.parametrize("lock", [LOCK, *SERVICE_LOCKS.values(), GO_LOCK])
@@ -61,7 +66,9 @@ def test_write_locks_asks_uv_for_hashes_and_gives_it_the_extra_alone(
     steps: Steps, tmp_path: Path, program: WriteProgram
 ) -> None:
     extras = 'orchestrator = ["aiohttp>=3"]\nmeter = ["prometheus-client"]\n'
-    (tmp_path / "pyproject.toml").write_text(f"[project.optional-dependencies]\n{extras}")
+    (tmp_path / "pyproject.toml").write_text(f"[project.optional-dependencies]\nverify = []\n{extras}")
+    for service in SERVICE_LOCKS:
+        (tmp_path / "services" / service).mkdir(parents=True)
     python = program(
         "python",
         f'echo "$@" >> {tmp_path}/asked; for each; do case $each in *.in) cat $each >> {tmp_path}/in ;; esac; done',

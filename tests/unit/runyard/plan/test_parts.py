@@ -8,7 +8,7 @@ import pytest
 
 from runyard.errors import ManifestError
 from runyard.images import load_catalog
-from runyard.manifest.model import Firewall, Gateway, Location, Platform
+from runyard.manifest.model import Firewall, Gateway, Location, Observability, Platform
 from runyard.manifest.tls import Tls
 from runyard.plan import plan
 from runyard.plan.effect_table import EFFECTS
@@ -32,6 +32,46 @@ def test_parts_have_names_of_their_stack_on_the_host() -> None:
     own = ("orchestrator", "launcher", "registry")
     assert list(parts["orchestrator"].own_volumes) == [f"runyard.prod.{each}" for each in own]
     assert parts["orchestrator"].volumes["runyard.prod.gateway"] == parts["gateway"].volumes["runyard.prod.gateway"]
+
+
+def test_platform_has_meter_and_prometheus_when_it_asks_for_them() -> None:
+    bare, full = Platform(), Platform(observability=Observability("basic", 4005, 4090, 30))
+    assert [each.name for each in parts_of(bare)] == ["gateway", "orchestrator"]
+    assert parts_of(full) == PARTS
+    assert list(planned(bare)) == [each.name for each in parts_of(bare)]
+    parts = planned(full)
+    assert [each.part for each in parts.values()] == list(PARTS)
+    addresses = {name: each.listeners[0].address for name, each in parts.items()}
+    assert (addresses["meter"], addresses["prometheus"]) == ("127.0.0.1:4005", "127.0.0.1:4090")
+    assert parts["meter"].environment == {"RUNYARD_STACK": "prod", "RUNYARD_HTTP_ADDRESS": "127.0.0.1:4005"}
+    assert parts["prometheus"].environment["RUNYARD_RETENTION"] == "30d"
+
+
+def test_parts_that_always_are_do_not_change_with_those_that_a_platform_asks_for() -> None:
+    bare, full = planned(Platform()), planned(Platform(observability=Observability("basic")))
+    assert {name: full[name] for name in bare} == bare
+
+
+def test_meter_reads_what_it_counts_and_writes_to_its_own_volume_alone() -> None:
+    meter = planned(Platform(observability=Observability("basic")))["meter"]
+    assert meter.read_only == {"runyard.prod.requests", "runyard.prod.registry"}
+    assert set(meter.volumes) - meter.read_only == set(meter.own_volumes) == {"runyard.prod.meter"}
+    assert not meter.part.has_engine_socket
+    # The gateway's own volume has its admin socket, and the orchestrator's its control socket.
+    assert not {"runyard.prod.gateway", "runyard.prod.orchestrator"} & set(meter.volumes)
+
+
+def test_parts_with_metrics_or_a_health_have_a_listener_that_tells_it() -> None:
+    for each in planned(Platform(observability=Observability("basic"))).values():
+        if each.part.metrics or each.part.health:
+            assert each.listeners[0].kind == "status"
+    assert {each.name for each in PARTS if each.metrics} == {"meter", "prometheus"}
+
+
+def test_listener_that_two_parts_have_is_refused() -> None:
+    platform = Platform(observability=Observability("basic", meter_port=3001))
+    with pytest.raises(ManifestError, match=r"got 127\.0\.0\.1:3001 for status and status"):
+        plan_parts(platform, "prod", INNER)
 
 
 def test_plan_of_a_stack_has_its_parts_with_the_address_of_its_bridge() -> None:

@@ -20,9 +20,10 @@ class UsageAmounts:
     `cpu_us` is CPU time, `memory_byte_ms` the memory in use times how long it was, and `memory_peak_bytes` the most at
     once. `active_ms` is the time with a request in flight, each burst of requests that overlap rounded up to 100 ms,
     `allocated_ms` the time for which the container was up, and `frozen_ms` the part of that for which it was paused.
-    `requests` and `egress_bytes`, what its answers sent to clients, are of the whole instance and stand on one of its
-    containers. The limits are those in force at the window's end. `estimated` says that something of it could not be
-    read and was told from what was.
+    What a long request was active in windows that are closed already is told with the first that is open: sums are
+    exact, and `active_ms` of one window may be more than `allocated_ms`. `requests`, and `egress_bytes`, what answers
+    took that left the platform, are of the whole instance and stand on the container that takes its requests. The
+    limits are the document's. `estimated` says that something of it could not be read and was told from what was.
     """
 
     cpu_us: int = 0
@@ -43,8 +44,9 @@ class UsageWindow:
     """What one container used in one window, `start_ms` <= time < `end_ms`, in milliseconds since 1970.
 
     `container` is the engine's id and `started_ms` when it was started: together they name the run whose counters were
-    read, so a name that is used again, or a counter that begins anew, is another. A window of a run is told once and
-    never changes: whoever gets it again has what it had.
+    read, so a name that is used again, or a counter that begins anew, is another. Where an instance answered requests
+    and went before anybody was told of it, `container` is `tenant/revision/address`, `started_ms` 0 and `instance`
+    empty. A window of a run is told once and never changes: whoever gets it again has what it had.
     """
 
     tenant: str

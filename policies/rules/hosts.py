@@ -13,7 +13,12 @@ from runyard.plan.parts import PARTS, parts_of, plan_parts
 _PARTS = frozenset({*(part.name for part in PARTS), "billing", "console", "grafana"})
 # By part, the ports that a Platform has unless it says another: of all its parts, those that it must ask for too.
 _FULL = Platform(observability=Observability("basic"))
-_PORTS = {each.part.name: each.listeners[0].port for each in plan_parts(_FULL, stack="", inner_address="")}
+_PORTS = {
+    each.part.name: each.listeners[0].port
+    for each in plan_parts(_FULL, stack="", inner_address="")
+    # Some hear nobody.
+    if each.listeners
+}
 _ALWAYS = frozenset(part.name for part in parts_of(Platform()))
 # The ports of design: TLS, billing, console, Grafana.
 _LATER_PORTS = frozenset({3002, 3003, 3004, 3443})

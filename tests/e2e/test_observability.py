@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -168,12 +169,13 @@ def test_traffic_goes_on_without_prometheus_and_the_stack_is_as_its_manifests_sa
     send(observed, 20)
     until(lambda: {"service:runyard_requests:rate1m", "revision:runyard_cpu:utilization"} <= evaluated(), "rules run")
     until(lambda: query('service:runyard_requests:rate1m{service="web"}') > 0, "the rate is told")
-    verified = subprocess.run(
-        [sys.executable, "-m", "runyard.cli.main", "verify", "--stack", observed.name, str(observed.manifests)],
-        cwd=ROOT, env=observed.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "test_platform_part_is_well[prometheus]" in verified.stdout
+    command = [sys.executable, "-m", "runyard.cli.main", "verify", "-o", "json", "--stack", observed.name]
+    command += ["--config-file", str(observed.directory / "stack.yaml"), str(observed.manifests)]
+    done = subprocess.run(command, cwd=ROOT, env=observed.environment, capture_output=True, text=True, check=False)
+    checks = {each["name"]: each["outcome"] for each in json.loads(done.stdout)["checks"]}
+    assert [name for name, outcome in checks.items() if outcome == "failed"] == []
+    for name in ("meter", "prometheus"):
+        assert checks[f"test_platform_part_is_well[{name}]"] == "passed"
     observed.expect_no_changes()
 
 

@@ -49,7 +49,29 @@ def test_platform_has_meter_and_prometheus_when_it_asks_for_them() -> None:
 
 def test_parts_that_always_are_do_not_change_with_those_that_a_platform_asks_for() -> None:
     bare, full = planned(Platform()), planned(Platform(observability=Observability("basic")))
-    assert {name: full[name] for name in bare} == bare
+    assert {name: full[name].part for name in bare} == {name: each.part for name, each in bare.items()}
+    assert {name: full[name].listeners for name in bare} == {name: each.listeners for name, each in bare.items()}
+    assert full["gateway"] == bare["gateway"]
+
+
+def test_orchestrators_look_after_the_parts_that_a_platform_asks_for() -> None:
+    for platform in (Platform(), Platform(observability=Observability("basic"))):
+        named = ",".join(part.name for part in parts_of(platform))
+        parts = planned(platform)
+        assert [parts[each].environment["RUNYARD_PARTS"] for each in ("orchestrator", "standby")] == [named, named]
+
+
+def test_part_that_stands_in_for_another_tells_nothing_of_its_health_because_it_hears_nobody() -> None:
+    standby = planned(Platform())["standby"]
+    assert (standby.listeners, standby.part.health, standby.part.metrics) == ((), "", False)
+    assert planned(Platform())["orchestrator"].part.health == "/healthz"
+
+
+def test_either_orchestrator_may_tell_the_registry() -> None:
+    parts = planned(Platform())
+    assert "runyard.prod.registry" in parts["orchestrator"].own_volumes
+    assert "runyard.prod.registry" in parts["standby"].volumes
+    assert "runyard.prod.registry" not in parts["standby"].read_only
 
 
 def test_meter_reads_what_it_counts_and_writes_to_its_own_volume_alone() -> None:

@@ -70,8 +70,8 @@ class Beside(ABC):
         return {}
 
     @abstractmethod
-    def make(self, around: Around) -> Made:
-        """Declare it for a part."""
+    def make(self, around: Around) -> Made | None:
+        """Declare it for a part; None where it is no more than what `tell` gives."""
 
 
 class Key(Beside):

@@ -41,7 +41,7 @@ class Part(pulumi.ComponentResource):
         )
         own = [self._volume(plan, name) for name in plan.own_volumes]
         ground.volumes.update(zip(plan.own_volumes, own, strict=True))
-        made = [each.make(Around(image, self, own)) for each in besides]
+        made = [one for each in besides if (one := each.make(Around(image, self, own))) is not None]
         self.made = tuple(each.resource for each in made)
         ground.beside[plan.part.name] = made
         before = [*self.made, *(ground.volumes[name] for name in plan.volumes)]
@@ -85,6 +85,7 @@ def _describe(plan: PartPlan, image: str, environment: Mapping[str, str]) -> dic
         "memory_mounts": dict(part.memory_mounts),
         "tmp_mib": part.tmp_mib,
         "volumes": plan.volumes,
+        "read_only": sorted(plan.read_only),
     }
     return {key: value for key, value in facts.items() if value}
 
@@ -97,7 +98,10 @@ def _container(plan: PartPlan, image: str, environment: Mapping[str, pulumi.Inpu
         "/run": "rw,nosuid,nodev,size=4m",
         **{path: _TMPFS.format(size) for path, size in part.memory_mounts.items()},
     }
-    volumes = [{"volumeName": volume, "containerPath": path} for volume, path in sorted(plan.volumes.items())]
+    volumes = [
+        {"volumeName": volume, "containerPath": path, **({"readOnly": True} if volume in plan.read_only else {})}
+        for volume, path in sorted(plan.volumes.items())
+    ]
     binds = [{"hostPath": source, "containerPath": path} for source, path in sorted(part.binds.items())]
     reads = [{"hostPath": each, "containerPath": each, "readOnly": True} for each in part.host_reads]
     return {

@@ -13,6 +13,7 @@ from components.firewall import Rules
 from components.gateway import Configuration
 from components.network import Network
 from components.part import Part
+from components.prometheus import Scrapes
 from components.resource import Certificate, Claim, SigningKey
 from components.service import Service, ServicePlatform
 from runyard.names import service_key
@@ -25,6 +26,7 @@ BESIDES: Mapping[BesideKind, type[Beside]] = {
     "configuration": Configuration,
     "key": Key,
     "rules": Rules,
+    "scrapes": Scrapes,
     "sweep": LastSweep,
 }
 

@@ -96,12 +96,22 @@ class GatewayConfig:
     lua_directory: str = "/usr/share/runyard/lua"
     modules_directory: str = "/usr/lib/nginx/modules"
     user: str = "www-data"
-    log: str = "/dev/stdout"
+    requests_directory: str = names.REQUESTS_DIRECTORY
 
     @property
     def admin_socket(self) -> str:
         """Where the orchestrator pushes snapshots; `names.GATEWAY_ADMIN_SOCKET` in the default directory."""
         return f"{self.directory}/admin.sock"
+
+    @property
+    def request_log(self) -> str:
+        """Where every request leaves its line; the image's own command keeps the file from growing for ever."""
+        return f"{self.requests_directory}/{names.REQUEST_LOG_NAME}"
+
+    @property
+    def metrics_socket(self) -> str:
+        """Where whoever may only read gets the metrics."""
+        return f"{self.requests_directory}/{names.GATEWAY_METRICS_NAME}"
 
     @property
     def wake_socket(self) -> str:
@@ -157,7 +167,7 @@ _LIMITS = {
 # None stands for a value of its own.
 _OPTIONAL = ("workers", "https_port")
 _FLAGS = ("security_headers", "compression", "brotli", "acme")
-_PATHS = ("directory", "temporary_directory", "lua_directory", "modules_directory", "log")
+_PATHS = ("directory", "temporary_directory", "lua_directory", "modules_directory", "requests_directory")
 
 
 def render(config: GatewayConfig) -> str:

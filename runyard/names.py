@@ -38,6 +38,8 @@ ROLE_FIREWALL = "firewall"
 ROLE_FIREWALL_TASK = "firewall-task"
 # Containers that run to their end, by their role: what their name ends in.
 TASKS = {ROLE_GATEWAY_TEST: "gateway.test", ROLE_FIREWALL_TASK: "firewall.task"}
+ROLE_METER = "meter"
+ROLE_PROMETHEUS = "prometheus"
 ROLE_NETWORK = "network"
 ROLE_VOLUME = "volume"
 # Of volumes: what a tenant keeps, and what goes with an instance.
@@ -67,6 +69,10 @@ FIREWALL_CAPABILITIES = ("CAP_NET_ADMIN",)
 GATEWAY_ADMIN_SOCKET = GATEWAY_DIRECTORY + "/admin.sock"
 # Here the orchestrator listens, and the gateway's workers name the revisions that wait for an instance.
 GATEWAY_WAKE_SOCKET = GATEWAY_DIRECTORY + "/wake.sock"
+# What the gateway tells readers who may change nothing: a line for each request, and its metrics.
+REQUESTS_DIRECTORY = "/var/lib/runyard/requests"
+REQUEST_LOG_NAME = "requests.log"
+GATEWAY_METRICS_NAME = "metrics.sock"
 # Where the kernel tells what each container uses of the host.
 CGROUP_DIRECTORY = "/sys/fs/cgroup"
 # Below the gateway's directory, wherever that is: what its workers keep for its next start, and in it the
@@ -78,6 +84,11 @@ ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
 ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
 # What joins its input and output to that socket, in the image whose working directory is where its code lies.
 ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRATOR_SOCKET)
+# Where the orchestrator tells parts that may change nothing what there is, and which containers it consists of.
+REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
+REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
+PROMETHEUS_DIRECTORY = "/var/lib/runyard/prometheus"
+METER_DIRECTORY = "/var/lib/runyard/meter"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
 LAUNCHER_MOUNT = "/.runyard"

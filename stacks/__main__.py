@@ -14,7 +14,7 @@ from runyard.secrets import flatten_certificates, flatten_secrets
 from runyard.uptodate.reads import told_reads
 from stacks import admission, binding, preparation
 from stacks.ending import tell_ending
-from stacks.outlook import tell_effects
+from stacks.outlook import tell_effects, tell_observability
 from stacks.traces import drop_debug_lines, short_stack_traces, shorten_failures
 
 stack = pulumi.get_stack()
@@ -30,6 +30,7 @@ try:
             admitted = admission.load_plan(stack, config.require("manifests"), config.get("usage"), secrets, export)
         binding.check_plan(os.environ, admitted, export.read())
     preparation.prepare_host(admitted, dry_run=dry_run)
+    tell_observability(admitted.plan.platform)
 except RunyardError as error:
     tell_ending(os.environ, error)
     # Pulumi prints a RunError as it is, and anything else with a traceback.

@@ -8,11 +8,18 @@ import pulumi
 
 from runyard.errors import HostError
 from runyard.host import Engine, Orchestrator
+from runyard.manifest.model import Platform
 from runyard.plan.outlook import Facts, describe_moved, describe_outlook
 from runyard.pulumi.deployment import Deployment
 
 # An orchestrator that runs answers in milliseconds; a preview does not wait long for one that is being restarted.
 _PATIENCE_S = 2.0
+
+
+def tell_observability(platform: Platform) -> None:
+    """Log how metrics are had, where the platform has none."""
+    if not platform.observability.on:
+        pulumi.log.info("no metrics are kept: `observability: {level: basic}` in a Platform turns them on")
 
 
 def tell_effects(deployment: Deployment, facts: Facts) -> None:

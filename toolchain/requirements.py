@@ -13,12 +13,11 @@ from toolchain.step import Steps
 # The oldest Python that is served, and the one in the images (Debian 12's).
 PYTHON = "3.11"
 GO_LOCK = Path("toolchain", "go-requirements.txt")
-ORCHESTRATOR_LOCK = Path("services", "orchestrator", "requirements.txt")
 OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet", "-p", PYTHON)
 
 
 def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
-    """Write the environment's lock file, the orchestrator's with the same versions, and the Go toolchain's."""
+    """Write the environment's lock file, those of the services with the same versions, and the Go toolchain's."""
     compile_command: list[str | Path] = [python, "-m", "uv", "pip", "compile", *OPTIONS]
     with steps.step("lock", f"write {LOCK}"):
         steps.run(
@@ -27,20 +26,33 @@ def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
             directory=checkout,
         )
     _write_go_lock(steps, checkout, compile_command)
-    extras = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    with steps.step("lock", f"write {ORCHESTRATOR_LOCK}"), tempfile.TemporaryDirectory() as directory:
-        # The extra alone: the project's own dependencies are the CLI's, and no part of the image.
-        wanted = Path(directory, "orchestrator.in")
-        wanted.write_text("\n".join(extras["orchestrator"]) + "\n")
-        steps.run(
-            "lock",
-            [
-                *(*compile_command, wanted, "--constraint", LOCK, "--upgrade"),
-                # No markers in it: pip would judge them by the host's Python, not by the image's.
-                *("--python-platform", "linux", "-o", ORCHESTRATOR_LOCK),
-            ],
-            directory=checkout,
-        )
+    extras = _extras(checkout)
+    for service, lock in service_locks(checkout).items():
+        with steps.step("lock", f"write {lock}"), tempfile.TemporaryDirectory() as directory:
+            # The extra alone: the project's own dependencies are the CLI's, and no part of the image.
+            wanted = Path(directory, f"{service}.in")
+            wanted.write_text("\n".join(extras[service]) + "\n")
+            steps.run(
+                "lock",
+                [
+                    *(*compile_command, wanted, "--constraint", LOCK, "--upgrade"),
+                    # No markers in it: pip would judge them by the host's Python, not by the image's.
+                    *("--python-platform", "linux", "-o", lock),
+                ],
+                directory=checkout,
+            )
+
+
+def service_locks(checkout: Path) -> dict[str, Path]:
+    """Give the lock files of the services whose images have libraries: those with an extra of their name."""
+    places = {each: Path("services", each) for each in sorted(_extras(checkout))}
+    return {each: place / "requirements.txt" for each, place in places.items() if (checkout / place).is_dir()}
+
+
+def _extras(checkout: Path) -> dict[str, list[str]]:
+    project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
+    found: dict[str, list[str]] = project["optional-dependencies"]
+    return found
 
 
 def _write_go_lock(steps: Steps, checkout: Path, compile_command: list[str | Path]) -> None:

@@ -6,12 +6,22 @@ from collections.abc import Iterator
 
 from policies.rule import Context, Rule, Violation, of_service
 from runyard import names
-from runyard.plan.parts import PARTS, plan_parts
+from runyard.manifest.model import Observability, Platform
+from runyard.plan.parts import PARTS, parts_of, plan_parts
 
 # Of the platform's own parts, and of those of later versions: their hosts are `<name>.<domain>`.
-_PARTS = frozenset({*(part.name for part in PARTS), "billing", "console", "grafana", "prometheus"})
-# The ports of design: TLS, billing, console, Grafana, Prometheus.
-_PART_PORTS = frozenset({3002, 3003, 3004, 3443, 9090})
+_PARTS = frozenset({*(part.name for part in PARTS), "billing", "console", "grafana"})
+# By part, the ports that a Platform has unless it says another: of all its parts, those that it must ask for too.
+_FULL = Platform(observability=Observability("basic"))
+_PORTS = {
+    each.part.name: each.listeners[0].port
+    for each in plan_parts(_FULL, stack="", inner_address="")
+    # Some hear nobody.
+    if each.listeners
+}
+_ALWAYS = frozenset(part.name for part in parts_of(Platform()))
+# The ports of design: TLS, billing, console, Grafana.
+_LATER_PORTS = frozenset({3002, 3003, 3004, 3443})
 
 
 def check_names(context: Context) -> Iterator[Violation]:
@@ -28,7 +38,8 @@ def check_ports(context: Context) -> Iterator[Violation]:
     for each in plan_parts(platform, stack="", inner_address=""):
         # The first listener is the part's own; of those that follow, one is TLS on the very port that it has by design.
         for port in (listener.port for listener in each.listeners[:1]):
-            if port in _PART_PORTS:
+            others = {_PORTS[name] for name in _PORTS.keys() - _ALWAYS - {each.part.name}}
+            if port in _LATER_PORTS | others:
                 message = f"{each.part.name}'s port must not be that of another part of the platform, got {port}"
                 yield Violation(message, location=platform.location)
 

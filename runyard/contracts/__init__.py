@@ -20,6 +20,7 @@ from runyard.contracts.intervention import (
     ScaleRequest,
 )
 from runyard.contracts.listing import (
+    ContainerStatus,
     DecisionList,
     EndpointList,
     EndpointStatus,
@@ -32,6 +33,7 @@ from runyard.contracts.listing import (
 )
 from runyard.contracts.load import GatewayLoad, RevisionLoad
 from runyard.contracts.recorded import RECORDED_DAYS, RecordedLoad, RecordedMinute
+from runyard.contracts.request import RequestLine
 from runyard.contracts.revision import (
     PIDS_LIMIT,
     TERMINATION_GRACE_S,
@@ -78,16 +80,19 @@ from runyard.contracts.status import (
     ServiceStatus,
     ShiftStatus,
 )
+from runyard.contracts.window import WINDOW_MS, UsageAmounts, UsageBatch, UsageWindow
 
 __all__ = [
     "PIDS_LIMIT",
     "RECORDED_DAYS",
     "TERMINATION_GRACE_S",
+    "WINDOW_MS",
     "Aggregation",
     "Breaker",
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
+    "ContainerStatus",
     "DecisionList",
     "DrainAccepted",
     "DrainRequest",
@@ -123,6 +128,7 @@ __all__ = [
     "ProbeKind",
     "RecordedLoad",
     "RecordedMinute",
+    "RequestLine",
     "RestartAccepted",
     "RestartRequest",
     "Retries",
@@ -153,6 +159,9 @@ __all__ = [
     "SignedRevision",
     "TlsSettings",
     "TrafficShare",
+    "UsageAmounts",
+    "UsageBatch",
+    "UsageWindow",
     "Variable",
     "VolumeDocument",
     "VolumeMount",

@@ -16,8 +16,26 @@ InstanceState = Literal["starting", "ready", "failed", "ending", "frozen"]
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerStatus:
+    """A container of an instance that runs or sleeps: the engine's id, when it was started, and its limits.
+
+    `started_ms` is in milliseconds since 1970. The one that is `serving` takes the instance's requests.
+    """
+
+    id: str
+    name: str
+    started_ms: int
+    cpu_millis: int
+    memory_bytes: int
+    serving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceStatus:
-    """An instance; `address` is empty for who may not know it, `restarting` says that another will take its place."""
+    """An instance; `address` is empty for who may not know it, `restarting` says that another will take its place.
+
+    `containers` are those of its document that run, for who reads what they use; others are told none.
+    """
 
     tenant: str
     service: str
@@ -27,6 +45,7 @@ class InstanceStatus:
     address: str = ""
     reason: str = ""
     restarting: bool = False
+    containers: tuple[ContainerStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,9 @@ class GatewayHost:
             command=(command,),
             labels={names.STACK: self._stack, names.ROLE: names.ROLE_GATEWAY_TEST},
             environment={"RUNYARD_NGINX_CONF": text, "RUNYARD_CONFIGURATION": names.gateway_configuration(image)},
-            volumes={names.platform_volume(self._stack, "gateway"): names.GATEWAY_DIRECTORY},
+            volumes={
+                names.platform_volume(self._stack, "gateway"): names.GATEWAY_DIRECTORY,
+                names.platform_volume(self._stack, "requests"): names.REQUESTS_DIRECTORY,
+            },
             capabilities=names.GATEWAY_CAPABILITIES,
         )

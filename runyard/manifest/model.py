@@ -336,6 +336,21 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
+class Observability:
+    """What is kept for looking: with `basic`, a meter and Prometheus on these ports, and metrics for so many days."""
+
+    level: Literal["none", "basic"] = "none"
+    meter_port: int = 3005
+    prometheus_port: int = 9090
+    retention_days: int = 15
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is."""
+        return self.level != "none"
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """The installation: domain, gateway, orchestrator port, address pool, revisions, firewall, defaults of services."""
 
@@ -348,6 +363,7 @@ class Platform:
     revisions: Revisions = field(default_factory=Revisions)
     firewall: Firewall = field(default_factory=Firewall)
     idle: Idle = field(default_factory=Idle)
+    observability: Observability = field(default_factory=Observability)
     location: Location | None = None
     # Where each key of `spec.gateway` was said; no part of what was said.
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)

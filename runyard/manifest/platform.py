@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Network, ip_address
 
-from runyard.manifest.model import Firewall, Gateway, Idle, Location, Platform, Revisions
+from runyard.manifest.model import Firewall, Gateway, Idle, Location, Observability, Platform, Revisions
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
 from runyard.manifest.rules_tls import build_tls, check_tls
@@ -57,6 +57,7 @@ def build_platform(platform: Raw, locate: Locate) -> Platform:
         revisions=Revisions(int(mapping_at(platform, "spec", "revisions").get("kept", Revisions().kept))),
         firewall=_build_firewall(mapping_at(platform, "spec", "firewall")),
         idle=Idle(idle.get("mode", Idle().mode), int(idle.get("retentionSeconds", Idle().retention_s))),
+        observability=_build_observability(platform),
         location=locate(()),
         places={key: locate(("spec", "gateway", key)) for key in gateway},
     )
@@ -68,6 +69,16 @@ def _build_firewall(given: Raw) -> Firewall:
         enabled=given.get("enabled", defaults.enabled),
         flows=int(given.get("flowsPerInstance", defaults.flows)),
         new_flows_per_second=int(given.get("newFlowsPerSecond", defaults.new_flows_per_second)),
+    )
+
+
+def _build_observability(platform: Raw) -> Observability:
+    said, defaults = mapping_at(platform, "spec", "observability"), Observability()
+    return Observability(
+        level=said.get("level", defaults.level),
+        meter_port=int(said.get("meterPort", defaults.meter_port)),
+        prometheus_port=int(said.get("prometheusPort", defaults.prometheus_port)),
+        retention_days=int(said.get("retentionDays", defaults.retention_days)),
     )
 
 
@@ -115,7 +126,13 @@ def _check_ports(platform: Raw, findings: Findings) -> None:
     if h2c is not None and h2c in (edge or defaults.gateway.port, status or defaults.orchestrator_port):
         message = f"must differ from the other ports of the platform, got {h2c} for two of them"
         findings.error(("spec", "gateway", "h2cPort"), "platform.ports", message)
-    others = (edge or defaults.gateway.port, status or defaults.orchestrator_port, h2c)
+    others = [edge or defaults.gateway.port, status or defaults.orchestrator_port, h2c]
+    for key, port in (("meterPort", defaults.observability.meter_port), ("prometheusPort", 0)):
+        path = ("spec", "observability", key)
+        port = value_at(platform, *path) or port or defaults.observability.prometheus_port
+        if value_at(platform, "spec", "observability", "level") == "basic" and port in others:
+            findings.error(path, "platform.ports", f"must differ from the other ports of the platform, got {port}")
+        others.append(port)
     check_tls(platform, frozenset(each for each in others if isinstance(each, int)), findings)
 
 

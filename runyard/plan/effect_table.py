@@ -61,7 +61,7 @@ _CLOSED = Effect("gap", "clients from outside are answered 404 from then on, as 
 # What every part shows of its container.
 _CONTAINER = (
     *("binds", "capabilities", "environment", "host_reads", "image"),
-    *("memory_mib", "memory_mounts", "tmp_mib", "volumes"),
+    *("memory_mib", "memory_mounts", "read_only", "tmp_mib", "volumes"),
 )
 # What a part shows of that which it has beside its container.
 _BESIDE: Mapping[BesideKind, Mapping[str, Effect | Row]] = {
@@ -78,6 +78,7 @@ _BESIDE: Mapping[BesideKind, Mapping[str, Effect | Row]] = {
     },
     "key": {},
     "rules": dict.fromkeys(("flowsPerInstance", "networks", "newFlowsPerSecond"), _RULES),
+    "scrapes": {},
     "sweep": {},
 }
 

@@ -60,6 +60,16 @@ def plan_orchestrator_listeners(platform: Platform, inner_address: str) -> tuple
     return (ListenerPlan("status", _LOOPBACK, platform.orchestrator_port),)
 
 
+def plan_meter_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
+    """Plan where the meter tells what it has counted."""
+    return (ListenerPlan("status", _LOOPBACK, platform.observability.meter_port),)
+
+
+def plan_prometheus_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
+    """Plan where Prometheus answers."""
+    return (ListenerPlan("status", _LOOPBACK, platform.observability.prometheus_port),)
+
+
 def check_apart(platform: Platform, listeners: Iterable[ListenerPlan]) -> None:
     """Refuse two listeners on one address and port; ManifestError names both and where the second was said."""
     taken: dict[str, ListenerPlan] = {}

@@ -18,13 +18,15 @@ from runyard.plan.listeners import (
     ListenerPlan,
     check_apart,
     plan_gateway_listeners,
+    plan_meter_listeners,
     plan_orchestrator_listeners,
+    plan_prometheus_listeners,
 )
 
 # What a part has beside its container, volumes and settings: the gateway's tested configuration, the key that signs
-# the stack's revisions, the firewall's tried rules, which go with the stack, and the sweep that removes instances when
-# it goes. Components make each of them.
-BesideKind = Literal["configuration", "key", "rules", "sweep"]
+# the stack's revisions, the firewall's tried rules, which go with the stack, what Prometheus scrapes, and the sweep
+# that removes instances when it goes. Components make each of them.
+BesideKind = Literal["configuration", "key", "rules", "scrapes", "sweep"]
 Listeners = Callable[[Platform, str], tuple[ListenerPlan, ...]]
 # Of a stack, its platform and the part's own listeners.
 Environment = Callable[[str, Platform, tuple[ListenerPlan, ...]], Mapping[str, str]]
@@ -40,6 +42,7 @@ class PartVolume:
     name: str
     path: str
     own: bool = True
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class Part:
     One that `stands_in_for` another part is of that one's image, and is told all that it is told.
     `effect` is what clients feel while its container is made anew. `memory_mounts` are paths of further memory, in MiB,
     which like /tmp counts to `memory_mib`; `binds` maps a path of the host to one inside, and `host_reads` are paths of
-    the host that it has where they are, and only reads.
+    the host that it has where they are, and only reads. `metrics` says that its first listener has some, at /metrics,
+    and `health` is where that answers 200 while the part is well.
     """
 
     name: str
@@ -63,6 +67,8 @@ class Part:
     binds: Mapping[str, str] = field(default_factory=dict)
     host_reads: tuple[str, ...] = ()
     beside: tuple[BesideKind, ...] = ()
+    metrics: bool = False
+    health: str = ""
 
     @property
     def role(self) -> str:
@@ -115,6 +121,11 @@ class PartPlan:
         return {self.name_volume(each): each.path for each in self.part.volumes}
 
     @property
+    def read_only(self) -> frozenset[str]:
+        """The names on the host of those that it only reads."""
+        return frozenset(self.name_volume(each) for each in self.part.volumes if each.read_only)
+
+    @property
     def own_volumes(self) -> dict[str, PartVolume]:
         """The volumes that come and go with it, by their names on the host."""
         return {self.name_volume(each): each for each in self.part.volumes if each.own}
@@ -162,6 +173,23 @@ def _tell_firewall(stack: str, platform: Platform, listeners: tuple[ListenerPlan
     return {"RUNYARD_STACK": stack}
 
 
+def _tell_meter(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    (status,) = listeners
+    return {"RUNYARD_STACK": stack, "RUNYARD_HTTP_ADDRESS": status.address}
+
+
+def _tell_prometheus(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    (status,) = listeners
+    return {
+        "RUNYARD_HTTP_ADDRESS": status.address,
+        "RUNYARD_RETENTION": f"{platform.observability.retention_days}d",
+    }
+
+
+def _is_observed(platform: Platform) -> bool:
+    return platform.observability.on
+
+
 def _tls_environment(platform: Platform) -> dict[str, str]:
     """Say where certificates come from; nothing of it is secret, and without TLS there is nothing to say."""
     tls = platform.gateway.tls
@@ -186,6 +214,7 @@ _ORCHESTRATOR = Part(
         PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY),
         # From which its instances' secrets are launched.
         PartVolume("launcher", names.LAUNCHER_DIRECTORY),
+        PartVolume("registry", names.REGISTRY_DIRECTORY),
         # In which it reaches the gateway's admin socket.
         PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
     ),
@@ -193,6 +222,7 @@ _ORCHESTRATOR = Part(
     # What instances use of CPU and memory, which the number of them goes by.
     host_reads=(names.CGROUP_DIRECTORY,),
     beside=("key", "sweep"),
+    health="/healthz",
 )
 
 # In the order in which they are made: a part comes after those whose volumes it has, and whom it stands in for.
@@ -209,7 +239,11 @@ _ENTRIES = (
             # What is kept, and half as much again until nginx looks, every ten seconds; what finds no room is not kept.
             memory_mounts={names.GATEWAY_CACHE_DIRECTORY: 96},
             capabilities=names.GATEWAY_CAPABILITIES,
-            volumes=(PartVolume("gateway", names.GATEWAY_DIRECTORY),),
+            volumes=(
+                PartVolume("gateway", names.GATEWAY_DIRECTORY),
+                # What others may read, and no more.
+                PartVolume("requests", names.REQUESTS_DIRECTORY),
+            ),
             beside=("configuration",),
         ),
         plan_gateway_listeners,
@@ -227,6 +261,7 @@ _ENTRIES = (
             stands_in_for=names.ROLE_ORCHESTRATOR,
             volumes=tuple(replace(each, own=False) for each in _ORCHESTRATOR.volumes),
             beside=(),
+            health="",
         ),
         _listen_nowhere,
         _tell_orchestrator(names.ROLE_STANDBY),
@@ -244,6 +279,40 @@ _ENTRIES = (
         lambda _platform, _address: (),
         _tell_firewall,
         lambda platform: platform.firewall.enabled,
+    ),
+    _Entry(
+        Part(
+            names.ROLE_METER,
+            Effect("none", "requests go on without the meter, and what it did not see it reads in the log"),
+            # Measured with a hundred containers: docs/benchmarks.md.
+            memory_mib=160,
+            volumes=(
+                PartVolume("meter", names.METER_DIRECTORY),
+                PartVolume("requests", names.REQUESTS_DIRECTORY, own=False, read_only=True),
+                PartVolume("registry", names.REGISTRY_DIRECTORY, own=False, read_only=True),
+            ),
+            host_reads=(names.CGROUP_DIRECTORY,),
+            metrics=True,
+            health="/healthz",
+        ),
+        plan_meter_listeners,
+        _tell_meter,
+        _is_observed,
+    ),
+    _Entry(
+        Part(
+            names.ROLE_PROMETHEUS,
+            Effect("none", "nothing that runs depends on Prometheus; metrics have a gap until it is back"),
+            # 5,000 series every five seconds take 81 MiB; ten times as many still fit.
+            memory_mib=512,
+            volumes=(PartVolume("prometheus", names.PROMETHEUS_DIRECTORY),),
+            beside=("scrapes",),
+            metrics=True,
+            health="/-/ready",
+        ),
+        plan_prometheus_listeners,
+        _tell_prometheus,
+        _is_observed,
     ),
 )
 

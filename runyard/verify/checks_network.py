@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+from http import HTTPStatus
 
-from runyard.plan import NetworkPlan
+import pytest
+
+from runyard.plan import NetworkPlan, PartPlan
 from runyard.verify.plugin import Subject
 
+# The orchestrator asks the engine before it says so.
+_ANSWER_TIMEOUT_S = 10
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - to compare with
 
 
@@ -34,6 +40,19 @@ def test_only_the_orchestrator_has_the_engine_socket(subject: Subject) -> None:
         if any(mount["Source"].endswith("docker.sock") for mount in each["Mounts"])
     }
     assert holders == {each.part.name for each in subject.plan.parts if each.part.has_engine_socket}
+
+
+def test_platform_part_is_well(subject: Subject, part: PartPlan) -> None:
+    if not part.part.health:
+        pytest.skip("it tells nothing of its health over HTTP")
+    where = part.listeners[0]
+    connection = http.client.HTTPConnection(where.host, where.port, timeout=_ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", part.part.health)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read(1000) if answer.status != HTTPStatus.OK else b"") == (HTTPStatus.OK, b"")
+    finally:
+        connection.close()
 
 
 def test_parts_listen_only_where_the_platform_says(subject: Subject) -> None:

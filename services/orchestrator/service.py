@@ -66,6 +66,7 @@ async def serve(settings: Settings, journal: Journal) -> None:
         stack.push_async_callback(orchestrator.close)
         api = ControlApi(orchestrator, journal, tls, ClaimStore(settings.directory, settings.stack, journal))
         await _listen(stack, api.control_app(), settings.socket, CONTROL, journal)
+        await _listen(stack, api.registry_app(), settings.registry_socket, READING, journal)
         reading = api.reading_app(tuple(dict.fromkeys((*LOCAL_HOSTS, settings.host))))
         await _listen(stack, reading, (settings.host, settings.port), READING, journal)
         wakes = WakeSocket(settings.wake_socket, orchestrator.hear, journal)

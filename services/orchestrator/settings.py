@@ -15,6 +15,8 @@ from runyard.names import (
     GATEWAY_WAKE_SOCKET,
     LAUNCHER_DIRECTORY,
     ORCHESTRATOR_DIRECTORY,
+    REGISTRY_DIRECTORY,
+    REGISTRY_SOCKET,
 )
 from services.orchestrator.store.signature import Verifier
 
@@ -37,6 +39,7 @@ class Settings:
     gateway_directory: Path
     launcher_directory: Path
     launcher_program: Path
+    registry_directory: Path
     verifier: Verifier
     part: str = ""
     parts: tuple[str, ...] = ()
@@ -46,6 +49,11 @@ class Settings:
     def socket(self) -> Path:
         """The control socket."""
         return self.directory / "control.sock"
+
+    @property
+    def registry_socket(self) -> Path:
+        """Where other parts read what there is."""
+        return self.registry_directory / Path(REGISTRY_SOCKET).name
 
     @property
     def gateway_socket(self) -> Path:
@@ -80,6 +88,7 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         gateway_directory=Path(environment.get("RUNYARD_GATEWAY_DIRECTORY", GATEWAY_DIRECTORY)),
         launcher_directory=Path(environment.get("RUNYARD_LAUNCHER_DIRECTORY", LAUNCHER_DIRECTORY)),
         launcher_program=Path(environment.get("RUNYARD_LAUNCHER_PROGRAM", LAUNCHER_PROGRAM)),
+        registry_directory=Path(environment.get("RUNYARD_REGISTRY_DIRECTORY", REGISTRY_DIRECTORY)),
         verifier=Verifier(environment.get("RUNYARD_PUBLIC_KEY", "")),
         part=environment.get("RUNYARD_PART", ""),
         parts=tuple(filter(None, environment.get("RUNYARD_PARTS", "").split(","))),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.accounts import Quotas
-from runyard.manifest.model import Firewall, Gateway, Platform, Tenant
+from runyard.manifest.model import Firewall, Gateway, Observability, Platform, Tenant
 from runyard.manifest.tls import Acme, Tls
 from runyard.plan import plan
 from runyard.plan.effect import EffectKind, worst
@@ -81,7 +81,8 @@ def test_change_of_the_firewalls_limits_is_felt_by_nobody(preview: Callable[...,
 
 def test_every_key_that_a_part_of_the_platform_shows_has_an_effect_of_its_own(preview: Callable[..., Any]) -> None:
     tls = Tls("acme", hsts_s=1, acme=Acme("https://acme.test/directory"))
-    platform = Platform(gateway=Gateway(h2c_port=3080, default_backend="default/hello", tls=tls))
+    gateway = Gateway(h2c_port=3080, default_backend="default/hello", tls=tls)
+    platform = Platform(gateway=gateway, observability=Observability("basic"))
     limited = (Tenant("default", quotas=Quotas(instances=9)),)
     registered = preview(plan(manifests(service(), platform=platform, tenants=limited))).all
     shown = {f"runyard:{each.lower()}:{each}": each for each in EFFECTS} | {"runyard:index:Service": "Service"}

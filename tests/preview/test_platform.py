@@ -221,7 +221,9 @@ def test_gateway_listens_where_the_platform_says(preview):
 def test_gateway_starts_with_a_configuration_that_was_tested_where_it_listens(preview):
     shown = preview(planned())
     assert "gateway.configuration" in shown.named("gateway.container").depends_on
-    assert {"platform.bridge", "gateway.volume"} == set(shown.named("gateway.configuration").depends_on)
+    assert {"platform.bridge", "gateway.requests", "gateway.volume"} == set(
+        shown.named("gateway.configuration").depends_on
+    )
 
 
 def test_timeout_of_the_gateway_is_no_matter_of_its_container(preview):

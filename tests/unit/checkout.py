@@ -16,7 +16,7 @@ LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
     ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate"),
-    ("runyard.host", "runyard.gateway", "runyard.images"),
+    ("runyard.host", "runyard.gateway", "runyard.images", "runyard.prometheus"),
     ("runyard.pulumi",),
     ("runyard.git", "runyard.secrets"),
     ("runyard.plan", "runyard.forecast"),
@@ -28,6 +28,7 @@ LAYERS = (
         "runyard.cgroups",
         "runyard.errors",
         "runyard.files",
+        "runyard.journal",
         "runyard.location",
         "runyard.names",
         "runyard.readable",
@@ -50,6 +51,16 @@ INNER_LAYERS = {
         ("engine", "store", "succession"),
         ("model", "traffic"),
         ("journal", "timing", "relay"),
+    ),
+    "services.meter": (
+        ("__main__",),
+        ("service",),
+        ("api",),
+        ("exposition", "settings"),
+        ("account", "gateway", "registry", "spool"),
+        ("requests", "tail", "windows"),
+        ("run",),
+        ("bursts",),
     ),
 }
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")

@@ -19,7 +19,12 @@ var ownDirectories = []string{"body", "proxy", "fastcgi", "uwsgi", "scgi", "cach
 // makeDirectories makes what the workers write to. Root here has neither CAP_CHOWN nor CAP_DAC_OVERRIDE, so nothing
 // changes its owner: what the workers own is made as their user.
 func makeDirectories(settings Settings) error {
-	if err := makeState(filepath.Join(settings.Directory, "state"), settings.GID); err != nil {
+	for _, directory := range []string{filepath.Join(settings.Directory, "state"), settings.Requests} {
+		if err := makeShared(directory, settings.GID); err != nil {
+			return err
+		}
+	}
+	if err := makeLog(settings); err != nil {
 		return err
 	}
 	// The cache's is memory of its own, but for the container that only tests a configuration.
@@ -34,9 +39,9 @@ func makeDirectories(settings Settings) error {
 	return makeOwn(settings)
 }
 
-// makeState makes where the workers keep the snapshot. The owner may give a file to a group that it is in, without
+// makeShared makes where the workers keep the snapshot, or write the request log. The owner may give a file to a group that it is in, without
 // CAP_CHOWN, so this process is in the workers' group for that moment.
-func makeState(directory string, gid int) (err error) {
+func makeShared(directory string, gid int) (err error) {
 	if err := os.MkdirAll(directory, parentMode); err != nil {
 		return err
 	}
@@ -56,6 +61,20 @@ func makeState(directory string, gid int) (err error) {
 		return err
 	}
 	return os.Chmod(directory, stateMode)
+}
+
+// makeLog makes the request log, unless there is one. It is the workers', who open it anew when it was put aside, and
+// of root's group, for nginx's first process and whoever reads it: neither of the two may write to every file.
+func makeLog(settings Settings) error {
+	if _, err := os.Stat(settings.requestLog()); !os.IsNotExist(err) {
+		return err
+	}
+	making := exec.Command("install", "--mode=0660", "/dev/null", settings.requestLog())
+	making.Stderr = os.Stderr
+	making.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: uint32(settings.UID), Gid: 0, Groups: []uint32{uint32(settings.GID)}},
+	}
+	return making.Run()
 }
 
 // makeOwn makes the workers' own directories, in a process of theirs. nginx would make these and change their owner; it

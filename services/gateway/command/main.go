@@ -6,6 +6,7 @@
 //	restore                  put the configuration before the last one back
 //	purge JSON               forget what the cache keeps of a service or path
 //	redact                   pass nginx's error log on without queries; serve starts it
+//	rotate                   put the request log aside when it is large, and remove the oldest; serve starts it
 package main
 
 import (
@@ -25,6 +26,7 @@ var verbs = map[string]struct {
 	"restore":   {0, func(settings Settings, _ []string) error { return restore(settings) }},
 	"purge":     {1, purge},
 	"redact":    {0, func(Settings, []string) error { return redact(os.Stdin, os.Stderr) }},
+	"rotate":    {0, func(settings Settings, _ []string) error { return rotate(settings) }},
 }
 
 func main() {

@@ -52,8 +52,8 @@ func sustain(nginx string, settings Settings) error {
 			return fmt.Errorf("nginx has ended: %s", describe(status))
 		}
 		fmt.Fprintf(os.Stderr, "nginx has ended: %s: it is started again\n", describe(status))
-		// A killed nginx leaves its socket behind, and a new one cannot bind to it.
-		if err := removeSocket(settings); err != nil {
+		// A killed nginx leaves its sockets behind, and a new one cannot bind to them.
+		if err := removeSockets(settings); err != nil {
 			return err
 		}
 	}

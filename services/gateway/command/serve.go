@@ -18,8 +18,8 @@ func serve(settings Settings) error {
 	if _, err := os.Stat(settings.Configuration); err != nil {
 		return fmt.Errorf("no configuration in %s: pulumi refresh, then up, delivers it again", settings.Configuration)
 	}
-	// A killed nginx leaves its socket behind, and a new one cannot bind to it.
-	if err := removeSocket(settings); err != nil {
+	// A killed nginx leaves its sockets behind, and a new one cannot bind to them.
+	if err := removeSockets(settings); err != nil {
 		return err
 	}
 	if err := makeDirectories(settings); err != nil {
@@ -29,7 +29,7 @@ func serve(settings Settings) error {
 	if err := test(settings.Configuration); err != nil {
 		return err
 	}
-	if err := removeSocket(settings); err != nil {
+	if err := removeSockets(settings); err != nil {
 		return err
 	}
 	nginx, err := exec.LookPath("nginx")
@@ -39,12 +39,17 @@ func serve(settings Settings) error {
 	if err := startRedacting(); err != nil {
 		return err
 	}
+	if err := startRotating(); err != nil {
+		return err
+	}
 	return sustain(nginx, settings)
 }
 
-func removeSocket(settings Settings) error {
-	if err := os.Remove(settings.socket()); err != nil && !os.IsNotExist(err) {
-		return err
+func removeSockets(settings Settings) error {
+	for _, socket := range []string{settings.socket(), settings.metricsSocket()} {
+		if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
+			return err
+		}
 	}
 	return nil
 }

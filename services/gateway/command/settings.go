@@ -10,12 +10,15 @@ import (
 
 // Settings is what the container's environment says.
 type Settings struct {
-	// Directory is the volume that outlives the container, and Temporary the container's own memory.
-	Directory, Temporary string
+	// Directory and Requests are the volumes that outlive the container, the second for readers too; Temporary is the
+	// container's own memory.
+	Directory, Requests, Temporary string
 	// Configuration is the file that nginx reads. One for each image: it calls functions of the image's Lua.
 	Configuration string
 	// UID and GID are those of the workers.
 	UID, GID int
+	// LogBytes is the size at which the request log is put aside for another; only tests set it.
+	LogBytes int64
 }
 
 func parseSettings() (Settings, error) {
@@ -25,6 +28,7 @@ func parseSettings() (Settings, error) {
 	}
 	settings := Settings{
 		Directory: variable("RUNYARD_DIRECTORY", "/var/lib/runyard/gateway"),
+		Requests:  variable("RUNYARD_REQUESTS", "/var/lib/runyard/requests"),
 		Temporary: variable("RUNYARD_TEMPORARY", "/tmp/gateway"),
 	}
 	settings.Configuration = filepath.Join(settings.Directory, name)
@@ -37,6 +41,9 @@ func parseSettings() (Settings, error) {
 	}
 	if settings.GID, err = strconv.Atoi(worker.Gid); err != nil {
 		return Settings{}, fmt.Errorf("find the workers' group: %w", err)
+	}
+	if settings.LogBytes, err = strconv.ParseInt(variable("RUNYARD_LOG_BYTES", "134217728"), 10, 64); err != nil {
+		return Settings{}, fmt.Errorf("RUNYARD_LOG_BYTES: must be a number of bytes: %w", err)
 	}
 	return settings, nil
 }
@@ -51,4 +58,14 @@ func variable(name, otherwise string) string {
 // socket is where the gateway answers whoever may change it.
 func (settings Settings) socket() string {
 	return filepath.Join(settings.Directory, "admin.sock")
+}
+
+// metricsSocket is where it answers whoever may only read.
+func (settings Settings) metricsSocket() string {
+	return filepath.Join(settings.Requests, "metrics.sock")
+}
+
+// requestLog is where nginx writes a line for each request.
+func (settings Settings) requestLog() string {
+	return filepath.Join(settings.Requests, "requests.log")
 }

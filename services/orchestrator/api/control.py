@@ -61,6 +61,10 @@ class ControlApi:
         """Build the application of the unix socket: everything."""
         return self._app(OPERATIONS, public=False)
 
+    def registry_app(self) -> web.Application:
+        """Build the application of the other parts' socket: what there is, with addresses and containers."""
+        return self._app([each for each in OPERATIONS if each.public], public=False)
+
     def reading_app(self, hosts: Collection[str] = LOCAL_HOSTS) -> web.Application:
         """Build the application of the TCP port: what anybody on the machine may read, under these names of it."""
         app = self._app([each for each in OPERATIONS if each.public], public=True)

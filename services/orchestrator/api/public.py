@@ -31,8 +31,11 @@ def public_revisions(listed: RevisionList) -> RevisionList:
 
 
 def public_instances(listed: InstanceList) -> InstanceList:
-    """Give instances without where they are."""
-    found = (replace(each, address="", reason=_ADDRESS.sub("an address", each.reason)) for each in listed.instances)
+    """Give instances without where they are and what the engine calls their containers."""
+    found = (
+        replace(each, address="", containers=(), reason=_ADDRESS.sub("an address", each.reason))
+        for each in listed.instances
+    )
     return replace(listed, instances=tuple(found))
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from runyard import names
 from runyard.contracts import (
+    ContainerStatus,
     DecisionList,
     EndpointList,
     EndpointStatus,
@@ -18,6 +21,7 @@ from runyard.contracts import (
 from runyard.names import service_key
 from services.orchestrator.control.status import Scene
 from services.orchestrator.model.instance import UNKNOWN, Health, Instance, failure_of, is_ready
+from services.orchestrator.model.revision import Revision
 from services.orchestrator.rollout.joined import Parts
 
 
@@ -36,7 +40,14 @@ def list_instances(parts: Parts, scene: Scene, withdrawn: frozenset[str]) -> Ins
     """List the instances by tenant, revision and age; `withdrawn` are those that are being removed."""
     health, restarting = parts.prober.health(), parts.interventions.restarting
     ordered = sorted(scene.instances, key=lambda each: (each.key, int(each.id, 16)))
-    return InstanceList(tuple(_describe(each, health, withdrawn, restarting) for each in ordered))
+    found = (_describe(each, health, withdrawn, restarting) for each in ordered)
+    revisions = (scene.revisions.get(each.key) for each in ordered)
+    return InstanceList(
+        tuple(
+            replace(status, containers=_containers(instance, revision))
+            for status, instance, revision in zip(found, ordered, revisions, strict=True)
+        )
+    )
 
 
 def list_endpoints(status: OrchestratorStatus, scene: Scene) -> EndpointList:
@@ -53,6 +64,20 @@ def list_endpoints(status: OrchestratorStatus, scene: Scene) -> EndpointList:
 def list_decisions(parts: Parts) -> DecisionList:
     """List the last decisions on counts, in the order in which they were made."""
     return DecisionList(parts.decisions.decisions)
+
+
+def _containers(instance: Instance, revision: Revision | None) -> tuple[ContainerStatus, ...]:
+    """Describe the containers of an instance's document that were started and have not ended, in start order."""
+    found = []
+    # The first in start order that serves is where the instance's requests come.
+    taker = next((each.name for each in instance.containers if each.role == "app"), "")
+    for each in instance.containers:
+        if each.role == "holder" or each.name in names.HELPERS or each.state not in ("running", "paused"):
+            continue
+        part = revision.part(each.name) if revision else None
+        cpu, memory = (part.document.cpu_millis, part.document.memory_bytes) if part else (0, 0)
+        found.append(ContainerStatus(each.id, each.name, each.started_ms, cpu, memory, each.name == taker))
+    return tuple(found)
 
 
 def _describe(

@@ -37,7 +37,8 @@ class SeenContainer:
     """A container with this stack's labels, as the engine showed it last.
 
     `tenant`, `revision`, `instance` and `container` are what its labels claim, which somebody else may have written.
-    `addresses` are by network, also those that a stopped one only reserves. `native` is the engine's own description.
+    `started_ms` is when it was started last, in milliseconds since 1970; 0 before it was. `addresses` are by network,
+    also those that a stopped one only reserves. `native` is the engine's own description.
     """
 
     id: str
@@ -51,6 +52,7 @@ class SeenContainer:
     oom_killed: bool = False
     addresses: Mapping[str, str] = field(default_factory=dict)
     native: object = field(default=None, repr=False)
+    started_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def _read_container(
         fault=departure.fault,
         edited=departure.edited,
         role=part.role if part else "app",
+        started_ms=seen.started_ms,
     )
 
 

@@ -22,7 +22,8 @@ DEFAULT_GRACE_S = 10
 class Container:
     """One container of an instance, as the engine showed it last.
 
-    `fault` says why it cannot go on as it is, and `edited` what of it is no longer as its document says.
+    `started_ms` is when it was started last, in milliseconds since 1970; 0 before it was. `fault` says why it cannot go
+    on as it is, and `edited` what of it is no longer as its document says.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Container:
     fault: str = ""
     edited: str = ""
     role: Role = "app"
+    started_ms: int = 0
 
     @property
     def done(self) -> bool:

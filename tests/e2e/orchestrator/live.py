@@ -200,6 +200,7 @@ class Live:
             "RUNYARD_ORCHESTRATOR_DIRECTORY": str(self._directory / "own"),
             "RUNYARD_GATEWAY_DIRECTORY": str(self._directory),
             "RUNYARD_LAUNCHER_DIRECTORY": str(self._directory / "launcher"),
+            "RUNYARD_REGISTRY_DIRECTORY": str(self._directory / "own"),
             "RUNYARD_LAUNCHER_PROGRAM": str(self._directory / "launch"),
             "RUNYARD_PUBLIC_KEY": base64.b64encode(self._key.public_key().public_bytes_raw()).decode(),
         }

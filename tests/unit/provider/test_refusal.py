@@ -33,9 +33,10 @@ def line_of(text: str) -> int:
         ("worker_processes", ("workers",)),
         ('pid "', ("temporary_directory",)),
         ("state_file =", ("directory",)),
-        ('access_log "', ("log", "workers")),
+        ('access_log "', ("requests_directory",)),
         ('listen "172.30.0.1:80"', ("listeners[1]",)),
-        ('listen "unix:', ("directory",)),
+        ('listen "unix:/var/lib/runyard/gateway', ("directory",)),
+        ('listen "unix:/var/lib/runyard/requests', ("requests_directory",)),
     ],
 )
 def test_line_tells_the_fields_that_stand_in_it(text: str, names: tuple[str, ...]) -> None:

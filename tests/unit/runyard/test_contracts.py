@@ -39,6 +39,9 @@ from runyard.contracts import (
     ServiceStatus,
     SignedRevision,
     TrafficShare,
+    UsageAmounts,
+    UsageBatch,
+    UsageWindow,
     Variable,
     VolumeDocument,
     VolumeMount,
@@ -96,6 +99,15 @@ MESSAGES: list[Any] = [
         {"*.x": (GatewayPath("/api", "shop/web", "/"),)},
     ),
     GatewayLoad("0123456789abcdef", 7, 90_000, {"shop/web-1": RevisionLoad(1, 2, 30, 4000, 500)}),
+    UsageBatch(
+        7,
+        (
+            UsageWindow(
+                *("shop", "web", "web-1", "3f", "0" * 64, 1_000, 60_000, 120_000, "usage"),
+                UsageAmounts(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, True),
+            ),
+        ),
+    ),
 ]
 
 

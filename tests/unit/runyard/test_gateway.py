@@ -37,6 +37,7 @@ def test_defaults_are_what_the_contract_says(tmp_path: Path) -> None:
     assert arguments(tree, "/http/server/listen") == [
         ["127.0.0.1:3000", "default_server", "backlog=4096"],
         [f"unix:{names.GATEWAY_ADMIN_SOCKET}"],
+        [f"unix:{names.REQUESTS_DIRECTORY}/metrics.sock"],
     ]
     assert GatewayConfig().wake_socket == names.GATEWAY_WAKE_SOCKET
     assert f'wake_socket = "{names.GATEWAY_WAKE_SOCKET}"' in render(GatewayConfig())
@@ -51,6 +52,7 @@ def test_each_listener_is_one_server(tmp_path: Path) -> None:
     assert [each[0] for each in listens] == [
         *(each.address for each in LISTENERS),
         f"unix:{names.GATEWAY_ADMIN_SOCKET}",
+        f"unix:{names.REQUESTS_DIRECTORY}/metrics.sock",
     ]
     kinds = [args[1] for args in arguments(tree, "/http/server/set") if args[0] == "$listener"]
     assert kinds == ["edge", "internal"]
@@ -117,10 +119,10 @@ def test_settings_reach_lua(tmp_path: Path) -> None:
     assert "hold_timeout_s = 2.5," in lua
 
 
-def test_log_of_several_workers_is_written_in_whole_lines(tmp_path: Path) -> None:
-    for workers, size in ((1, "64k"), (2, "4k"), (None, "4k")):
-        tree = parse(render(replace(CONFIG, workers=workers)), tmp_path)
-        assert arguments(tree, "/http/access_log")[0][2] == f"buffer={size}"
+def test_requests_are_logged_and_metrics_told_where_readers_have_their_volume(tmp_path: Path) -> None:
+    tree = parse(render(replace(CONFIG, requests_directory="/srv/requests")), tmp_path)
+    assert arguments(tree, "/http/access_log") == [["/srv/requests/requests.log", "requests", "buffer=64k", "flush=1s"]]
+    assert ["unix:/srv/requests/metrics.sock"] in arguments(tree, "/http/server/listen")
 
 
 def test_same_configuration_renders_the_same_text() -> None:
@@ -212,7 +214,7 @@ def holds(config: GatewayConfig, expected: tuple[Path, list[tuple[str, int]]]) -
 @settings(max_examples=250)
 @given(st.sampled_from(TEXTS), st.lists(hostile_text, min_size=40, max_size=40))
 @example("user", ["root;}", "www-data\ninclude /etc/passwd;"])
-@example("log", ["/dev/stdout;\ninclude /x;", "/a$request_uri", '/a" "b', "/a/b'c"])
+@example("requests_directory", ["/var/log;\ninclude /x;", "/a$request_uri", '/a" "b', "/a/b'c"])
 def test_hostile_text_never_changes_the_directives(
     expected: tuple[Path, list[tuple[str, int]]], name: str, values: list[str]
 ) -> None:

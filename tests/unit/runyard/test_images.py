@@ -9,6 +9,7 @@ import pytest
 
 from runyard import images
 from runyard.errors import UsageError
+from runyard.plan.parts import PARTS
 
 CATALOG = """
 web:
@@ -185,21 +186,22 @@ def test_missing_catalog_is_refused_with_its_path(tmp_path: Path) -> None:
 
 def test_catalog_of_this_checkout_names_every_image_that_the_platform_needs() -> None:
     catalog = images.load_catalog()
-    assert set(catalog) == {"gateway", "orchestrator", "hello"}
+    assert set(catalog) == {*(part.image for part in PARTS), "hello"}
     assert images.tag_references(catalog["hello"])[0] == "runyard/hello:1"
     for name in catalog:
         assert images.image_reference(name).startswith(f"runyard/{name}:")
 
 
-def test_orchestrators_inputs_are_all_that_it_imports(tmp_path: Path) -> None:
-    """A module that the image lacks would be noticed only when the orchestrator starts."""
-    for file in images.input_files(images.load_catalog()["orchestrator"]):
+@pytest.mark.parametrize("service", ["meter", "orchestrator"])
+def test_inputs_of_a_service_are_all_that_it_imports(tmp_path: Path, service: str) -> None:
+    """A module that the image lacks would be noticed only when the service starts."""
+    for file in images.input_files(images.load_catalog()[service]):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(images.ROOT / file, tmp_path / file)
     program = (
         "import sys\n"
         f"sys.path = [{str(tmp_path)!r}] + [each for each in sys.path if each not in ('', {str(images.ROOT)!r})]\n"
-        "import services.orchestrator.__main__\n"
+        f"import services.{service}.__main__\n"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.stderr == ""

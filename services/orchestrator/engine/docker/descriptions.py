@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import datetime
 from typing import cast
 
 from runyard import names
@@ -31,8 +32,19 @@ def read_container(inspection: Json) -> SeenContainer:
         exit_code=state.get("ExitCode", 0),
         oom_killed=bool(state.get("OOMKilled")),
         addresses=addresses_of(inspection),
+        started_ms=read_moment(state.get("StartedAt", "")),
         native=inspection,
     )
+
+
+def read_moment(text: str) -> int:
+    """Read a moment of Docker's (RFC 3339, nanoseconds) as milliseconds since 1970; 0 for one that never came."""
+    # Docker writes the first of January of the year 1 for a container that was never started.
+    if not text or text.startswith("0001-"):
+        return 0
+    # More than six decimals are not for Python to read.
+    whole, _, rest = text.rstrip("Z").partition(".")
+    return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 1000 + int(rest[:3].ljust(3, "0") or 0)
 
 
 def addresses_of(inspection: Json) -> dict[str, str]:

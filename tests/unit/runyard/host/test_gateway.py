@@ -73,7 +73,10 @@ def test_configuration_is_tested_then_loaded_then_confirmed() -> None:
     [task] = host.tasks
     assert (task.image, task.environment["RUNYARD_NGINX_CONF"]) == (IMAGE, "worker_processes 1;")
     assert task.environment["RUNYARD_CONFIGURATION"] == "nginx-abc.conf"
-    assert task.volumes == {"runyard.dev.gateway": "/var/lib/runyard/gateway"}
+    assert task.volumes == {
+        "runyard.dev.gateway": "/var/lib/runyard/gateway",
+        "runyard.dev.requests": "/var/lib/runyard/requests",
+    }
     assert task.labels["runyard.dev/stack"] == "dev"
 
 

@@ -93,6 +93,8 @@ def test_planned_names_cover_networks_volumes_and_parts():
         ("container", "runyard.dev.standby"),
         ("container", "runyard.dev.firewall"),
         ("volume", "runyard.dev.gateway"),
+        ("volume", "runyard.dev.requests"),
+        ("volume", "runyard.dev.registry"),
         ("volume", "runyard.dev.orchestrator"),
         ("volume", "runyard.dev.launcher"),
     }

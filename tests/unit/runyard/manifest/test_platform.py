@@ -8,7 +8,7 @@ import pytest
 
 from runyard.errors import ManifestError
 from runyard.manifest import load
-from runyard.manifest.model import Firewall, Gateway, Idle, Location, Platform, Tenant
+from runyard.manifest.model import Firewall, Gateway, Idle, Location, Observability, Platform, Tenant
 from runyard.plan import plan
 
 
@@ -40,6 +40,23 @@ def test_platform_and_tenants_take_everything_over(tmp_path: Path) -> None:
     )
 
 
+def test_observability_is_off_unless_it_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    head = "apiVersion: runyard.dev/v1\nkind: Platform\nspec:\n  observability: "
+    for said, expected in (
+        ("{}", Observability()),
+        ("{level: none, meterPort: 3001}", Observability(meter_port=3001)),
+        ("{level: basic}", Observability("basic", 3005, 9090, 15)),
+        (
+            "{level: basic, meterPort: 4005, prometheusPort: 4090, retentionDays: 2}",
+            Observability("basic", 4005, 4090, 2),
+        ),
+    ):
+        file.write_text(head + said + "\n")
+        found = load([file]).manifests.platform.observability
+        assert (found, found.on) == (expected, expected.level == "basic")
+
+
 def test_empty_platform_has_every_default(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\n")
@@ -60,6 +77,22 @@ def test_swarm_is_told_not_to_be_carried_out_yet(tmp_path: Path) -> None:
         ("{gateway: {maxBodySize: 0.5}}", "spec.gateway.maxBodySize: must be 1 byte to 1Ti, got 0.5"),
         ("{gateway: {maxBodySize: 2Ti}}", 'spec.gateway.maxBodySize: must be 1 byte to 1Ti, got "2Ti"'),
         ("{addressPool: 10.0.0.0/24}", 'spec.addressPool: must be of /8 to /20, got "10.0.0.0/24"'),
+        (
+            "{observability: {level: basic, meterPort: 3000}}",
+            "spec.observability.meterPort: must differ from the other ports of the platform, got 3000",
+        ),
+        (
+            "{observability: {level: basic, prometheusPort: 3005}}",
+            "spec.observability.prometheusPort: must differ from the other ports of the platform, got 3005",
+        ),
+        (
+            "{observability: {level: full}}",
+            'spec.observability.level: must be one of none, basic, got "full"',
+        ),
+        (
+            "{observability: {retentionDays: 0}}",
+            "spec.observability.retentionDays: must be at least 1, got 0",
+        ),
         ("{domain: internal}", 'spec.domain: must not be internal, by which services call each other, got "internal"'),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from runyard.errors import ManifestError
 from runyard.images import load_catalog
-from runyard.manifest.model import Firewall, Gateway, Location, Platform
+from runyard.manifest.model import Firewall, Gateway, Location, Observability, Platform
 from runyard.manifest.tls import Tls
 from runyard.plan import plan
 from runyard.plan.effect_table import EFFECTS
@@ -28,9 +28,72 @@ def test_parts_have_names_of_their_stack_on_the_host() -> None:
     assert [each.container for each in parts.values()] == [
         *("runyard.prod.gateway", "runyard.prod.orchestrator", "runyard.prod.standby", "runyard.prod.firewall")
     ]
-    assert list(parts["gateway"].own_volumes) == ["runyard.prod.gateway"]
-    assert list(parts["orchestrator"].own_volumes) == ["runyard.prod.orchestrator", "runyard.prod.launcher"]
+    assert list(parts["gateway"].own_volumes) == ["runyard.prod.gateway", "runyard.prod.requests"]
+    own = ("orchestrator", "launcher", "registry")
+    assert list(parts["orchestrator"].own_volumes) == [f"runyard.prod.{each}" for each in own]
     assert parts["orchestrator"].volumes["runyard.prod.gateway"] == parts["gateway"].volumes["runyard.prod.gateway"]
+
+
+def test_platform_has_meter_and_prometheus_when_it_asks_for_them() -> None:
+    bare, full = Platform(), Platform(observability=Observability("basic", 4005, 4090, 30))
+    assert not {"meter", "prometheus"} & {each.name for each in parts_of(bare)}
+    assert parts_of(full) == PARTS
+    assert list(planned(bare)) == [each.name for each in parts_of(bare)]
+    parts = planned(full)
+    assert [each.part for each in parts.values()] == list(PARTS)
+    addresses = {name: each.listeners[0].address for name, each in parts.items() if each.listeners}
+    assert (addresses["meter"], addresses["prometheus"]) == ("127.0.0.1:4005", "127.0.0.1:4090")
+    assert parts["meter"].environment == {"RUNYARD_STACK": "prod", "RUNYARD_HTTP_ADDRESS": "127.0.0.1:4005"}
+    assert parts["prometheus"].environment["RUNYARD_RETENTION"] == "30d"
+
+
+def test_parts_that_always_are_do_not_change_with_those_that_a_platform_asks_for() -> None:
+    bare, full = planned(Platform()), planned(Platform(observability=Observability("basic")))
+    assert {name: full[name].part for name in bare} == {name: each.part for name, each in bare.items()}
+    assert {name: full[name].listeners for name in bare} == {name: each.listeners for name, each in bare.items()}
+    assert full["gateway"] == bare["gateway"]
+
+
+def test_orchestrators_look_after_the_parts_that_a_platform_asks_for() -> None:
+    for platform in (Platform(), Platform(observability=Observability("basic"))):
+        named = ",".join(part.name for part in parts_of(platform))
+        parts = planned(platform)
+        assert [parts[each].environment["RUNYARD_PARTS"] for each in ("orchestrator", "standby")] == [named, named]
+
+
+def test_part_that_stands_in_for_another_tells_nothing_of_its_health_because_it_hears_nobody() -> None:
+    standby = planned(Platform())["standby"]
+    assert (standby.listeners, standby.part.health, standby.part.metrics) == ((), "", False)
+    assert planned(Platform())["orchestrator"].part.health == "/healthz"
+
+
+def test_either_orchestrator_may_tell_the_registry() -> None:
+    parts = planned(Platform())
+    assert "runyard.prod.registry" in parts["orchestrator"].own_volumes
+    assert "runyard.prod.registry" in parts["standby"].volumes
+    assert "runyard.prod.registry" not in parts["standby"].read_only
+
+
+def test_meter_reads_what_it_counts_and_writes_to_its_own_volume_alone() -> None:
+    meter = planned(Platform(observability=Observability("basic")))["meter"]
+    assert meter.read_only == {"runyard.prod.requests", "runyard.prod.registry"}
+    assert set(meter.volumes) - meter.read_only == set(meter.own_volumes) == {"runyard.prod.meter"}
+    assert not meter.part.has_engine_socket
+    # The gateway's own volume has its admin socket, and the orchestrator's its control socket.
+    assert not {"runyard.prod.gateway", "runyard.prod.orchestrator"} & set(meter.volumes)
+
+
+def test_parts_with_metrics_or_a_health_have_a_listener_that_tells_it() -> None:
+    for each in planned(Platform(observability=Observability("basic"))).values():
+        if each.part.metrics or each.part.health:
+            assert each.listeners[0].kind == "status"
+    assert {each.name for each in PARTS if each.metrics} == {"meter", "prometheus"}
+
+
+def test_listener_that_two_parts_have_is_refused() -> None:
+    platform = Platform(observability=Observability("basic", meter_port=3001))
+    with pytest.raises(ManifestError, match=r"got 127\.0\.0\.1:3001 for status and status"):
+        plan_parts(platform, "prod", INNER)
 
 
 def test_plan_of_a_stack_has_its_parts_with_the_address_of_its_bridge() -> None:
@@ -84,7 +147,7 @@ def test_platform_without_a_firewall_has_no_part_for_it() -> None:
     assert [part.name for part in parts_of(platform)] == ["gateway", "orchestrator", "standby"]
     # Nobody looks for what the platform does not have.
     assert planned(platform)["orchestrator"].environment["RUNYARD_PARTS"] == "gateway,orchestrator,standby"
-    assert parts_of(Platform()) == PARTS
+    assert "firewall" in [part.name for part in parts_of(Platform())]
 
 
 def test_parts_listen_where_the_platform_says() -> None:

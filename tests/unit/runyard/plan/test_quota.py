@@ -14,6 +14,7 @@ from runyard.manifest.model import (
     Container,
     Location,
     Manifests,
+    Observability,
     PersistentVolume,
     Platform,
     Scaling,
@@ -23,6 +24,7 @@ from runyard.manifest.model import (
     Volume,
 )
 from runyard.manifest.routes import parse_routes
+from runyard.plan.parts import parts_of
 from runyard.plan.quota import (
     CASES,
     CPU_OVERCOMMIT,
@@ -140,6 +142,17 @@ def test_init_container_counts_where_it_is_more_than_all_others_together(gibs: i
     before = (Container("before", "a:1", memory_bytes=gibs * GIB), Container("second", "a:1", memory_bytes=GIB))
     subject = web(template=dataclasses.replace(web().template, init_containers=before))
     assert demand_of("shop", shop(subject), "worst")["memory"].amount == expected
+
+
+def test_parts_that_a_platform_asks_for_count_to_the_hosts_memory() -> None:
+    observed = dataclasses.replace(shop(), platform=Platform(observability=Observability("basic")))
+    more = sum(part.memory_bytes for part in parts_of(observed.platform)) - PLATFORM
+    assert more > 0
+    assert check_capacity(observed, Capacity(4000, PLATFORM + more)) == ()
+    (finding,) = check_capacity(observed, Capacity(4000, PLATFORM + more - 1))
+    assert finding.resource == "memory"
+    assert "prometheus" in finding.message
+    assert check_capacity(shop(), Capacity(4000, PLATFORM)) == ()
 
 
 def test_init_container_larger_than_the_host_is_refused() -> None:

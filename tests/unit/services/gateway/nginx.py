@@ -83,8 +83,9 @@ class Gateway:
     def start(self) -> None:
         path = self.directory / "nginx.conf"
         path.write_text(render(self.config))
-        # What the entrypoint does: a killed nginx leaves its socket.
-        Path(self.config.admin_socket).unlink(missing_ok=True)
+        # What the entrypoint does: a killed nginx leaves its sockets.
+        for each in (self.config.admin_socket, self.config.metrics_socket):
+            Path(each).unlink(missing_ok=True)
         with (self.directory / "error.log").open("ab") as errors:
             self.process = subprocess.Popen([*self.wrapper, nginx(), "-c", str(path)], stderr=errors)
         until(self._answers, f"nginx answers: {self.errors()}")
@@ -126,7 +127,7 @@ class Gateway:
 
     def requests(self, count: int) -> list[dict[str, Any]]:
         """Wait for this many lines in the request log and give them."""
-        path = Path(self.config.log)
+        path = Path(self.config.request_log)
         until(lambda: path.exists() and path.read_bytes().count(b"\n") >= count, f"{count} requests are logged")
         return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -192,6 +193,7 @@ class Gateway:
 def make_gateway(directory: Path, **settings: Any) -> Gateway:
     """Prepare a gateway that has not been started."""
     (directory / "state").mkdir()
+    (directory / "requests").mkdir()
     (directory / "tmp" / "cache").mkdir(parents=True)
     edge, internal = free_ports(2)
     defaults: dict[str, Any] = {
@@ -204,6 +206,6 @@ def make_gateway(directory: Path, **settings: Any) -> Gateway:
         "lua_directory": str(LUA),
         # Workers of another user could not enter the directory of a test.
         "user": pwd.getpwuid(os.getuid()).pw_name,
-        "log": str(directory / "requests.log"),
+        "requests_directory": str(directory / "requests"),
     }
     return Gateway(directory, GatewayConfig(**{**defaults, **settings}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pwd
 import signal
@@ -48,6 +50,8 @@ class Image:
         return {
             **os.environ,
             "RUNYARD_DIRECTORY": str(self.directory),
+            "RUNYARD_REQUESTS": self.gateway.config.requests_directory,
+            "RUNYARD_LOG_BYTES": "20000",
             "RUNYARD_TEMPORARY": self.gateway.config.temporary_directory,
             "RUNYARD_CONFIGURATION": FILE,
             "RUNYARD_USER": "root",
@@ -182,6 +186,50 @@ def test_configuration_before_can_be_put_back(image: Image) -> None:
     image.reload()
     assert image.confirm(digest(first))
     assert image.file.read_text() == render(first)
+
+
+def test_large_request_log_is_put_aside_without_losing_a_line_and_the_oldest_go(image: Image) -> None:
+    image.configure(image.gateway.config)
+    image.serve()
+    image.gateway.serve(*free_ports(1))
+    log = Path(image.gateway.config.request_log)
+    seen: dict[int, list[str]] = {}
+
+    def collect() -> list[str]:
+        # By their inodes, as a reader follows them: one that is put aside may still get its last lines.
+        for each in sorted(log.parent.glob(f"{log.name}*")):
+            with contextlib.suppress(FileNotFoundError):
+                seen[each.stat().st_ino] = [json.loads(line)["path"] for line in each.read_text().splitlines()]
+        return [path for paths in seen.values() for path in paths]
+
+    sent = []
+    for batch in range(6):
+        for number in range(60):
+            sent.append(f"/{batch}-{number}")
+            image.gateway.request(path=sent[-1])
+        until(lambda: set(sent) <= set(collect()), "all are logged")
+        before = len(list(log.parent.glob(f"{log.name}.*")))
+        until(lambda before=before: len(list(log.parent.glob(f"{log.name}.*"))) > before, "it is put aside")
+    assert sorted(collect()) == sorted(sent)
+    assert [each.name for each in sorted(log.parent.glob(f"{log.name}.*"))] == [
+        f"requests.log.{n}" for n in range(1, 7)
+    ]
+
+
+def test_request_log_that_went_is_made_anew_and_only_so_many_are_kept(image: Image) -> None:
+    log = Path(image.gateway.config.request_log)
+    for number in range(3, 13):
+        log.with_name(f"requests.log.{number}").write_text("")
+    image.configure(image.gateway.config)
+    image.serve()
+    image.gateway.serve(*free_ports(1))
+    log.unlink()
+    until(log.exists, "there is another")
+    image.gateway.request(path="/after")
+    until(lambda: "/after" in log.read_text(), "it is written to")
+    kept = sorted(int(each.suffix[1:]) for each in log.parent.glob("requests.log.*"))
+    assert kept == list(range(6, 13))
+    assert log.stat().st_mode & 0o777 == 0o660
 
 
 def test_half_a_file_that_a_kill_left_behind_is_never_served(image: Image) -> None:

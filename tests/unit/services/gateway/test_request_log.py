@@ -10,23 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from runyard.contracts import RequestLine, decode, fields_of
 from tests.harness.ports import free_ports
 from tests.unit.services.gateway.instance import Instance
 from tests.unit.services.gateway.nginx import Gateway, endpoints, service
 
 CALLER = "127.0.0.2"
-FIELDS = {
-    "time", "unix_s", "request_id", "listener", "client", "caller", "host", "tenant", "service", "revision", "instance",
-    "method", "path", "status", "bytes_in", "bytes_out", "duration_s", "instances", "connect_s", "header_s",
-    "response_s", "retries", "held_s",
-}  # fmt: skip
 
 
 def test_line_tells_the_whole_story_of_a_request(gateway: Gateway, instance: Instance) -> None:
     gateway.serve(instance.port)
     answer = gateway.request("POST", "/a/b?token=secret", host="hello.localhost:3000", body=b"x" * 100)
     [line] = gateway.requests(1)
-    assert set(line) == FIELDS
+    assert set(line) == fields_of(RequestLine)
     expected = {
         "request_id": answer.headers["X-Request-Id"],
         "listener": "edge",
@@ -53,6 +49,19 @@ def test_line_tells_the_whole_story_of_a_request(gateway: Gateway, instance: Ins
     assert "secret" not in str(line)
 
 
+@pytest.mark.parametrize("path", ["/", '/"\\'])
+def test_line_is_what_the_contract_says_also_of_what_reached_no_instance(
+    gateway: Gateway, instance: Instance, path: str
+) -> None:
+    gateway.serve(instance.port)
+    gateway.raw(f"GET {path} HTTP/1.1\r\nHost: hello.localhost\r\nConnection: close\r\n\r\n", half_close=False)
+    gateway.request(host="nobody.localhost")
+    gateway.requests(2)
+    texts = Path(gateway.config.request_log).read_text().splitlines()
+    lines = [decode(RequestLine, text) for text in texts]
+    assert [(each.service, each.status, each.held_s) for each in lines] == [("hello", 200, 0.0), ("", 404, 0.0)]
+
+
 def test_log_holds_no_secret_of_a_request_or_an_answer(gateway: Gateway, instance: Instance) -> None:
     gateway.serve(instance.port)
     canary = "canary-5f1d"
@@ -72,7 +81,7 @@ def test_log_holds_no_secret_of_a_request_or_an_answer(gateway: Gateway, instanc
     # A user and password before the host are refused, and then not logged either.
     gateway.raw(f"GET http://{canary}:{canary}@hello.localhost/ HTTP/1.1\r\nHost: hello.localhost\r\n\r\n")
     assert len(gateway.requests(5)) == 5
-    assert canary not in Path(gateway.config.log).read_text()
+    assert canary not in Path(gateway.config.request_log).read_text()
     assert len(instance.seen) == 3
 
 
@@ -151,4 +160,4 @@ def test_line_fits_into_one_write_to_a_pipe(gateway: Gateway, instance: Instance
     assert {line["method"] for line in lines} == {"GET", "X" * 32, "M-SEARCH", "Y" * 32}
     assert sorted(len(line["path"]) for line in lines) == [1, 512, 512, 1024]
     # These leave room for 27 tries of an instance, three in each of nine rounds, of at most 60 bytes in the line.
-    assert max(map(len, (gateway.directory / "requests.log").read_bytes().splitlines())) < 4096 - 27 * 60
+    assert max(map(len, Path(gateway.config.request_log).read_bytes().splitlines())) < 4096 - 27 * 60

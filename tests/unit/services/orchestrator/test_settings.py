@@ -7,7 +7,7 @@ import pytest
 from runyard.contracts import TlsSettings, encode
 from runyard.errors import ContractError, UsageError
 from runyard.gateway import GatewayConfig
-from runyard.names import GATEWAY_ADMIN_SOCKET, LAUNCHER_DIRECTORY, ORCHESTRATOR_SOCKET
+from runyard.names import GATEWAY_ADMIN_SOCKET, LAUNCHER_DIRECTORY, ORCHESTRATOR_SOCKET, REGISTRY_SOCKET
 from services.orchestrator.settings import Settings
 from services.orchestrator.settings import parse_settings as parse
 
@@ -24,6 +24,7 @@ def test_defaults_are_the_names_that_all_parts_share() -> None:
     assert str(settings.socket) == ORCHESTRATOR_SOCKET
     assert str(settings.gateway_socket) == GATEWAY_ADMIN_SOCKET
     assert str(settings.launcher_directory) == LAUNCHER_DIRECTORY
+    assert str(settings.registry_socket) == REGISTRY_SOCKET
     assert str(settings.gateway_snapshot) == GatewayConfig().state_file
 
 
@@ -35,6 +36,7 @@ def test_environment_overrides_everything() -> None:
             "RUNYARD_ORCHESTRATOR_DIRECTORY": "/o",
             "RUNYARD_GATEWAY_DIRECTORY": "/g",
             "RUNYARD_LAUNCHER_DIRECTORY": "/l",
+            "RUNYARD_REGISTRY_DIRECTORY": "/r",
         }
     )
     assert (settings.host, settings.port) == ("::1", 99)

@@ -296,7 +296,11 @@ class FakeEngine:
         self.inputs[container] = standard_input
         labels = self._get(container)["Config"]["Labels"]
         code = self.exits_at_once.get(labels[names.REVISION], self.ends.get(labels[names.CONTAINER]))
-        self._get(container)["State"] = {"Status": "running" if code is None else "exited", "ExitCode": code or 0}
+        self._get(container)["State"] = {
+            "Status": "running" if code is None else "exited",
+            "ExitCode": code or 0,
+            "StartedAt": "2026-11-23T12:00:00.123456789Z",
+        }
 
     async def pause(self, container: str) -> None:
         self._enter("pause", container)

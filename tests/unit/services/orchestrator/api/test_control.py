@@ -16,6 +16,7 @@ from runyard import names
 from runyard.contracts import (
     CertificateRequest,
     Holdings,
+    InstanceList,
     OrchestratorStatus,
     RollbackRequest,
     RolloutAccepted,
@@ -292,6 +293,23 @@ def test_reading_port_cannot_change_anything(tmp_path: Path) -> None:
                 for path in ("holdings", "claim", "rollouts"):
                     assert (await client.get(f"/v1/{path}")).status == 404
                 assert (await client.get("/v1/status")).status == 200
+
+    asyncio.run(whole())
+
+
+def test_registry_tells_other_parts_where_instances_are_and_changes_nothing(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            world.add()
+            world.orchestrator.put_service(world.request(ROLLOUT))
+            await world.pass_time(2)
+            for app, told in ((world.api.registry_app(), True), (world.api.reading_app(), False)):
+                async with TestClient(TestServer(app)) as client:
+                    listed = decode(InstanceList, await (await client.get("/v1/instances")).text())
+                    (instance,) = listed.instances
+                    assert (instance.address, bool(instance.containers)) == ("10.130.0.2" if told else "", told)
+                    assert (await client.put("/v1/services/default/hello", data="{}")).status == 404
+                    assert (await client.get("/v1/holdings")).status == 404
 
     asyncio.run(whole())
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.contracts import (
+    ContainerStatus,
     EndpointStatus,
     InstanceStatus,
     Override,
@@ -41,7 +42,11 @@ def instances(world: World) -> list[tuple[str, str]]:
 async def test_ready_instance_has_its_place_and_no_reason(world: World) -> None:
     await serve(world)
     (found,) = world.orchestrator.instances().instances
-    assert found == InstanceStatus("default", "hello", "hello-1", found.instance, "ready", "10.130.0.2")
+    (container,) = world.engine.clones("running")
+    held = (ContainerStatus(container, "app", 1_795_435_200_123, 1000, 64 * 1024**2, serving=True),)
+    assert found == InstanceStatus(
+        "default", "hello", "hello-1", found.instance, "ready", "10.130.0.2", containers=held
+    )
     endpoints = world.orchestrator.endpoints().endpoints
     assert endpoints == (EndpointStatus("default", "hello", "hello-1", "http1", 1, ("10.130.0.2:8080",)),)
 

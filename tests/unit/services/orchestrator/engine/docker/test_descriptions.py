@@ -6,7 +6,13 @@ import pytest
 
 from runyard import names
 from runyard.errors import HostError
-from services.orchestrator.engine.docker.descriptions import addresses_of, read_container, read_state, read_subnet
+from services.orchestrator.engine.docker.descriptions import (
+    addresses_of,
+    read_container,
+    read_moment,
+    read_state,
+    read_subnet,
+)
 from services.orchestrator.engine.port import SeenContainer, Subnet
 
 
@@ -27,6 +33,21 @@ def test_container_is_what_docker_shows_and_what_its_labels_claim() -> None:
     seen, places = inspection(), {"net": "10.1.0.9"}
     whose = ("shop", "web-1", "7f", "app")
     assert read_container(seen) == SeenContainer("c0ffee", "web", "ended", *whose, 137, True, places, seen)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-23T12:00:00.123456789Z", 1_795_435_200_123),
+        ("2026-11-23T12:00:00.5Z", 1_795_435_200_500),
+        ("2026-11-23T12:00:00Z", 1_795_435_200_000),
+        ("0001-01-01T00:00:00Z", 0),
+        ("", 0),
+    ],
+)
+def test_start_is_read_to_the_millisecond_and_one_that_never_came_is_none(text: str, moment: int) -> None:
+    assert read_moment(text) == moment
+    assert read_container(inspection(State={"Status": "running", "StartedAt": text})).started_ms == moment
 
 
 @pytest.mark.parametrize("status", ["exited", "dead", "removing"])

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.orchestrator.journal import JsonJournal
+from runyard.journal import JsonJournal
 
 
 def test_event_is_one_json_line_with_its_time() -> None:

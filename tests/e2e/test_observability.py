@@ -1,0 +1,185 @@
+"""Observed: a stack whose Platform asks for it counts every request once, and its instances' use as the kernel does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from runyard import names
+from runyard.cgroups import Cgroups
+from runyard.contracts import InstanceList, UsageBatch, UsageWindow, decode
+from runyard.host import Engine
+from tests.harness.client import ask, connect
+from tests.harness.ports import free_ports
+from tests.harness.stack import ROOT, Stack, docker, inspect, new_stack, service
+from tests.harness.waiting import until
+
+SAMPLE = re.compile(r"([a-z_]+)\{(.*)\} ([0-9.e+-]+)")
+METER, PROMETHEUS = free_ports(2)
+# Enough for tens of checkpoints and several files.
+REQUESTS = 4_000
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with new_stack(tmp_path_factory, "observed") as made:
+        made.platform(
+            gateway={"port": made.port},
+            observability={"level": "basic", "meterPort": METER, "prometheusPort": PROMETHEUS},
+        )
+        made.write("web", service("web", namespace="shop", template={"autoscaling.knative.dev/maxScale": "1"}))
+        made.up()
+        until(lambda: ask(METER, "/healthz").status == 200, "the meter is ready")
+        yield made
+
+
+def metric(name: str, **labels: str) -> float:
+    """Add up the samples of the meter with these labels."""
+    total = 0.0
+    for line in ask(METER, "/metrics").text.splitlines():
+        found = SAMPLE.fullmatch(line)
+        if found and found[1] == name:
+            told = dict(re.findall(r'([a-z]+)="([^"]*)"', found[2]))
+            total += float(found[3]) if labels.items() <= told.items() else 0.0
+    return total
+
+
+def query(expression: str) -> float:
+    """Ask Prometheus for one number."""
+    answer = ask(PROMETHEUS, f"/api/v1/query?query={quote(expression)}").json()
+    results = answer["data"]["result"]
+    return float(results[0]["value"][1]) if results else float("nan")
+
+
+def part(stack: Stack, name: str) -> str:
+    return f"runyard.{stack.name}.{name}"
+
+
+def kill(container: str) -> None:
+    """Kill a part's process as a crash does; the engine starts it again, as it does not after `docker kill`."""
+    state = inspect(container)["State"]
+    os.kill(state["Pid"], signal.SIGKILL)
+    until(lambda: inspect(container)["State"]["StartedAt"] != state["StartedAt"], f"{container} is back")
+
+
+def rotate(stack: Stack) -> None:
+    """Put the request log aside, as its size does; the gateway's own command makes another."""
+    directory, gateway = names.REQUESTS_DIRECTORY, part(stack, "gateway")
+
+    def files() -> list[str]:
+        return docker("exec", gateway, "ls", directory).split()
+
+    numbers = [int(each.rpartition(".")[2]) for each in files() if re.fullmatch(r"requests\.log\.\d+", each)]
+    log = f"{directory}/{names.REQUEST_LOG_NAME}"
+    docker("exec", gateway, "mv", log, f"{log}.{max(numbers, default=0) + 1}")
+    until(lambda: names.REQUEST_LOG_NAME in files(), "there is another log")
+
+
+def send(stack: Stack, count: int) -> None:
+    with connect(stack.port) as connection:
+        for _ in range(count):
+            connection.request("GET", "/", headers={"Host": "web.shop.localhost"})
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200
+
+
+def windows() -> list[UsageWindow]:
+    found, after = list[UsageWindow](), 0
+    while (batch := decode(UsageBatch, ask(METER, f"/v1/windows?after={after}").text)).windows:
+        found, after = [*found, *batch.windows], batch.sequence
+    return found
+
+
+def test_requests_sent_and_counted_are_equal_whatever_is_killed_rotated_and_restarted(observed: Stack) -> None:
+    before = metric("runyard_requests_total", service="web")
+    sent = 0
+    for number in range(8):
+        send(observed, REQUESTS // 8)
+        sent += REQUESTS // 8
+        if number in (0, 3, 5):
+            kill(part(observed, "meter"))
+        if number in (1, 3, 6):
+            rotate(observed)
+        if number == 4:
+            docker("restart", part(observed, "gateway"))
+            # What is refused meanwhile never came.
+            until(lambda: observed.get("web.shop.localhost").status == 200, "the gateway is back")
+            sent += 1
+    until(lambda: metric("runyard_requests_total", service="web") - before >= sent, "all are counted")
+    found = {"tenant": "shop", "service": "web", "code": "200"}
+    assert metric("runyard_requests_total", **found) - before == sent
+    until(lambda: query('sum(runyard_requests_total{service="web"})') == before + sent, "Prometheus has them")
+    assert metric("runyard_request_duration_seconds_count", service="web") == before + sent
+
+
+def test_processor_time_and_memory_are_the_kernels(observed: Stack) -> None:
+    with Engine() as engine:
+        (found,) = [each for each in engine.labelled("runyard.dev/service=web") if observed.name in each.name]
+    cgroups = Cgroups(Path(names.CGROUP_DIRECTORY))
+    assert observed.get("web.shop.localhost", "/burn?ms=3000").status == 200
+    kernel = cgroups.count(found.id)
+    assert kernel is not None
+    assert kernel.cpu_us > 500_000
+
+    def told() -> float:
+        return metric("runyard_container_cpu_seconds_total", service="web")
+
+    until(lambda: told() >= kernel.cpu_us / 1e6 * 0.99, "it is read")
+    assert told() == pytest.approx(kernel.cpu_us / 1e6, rel=0.01)
+    peak = metric("runyard_container_memory_peak_bytes", service="web")
+    assert peak == pytest.approx(kernel.memory_peak_bytes, rel=0.01)
+
+
+def test_windows_are_told_to_whoever_asks_with_what_the_registry_says_of_their_owner(observed: Stack) -> None:
+    until(windows, "a minute is closed", within_s=100)
+    found = windows()
+    assert {(each.tenant, each.service) for each in found} == {("shop", "web")}
+    assert len({(each.container, each.started_ms, each.start_ms) for each in found}) == len(found)
+    assert sum(each.amounts.requests for each in found) <= metric("runyard_requests_total", service="web")
+    assert {each.amounts.cpu_limit_millis for each in found} == {200}
+    public = ask(observed.orchestrator_port, "/v1/instances").text
+    assert decode(InstanceList, public).instances[0].instance in {each.instance for each in found}
+    assert found[0].container not in public
+
+
+def test_rules_make_of_known_series_what_they_should(observed: Stack) -> None:
+    container = part(observed, "prometheus")
+    told = docker("exec", container, "promtool", "check", "rules", "/tmp/rules.yml")
+    assert "SUCCESS" in told
+    # Its own file system is read-only but for this.
+    text = (Path(__file__).parent / "rules_test.yml").read_text()
+    command = ["docker", "exec", "--interactive", container, "sh", "-c"]
+    script = "cat > /tmp/rules_test.yml && promtool test rules /tmp/rules_test.yml"
+    done = subprocess.run([*command, script], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_traffic_goes_on_without_prometheus_and_the_stack_is_as_its_manifests_say(observed: Stack) -> None:
+    kill(part(observed, "prometheus"))
+    send(observed, 20)
+    until(lambda: {"service:runyard_requests:rate1m", "revision:runyard_cpu:utilization"} <= evaluated(), "rules run")
+    until(lambda: query('service:runyard_requests:rate1m{service="web"}') > 0, "the rate is told")
+    command = [sys.executable, "-m", "runyard.cli.main", "verify", "-o", "json", "--stack", observed.name]
+    command += ["--config-file", str(observed.directory / "stack.yaml"), str(observed.manifests)]
+    done = subprocess.run(command, cwd=ROOT, env=observed.environment, capture_output=True, text=True, check=False)
+    checks = {each["name"]: each["outcome"] for each in json.loads(done.stdout)["checks"]}
+    assert [name for name, outcome in checks.items() if outcome == "failed"] == []
+    for name in ("meter", "prometheus"):
+        assert checks[f"test_platform_part_is_well[{name}]"] == "passed"
+    observed.expect_no_changes()
+
+
+def evaluated() -> set[str]:
+    """Name the rules that Prometheus has evaluated well."""
+    groups = ask(PROMETHEUS, "/api/v1/rules").json()["data"]["groups"]
+    return {each["name"] for group in groups for each in group["rules"] if each["health"] == "ok"}

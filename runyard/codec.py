@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -14,14 +16,18 @@ from runyard.errors import ContractError
 VERSION = 1
 
 Message = TypeVar("Message")
+# Amounts travel as text: a number of JSON is a float to most readers.
+_DECIMAL = re.compile(r"-?[0-9]{1,24}(?:\.[0-9]{1,24})?")
 
 
 def encode(message: Any) -> str:
-    """Encode a message as canonical JSON: keys sorted, no spaces, equal messages give equal text."""
+    """Encode a message as canonical JSON: keys sorted, no spaces, equal messages give equal text, decimals as text."""
     return json.dumps(message, default=_members, sort_keys=True, separators=(",", ":"))
 
 
-def _members(message: Any) -> dict[str, Any]:
+def _members(message: Any) -> dict[str, Any] | str:
+    if isinstance(message, Decimal):
+        return format(message, "f")
     # `dataclasses.asdict` would copy all that is below as well, which takes longer than to write it.
     return {each.name: getattr(message, each.name) for each in dataclasses.fields(message)}
 
@@ -96,6 +102,9 @@ def _build(kind: Any, value: Any, path: str) -> Any:
         return {key: _build(get_args(kind)[1], item, f"{path}.{key}") for key, item in value.items()}
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, value, path)
+    if kind is Decimal:
+        fits = isinstance(value, str) and _DECIMAL.fullmatch(value) is not None
+        return Decimal(_expect(fits, value, path, "a decimal number as text"))
     # bool is an int to Python, but never to us.
     return _expect(type(value) is kind, value, path, f"of type {kind.__name__}")
 

@@ -40,6 +40,8 @@ ROLE_FIREWALL_TASK = "firewall-task"
 TASKS = {ROLE_GATEWAY_TEST: "gateway.test", ROLE_FIREWALL_TASK: "firewall.task"}
 ROLE_METER = "meter"
 ROLE_PROMETHEUS = "prometheus"
+ROLE_POSTGRES = "postgres"
+ROLE_BILLING = "billing"
 ROLE_NETWORK = "network"
 ROLE_VOLUME = "volume"
 # Of volumes: what a tenant keeps, and what goes with an instance.
@@ -92,6 +94,12 @@ METER_DIRECTORY = "/var/lib/runyard/meter"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
 LAUNCHER_MOUNT = "/.runyard"
+# Where the ledger's database has its files, and in them its socket.
+POSTGRES_DIRECTORY = "/var/lib/runyard/postgres"
+BILLING_DIRECTORY = "/var/lib/runyard/billing"
+BILLING_SOCKET = BILLING_DIRECTORY + "/control.sock"
+# What asks that socket, in the image whose working directory is where its code lies.
+BILLING_ASK = ("python3", "-m", "services.billing.ask", BILLING_SOCKET)
 # Containers of an instance that stand in no document, named as no container of one can be: the first owns the network
 # and holds what is shared, the second makes volumes fit to be mounted, the third holds the directories of them.
 HOLDER = "_holder"

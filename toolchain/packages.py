@@ -13,14 +13,18 @@ from runyard.errors import ToolchainError
 from toolchain.engine import install_packages
 from toolchain.step import Steps
 
-# The gateway as its image has it (services/gateway/Dockerfile), and a client that reads what it compresses.
-FOR_TESTS = ("nginx", "libnginx-mod-http-lua", "libnginx-mod-http-brotli-filter", "lua-cjson", "openssl", "curl")
+# The gateway as its image has it (services/gateway/Dockerfile), a client that reads what it compresses, the ledger's
+# database, and what draws an invoice as PDF.
+FOR_TESTS = (
+    *("nginx", "libnginx-mod-http-lua", "libnginx-mod-http-brotli-filter", "lua-cjson", "openssl", "curl"),
+    *("postgresql", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
+)
 # What holds the gateway's Lua.
 FOR_LINT = ("lua-check",)
 # What drives and what stands beside the gateway in tests/bench.
 FOR_BENCHMARKS = (*FOR_TESTS, "wrk", "haproxy", "valgrind")
-# A package that brings a server may start it, on port 80; ours are started by the tests, on ports of their own.
-SERVICES = ("nginx", "haproxy")
+# A package that brings a server may start it; ours are started by the tests, on ports and sockets of their own.
+SERVICES = ("nginx", "haproxy", "postgresql")
 
 
 @dataclass

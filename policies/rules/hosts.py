@@ -10,9 +10,9 @@ from runyard.manifest.model import Observability, Platform
 from runyard.plan.parts import PARTS, parts_of, plan_parts
 
 # Of the platform's own parts, and of those of later versions: their hosts are `<name>.<domain>`.
-_PARTS = frozenset({*(part.name for part in PARTS), "billing", "console", "grafana"})
+_PARTS = frozenset({*(part.name for part in PARTS), "console", "grafana"})
 # By part, the ports that a Platform has unless it says another: of all its parts, those that it must ask for too.
-_FULL = Platform(observability=Observability("basic"))
+_FULL = Platform(observability=Observability("basic"), billing="on")
 _PORTS = {
     each.part.name: each.listeners[0].port
     for each in plan_parts(_FULL, stack="", inner_address="")
@@ -20,8 +20,8 @@ _PORTS = {
     if each.listeners
 }
 _ALWAYS = frozenset(part.name for part in parts_of(Platform()))
-# The ports of design: TLS, billing, console, Grafana.
-_LATER_PORTS = frozenset({3002, 3003, 3004, 3443})
+# The ports of design: TLS, console, Grafana.
+_LATER_PORTS = frozenset({3003, 3004, 3443})
 
 
 def check_names(context: Context) -> Iterator[Violation]:

@@ -352,12 +352,14 @@ class Observability:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The installation: domain, gateway, orchestrator port, address pool, revisions, firewall, defaults of services."""
+    """The installation: domain, gateway, ports, address pool, revisions, firewall, ledger, defaults of services."""
 
     name: str = "platform"
     domain: str = "localhost"
     gateway: Gateway = field(default_factory=Gateway)
     orchestrator_port: int = 3001
+    billing: Literal["on", "off"] = "off"
+    billing_port: int = 3002
     address_pool: str = "10.128.0.0/9"
     engine: Literal["docker", "swarm"] = "docker"
     revisions: Revisions = field(default_factory=Revisions)

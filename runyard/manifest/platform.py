@@ -52,6 +52,8 @@ def build_platform(platform: Raw, locate: Locate) -> Platform:
             compression=gateway.get("compression", defaults.compression),
         ),
         orchestrator_port=int(spec.get("orchestratorPort", 3001)),
+        billing=spec.get("billing", "off"),
+        billing_port=int(spec.get("billingPort", 3002)),
         address_pool=spec.get("addressPool", "10.128.0.0/9"),
         engine=spec.get("engine", "docker"),
         revisions=Revisions(int(mapping_at(platform, "spec", "revisions").get("kept", Revisions().kept))),
@@ -127,6 +129,11 @@ def _check_ports(platform: Raw, findings: Findings) -> None:
         message = f"must differ from the other ports of the platform, got {h2c} for two of them"
         findings.error(("spec", "gateway", "h2cPort"), "platform.ports", message)
     others = [edge or defaults.gateway.port, status or defaults.orchestrator_port, h2c]
+    billing = value_at(platform, "spec", "billingPort") or defaults.billing_port
+    if value_at(platform, "spec", "billing") == "on" and billing in others:
+        message = f"must differ from the other ports of the platform, got {billing}"
+        findings.error(("spec", "billingPort"), "platform.ports", message)
+    others.append(billing)
     for key, port in (("meterPort", defaults.observability.meter_port), ("prometheusPort", 0)):
         path = ("spec", "observability", key)
         port = value_at(platform, *path) or port or defaults.observability.prometheus_port

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from runyard import names
 from runyard.accounts import Quotas
 from runyard.contracts import Handling, Limits, RolloutRequest, RouteRequest, TrafficShare
 from runyard.manifest.model import Manifests, Platform, Service
+from runyard.manifest.pricebook import default_book
 from runyard.manifest.routes import is_whole_host
 from runyard.plan.facts import describe_service
 from runyard.plan.history import keep_revisions
@@ -15,6 +17,7 @@ from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan
 from runyard.plan.network import plan_networks
 from runyard.plan.parts import PartPlan, plan_parts
 from runyard.plan.revision import RevisionContext, plan_revision
+from runyard.pricing.settings import BillingSettings
 
 __all__ = [
     "NetworkPlan",
@@ -49,8 +52,23 @@ def plan(
             secret_digests=(secret_digests or {}).get(service.tenant, {}),
         )
         services.append(_plan_service(service, manifests.platform, quotas.get(service.tenant, Quotas()), context))
-    parts = plan_parts(manifests.platform, stack, networks[0].host_address)
+    billing = _plan_billing(manifests, services)
+    parts = plan_parts(manifests.platform, stack, networks[0].host_address, billing)
     return Plan(stack, manifests.platform, networks, parts, tuple(services))
+
+
+def _plan_billing(manifests: Manifests, services: Sequence[ServicePlan]) -> BillingSettings:
+    """Say what the ledger must know of manifests; places in files would change it without a change."""
+    by_request = {(each.tenant, each.name): each.template.billed_by_request for each in manifests.services}
+    return BillingSettings(
+        issuer=manifests.platform.name,
+        prices=replace(manifests.price_book or default_book(), location=None),
+        by_instance=tuple(
+            f"{each.tenant}/{each.name}/{each.revision.name}"
+            for each in services
+            if not by_request[each.tenant, each.name]
+        ),
+    )
 
 
 def _plan_service(service: Service, platform: Platform, quotas: Quotas, context: RevisionContext) -> ServicePlan:

@@ -70,6 +70,11 @@ def plan_prometheus_listeners(platform: Platform, inner_address: str) -> tuple[L
     return (ListenerPlan("status", _LOOPBACK, platform.observability.prometheus_port),)
 
 
+def plan_billing_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
+    """Plan where the ledger shows usage, cost and metrics."""
+    return (ListenerPlan("status", _LOOPBACK, platform.billing_port),)
+
+
 def check_apart(platform: Platform, listeners: Iterable[ListenerPlan]) -> None:
     """Refuse two listeners on one address and port; ManifestError names both and where the second was said."""
     taken: dict[str, ListenerPlan] = {}

@@ -17,19 +17,19 @@ from runyard.plan.effect import Effect
 from runyard.plan.listeners import (
     ListenerPlan,
     check_apart,
+    plan_billing_listeners,
     plan_gateway_listeners,
     plan_meter_listeners,
     plan_orchestrator_listeners,
     plan_prometheus_listeners,
 )
+from runyard.pricing.settings import BillingSettings
 
 # What a part has beside its container, volumes and settings: the gateway's tested configuration, the key that signs
 # the stack's revisions, the firewall's tried rules, which go with the stack, what Prometheus scrapes, and the sweep
 # that removes instances when it goes. Components make each of them.
 BesideKind = Literal["configuration", "key", "rules", "scrapes", "sweep"]
 Listeners = Callable[[Platform, str], tuple[ListenerPlan, ...]]
-# Of a stack, its platform and the part's own listeners.
-Environment = Callable[[str, Platform, tuple[ListenerPlan, ...]], Mapping[str, str]]
 
 _ENGINE_SOCKET = "/var/run/docker.sock"
 _MEBIBYTE = 1024 * 1024
@@ -136,6 +136,19 @@ class PartPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class _Stack:
+    """What its parts may be told of a stack: its name, its platform, and what is for its ledger."""
+
+    name: str
+    platform: Platform
+    billing: BillingSettings | None
+
+
+# Of a stack, and the part's own listeners.
+Environment = Callable[[_Stack, tuple[ListenerPlan, ...]], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     """A part, and what decides in each stack where it listens, what it is told, and whether it is there at all."""
 
@@ -145,21 +158,21 @@ class _Entry:
     wanted: Callable[[Platform], bool] = lambda _platform: True
 
 
-def _tell_gateway(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    # Its configuration has it all.
+def _tell_nothing(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    # The gateway's configuration has it all, and the database has its own.
     return {}
 
 
 def _tell_orchestrator(part: str) -> Environment:
-    def tell(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    def tell(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
         # Whichever of the two leads listens there.
-        (status,) = plan_orchestrator_listeners(platform, "")
+        (status,) = plan_orchestrator_listeners(stack.platform, "")
         return {
-            "RUNYARD_STACK": stack,
+            "RUNYARD_STACK": stack.name,
             "RUNYARD_HTTP_ADDRESS": status.address,
             "RUNYARD_PART": part,
-            "RUNYARD_PARTS": ",".join(each.name for each in parts_of(platform)),
-            **_tls_environment(platform),
+            "RUNYARD_PARTS": ",".join(each.name for each in parts_of(stack.platform)),
+            **_tls_environment(stack.platform),
         }
 
     return tell
@@ -169,25 +182,41 @@ def _listen_nowhere(platform: Platform, inner_address: str) -> tuple[ListenerPla
     return ()
 
 
-def _tell_firewall(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    return {"RUNYARD_STACK": stack}
+def _tell_firewall(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    return {"RUNYARD_STACK": stack.name}
 
 
-def _tell_meter(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+def _tell_meter(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
     (status,) = listeners
-    return {"RUNYARD_STACK": stack, "RUNYARD_HTTP_ADDRESS": status.address}
+    return {"RUNYARD_STACK": stack.name, "RUNYARD_HTTP_ADDRESS": status.address}
 
 
-def _tell_prometheus(stack: str, platform: Platform, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+def _tell_prometheus(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
     (status,) = listeners
     return {
         "RUNYARD_HTTP_ADDRESS": status.address,
-        "RUNYARD_RETENTION": f"{platform.observability.retention_days}d",
+        "RUNYARD_RETENTION": f"{stack.platform.observability.retention_days}d",
     }
+
+
+def _tell_billing(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    (status,) = listeners
+    (meter,) = plan_meter_listeners(stack.platform, "")
+    told = {"RUNYARD_HTTP_ADDRESS": status.address, "RUNYARD_METER_ADDRESS": meter.address}
+    # Whoever asks for addresses alone knows no prices.
+    return told if stack.billing is None else {**told, "RUNYARD_BILLING": encode(stack.billing)}
 
 
 def _is_observed(platform: Platform) -> bool:
     return platform.observability.on
+
+
+def _is_billed(platform: Platform) -> bool:
+    return platform.billing == "on"
+
+
+def _is_metered(platform: Platform) -> bool:
+    return _is_observed(platform) or _is_billed(platform)
 
 
 def _tls_environment(platform: Platform) -> dict[str, str]:
@@ -247,7 +276,7 @@ _ENTRIES = (
             beside=("configuration",),
         ),
         plan_gateway_listeners,
-        _tell_gateway,
+        _tell_nothing,
     ),
     _Entry(_ORCHESTRATOR, plan_orchestrator_listeners, _tell_orchestrator(names.ROLE_ORCHESTRATOR)),
     _Entry(
@@ -297,7 +326,7 @@ _ENTRIES = (
         ),
         plan_meter_listeners,
         _tell_meter,
-        _is_observed,
+        _is_metered,
     ),
     _Entry(
         Part(
@@ -314,6 +343,35 @@ _ENTRIES = (
         _tell_prometheus,
         _is_observed,
     ),
+    _Entry(
+        Part(
+            names.ROLE_POSTGRES,
+            Effect("none", "usage waits at the meter, and invoices until the database is back"),
+            # 48 MiB that all of its processes share, and some for each of twenty connections.
+            memory_mib=256,
+            volumes=(PartVolume("postgres", names.POSTGRES_DIRECTORY),),
+        ),
+        _listen_nowhere,
+        _tell_nothing,
+        _is_billed,
+    ),
+    _Entry(
+        Part(
+            names.ROLE_BILLING,
+            Effect("none", "usage waits at the meter until the ledger is back"),
+            memory_mib=256,
+            volumes=(
+                PartVolume("billing", names.BILLING_DIRECTORY),
+                # In which it reaches the database's socket; the files there are closed to it.
+                PartVolume("postgres", names.POSTGRES_DIRECTORY, own=False),
+            ),
+            metrics=True,
+            health="/healthz",
+        ),
+        plan_billing_listeners,
+        _tell_billing,
+        _is_billed,
+    ),
 )
 
 
@@ -325,14 +383,18 @@ def parts_of(platform: Platform) -> tuple[Part, ...]:
     return tuple(entry.part for entry in _ENTRIES if entry.wanted(platform))
 
 
-def plan_parts(platform: Platform, stack: str, inner_address: str) -> tuple[PartPlan, ...]:
+def plan_parts(
+    platform: Platform, stack: str, inner_address: str, billing: BillingSettings | None = None
+) -> tuple[PartPlan, ...]:
     """Plan the parts of a stack; `inner_address` is the host's address on the platform's bridge.
+
+    `billing` is what its ledger must know of the manifests.
 
     Raises ManifestError where two of them would listen at one address.
     """
-    planned = []
+    told, planned = _Stack(stack, platform, billing), []
     for entry in (each for each in _ENTRIES if each.wanted(platform)):
         listeners = entry.listeners(platform, inner_address)
-        planned.append(PartPlan(stack, entry.part, entry.environment(stack, platform, listeners), listeners))
+        planned.append(PartPlan(stack, entry.part, entry.environment(told, listeners), listeners))
     check_apart(platform, (listener for each in planned for listener in each.listeners))
     return tuple(planned)

@@ -7,14 +7,13 @@ line is a plain sum of lines.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from runyard.pricing.prices import FreeTier, PricePeriod
+from runyard.pricing.prices import PricePeriod
 
-_MILLION = 10**6
 _CENTS = 100
 ZERO = Decimal("0.00")
 _NONE = Fraction(0)
@@ -55,6 +54,32 @@ class Lines:
         return self.cpu + self.memory + self.requests + self.egress + self.storage
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An amount of a line by its field in Amounts, its unit, and what `per` of them cost."""
+
+    amount: str
+    unit: str
+    price: Callable[[PricePeriod], Decimal]
+    per: int = 1
+
+
+# What each line is made of.
+PARTS: Mapping[str, tuple[Part, ...]] = {
+    "cpu": (
+        Part("active_vcpu_s", "vCPU-seconds", lambda period: period.active.vcpu_second),
+        Part("idle_vcpu_s", "vCPU-seconds", lambda period: period.idle.vcpu_second),
+        Part("instance_vcpu_s", "vCPU-seconds", lambda period: period.instance.vcpu_second),
+    ),
+    "memory": (
+        Part("active_gib_s", "GiB-seconds", lambda period: period.active.gib_second),
+        Part("idle_gib_s", "GiB-seconds", lambda period: period.idle.gib_second),
+        Part("instance_gib_s", "GiB-seconds", lambda period: period.instance.gib_second),
+    ),
+    "requests": (Part("requests", "million requests", lambda period: period.million_requests, 10**6),),
+    "egress": (Part("egress_gib", "GiB", lambda period: period.egress_gib),),
+    "storage": (Part("storage_gib_month", "GiB-months", lambda period: period.storage_gib_month),),
+}
 # Amounts that the free tier covers, by its own names; idle time and storage it does not.
 _FREE: Mapping[str, str] = {
     "active_vcpu_s": "vcpu_seconds",
@@ -66,44 +91,74 @@ _FREE: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What a tenant's services used, in their order, in a time in which one set of prices holds."""
+
+    period: PricePeriod
+    used: Sequence[Amounts]
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """What a service used in an interval, how much of it is due after the free tier, and what that costs."""
+
+    used: Amounts
+    due: Amounts
+    lines: Lines
+
+
 def rate(used: Sequence[Amounts], period: PricePeriod, discount: Decimal = ZERO) -> list[Lines]:
     """Rate what a tenant's services used in a month, in their order; the discount is in percent."""
+    return [each.lines for each in rate_month([Interval(period, used)], discount)[0]]
+
+
+def rate_month(intervals: Sequence[Interval], discount: Decimal = ZERO) -> list[list[Rated]]:
+    """Rate a month in which prices change, its intervals in the order of time; the discount is in percent.
+
+    The free tier is the month's and not the interval's: in each, what its prices grant is free, less what was used in
+    the intervals before.
+    """
     share = 1 - Fraction(discount) / 100
-    return [_rate(amounts, period, share) for amounts in _after_free_tier(used, period.free_tier)]
+    before: dict[str, Fraction] = dict.fromkeys(_FREE, _NONE)
+    found = []
+    for interval in intervals:
+        due = _after_free_tier(interval, before)
+        found.append(
+            [
+                Rated(used, paid, _rate(paid, interval.period, share))
+                for used, paid in zip(interval.used, due, strict=True)
+            ]
+        )
+        for name in _FREE:
+            before[name] += sum((getattr(each, name) for each in interval.used), _NONE)
+    return found
 
 
-def _after_free_tier(used: Sequence[Amounts], free: FreeTier) -> list[Amounts]:
-    """Take the tenant's free tier off, from each service in proportion to what it uses."""
+def _after_free_tier(interval: Interval, before: Mapping[str, Fraction]) -> list[Amounts]:
+    """Take what is left of the tenant's free tier off, from each service in proportion to what it uses."""
     paid: dict[str, Fraction] = {}
     for name, free_name in _FREE.items():
-        total = sum((getattr(each, name) for each in used), _NONE)
-        paid[name] = max(_NONE, total - Fraction(getattr(free, free_name))) / total if total else _NONE
+        total = sum((getattr(each, name) for each in interval.used), _NONE)
+        left = max(_NONE, Fraction(getattr(interval.period.free_tier, free_name)) - before[name])
+        paid[name] = max(_NONE, total - left) / total if total else _NONE
     return [
-        dataclasses.replace(each, **{name: getattr(each, name) * part for name, part in paid.items()}) for each in used
+        dataclasses.replace(each, **{name: getattr(each, name) * part for name, part in paid.items()})
+        for each in interval.used
     ]
 
 
+def cost(amounts: Amounts, period: PricePeriod, item: str) -> Fraction:
+    """Give what the amounts of one line cost, exactly."""
+    parts = PARTS[item]
+    return sum((getattr(amounts, each.amount) / each.per * Fraction(each.price(period)) for each in parts), _NONE)
+
+
 def _rate(due: Amounts, period: PricePeriod, share: Fraction) -> Lines:
-    cpu = (
-        due.active_vcpu_s * Fraction(period.active.vcpu_second)
-        + due.idle_vcpu_s * Fraction(period.idle.vcpu_second)
-        + due.instance_vcpu_s * Fraction(period.instance.vcpu_second)
-    )
-    memory = (
-        due.active_gib_s * Fraction(period.active.gib_second)
-        + due.idle_gib_s * Fraction(period.idle.gib_second)
-        + due.instance_gib_s * Fraction(period.instance.gib_second)
-    )
-    return Lines(
-        cpu=_cents(cpu * share),
-        memory=_cents(memory * share),
-        requests=_cents(due.requests / _MILLION * Fraction(period.million_requests) * share),
-        egress=_cents(due.egress_gib * Fraction(period.egress_gib) * share),
-        storage=_cents(due.storage_gib_month * Fraction(period.storage_gib_month) * share),
-    )
+    return Lines(**{item: round_cents(cost(due, period, item) * share) for item in PARTS})
 
 
-def _cents(amount: Fraction) -> Decimal:
+def round_cents(amount: Fraction) -> Decimal:
     """Round to the cent, half to even: the only rounding there is."""
     # Built from text, because arithmetic on Decimal rounds to 28 digits.
     sign, cents = ("-", -round(amount * _CENTS)) if amount < 0 else ("", round(amount * _CENTS))

@@ -16,7 +16,7 @@ LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
     ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate"),
-    ("runyard.host", "runyard.gateway", "runyard.images", "runyard.prometheus"),
+    ("runyard.host", "runyard.gateway", "runyard.images", "runyard.invoices", "runyard.prometheus"),
     ("runyard.pulumi",),
     ("runyard.git", "runyard.secrets"),
     ("runyard.plan", "runyard.forecast"),
@@ -61,6 +61,16 @@ INNER_LAYERS = {
         ("requests", "tail", "windows"),
         ("run",),
         ("bursts",),
+    ),
+    "services.billing": (
+        ("__main__",),
+        ("service",),
+        ("api", "settings"),
+        ("collector", "reports"),
+        ("invoicing",),
+        ("adapters",),
+        ("domain",),
+        ("ask", "migrations"),
     ),
 }
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")

@@ -130,10 +130,11 @@ def test_architectures_layers_are_those_that_are_held() -> None:
     assert [tuple(line.split(" · ")) for line in drawn] == [tuple(layer) for layer in checkout.LAYERS]
 
 
-def test_orchestrators_layers_are_those_that_are_held() -> None:
-    text = checkout.text(Path("docs/architecture.md")).split("<!-- orchestrator -->", 1)[1]
+@pytest.mark.parametrize("house", ["services.billing", "services.orchestrator"])
+def test_layers_of_a_house_are_those_that_are_held(house: str) -> None:
+    text = checkout.text(Path("docs/architecture.md")).split(f"<!-- {house.rpartition('.')[2]} -->", 1)[1]
     drawn = [tuple(line.split(" · ")) for line in blocks(text, "")[0].splitlines()]
-    assert drawn == list(checkout.INNER_LAYERS["services.orchestrator"])
+    assert drawn == list(checkout.INNER_LAYERS[house])
 
 
 def test_every_record_is_listed_once_in_order() -> None:

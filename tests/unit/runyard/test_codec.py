@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
@@ -81,3 +82,25 @@ def test_field_that_does_not_fit_is_named_with_its_rule_and_its_value(value: Any
     with pytest.raises(ContractError) as caught:
         decode(Car, json.dumps(value))
     assert str(caught.value) == said
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A message about money."""
+
+    total: Decimal
+    parts: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize("amount", ["0.00", "-12.50", "0.000000000001", "123456789012345678901234"])
+def test_decimal_travels_as_text_and_keeps_all_its_digits(amount: str) -> None:
+    bill = Bill(Decimal(amount), {"a": Decimal(amount)})
+    assert json.loads(encode(bill)) == {"total": amount, "parts": {"a": amount}}
+    assert decode(Bill, encode(bill)) == bill
+
+
+@pytest.mark.parametrize("value", [1.5, 1, True, None, "", "1e3", "NaN", " 1", "1.", ".5", "1" * 25])
+def test_what_is_no_decimal_is_refused(value: object) -> None:
+    with pytest.raises(ContractError) as raised:
+        decode(Bill, json.dumps({"total": value}))
+    assert str(raised.value) == f"decode Bill.total: must be a decimal number as text, got {value!r}"

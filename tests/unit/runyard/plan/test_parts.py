@@ -6,15 +6,18 @@ import dataclasses
 
 import pytest
 
+from runyard.contracts import decode
 from runyard.errors import ManifestError
 from runyard.images import load_catalog
 from runyard.manifest.model import Firewall, Gateway, Location, Observability, Platform
+from runyard.manifest.pricebook import default_book
 from runyard.manifest.tls import Tls
 from runyard.plan import plan
 from runyard.plan.effect_table import EFFECTS
 from runyard.plan.listeners import ListenerPlan, check_apart
 from runyard.plan.parts import PARTS, PartPlan, parts_of, plan_parts
-from tests.unit.runyard.plan.example import manifests
+from runyard.pricing.settings import BillingSettings
+from tests.unit.runyard.plan.example import manifests, service, template
 
 INNER = "10.128.4.1"
 
@@ -35,7 +38,7 @@ def test_parts_have_names_of_their_stack_on_the_host() -> None:
 
 
 def test_platform_has_meter_and_prometheus_when_it_asks_for_them() -> None:
-    bare, full = Platform(), Platform(observability=Observability("basic", 4005, 4090, 30))
+    bare, full = Platform(), Platform(observability=Observability("basic", 4005, 4090, 30), billing="on")
     assert not {"meter", "prometheus"} & {each.name for each in parts_of(bare)}
     assert parts_of(full) == PARTS
     assert list(planned(bare)) == [each.name for each in parts_of(bare)]
@@ -84,10 +87,10 @@ def test_meter_reads_what_it_counts_and_writes_to_its_own_volume_alone() -> None
 
 
 def test_parts_with_metrics_or_a_health_have_a_listener_that_tells_it() -> None:
-    for each in planned(Platform(observability=Observability("basic"))).values():
+    for each in planned(Platform(observability=Observability("basic"), billing="on")).values():
         if each.part.metrics or each.part.health:
             assert each.listeners[0].kind == "status"
-    assert {each.name for each in PARTS if each.metrics} == {"meter", "prometheus"}
+    assert {each.name for each in PARTS if each.metrics} == {"billing", "meter", "prometheus"}
 
 
 def test_listener_that_two_parts_have_is_refused() -> None:
@@ -148,6 +151,34 @@ def test_platform_without_a_firewall_has_no_part_for_it() -> None:
     # Nobody looks for what the platform does not have.
     assert planned(platform)["orchestrator"].environment["RUNYARD_PARTS"] == "gateway,orchestrator,standby"
     assert "firewall" in [part.name for part in parts_of(Platform())]
+
+
+def test_platform_that_bills_has_the_ledger_its_database_and_the_meter() -> None:
+    platform = Platform(billing="on", billing_port=4002, observability=Observability(meter_port=4005))
+    parts = planned(platform)
+    assert list(parts) == [each.name for each in parts_of(platform)]
+    assert {"meter", "postgres", "billing"} <= parts.keys()
+    assert "prometheus" not in parts
+    assert parts["billing"].environment == {
+        "RUNYARD_HTTP_ADDRESS": "127.0.0.1:4002",
+        "RUNYARD_METER_ADDRESS": "127.0.0.1:4005",
+    }
+    assert [(each.kind, each.address) for each in parts["billing"].listeners] == [("status", "127.0.0.1:4002")]
+    assert (parts["postgres"].listeners, parts["postgres"].environment) == ((), {})
+    assert parts["billing"].volumes["runyard.prod.postgres"] == parts["postgres"].volumes["runyard.prod.postgres"]
+    assert list(parts["billing"].own_volumes) == ["runyard.prod.billing"]
+
+
+def test_ledger_is_told_prices_and_what_is_billed_by_instance() -> None:
+    always = template(cpu_throttling=False)
+    given = manifests(service(), service(name="worker", template=always), platform=Platform("acme", billing="on"))
+    subject = plan(given, "prod")
+    (told,) = [each.environment["RUNYARD_BILLING"] for each in subject.parts if each.part.name == "billing"]
+    settings = decode(BillingSettings, told)
+    worker = subject.services[1].revision.name
+    assert (settings.issuer, settings.by_instance) == ("acme", (f"default/worker/{worker}",))
+    # The book that ships with Runyard, without its place on this machine.
+    assert settings.prices == dataclasses.replace(default_book(), location=None)
 
 
 def test_parts_listen_where_the_platform_says() -> None:

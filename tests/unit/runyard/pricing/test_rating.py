@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from runyard.pricing.prices import FreeTier, PricePeriod, Rates
-from runyard.pricing.rating import Amounts, Lines, rate
+from runyard.pricing.rating import Amounts, Interval, Lines, rate, rate_month
 from tests.unit import checkout
 
 PERIOD = PricePeriod(
@@ -48,8 +48,43 @@ def test_idle_time_and_storage_are_in_no_free_tier() -> None:
     assert rate([used], period) == [Lines(cpu=Decimal("36.00"), storage=Decimal("3.00"))]
 
 
+def test_free_tier_of_a_month_is_used_up_in_the_order_of_time() -> None:
+    free = FreeTier(requests=Decimal(2_000_000))
+    old, new = (PricePeriod("2026-01-01", million_requests=Decimal(price), free_tier=free) for price in (1, 2))
+    million = Fraction(10**6)
+    first = Interval(old, [Amounts(requests=million), Amounts()])
+    second = Interval(new, [Amounts(requests=million * 2), Amounts(requests=million * 2)])
+    third = Interval(old, [Amounts(requests=million)])
+    rated = rate_month([first, second, third])
+    # One million is left for the second interval, and shared by both of its services; none for the third.
+    assert [[each.due.requests for each in interval] for interval in rated] == [
+        [0, 0],
+        [million * 3 / 2, million * 3 / 2],
+        [million],
+    ]
+    assert [[each.lines.requests for each in interval] for interval in rated] == [
+        [Decimal("0.00"), Decimal("0.00")],
+        [Decimal("3.00"), Decimal("3.00")],
+        [Decimal("1.00")],
+    ]
+
+
+def test_prices_that_grant_less_give_nothing_back() -> None:
+    periods = (
+        PricePeriod("2026-01-01", million_requests=Decimal(1), free_tier=FreeTier(requests=Decimal(free)))
+        for free in (3_000_000, 1_000_000)
+    )
+    intervals = [Interval(period, [Amounts(requests=Fraction(2_000_000))]) for period in periods]
+    assert [each[0].lines.requests for each in rate_month(intervals)] == [Decimal("0.00"), Decimal("2.00")]
+
+
 def test_rating_and_accounts_need_no_manifest() -> None:
     graph = checkout.import_graph()
-    for path in ("runyard/pricing/rating.py", "runyard/pricing/prices.py", "runyard/accounts.py"):
+    for path in (
+        "runyard/pricing/rating.py",
+        "runyard/pricing/prices.py",
+        "runyard/pricing/metering.py",
+        "runyard/accounts.py",
+    ):
         ours = {each for each in graph[checkout.module_name(Path(path))] if each.startswith("runyard")}
-        assert ours <= {"runyard.location", "runyard.pricing.prices"}
+        assert ours <= {"runyard.location", "runyard.pricing.prices", "runyard.pricing.rating"}

@@ -1,0 +1,8 @@
+"""Invoices as people read them: text for a terminal, a page for a browser, and the same page as PDF."""
+
+from __future__ import annotations
+
+from runyard.invoices.page import render_page, render_pdf
+from runyard.invoices.text import render_statement, render_verification
+
+__all__ = ["render_page", "render_pdf", "render_statement", "render_verification"]

@@ -1,0 +1,1 @@
+"""Adapters: the database and the meter, behind functions that speak of the domain."""

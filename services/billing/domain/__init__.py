@@ -1,0 +1,1 @@
+"""Domain: what usage comes to, and what is written about it; pure."""

@@ -1,0 +1,1 @@
+"""Migrations: the schema of the ledger, one step a file, carried out by Alembic."""

@@ -1,0 +1,62 @@
+"""Settings: what the environment of the service says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runyard.codec import decode
+from runyard.errors import UsageError
+from runyard.names import BILLING_DIRECTORY, POSTGRES_DIRECTORY
+from runyard.pricing.settings import BillingSettings
+
+DEFAULT_ADDRESS = "127.0.0.1:3002"
+DEFAULT_METER = "127.0.0.1:3005"
+_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything is, and what the manifests say; directories are only ever set by tests."""
+
+    address: tuple[str, int]
+    meter: tuple[str, int]
+    database: str
+    directory: Path
+    billing: BillingSettings
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.directory / "control.sock"
+
+
+def parse_settings(environment: Mapping[str, str]) -> Settings:
+    """Parse settings; UsageError or ContractError names what does not fit."""
+    if "RUNYARD_BILLING" not in environment:
+        raise UsageError("RUNYARD_BILLING: must be given: prices, and how revisions are billed")
+    local = f"postgresql+psycopg://billing@/billing?host={POSTGRES_DIRECTORY}"
+    return Settings(
+        address=_address(environment, "RUNYARD_HTTP_ADDRESS", DEFAULT_ADDRESS),
+        meter=_address(environment, "RUNYARD_METER_ADDRESS", DEFAULT_METER),
+        database=_as_sqlalchemy_has_it(environment.get("DATABASE_URL", "") or local),
+        directory=Path(environment.get("RUNYARD_BILLING_DIRECTORY", BILLING_DIRECTORY)),
+        billing=decode(BillingSettings, environment["RUNYARD_BILLING"]),
+    )
+
+
+def _address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:
+    text = environment.get(name, default)
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+        raise UsageError(f"{name}: must be ADDRESS:PORT, got {text!r}")
+    return host.strip("[]"), int(port)
+
+
+def _as_sqlalchemy_has_it(url: str) -> str:
+    """Take an address as everybody writes it, and name the driver; UsageError without what may be a password."""
+    scheme, found, rest = url.partition("://")
+    if not found or scheme not in ("postgres", "postgresql", "postgresql+psycopg"):
+        raise UsageError("DATABASE_URL: must begin with postgresql://, got another scheme")
+    return f"postgresql+psycopg://{rest}"

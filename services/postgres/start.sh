@@ -1,0 +1,18 @@
+#!/bin/sh
+# Make the database where there is none, and become its server.
+set -eu
+directory=/var/lib/runyard/postgres
+data="$directory/data"
+
+if [ ! -e "$data/PG_VERSION" ]; then
+    # Whoever is killed half way begins anew: what is in place is whole.
+    rm -rf "$directory/new"
+    initdb --pgdata="$directory/new" --username=postgres --auth-local=peer --auth-host=reject \
+        --encoding=UTF8 --locale=C.UTF-8 --data-checksums
+    printf 'CREATE ROLE billing LOGIN;\n\nCREATE DATABASE billing OWNER billing;\n\n' |
+        postgres --single -j -D "$directory/new" postgres
+    mv "$directory/new" "$data"
+fi
+# A server that was killed has left its number, and in another container that may be somebody else's.
+rm -f "$data/postmaster.pid" "$directory/.s.PGSQL.5432" "$directory/.s.PGSQL.5432.lock"
+exec postgres -D "$data" -c config_file=/opt/runyard/postgresql.conf

@@ -1,0 +1,150 @@
+"""A stack that bills: its ledger and database on the real engine, from a meter's windows to an invoice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.harness.client import ask
+from tests.harness.ports import free_ports
+from tests.harness.stack import Stack, docker, inspect, new_stack, service
+from tests.harness.waiting import until
+
+ROOT = Path(__file__).resolve().parents[2]
+# Both parts together, at rest.
+MOST_IDLE_BYTES = 150 * 1024**2
+
+
+class Billing:
+    """A stack with its ledger on."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.port, meter = free_ports(2)
+        ports = {"billingPort": self.port, "observability": {"meterPort": meter}}
+        stack.platform(gateway={"port": stack.port}, billing="on", **ports)
+        stack.write("hello", service("hello"))
+        stack.up()
+
+    def metric(self, name: str) -> float:
+        lines = ask(self.port, "/metrics").body.decode().splitlines()
+        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "runyard.cli.main", *arguments, "--stack", self.stack.name]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.stack.environment, capture_output=True, text=True, check=False
+        )
+
+    def container(self, part: str) -> str:
+        return f"runyard.{self.stack.name}.{part}"
+
+    def count(self, what: str) -> int:
+        psql = ("psql", "-h", "/var/lib/runyard/postgres", "-Atc", f"SELECT {what} FROM usage", "billing")
+        return int(docker("exec", self.container("postgres"), *psql) or 0)
+
+    def restart(self, part: str) -> None:
+        docker("kill", self.container(part))
+        docker("start", self.container(part))
+
+
+# Writes an hour of a month that is over, as the collector does, where the collector runs.
+AN_HOUR = """
+from datetime import UTC, datetime
+from runyard.contracts import UsageAmounts, UsageWindow
+from services.billing.adapters.database import connect, writing
+from services.billing.adapters.usage import take_windows
+from services.billing.settings import parse_settings
+import os
+first = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp()) * 1000
+amounts = UsageAmounts(
+    active_ms=30000, allocated_ms=60000, requests=100, cpu_limit_millis=1000, memory_limit_bytes=2**30
+)
+run = ("shop", "web", "web-1", "i1", "c1", first)
+starts = [first + minute * 60000 for minute in range(60)]
+windows = [UsageWindow(*run, start, start + 60000, "usage", amounts) for start in starts]
+with writing(connect(parse_settings(os.environ).database)) as connection:
+    take_windows(connection, [(window, "request") for window in windows])
+"""
+
+
+@pytest.fixture(scope="module")
+def billing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Billing]:
+    with new_stack(tmp_path_factory, "billing") as made:
+        yield Billing(made)
+
+
+def memory(container: str) -> int:
+    """Tell what a container has of memory beside what the kernel keeps of files and would give back."""
+    found = Path("/sys/fs/cgroup").glob(f"**/*{inspect(container)['Id']}*/memory.stat")
+    # Below it there may be one that the container made for itself.
+    file = min(found, key=lambda each: len(each.parts))
+    stat = {name: int(value) for name, value in map(str.split, file.read_text().splitlines())}
+    # Of version 2 of control groups, and of version 1.
+    return stat.get("anon", stat.get("rss", 0)) + stat.get("shmem", 0)
+
+
+def test_requests_become_usage_whoever_is_killed_on_the_way(billing: Billing) -> None:
+    until(lambda: billing.metric("runyard_billing_ledger_up") == 1, "the ledger is up")
+    idle = sum(memory(billing.container(part)) for part in ("postgres", "billing"))
+    assert idle < MOST_IDLE_BYTES, f"{idle / 1024**2:.0f} MiB"
+    for _ in range(50):
+        assert billing.stack.get("hello.localhost").status == 200
+    for part in ("postgres", "billing"):
+        billing.restart(part)
+    until(lambda: billing.count("sum(requests)") == 50, "every request is there", within_s=150)
+    billing.restart("meter")
+    shown = billing.run("invoice", "default", datetime.now(UTC).strftime("%Y-%m"), "-o", "json")
+    (draft,) = json.loads(shown.stdout)["bills"]
+    (used,) = [each["quantities"][0]["used"] for each in draft["lines"] if each["item"] == "requests"]
+    assert (draft["number"], draft["lines"][0]["service"], used) == (0, "hello", "0.000050")
+
+
+def test_month_that_is_over_becomes_an_invoice_that_recomputes(billing: Billing, tmp_path: Path) -> None:
+    docker("exec", billing.container("billing"), "python3", "-c", AN_HOUR)
+    shown = billing.run("invoice", "shop", "2026-10", "--issue", "-o", "json", "--pdf", str(tmp_path / "invoice.pdf"))
+    assert shown.returncode == 0, shown.stderr
+    (bill,) = json.loads(shown.stdout)["bills"]
+    assert (bill["number"], bill["tenant"], bill["month"]) == (1, "shop", "2026-10")
+    (requests,) = [each["quantities"][0]["used"] for each in bill["lines"] if each["item"] == "requests"]
+    assert requests == "0.006000"
+    assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-1.7")
+    verified = billing.run("invoice", "--verify")
+    assert (verified.returncode, verified.stdout.splitlines()[-1]) == (0, "1 bill recomputed, 0 differences")
+
+
+def test_money_is_told_to_the_hosts_administrator_alone(billing: Billing) -> None:
+    for path in ("/v1/tenants/shop/statements/2026-10", "/v1/verification"):
+        assert ask(billing.port, path).status == 404
+    # The database takes the ledger by its number, and nobody by another's name.
+    denied = subprocess.run(
+        ["docker", "exec", "--user", "billing", billing.container("postgres"), "psql", "-h",
+         "/var/lib/runyard/postgres", "-U", "postgres", "-c", "SELECT 1"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert denied.returncode != 0
+    assert "Peer authentication failed" in denied.stderr
+    listed = subprocess.run(
+        ["docker", "exec", billing.container("billing"), "ls", "/var/lib/runyard/postgres/data"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Permission denied" in listed.stderr
+
+
+def test_tenant_that_is_not_known_is_an_error_with_a_code(billing: Billing) -> None:
+    shown = billing.run("invoice", "nobody", "2026-10")
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.stderr == "error: tenant nobody: must be one of which the ledger has usage\n"
+    assert billing.run("invoice", "shop", "2026-13").returncode == 2
+
+
+def test_stack_that_bills_shows_no_change_and_is_verified(billing: Billing) -> None:
+    billing.stack.expect_no_changes()
+    done = billing.run("verify", str(billing.stack.manifests))
+    assert done.returncode == 0, done.stdout + done.stderr

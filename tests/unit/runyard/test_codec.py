@@ -104,3 +104,62 @@ def test_what_is_no_decimal_is_refused(value: object) -> None:
     with pytest.raises(ContractError) as raised:
         decode(Bill, json.dumps({"total": value}))
     assert str(raised.value) == f"decode Bill.total: must be a decimal number as text, got {value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A message with what nobody may see."""
+
+    name: str
+    key: str = field(default="", repr=False)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@pytest.mark.parametrize("text", ['{"key": ["canary"]}', '{"values": {"a": ["canary"]}}', '{"values": "canary"}'])
+def test_secret_that_does_not_fit_is_not_shown(text: str) -> None:
+    with pytest.raises(ContractError, match=r"does not fit, and is not shown: it is secret$") as caught:
+        decode(Keys, '{"name": "a", ' + text[1:])
+    assert "canary" not in str(caught.value)
+
+
+# What the fuzzer found, the first of each kind.
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "not JSON: nested too deeply"),
+        ('{"name": ' + "[" * 500 + "]" * 500 + "}", "Car.name: must be of type str, got [[[...]]]"),
+        ('{"name": "a", "prices": {"eur": NaN}}', "not JSON: NaN is no number"),
+        ('{"name": "a", "prices": {"eur": -Infinity}}', "not JSON: -Infinity is no number"),
+        ('{"name": "a", "prices": {"eur": 1e999}}', "not JSON: 1e999 is too large a number"),
+        ('{"name": "\\ud800"}', "not JSON: half of a surrogate pair is no text"),
+        ('{"name": "a", "spares": {"\\udc00": 1}}', "not JSON: half of a surrogate pair is no text"),
+        (b'{"name": "\xed\xa0\x80"}', "not JSON: 'utf-8' codec can't decode"),
+        ('{"name": "a"}'.encode("utf-16"), "not JSON: 'utf-8' codec can't decode"),
+    ],
+)
+def test_text_that_others_read_otherwise_or_cannot_write_is_refused(text: str | bytes, said: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        decode(Car, text)
+    assert str(caught.value).startswith(f"decode {'' if said.startswith('Car') else 'Car: '}{said}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"name": ["x" * 9000]}),
+        json.dumps({"name": int("9" * 4000)}),
+        json.dumps({"x" * 9000: 1}),
+        json.dumps({"name": "a", "spares": {"x" * 9000: 1}}),
+        json.dumps({"name": "a", "spares": {"\x1b[2J\n": 1}}),
+    ],
+)
+def test_error_is_one_short_line_whatever_comes(text: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        decode(Car, text)
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()
+
+
+def test_pair_of_surrogates_is_the_sign_that_it_stands_for() -> None:
+    assert decode(Car, '{"name": "\\ud83d\\ude00"}') == Car("😀")
+    assert decode(Car, '{"name": "\\\\ud800"}') == Car("\\ud800")

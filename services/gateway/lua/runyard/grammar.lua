@@ -130,10 +130,11 @@ end
 function M.address(path, value)
     local where, port
     if type(value) == "string" then
-        where, port = value:match("^(.+):(%d+)$")
+        -- Without zeros before it: an endpoint has one name, by which it is counted.
+        where, port = value:match("^(.+):([1-9]%d*)$")
     end
     port = tonumber(port)
-    if not port or port < 1 or port > 65535 then
+    if not port or port > 65535 then
         fail(path, "address:port", value)
     end
     M.ip(path, where)

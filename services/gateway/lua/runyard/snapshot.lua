@@ -3,13 +3,15 @@
 -- An entry is a key of one of the sections. Those of hosts and callers are texts, the others JSON as runyard.canonical
 -- writes it.
 local canonical = require "runyard.canonical"
-local cjson = require "cjson.safe"
 local inflight = require "runyard.inflight"
 local load = require "runyard.load"
 local shape = require "runyard.shape"
 local store = require "runyard.store"
 
 local shared = ngx.shared.snapshot
+-- One of our own, that takes JSON's numbers alone: by itself it takes 0x10, 01, NaN and Infinity as well.
+local cjson = require("cjson.safe").new()
+cjson.decode_invalid_numbers(false)
 
 local M = {}
 
@@ -76,6 +78,12 @@ function M.generation()
 end
 
 local function decode(body, check, breathe)
+    -- What is no UTF-8 would be passed on as it is, into pages, log lines and the answer that tells what is wrong; PCRE
+    -- looks at all of the text before it looks for anything. At a NUL the decoder would take the text to end.
+    local at, _, trouble = ngx.re.find(body, "\\x00", "u")
+    if at or trouble then
+        return nil, "not JSON: must be UTF-8 without NUL"
+    end
     local message, failure = cjson.decode(body)
     if message == nil then
         return nil, "not JSON: " .. failure

@@ -68,7 +68,7 @@ local function gather(epoch, breathe)
 end
 
 -- The snapshot of an epoch as JSON and its generation, or nil when it is no longer known.
-local function render(epoch, breathe)
+function M.render(epoch, breathe)
     local found, generation = gather(epoch, breathe), store.read(epoch, "generation")
     if not found or not generation then
         return nil
@@ -88,7 +88,7 @@ local function write(body)
 end
 
 local function keep_once(breathe, save)
-    local body, generation = render(store.epoch(), breathe)
+    local body, generation = M.render(store.epoch(), breathe)
     if not body then
         return  -- overtaken by a thousand changes; the next look sees a newer one
     end

@@ -195,6 +195,13 @@ def test_hostile_text_is_refused_by_its_rule_and_yields_no_more_than_the_caps(te
     assert sum(sizes) <= FILE_NODE_LIMIT
 
 
+# Found by the fuzzer: the parser puts the end of such a text where the next line would be.
+def test_end_of_a_text_without_a_last_line_feed_is_a_place_in_it() -> None:
+    assert read_problems("a: 1\nb") == [
+        "f.yaml:2:2: cannot be read as YAML: could not find expected ':' while scanning a simple key"
+    ]
+
+
 def test_nodes_of_all_documents_are_capped_together() -> None:
     lines = [f"[{'1,' * 10_000}]" for _ in range(FILE_NODE_LIMIT // 10_000)]
     assert read_problems("\n---\n".join(lines)) == [

@@ -80,9 +80,13 @@ class Gateway:
     def state(self) -> Path:
         return Path(self.config.state_file)
 
+    def configuration(self) -> str:
+        """Give nginx.conf."""
+        return render(self.config)
+
     def start(self) -> None:
         path = self.directory / "nginx.conf"
-        path.write_text(render(self.config))
+        path.write_text(self.configuration())
         # What the entrypoint does: a killed nginx leaves its sockets.
         for each in (self.config.admin_socket, self.config.metrics_socket):
             Path(each).unlink(missing_ok=True)

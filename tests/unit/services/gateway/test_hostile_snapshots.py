@@ -50,7 +50,7 @@ def looks_like_ip(text: str) -> bool:
 
 def is_address(text: str) -> bool:
     where, _, port = text.rpartition(":")
-    return re.fullmatch("[0-9]+", port) is not None and 1 <= int(port) <= 65535 and looks_like_ip(where)
+    return re.fullmatch("[1-9][0-9]*", port) is not None and int(port) <= 65535 and looks_like_ip(where)
 
 
 def is_path(text: str) -> bool:
@@ -144,7 +144,10 @@ def admin(gateway: Gateway) -> Iterator[Admin]:
 @given(st.sampled_from(sorted(PLACES)), st.lists(hostile | rooted | labels, min_size=20, max_size=20))
 @example("host", ["a.localhost\n", "a..b", "-a", "a-", "a" * 64, "a.\x00", "A", "a" * 63 + ".b", "*.a", "é"])
 @example("key of a service", ["a/b/c", "/a", "a/", "a", "default/a\r\nx: y", "../a", 'default/"a'])
-@example("address", ["10.0.0.1:80;", "10.0.0.1:0", "10.0.0.1:65536", "unix:/x:1", "[::1]:80", "10.0.0.1:80\n"])
+@example(
+    "address",
+    ["10.0.0.1:80;", "10.0.0.1:0", "10.0.0.1:080", "10.0.0.1:65536", "unix:/x:1", "[::1]:80", "10.0.0.1:80\n"],
+)
 @example("caller", ["10.0.0.1", "10.0.0.1 ", "::1", "10.0.0.1\n", "10.0.0.1%eth0", "localhost"])
 @example("path", ["/", "/a", "/a/", "//", "/a//b", "/.", "/a/..", "/..a", "/a\n", "/%2e", "/$a", "/" + "a" * 256, "/é"])
 @example("rewriting", ["", "/", "/v2 HTTP/1.1\r\nX: y", "/a?b", "/a#", "/..", "/a;b"])

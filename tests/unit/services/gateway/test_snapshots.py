@@ -70,7 +70,11 @@ def test_everything_that_the_contract_allows_is_taken(gateway: Gateway) -> None:
         (changed("generation", "8"), "snapshot.generation: must be a whole number"),
         (changed("generation", True), "snapshot.generation: must be a whole number"),
         (changed("generation", 1e308), "snapshot.generation: must be a whole number"),
-        (changed("generation", float("nan")), ""),
+        (changed("generation", float("nan")), "not JSON: "),
+        ('{"generation": 0x10}', "not JSON: "),
+        ('{"generation": 08}', "not JSON: "),
+        ('{"generation": 2}\x00', "not JSON: "),
+        ('{"generation": 2}\x00{', "not JSON: "),
         (changed("version", 2), "snapshot.version: must be a whole number from 1 to 1, got 2"),
         (changed("surprise", 1), 'snapshot: unknown field "surprise"'),
         (changed("hosts", None), "snapshot.hosts: must be an object"),
@@ -114,6 +118,17 @@ def test_garbage_is_400_and_changes_nothing(gateway: Gateway, instance: Instance
     assert detail in answer.json()["detail"]
     assert gateway.request().status == 200
     assert gateway.admin("GET", "/v1/snapshot").json()["generation"] == 1
+
+
+# Found by the fuzzer: such a page was served as it came, and an answer that told of such a name was no JSON.
+@pytest.mark.parametrize("text", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"])
+def test_text_that_is_no_utf_8_is_400(gateway: Gateway, text: bytes) -> None:
+    page = changed("services|default/hello|fallback", {"page": "PLACE"}).encode()
+    for body in (page.replace(b"PLACE", text), b'{"generation": 2, "hosts": {"' + text + b'": "a/b"}}'):
+        answer = gateway.admin("PUT", "/v1/snapshot", body)
+        assert (answer.status, answer.kind) == (400, "shape")
+        assert answer.json()["detail"] == "not JSON: must be UTF-8 without NUL"
+    assert gateway.admin("PUT", "/v1/snapshot", page.replace(b"PLACE", "é😀".encode())).status == 200
 
 
 HOSTILE_PATHS = [

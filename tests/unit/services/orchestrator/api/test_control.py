@@ -173,7 +173,11 @@ def foreign(signed: SignedRevision) -> str:
         ("hello", foreign(sign(document(network="runyard.test.tenant.acme"))), "got 'runyard.test.tenant.acme'"),
         ("hello", body(rollout=replace(ROLLOUT, traffic=(TrafficShare("hello-1", 9),))), "must add up to 100"),
         ("hello", body(revisions=()), "traffic names what has no document: hello-1"),
-        ("hello", body(values={"d": 1234}), "decode ServiceRequest.values: must map digests to texts"),
+        (
+            "hello",
+            body(values={"d": 1234}),
+            "decode ServiceRequest.values: does not fit, and is not shown: it is secret",
+        ),
         ("hello", foreign(sign(document("hello-1", SECRETIVE))), "secret db has no value of key latest"),
     ],
 )

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from runyard import images
 from toolchain.environment import LOCK
-from toolchain.requirements import FUZZ_LOCK, GO_LOCK, ORCHESTRATOR_LOCK
+from toolchain.requirements import FUZZ_LOCK, GO_LOCK
 
 # As OSV names them (https://ossf.github.io/osv-schema/#defined-ecosystems).
 PYTHON = "PyPI"
-PYTHON_LOCKS = (LOCK, GO_LOCK, FUZZ_LOCK, ORCHESTRATOR_LOCK)
+PYTHON_LOCKS = (LOCK, GO_LOCK, FUZZ_LOCK)
 # One line a package: what OSV knows of Debian is by source package.
 _ASK_DPKG = ("dpkg-query", "--show", "--showformat", "${source:Package} ${source:Version}\\n")
 _ASK_RELEASE = ("cat", "/etc/os-release")
@@ -42,8 +42,12 @@ class Component:
 
 def list_python(root: Path) -> list[Component]:
     """List what the lock files pin, under whatever marker."""
-    pins = (pin for lock in PYTHON_LOCKS for pin in _pins(root / lock))
+    pins = (pin for lock in _locks(root) for pin in _pins(lock))
     return _some((Component(PYTHON, name, version) for name, version in pins), "the lock files pin nothing")
+
+
+def _locks(root: Path) -> list[Path]:
+    return [*(root / each for each in PYTHON_LOCKS), *sorted(root.glob("services/*/requirements.txt"))]
 
 
 def _pins(lock: Path) -> Iterator[tuple[str, str]]:

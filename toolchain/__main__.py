@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runyard.errors import CancelledError, RunyardError
 from toolchain.arguments import parse_arguments
@@ -23,7 +23,11 @@ def main(arguments: Sequence[str]) -> int:
     from toolchain.requirements import write_locks
 
     kit = Kit(dict(os.environ))
-    plain = {"environment": kit.bring_environment, "images": kit.bring_images, "bring": kit.bring}
+    plain: dict[str, Callable[[], object]] = {
+        "environment": kit.bring_environment,
+        "images": lambda: kit.bring_images(parsed.manifests),
+        "bring": kit.bring,
+    }
     running = {"run": kit.run, "tests": kit.tests, "lint": kit.lint, "benchmarks": kit.benchmarks}
     if parsed.verb in plain:
         plain[parsed.verb]()
@@ -34,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     elif parsed.verb in running:
         running[parsed.verb](parsed.extra)
     else:
-        update = kit.update(kit.bring(), parsed.stack, parsed.plan)
+        update = kit.update(kit.bring(os.path.abspath(parsed.manifests)), parsed.stack, parsed.plan)
         if parsed.verb == "down":
             return update.down(parsed.extra)
         return (update.up if parsed.verb == "up" else update.preview)(parsed.manifests, parsed.extra)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 DESCRIPTION = "Brings what this machine lacks, then runs Pulumi or a command with it."
 
+MANIFESTS = "manifests/hello.yaml"
 VERBS = (
     *("bring", "environment", "images", "lock", "restart-engine"),
     *("up", "preview", "down"),
@@ -21,7 +22,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="toolchain/bootstrap", description=DESCRIPTION)
     parser.add_argument("verb", choices=VERBS)
     parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
-    parser.add_argument("--manifests", default="manifests/hello.yaml", help="file, directory or glob of manifests")
+    parser.add_argument("--manifests", default="", help=f"file, directory or glob of manifests (default: {MANIFESTS})")
     parser.add_argument("--plan", default="", help="of up: a plan that `runyard review --save` wrote, to hold to")
     parser.add_argument("--force", action="store_true", help="of up and preview: ask Pulumi whatever was recorded")
     parser.add_argument("--dry-run", action="store_true", help="of restart-engine: only look whether it could be done")
@@ -29,5 +30,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     # Cut here and not by argparse, whose REMAINDER takes the flags that stand before the first -- too.
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     parsed = parser.parse_args(arguments[:cut])
+    # `images` alone are all images.
+    parsed.manifests = parsed.manifests or ("" if parsed.verb == "images" else MANIFESTS)
     parsed.extra = list(arguments[cut + 1 :])
     return parsed

@@ -5,9 +5,11 @@ Asking the catalog takes the environment's YAML library and a process of its own
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from contextlib import closing
+from glob import glob
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,23 +19,29 @@ from runyard.errors import HostError, ToolchainError
 from runyard.host.transport import Transport
 from runyard.uptodate.fingerprint import of_code
 
+# Where all images were built, whatever a platform asks for.
+_ALL = ""
 _OURS = "/images/json?filters=" + quote(json.dumps({"reference": ["runyard/*"]}))
 
 
 class BuiltImages:
     """The note of one checkout: the fingerprint of its code, and what our images' names stood for after a build."""
 
-    def __init__(self, checkout: Path, address: str) -> None:
-        """Take a checkout and the engine's address."""
+    def __init__(self, checkout: Path, address: str, manifests: str = "") -> None:
+        """Take a checkout and the engine's address; what the platform of `manifests` needs is enough if they are given.
+
+        `manifests` are a file, a directory or a glob.
+        """
         self._checkout = checkout
         self._address = address
+        self._manifests = manifests
         self._file = checkout / ".runyard" / "images.json"
 
     def are_there(self) -> bool:
         """Tell whether code and images are as they were noted; False when that cannot be told."""
         try:
             noted: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
-            if noted["code"] != of_code(str(self._checkout)):
+            if noted["code"] != of_code(str(self._checkout)) or noted["platform"] not in (_ALL, self._platform()):
                 return False
             now = self._names()
             return all(now.get(name) == identity for name, identity in noted["names"].items())
@@ -44,10 +52,21 @@ class BuiltImages:
         """Note what is there now, after a build that ended well."""
         os.makedirs(self._file.parent, mode=0o700, exist_ok=True)
         try:
-            noted = {"code": of_code(str(self._checkout)), "names": self._names()}
+            code = of_code(str(self._checkout))
+            noted = {"code": code, "names": self._names(), "platform": self._platform() if self._manifests else _ALL}
             files.write(self._file, json.dumps(noted, sort_keys=True))
         except (OSError, HostError) as error:
             raise ToolchainError(f"images: note what was built: {error}") from error
+
+    def _platform(self) -> str:
+        """Give the digest of what can be a Platform in the manifests; without a reader of YAML, its word tells."""
+        hasher = hashlib.sha256(self._manifests.encode())
+        for path in sorted(map(Path, glob(self._manifests))):
+            for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]:
+                content = file.read_bytes()
+                if b"Platform" in content:
+                    hasher.update(hashlib.sha256(content).digest())
+        return hasher.hexdigest()
 
     def _names(self) -> dict[str, str]:
         with closing(Transport(self._address)) as transport:

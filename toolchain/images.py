@@ -6,12 +6,16 @@ Runs in the checkout's environment (it needs the catalog's reader); the rest of 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from runyard import images
+from runyard.errors import ManifestError
+from runyard.manifest import load
+from runyard.manifest.model import Platform
+from runyard.plan.parts import PARTS, parts_of
 from toolchain import cache
 from toolchain.base import BaseImage, has_image
 from toolchain.gobuild import Go
@@ -19,6 +23,16 @@ from toolchain.step import Steps
 
 # Builds wait for the network and the disk more than for a core; four images, so four at once.
 PARALLEL_BUILDS = 4
+
+
+def unasked(manifests: str) -> frozenset[str]:
+    """Name the images of the parts that the platform of some manifests, a file, directory or glob, does without."""
+    try:
+        platform = load([manifests]).manifests.platform
+    except ManifestError:
+        # The update says what is wrong.
+        platform = Platform()
+    return frozenset(each.image for each in PARTS) - {each.image for each in parts_of(platform)}
 
 
 @dataclass
@@ -33,9 +47,9 @@ class ImageBuilder:
     go: Go
     base: BaseImage
 
-    def bring(self) -> None:
-        """Build what is missing and give every image its further tags."""
-        catalog = images.load_catalog(self.checkout)
+    def bring(self, unasked: Collection[str] = ()) -> None:
+        """Build what is missing, but for the `unasked`, and give every image its further tags."""
+        catalog = {name: each for name, each in images.load_catalog(self.checkout).items() if name not in unasked}
         missing = [each for each in catalog.values() if not has_image(self._reference(each), self.environment)]
         if missing:
             self.base.bring()

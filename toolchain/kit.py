@@ -80,8 +80,11 @@ class Kit:
                 hold()
             self.environment.bring()
 
-    def bring(self) -> Tools:
-        """Bring everything; what is there already costs a look, and waits for no other run."""
+    def bring(self, manifests: str = "") -> Tools:
+        """Bring everything; what is there already costs a look, and waits for no other run.
+
+        Of the images, those that the platform of `manifests` needs are enough if they are given.
+        """
         with self.store.held_if_needed(self._say_waiting) as hold:
             if not self.environment.is_whole():
                 hold()
@@ -102,11 +105,11 @@ class Kit:
             variables = {**pulumi.environment(self.variables), "DOCKER_HOST": engine}
             variables |= Backend(self.steps, self.checkout, self.variables).bring()
             variables["PATH"] = f"{self.environment.directory / 'bin'}:{variables['PATH']}"
-            built = BuiltImages(self.checkout, engine)
+            built = BuiltImages(self.checkout, engine, manifests)
             if not built.are_there():
                 hold()
                 # In the environment just made: reading the catalog takes its YAML library.
-                self._build_images(variables)
+                self._build_images(variables, manifests)
                 built.note()
         self._write_exports(variables)
         return Tools(pulumi, variables, str(plugin.program(pulumi)))
@@ -118,15 +121,18 @@ class Kit:
     def _engine(self) -> LocalEngine:
         return LocalEngine(self.steps, self.variables, self.store.root / "engine")
 
-    def bring_images(self) -> None:
-        """Build the images that the engine lacks; runs inside the environment, with the cache already held."""
+    def bring_images(self, manifests: str = "") -> None:
+        """Build the images that the engine lacks, for the platform of `manifests` alone if they are given.
+
+        It runs inside the environment, with the cache already held.
+        """
         # Here, because it needs the environment and the rest must not.
-        from toolchain.images import ImageBuilder
+        from toolchain.images import ImageBuilder, unasked
 
         base = BaseImage(self.steps, self.store, self.variables, self.pins)
         ImageBuilder(
             self.steps, self.store, self.variables, self.checkout, self.environment.python, self.go, base
-        ).bring()
+        ).bring(unasked(manifests) if manifests else ())
 
     def run(self, command: Sequence[str]) -> NoReturn:
         """Bring everything and become a command with it."""
@@ -168,8 +174,9 @@ class Kit:
         uptodate = UpToDate(str(self.checkout), self.variables, stack)
         return Update(self.steps, self.checkout, tools.pulumi, stack, environment, uptodate, needed)
 
-    def _build_images(self, variables: Mapping[str, str]) -> None:
+    def _build_images(self, variables: Mapping[str, str], manifests: str) -> None:
         command: list[str | Path] = [self.environment.python, "-m", "toolchain", "images"]
+        command += ["--manifests", manifests] if manifests else []
         ended = subprocess.run(command, cwd=self.checkout, env=dict(variables), check=False).returncode
         if ended != 0:
             raise ToolchainError("images: not all could be built; the reason is above")

@@ -30,6 +30,24 @@ def test_images_are_there_while_code_and_names_are_as_they_were_noted(tmp_path: 
         assert not built.are_there()
 
 
+def test_images_of_a_platform_are_enough_for_it_and_not_for_all(tmp_path: Path) -> None:
+    manifests = tmp_path / "manifests"
+    manifests.mkdir()
+    (manifests / "platform.yaml").write_text("kind: Platform\n")
+    api, address = DockerApi(), f"unix://{tmp_path}/docker.sock"
+    api.answers["GET /images/json"] = [image("runyard/hello:1", "sha256:1")]
+    with serve(api, tmp_path / "docker.sock"):
+        of_platform, of_all = BuiltImages(tmp_path, address, str(manifests)), BuiltImages(tmp_path, address)
+        of_platform.note()
+        assert (of_platform.are_there(), of_all.are_there()) == (True, False)
+        (manifests / "service.yaml").write_text("kind: Service\n")
+        assert of_platform.are_there()
+        (manifests / "platform.yaml").write_text("kind: Platform\nspec: {billing: on}\n")
+        assert not of_platform.are_there()
+        of_all.note()
+        assert (of_platform.are_there(), of_all.are_there()) == (True, True)
+
+
 def test_images_of_an_engine_that_is_silent_are_not_there_and_cannot_be_noted(tmp_path: Path) -> None:
     built = BuiltImages(tmp_path, f"unix://{tmp_path}/none.sock")
     assert not built.are_there()

@@ -13,7 +13,7 @@ from toolchain import pins
 from toolchain.base import BaseImage
 from toolchain.cache import Cache
 from toolchain.gobuild import Go
-from toolchain.images import ImageBuilder
+from toolchain.images import ImageBuilder, unasked
 from toolchain.step import Steps
 
 CATALOG = """
@@ -113,6 +113,22 @@ def test_images_are_built_from_their_inputs_and_nothing_else(
         "launch": "program\n",
         "site-packages/wheel.py": "wheel\n",
     }
+
+
+def test_images_that_nobody_asked_for_are_not_built(builder: ImageBuilder, engine: Path) -> None:
+    builder.bring({"program"})
+    built = [line.split()[2].split(":")[0] for line in (engine / "builds").read_text().splitlines()]
+    assert sorted(built) == ["runyard/library", "runyard/plain"]
+
+
+def test_parts_that_a_platform_does_without_are_unasked(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\nmetadata: {name: default}\nspec: {}\n")
+    assert {"meter", "prometheus", "postgres", "billing"} == unasked(str(file))
+    file.write_text(file.read_text().replace("{}", "{observability: {level: basic}}"))
+    assert {"postgres", "billing"} == unasked(str(file))
+    file.write_text("kind: [")
+    assert "prometheus" in unasked(str(file))
 
 
 def test_images_that_are_there_are_not_built_again(builder: ImageBuilder, engine: Path, words: io.StringIO) -> None:

@@ -16,6 +16,9 @@ RunyardError                    exit 1
 |   +-- RolloutSuperseded       exit 1  a newer request replaced it (services.orchestrator)
 +-- Unfinished                  exit 1  a resource is there and not as asked for; the next update mends it (provider)
 +-- ToolchainError              exit 1  a tool, package or image is lacking and could not be brought
++-- LedgerError                 exit 1  the ledger refuses what was asked of it (services.billing)
++-- LedgerUnavailable           exit 1  the ledger's database does not answer (services.billing)
++-- MeterUnavailable            exit 1  the meter does not answer, or not with windows (services.billing)
 +-- LockError                   exit 1  another update holds the stack, or its lock cannot be judged
 +-- PolicyError                 exit 5  a policy, quota or budget refuses the change
 +-- VerifyError                 exit 7  what runs is not what was asked for

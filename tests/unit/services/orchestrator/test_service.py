@@ -17,7 +17,8 @@ from .world import PUBLIC_KEY, ListJournal, quiet
 
 def settings(directory: Path, port: int) -> Settings:
     own, launcher = directory / "own", directory / "launcher"
-    return Settings("test", "127.0.0.1", port, own, directory, launcher, directory / "program", Verifier(PUBLIC_KEY))
+    program = directory / "program"
+    return Settings("test", "127.0.0.1", port, own, directory, launcher, program, directory, Verifier(PUBLIC_KEY))
 
 
 def test_port_that_is_taken_ends_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

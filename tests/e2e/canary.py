@@ -101,9 +101,11 @@ def kept(stack: Stack) -> list[Path]:
     found += [root / "containers" / each for each in ids]
     found += list((root / "volumes").glob(f"runyard.{stack.name}.*"))
     # The bundle of each container, its configuration included, wherever this engine's runtimes put them.
-    for base in (Path("/run/docker"), Path("/run/containerd"), Path("/var/run/docker")):
-        found += [each for id_ in ids for each in base.rglob(f"{id_}*") if each.exists()]
-    return found
+    for base in ("/run/docker", "/run/containerd", "/var/run/docker"):
+        # Other tests' containers come and go meanwhile; what has gone is walked past.
+        for place, folders, files in os.walk(base):
+            found += [Path(place, each) for each in (*folders, *files) if each.startswith(tuple(ids))]
+    return [each for each in found if each.exists()]
 
 
 class Watch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,6 +13,7 @@ import testinfra.host
 
 from runyard import names
 from runyard.contracts import Holdings, OrchestratorStatus, RevisionDocument
+from runyard.errors import HostError
 from runyard.host import Engine, Orchestrator
 from runyard.host.firewall import FirewallHost
 from runyard.plan import Plan, RevisionPlan
@@ -51,8 +53,18 @@ class Subject:
             # Before the listing: what goes in between was on its way already.
             self._leaving = self._ask_leaving()
             found = self.host.docker.get_containers(label=f"{names.STACK}={self.plan.stack}")
-            self._inspected = [container.inspect() for container in found]
+            self._inspected = self._inspect_all([container.name for container in found])
         return [each for each in self._inspected if role in (None, each["Config"]["Labels"].get(names.ROLE))]
+
+    def _inspect_all(self, containers: Sequence[str]) -> list[Inspection]:
+        """Inspect containers in one command; what has gone since it was listed is no more there."""
+        if not containers:
+            return []
+        done = self.host.run("docker inspect" + " %s" * len(containers), *containers)
+        if any("No such object" not in line for line in done.stderr.splitlines()):
+            raise HostError(f"inspect the stack's containers: {done.stderr.strip()}")
+        found: list[Inspection] = json.loads(done.stdout)
+        return found
 
     def leaving(self) -> frozenset[str]:
         """Give the ids of the instances that were on their way out at the first look.

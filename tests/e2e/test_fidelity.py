@@ -299,7 +299,12 @@ def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
 def operations(shown: dict[str, Any]) -> Operations:
     """Give what a preview would do to each resource."""
     steps = [step for step in shown["steps"] if step["op"] != "same"]
-    return {_short(step["urn"]): (step["op"], tuple(sorted(step.get("diffReasons") or ()))) for step in steps}
+    return {_short(step["urn"]): (_whole(step["op"]), tuple(sorted(step.get("diffReasons") or ()))) for step in steps}
+
+
+def _whole(operation: str) -> str:
+    """Give a replacement for its steps, of which preview and update tell another one last."""
+    return "replace" if operation in ("create-replacement", "delete-replaced") else operation
 
 
 def update(stack: Stack) -> Operations:
@@ -310,7 +315,7 @@ def update(stack: Stack) -> Operations:
     events = [json.loads(line).get("resOutputsEvent") for line in log.read_text().splitlines()]
     done = [event["metadata"] for event in events if event]
     return {
-        _short(each["urn"]): (each["op"], tuple(sorted(each.get("diffs") or ())))
+        _short(each["urn"]): (_whole(each["op"]), tuple(sorted(each.get("diffs") or ())))
         for each in done
         if each["op"] != "same"
     }

@@ -6,14 +6,13 @@ import base64
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.harness.client import ask
-from tests.harness.stack import ROOT, Stack, docker
+from tests.harness.stack import Stack, docker
 
 # What is larger is no text of ours: a core of the engine's database, or an image.
 LARGEST = 64 << 20
@@ -87,8 +86,7 @@ def _logs(container: str) -> str:
 
 def _command(stack: Stack, verb: str, *arguments: str) -> str:
     manifests = [str(stack.manifests)] if verb == "verify" else []
-    command = [sys.executable, "-m", "runyard.cli.main", verb, "--stack", stack.name, *arguments, *manifests]
-    done = subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
+    done = stack.runyard(verb, *arguments, *manifests)
     assert "No such" not in done.stderr, done.stderr
     return done.stdout + done.stderr
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +59,6 @@ def claims_of(engine: Engine) -> Claims:
     return observe_claims(engine, lambda stack: Orchestrator(engine, stack))
 
 
-def runyard(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "runyard.cli.main", *arguments, "--stack", stack.name], cwd=ROOT, env=stack.environment,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 def test_what_another_stack_has_claimed_counts_and_an_update_is_held_to_its_plan(stack: Stack) -> None:
     write(stack, instances=3)
     other = f"{stack.name}x"
@@ -88,7 +80,7 @@ def test_what_another_stack_has_claimed_counts_and_an_update_is_held_to_its_plan
         "config", "set", "--secret", "--path", f"runyard:secrets.{stack.name}.api", CANARY, "--stack", stack.name
     )
     stack.up()
-    told = runyard(stack, "status").stdout
+    told = stack.runyard("status").stdout
     assert f"claim of stack {stack.name}: services 1 to 1, instances 1 to 2, cpu 1 to 2" in told
     image = f"runyard/held:{stack.name}"
     docker("tag", HELLO, image)
@@ -113,11 +105,11 @@ def hold_to_a_plan(stack: Stack, image: str) -> None:
     stack.write("web", web)
     review = ["review", str(old), str(stack.manifests), "--config-file", str(stack.directory / "stack.yaml")]
     review += ["--save", str(saved)]
-    reports = [runyard(stack, *review) for _ in range(2)]
+    reports = [stack.runyard(*review) for _ in range(2)]
     assert [report.stderr for report in reports] == ["", ""]
     # What Runyard writes itself is the same bytes, as text and as JSON; nothing is put in order here.
     assert reports[0].stdout == reports[1].stdout
-    first, second = (runyard(stack, *review, "--output", "json").stdout for _ in range(2))
+    first, second = (stack.runyard(*review, "--output", "json").stdout for _ in range(2))
     assert first == second
     assert json.loads(first)["pulumi"]["stack"] == stack.name
     assert f"service {stack.name}/web: effect on traffic: none (a new revision is ready" in reports[0].stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,12 +34,6 @@ class Billing:
     def metric(self, name: str) -> float:
         lines = ask(self.port, "/metrics").body.decode().splitlines()
         return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "runyard.cli.main", *arguments, "--stack", self.stack.name]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.stack.environment, capture_output=True, text=True, check=False
-        )
 
     def container(self, part: str) -> str:
         return f"runyard.{self.stack.name}.{part}"
@@ -100,7 +93,7 @@ def test_requests_become_usage_whoever_is_killed_on_the_way(billing: Billing) ->
         billing.restart(part)
     until(lambda: billing.count("sum(requests)") == 50, "every request is there", within_s=150)
     billing.restart("meter")
-    shown = billing.run("invoice", "default", datetime.now(UTC).strftime("%Y-%m"), "-o", "json")
+    shown = billing.stack.runyard("invoice", "default", datetime.now(UTC).strftime("%Y-%m"), "-o", "json")
     (draft,) = json.loads(shown.stdout)["bills"]
     (used,) = [each["quantities"][0]["used"] for each in draft["lines"] if each["item"] == "requests"]
     assert (draft["number"], draft["lines"][0]["service"], used) == (0, "hello", "0.000050")
@@ -108,14 +101,16 @@ def test_requests_become_usage_whoever_is_killed_on_the_way(billing: Billing) ->
 
 def test_month_that_is_over_becomes_an_invoice_that_recomputes(billing: Billing, tmp_path: Path) -> None:
     docker("exec", billing.container("billing"), "python3", "-c", AN_HOUR)
-    shown = billing.run("invoice", "shop", "2026-10", "--issue", "-o", "json", "--pdf", str(tmp_path / "invoice.pdf"))
+    shown = billing.stack.runyard(
+        "invoice", "shop", "2026-10", "--issue", "-o", "json", "--pdf", str(tmp_path / "invoice.pdf")
+    )
     assert shown.returncode == 0, shown.stderr
     (bill,) = json.loads(shown.stdout)["bills"]
     assert (bill["number"], bill["tenant"], bill["month"]) == (1, "shop", "2026-10")
     (requests,) = [each["quantities"][0]["used"] for each in bill["lines"] if each["item"] == "requests"]
     assert requests == "0.006000"
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-1.7")
-    verified = billing.run("invoice", "--verify")
+    verified = billing.stack.runyard("invoice", "--verify")
     assert (verified.returncode, verified.stdout.splitlines()[-1]) == (0, "1 bill recomputed, 0 differences")
 
 
@@ -138,13 +133,13 @@ def test_money_is_told_to_the_hosts_administrator_alone(billing: Billing) -> Non
 
 
 def test_tenant_that_is_not_known_is_an_error_with_a_code(billing: Billing) -> None:
-    shown = billing.run("invoice", "nobody", "2026-10")
+    shown = billing.stack.runyard("invoice", "nobody", "2026-10")
     assert (shown.returncode, shown.stdout) == (1, "")
     assert shown.stderr == "error: tenant nobody: must be one of which the ledger has usage\n"
-    assert billing.run("invoice", "shop", "2026-13").returncode == 2
+    assert billing.stack.runyard("invoice", "shop", "2026-13").returncode == 2
 
 
 def test_stack_that_bills_shows_no_change_and_is_verified(billing: Billing) -> None:
     billing.stack.expect_no_changes()
-    done = billing.run("verify", str(billing.stack.manifests))
+    done = billing.stack.runyard("verify", str(billing.stack.manifests))
     assert done.returncode == 0, done.stdout + done.stderr

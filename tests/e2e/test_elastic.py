@@ -5,8 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import math
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -41,10 +39,7 @@ def instances(stack: Stack, name: str) -> list[str]:
 
 
 def verify(stack: Stack, *options: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "runyard.cli.main", "verify", "-o", "json", "--stack", stack.name, *options]
-    command += ["--config-file", str(stack.directory / "stack.yaml"), str(stack.manifests)]
-    done = subprocess.run(command, capture_output=True, text=True, env=stack.environment, timeout=120, check=False)
-    return dict(json.loads(done.stdout))
+    return dict(json.loads(stack.verify("-o", "json", *options).stdout))
 
 
 def put_to_sleep(stack: Stack, name: str = "hello") -> None:
@@ -158,8 +153,6 @@ def test_schedule_has_its_instances_there_when_their_minute_begins(stack: Stack)
     print(f"3 instances {late_s:.1f} s after the minute began")
     assert 0 <= late_s < 5
     stack.expect_no_changes()
-    command = [sys.executable, "-m", "runyard.cli.main", "why", "office", "-o", "json", "--stack", stack.name]
-    done = subprocess.run(command, capture_output=True, text=True, env=stack.environment, timeout=60, check=True)
-    told = json.loads(done.stdout)
+    told = stack.told("why", "office")
     assert (told["schedule"]["instances"], told["schedule"]["since_unix_s"]) == (3, begins)
     assert (told["decisions"][-1]["count"], told["decisions"][-1]["why"]) == (3, "schedule")

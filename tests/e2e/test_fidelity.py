@@ -15,8 +15,6 @@ import json
 import os
 import random
 import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -30,7 +28,7 @@ import yaml
 from runyard.plan import Plan
 from runyard.secrets import flatten_secrets
 from tests.harness.seeds import draw_seed
-from tests.harness.stack import ROOT, Stack, docker, stable_json
+from tests.harness.stack import Stack, docker, stable_json
 from tests.harness.waiting import NOT_YET, until
 from tests.preview.mutations import MANIFESTS, MUTATIONS, OTHER_IMAGE, SECRETS, Mutation
 from tests.preview.transitions import LANES, UNCHANGING, Step, Stride, walk
@@ -210,11 +208,7 @@ class Sequence:
 
     def verify(self, stride: Stride) -> None:
         """Have `runyard verify` look at what the sequence has led to."""
-        command = [sys.executable, "-m", "runyard.cli.main", "verify", "--stack", self.stack.name, "--quiet"]
-        command += ["--config-file", str(self.stack.directory / "stack.yaml"), str(self.stack.manifests)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.stack.environment, capture_output=True, text=True, check=False
-        )
+        done = self.stack.verify("--quiet")
         self.expect("runyard verify finds all as asked", stride, (), (done.returncode, done.stdout), (0, done.stdout))
 
     def expect(self, what: str, stride: Stride, kinds: tuple[str, ...], found: object, expected: object) -> None:

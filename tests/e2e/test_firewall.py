@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
@@ -17,7 +16,7 @@ from runyard.host import Engine
 from runyard.host.firewall import FirewallHost
 from runyard.images import image_reference
 from runyard.plan.firewall import BURST_S, ENDED_S
-from tests.harness.stack import ROOT, Stack, docker, inspect, new_stack, service
+from tests.harness.stack import Stack, docker, inspect, new_stack, service
 from tests.harness.waiting import until
 
 # Small enough that a test reaches both in seconds.
@@ -98,10 +97,7 @@ def tracked(address: str) -> int:
 
 def checked(stack: Stack) -> str:
     """Have `runyard verify` look at the firewall, and give what it says of it."""
-    command = [sys.executable, "-m", "runyard.cli.main", "verify", "-o", "json", "--stack", stack.name]
-    command += ["--config-file", str(stack.directory / "stack.yaml"), str(stack.manifests)]
-    done = subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
-    checks = {each["name"]: each for each in json.loads(done.stdout)["checks"]}
+    checks = {each["name"]: each for each in json.loads(stack.verify("-o", "json").stdout)["checks"]}
     found = checks["test_firewall_holds_instances_to_their_limits_and_from_the_host"]
     return f"{found['outcome']} {found['reason']}".strip()
 

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,8 +44,7 @@ def instance(answer: Answer) -> str:
 
 
 def purge(stack: Stack, *arguments: str) -> None:
-    command = [sys.executable, "-m", "runyard.cli.main", "purge", *arguments, "--stack", stack.name]
-    subprocess.run(command, check=True, timeout=30)
+    stack.runyard("purge", *arguments, check=True)
 
 
 def test_response_is_kept_until_it_is_purged(edge: Stack):

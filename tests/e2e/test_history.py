@@ -2,10 +2,9 @@
 
 import json
 import subprocess
-import sys
 from collections import Counter
 
-from tests.harness.stack import ROOT, Stack, service
+from tests.harness.stack import Stack, service
 from tests.harness.waiting import until
 
 
@@ -18,8 +17,7 @@ def revision(stack: Stack, host: str = "hello.localhost") -> str:
 
 
 def roll_back(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runyard.cli.main", "rollback", "hello", *arguments, "--stack", stack.name]
-    return subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
+    return stack.runyard("rollback", "hello", *arguments)
 
 
 def test_traffic_goes_back_to_kept_revisions_by_manifest_by_rollback_and_by_an_older_manifest(stack: Stack):

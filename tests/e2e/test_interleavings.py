@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 from collections.abc import Callable
 
 from tests.harness.client import ask
 from tests.harness.seeds import given_seed
-from tests.harness.stack import ROOT, Stack, docker, service
+from tests.harness.stack import Stack, docker, service
 from tests.harness.waiting import until
 
 COUNT = int(os.environ.get("RUNYARD_LIVE_INTERLEAVINGS", "1"))
@@ -61,22 +60,16 @@ class Story:
         docker("start", f"runyard.{self.stack.name}.orchestrator")
 
     def scale(self) -> None:
-        self._runyard("scale", "hello", *self.chance.choice((["3", "--for", "1h"], ["1", "--for", "5s"], ["--end"])))
+        asked = self.chance.choice((["3", "--for", "1h"], ["1", "--for", "5s"], ["--end"]))
+        self.stack.runyard("scale", "hello", *asked, check=True)
 
     def end_scale(self) -> None:
-        self._runyard("scale", "hello", "--end")
+        self.stack.runyard("scale", "hello", "--end", check=True)
 
     def roll_back(self) -> None:
         # What is kept of earlier revisions is another one after each update; none is refused, and that is no matter.
-        self._runyard("rollback", "hello", check=False)
+        self.stack.runyard("rollback", "hello")
         self.stack.up()
-
-    def _runyard(self, verb: str, *arguments: str, check: bool = True) -> None:
-        command = [sys.executable, "-m", "runyard.cli.main", verb, "--stack", self.stack.name, *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.stack.environment, capture_output=True, text=True, check=False
-        )
-        assert not check or done.returncode == 0, done.stderr
 
     def settled(self) -> bool:
         """Tell whether there is as much as there must be, of the revision in force, and nothing else."""

@@ -1,15 +1,7 @@
 import json
-import subprocess
-import sys
 
-from tests.harness.stack import ROOT, Stack, docker, inspect, service, stable_json
+from tests.harness.stack import Stack, docker, inspect, service, stable_json
 from tests.harness.waiting import until
-
-
-def verify(stack: Stack) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runyard.cli.main", "verify", str(stack.manifests), "--stack", stack.name]
-    command += ["--config-file", str(stack.directory / "stack.yaml")]
-    return subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
 
 
 def test_first_preview_works_without_an_engine_and_names_each_resource(stack: Stack):
@@ -52,7 +44,7 @@ def test_service_answers_with_its_revision_and_the_stack_then_shows_no_change(sh
 
     shared.pulumi("refresh", "--yes", "--skip-preview", "--stack", shared.name)
     shared.expect_no_changes()
-    verified = verify(shared)
+    verified = shared.verify()
     assert verified.returncode == 0, verified.stdout
 
 
@@ -77,7 +69,7 @@ def test_verify_says_what_differs_after_a_hand_edit(shared: Stack):
     shared.up()
     docker("run", "--detach", "--name", f"runyard.{shared.name}.stray", "--label", f"runyard.dev/stack={shared.name}",
            "--publish", "127.0.0.1:0:8080", "runyard/hello:1")  # fmt: skip
-    verified = verify(shared)
+    verified = shared.verify()
     docker("rm", "--force", f"runyard.{shared.name}.stray")
     assert verified.returncode == 7, verified.stdout
     assert "test_stack_has_no_container_that_nothing_planned" in verified.stdout

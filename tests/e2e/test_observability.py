@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -20,7 +19,7 @@ from runyard.contracts import InstanceList, UsageBatch, UsageWindow, decode
 from runyard.host import Engine
 from tests.harness.client import ask, connect
 from tests.harness.ports import free_ports
-from tests.harness.stack import ROOT, Stack, docker, inspect, new_stack, service
+from tests.harness.stack import Stack, docker, inspect, new_stack, service
 from tests.harness.waiting import until
 
 SAMPLE = re.compile(r"([a-z_]+)\{(.*)\} ([0-9.e+-]+)")
@@ -169,10 +168,7 @@ def test_traffic_goes_on_without_prometheus_and_the_stack_is_as_its_manifests_sa
     send(observed, 20)
     until(lambda: {"service:runyard_requests:rate1m", "revision:runyard_cpu:utilization"} <= evaluated(), "rules run")
     until(lambda: query('service:runyard_requests:rate1m{service="web"}') > 0, "the rate is told")
-    command = [sys.executable, "-m", "runyard.cli.main", "verify", "-o", "json", "--stack", observed.name]
-    command += ["--config-file", str(observed.directory / "stack.yaml"), str(observed.manifests)]
-    done = subprocess.run(command, cwd=ROOT, env=observed.environment, capture_output=True, text=True, check=False)
-    checks = {each["name"]: each["outcome"] for each in json.loads(done.stdout)["checks"]}
+    checks = {each["name"]: each["outcome"] for each in json.loads(observed.verify("-o", "json").stdout)["checks"]}
     assert [name for name, outcome in checks.items() if outcome == "failed"] == []
     for name in ("meter", "prometheus"):
         assert checks[f"test_platform_part_is_well[{name}]"] == "passed"

@@ -1,30 +1,17 @@
 """A running service looked at and operated by hand: ps, why, scale, restart, the API on the port and its stream."""
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from urllib.request import urlopen
 
 from tests.harness.client import ask
-from tests.harness.stack import ROOT, Stack, docker, service
+from tests.harness.stack import Stack, docker, service
 from tests.harness.waiting import until
 
 
-def runyard(stack: Stack, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runyard.cli.main", verb, "--stack", stack.name, *arguments]
-    return subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
-
-
-def told(stack: Stack, verb: str, *arguments: str) -> dict:
-    done = runyard(stack, verb, *arguments, "--output", "json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def instances(stack: Stack) -> list[str]:
-    return [each["instance"] for each in told(stack, "ps", "hello")["instances"] if each["state"] == "ready"]
+    return [each["instance"] for each in stack.told("ps", "hello")["instances"] if each["state"] == "ready"]
 
 
 class Load:
@@ -56,25 +43,25 @@ def test_program_runs_in_an_instance_and_revisions_are_listed(stack: Stack):
     stack.write("hello", service("hello"))
     stack.up()
     # The sample's image has nothing but its program, which finds its port taken.
-    taken = runyard(stack, "exec", "hello", "--", "/hello")
+    taken = stack.runyard("exec", "hello", "--", "/hello")
     assert (taken.returncode, "address already in use" in taken.stdout + taken.stderr) == (1, True), taken
     # Engines differ in which of the two says that there is no such program.
-    assert runyard(stack, "exec", "hello", "--", "/nothing").returncode in (126, 127)
-    wrong = runyard(stack, "exec", "hello", "--container", "other", "--", "/hello")
+    assert stack.runyard("exec", "hello", "--", "/nothing").returncode in (126, 127)
+    wrong = stack.runyard("exec", "hello", "--container", "other", "--", "/hello")
     assert (wrong.returncode, "container must be one of user-container" in wrong.stderr) == (2, True), wrong
-    (only,) = told(stack, "revisions", "hello")
+    (only,) = stack.told("revisions", "hello")
     assert (only["percent"], only["ready"], only["desired"]) == (100, 1, 1)
     changed = service("hello", env=[{"name": "A", "value": "b"}])
     stack.write("hello", changed)
     stack.up()
-    newer, older = told(stack, "revisions", "hello")
+    newer, older = stack.told("revisions", "hello")
     assert (newer["percent"], older["percent"], older["revision"]) == (100, 0, only["revision"])
 
 
 def drained(stack: Stack, before: list[str]) -> list[str]:
     """Drain one of three instances under load, and give those that there are then."""
     with Load(stack) as load:
-        done = runyard(stack, "drain", "hello", before[0])
+        done = stack.runyard("drain", "hello", before[0])
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("default/hello: 1 instance drained and replaced after ")
     assert (load.failed, load.answered > 0) == ([], True)
@@ -86,18 +73,18 @@ def drained(stack: Stack, before: list[str]) -> list[str]:
 
 def paused_and_resumed(stack: Stack, there: list[str]) -> None:
     """Pause the service over a restart of the orchestrator, which keeps its number too, and have it go on."""
-    paused = runyard(stack, "pause", "hello", "--for", "5m")
+    paused = stack.runyard("pause", "hello", "--for", "5m")
     assert paused.stdout.startswith("default/hello: paused until "), paused.stderr
     stack.expect_no_changes()
     docker("restart", stack.names("orchestrator")[0])
-    until(lambda: runyard(stack, "ps").returncode == 0)
-    assert (instances(stack), told(stack, "ps")["overrides"][0]["count"]) == (there, 3)
+    until(lambda: stack.runyard("ps").returncode == 0)
+    assert (instances(stack), stack.told("ps")["overrides"][0]["count"]) == (there, 3)
     answer = stack.get("hello.localhost")
     assert (answer.status, answer.json()["type"]) == (503, "urn:runyard:problem:paused")
     assert 200 < int(answer.headers["Retry-After"]) <= 300
     held = Load(stack)
     with held:
-        resumed = runyard(stack, "resume", "hello")
+        resumed = stack.runyard("resume", "hello")
         assert resumed.stdout == "default/hello: resumed\n", resumed.stderr
         until(lambda: held.answered > 0)
     assert held.failed == []
@@ -110,19 +97,19 @@ def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss
     stack.up()
     assert len(instances(stack)) == 1
 
-    scaled = runyard(stack, "scale", "hello", "3", "--for", "30m")
+    scaled = stack.runyard("scale", "hello", "3", "--for", "30m")
     assert scaled.returncode == 0, scaled.stderr
     assert scaled.stdout.startswith("default/hello: 3 instances by hand until ")
     until(lambda: len(instances(stack)) == 3, within_s=30)
     stack.expect_no_changes()
-    refused = runyard(stack, "scale", "hello", "101")
+    refused = stack.runyard("scale", "hello", "101")
     assert (refused.returncode, "count must be from 0 to 100, got 101" in refused.stderr) == (2, True)
-    reason = told(stack, "why", "hello")["decisions"][-1]
+    reason = stack.told("why", "hello")["decisions"][-1]
     assert (reason["before"], reason["count"], reason["why"], reason["inputs"]["asked"]) == (1, 3, "by-hand", 3.0)
 
     before = instances(stack)
     with Load(stack) as load:
-        done = runyard(stack, "restart", "hello")
+        done = stack.runyard("restart", "hello")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("default/hello: 3 instances restarted after ")
     assert (load.failed, load.answered > 0) == ([], True)
@@ -141,7 +128,7 @@ def test_running_service_is_looked_at_scaled_and_restarted_without_drift_or_loss
     with urlopen(f"http://127.0.0.1:{stack.orchestrator_port}/v1/watch", timeout=30) as stream:
         while stream.readline() != b"event: synced\n":
             pass
-        ended = runyard(stack, "scale", "hello", "--end")
+        ended = stack.runyard("scale", "hello", "--end")
         assert ended.returncode == 0, ended.stderr
         began = time.monotonic()
         while stream.readline() != b"event: override\n":

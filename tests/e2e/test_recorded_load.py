@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 
 from tests.harness.client import ask
-from tests.harness.stack import MINIMUM, ROOT, Stack, docker, service
+from tests.harness.stack import MINIMUM, Stack, docker, service
 from tests.harness.waiting import until
 
 REQUESTS = 40
-
-
-def runyard(stack: Stack, verb: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", "runyard.cli.main", verb, "--stack", stack.name, *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_load_is_recorded_over_a_restart_and_foretells_what_a_change_does(stack: Stack) -> None:
@@ -31,18 +22,16 @@ def test_load_is_recorded_over_a_restart_and_foretells_what_a_change_does(stack:
     docker("restart", stack.names("orchestrator")[0])
     until(lambda: stack.status()["in_step"], "in step")
     assert _arrivals(stack, path) == REQUESTS
-    (simulated,) = json.loads(runyard(stack, "simulate", str(stack.manifests), "--trace", "recorded", "-o", "json"))[
-        "services"
-    ]
+    (simulated,) = stack.told("simulate", str(stack.manifests), "--trace", "recorded")["services"]
     assert (simulated["service"], simulated["requests"], simulated["coldStarts"]) == ("default/hello", REQUESTS, 0)
     after = stack.directory / "after"
     shutil.copytree(stack.manifests, after)
     (after / "hello.yaml").write_text(json.dumps(service("hello", template={MINIMUM: "2"})))
     sides = (str(stack.manifests), str(after))
-    told = runyard(stack, "review", *sides)
+    told = stack.runyard("review", *sides, check=True).stdout
     assert "\nRecorded load\n  service default/hello: with the load of the last " in told
     assert ", 0 cold starts, " in told
-    (load,) = json.loads(runyard(stack, "review", *sides, "-o", "json"))["recordedLoad"]["services"]
+    (load,) = stack.told("review", *sides)["recordedLoad"]["services"]
     assert (load["requests"], load["before"]["coldStarts"], load["after"]["peakInstances"] >= 2) == (REQUESTS, 0, True)
     stack.expect_no_changes()
 

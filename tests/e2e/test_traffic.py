@@ -3,8 +3,6 @@ import os
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -77,8 +75,7 @@ def certificate(stack: Stack, host: str, authority: str) -> dict[str, Any]:
 
 
 def local_authority(stack: Stack) -> str:
-    command = [sys.executable, "-m", "runyard.cli.main", "trust", "--print", "--stack", stack.name]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    return stack.runyard("trust", "--print", check=True).stdout
 
 
 def test_each_host_has_its_certificate_and_the_key_shows_nowhere(shop: Stack):

@@ -144,6 +144,25 @@ class Stack:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
+    def runyard(self, verb: str, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run a command of Runyard's on the stack, as its user does."""
+        command = [sys.executable, "-m", "runyard.cli.main", verb, "--stack", self.name, *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=600, check=False
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{verb} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def told(self, verb: str, *arguments: str) -> Any:
+        """Give what a command tells as data."""
+        return json.loads(self.runyard(verb, *arguments, "--output", "json", check=True).stdout)
+
+    def verify(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Have the stack checked against its manifests."""
+        configuration = ("--config-file", str(self.directory / "stack.yaml"))
+        return self.runyard("verify", *options, *configuration, str(self.manifests))
+
     def up(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         command = ("up", "--yes", "--skip-preview", "--stack", self.name, *arguments)
         return self.pulumi(*command, check=check, **environment)

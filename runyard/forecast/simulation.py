@@ -153,9 +153,9 @@ def _peak(signals: Sequence[ScalingSignal], load: Load) -> float:
 def _batches(load: Load, peak_rps: float, step_s: float) -> Iterable[Batch]:
     if load.batches is None:
         return shaped(SHAPES[load.name], peak_rps, load.request_s, step_s, load.repeated)
-    return (
-        batch._replace(at_s=batch.at_s + turn * load.turn_s) for turn in range(load.repeated) for batch in load.batches
-    )
+    # Once: of a file, it is found in all of its batches.
+    turn_s = load.turn_s
+    return (batch._replace(at_s=batch.at_s + turn * turn_s) for turn in range(load.repeated) for batch in load.batches)
 
 
 def _month_cost(

@@ -41,7 +41,10 @@ class BuiltImages:
         """Tell whether code and images are as they were noted; False when that cannot be told."""
         try:
             noted: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
-            if noted["code"] != of_code(str(self._checkout)) or noted["platform"] not in (_ALL, self._platform()):
+            if noted["code"] != of_code(str(self._checkout)):
+                return False
+            # Where all are there, no manifest is read.
+            if noted["platform"] and noted["platform"] != self._platform():
                 return False
             now = self._names()
             return all(now.get(name) == identity for name, identity in noted["names"].items())
@@ -61,7 +64,7 @@ class BuiltImages:
     def _platform(self) -> str:
         """Give the digest of what can be a Platform in the manifests; without a reader of YAML, its word tells."""
         hasher = hashlib.sha256(self._manifests.encode())
-        for path in sorted(map(Path, glob(self._manifests))):
+        for path in sorted(map(Path, glob(self._manifests, recursive=True))):
             for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]:
                 content = file.read_bytes()
                 if b"Platform" in content:

@@ -35,9 +35,9 @@ from runyard.scaling import counts
 from runyard.scaling.schedule import highest
 
 Egress = Literal["all", "none"]
-# With less, Cloud Run takes one request at a time and bills by request.
 # What a container listens on where nothing else is said (Cloud Run and Knative).
 DEFAULT_PORT = 8080
+# With less, Cloud Run takes one request at a time and bills by request.
 ONE_CPU_MILLIS = 1000
 
 

@@ -305,7 +305,7 @@ _ENTRIES = (
             capabilities=names.FIREWALL_CAPABILITIES,
             beside=("rules",),
         ),
-        lambda _platform, _address: (),
+        _listen_nowhere,
         _tell_firewall,
         lambda platform: platform.firewall.enabled,
     ),

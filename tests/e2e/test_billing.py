@@ -15,7 +15,6 @@ from tests.harness.ports import free_ports
 from tests.harness.stack import Stack, docker, inspect, new_stack, service
 from tests.harness.waiting import until
 
-ROOT = Path(__file__).resolve().parents[2]
 # Both parts together, at rest.
 MOST_IDLE_BYTES = 150 * 1024**2
 

@@ -49,7 +49,7 @@ from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.store.loads import LoadStore
 from services.orchestrator.store.secret_values import SecretValues
-from services.orchestrator.succession.leadership import Fence
+from services.orchestrator.succession.standby import Fence
 from services.orchestrator.timing import Timing
 from services.orchestrator.tls.tls import Tls, build_tls
 

@@ -40,12 +40,13 @@ def list_instances(parts: Parts, scene: Scene, withdrawn: frozenset[str]) -> Ins
     """List the instances by tenant, revision and age; `withdrawn` are those that are being removed."""
     health, restarting = parts.prober.health(), parts.interventions.restarting
     ordered = sorted(scene.instances, key=lambda each: (each.key, int(each.id, 16)))
-    found = (_describe(each, health, withdrawn, restarting) for each in ordered)
-    revisions = (scene.revisions.get(each.key) for each in ordered)
     return InstanceList(
         tuple(
-            replace(status, containers=_containers(instance, revision))
-            for status, instance, revision in zip(found, ordered, revisions, strict=True)
+            replace(
+                _describe(each, health, withdrawn, restarting),
+                containers=_containers(each, scene.revisions.get(each.key)),
+            )
+            for each in ordered
         )
     )
 

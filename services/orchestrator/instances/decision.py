@@ -42,9 +42,8 @@ def decide(observation: Observation, memory: Memory, now: float) -> Decision:
     actions: list[Action] = [RemoveInstance(each.id, failures[each.id], drained=False) for each in dead]
     edits = {each.id: edit for each in alive if (edit := _edit(each, observation))}
     memory = _remember(observation, memory, alive, [*dead, *(each for each in alive if each.id in edits)], now)
-    drained = [each for each in alive if each.id in observation.draining]
-    actions += [RemoveInstance(each.id) for each in drained]
-    alive = [each for each in alive if each not in drained]
+    actions += [RemoveInstance(each.id) for each in alive if each.id in observation.draining]
+    alive = [each for each in alive if each.id not in observation.draining]
     # Removed as what is surplus is: nothing failed, so no failure is noted and nobody waits.
     asked = {each.id: "" for each in alive if each.id in observation.restarting and observation.wanted.get(each.key)}
     edits = asked | edits

@@ -72,6 +72,8 @@ class Rollouts:
         overrides = self._interventions.overrides(now_unix_s)
         self._timetable.keep(self.in_force.keys())
         counted = {key: self._timetable.count(key, each, now_unix_s) for key, each in self.in_force.items()}
+        if not overrides:
+            return counted
         return {
             key: replace(each, manual_instances=overrides[key].count) if key in overrides else each
             for key, each in counted.items()

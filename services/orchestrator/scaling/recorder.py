@@ -15,7 +15,7 @@ from runyard.errors import NotFound
 from runyard.names import service_key
 from services.orchestrator.journal import Journal
 from services.orchestrator.model.revision import Revision
-from services.orchestrator.store.loads import DAY_S, LoadStore, added_up
+from services.orchestrator.store.loads import DAY_S, LoadStore, add_to
 
 # A kill loses no more than this. Written more often, the files of a thousand busy services would cost their share of a
 # core; the loop writes one file at most whenever it reads the load, so they never come all at once.
@@ -87,8 +87,7 @@ class Recorder:
             of, count = self._seconds.get(service, (second, 0))
             busiest = arrivals + (count if of == second else 0)
             self._seconds[service] = second, busiest
-        minutes = self._minutes.setdefault(service, {})
-        minutes[number] = added_up(minutes.get(number, (number, 0, 0, 0)), (number, arrivals, served_ms, busiest))
+        add_to(self._minutes.setdefault(service, {}), (number, arrivals, served_ms, busiest))
 
     def write(self, now_unix_s: float, *, everything: bool = False) -> None:
         """Write the minutes of the service whose oldest is due, if there is one; or of all."""
@@ -125,8 +124,8 @@ class Recorder:
             if self._minutes.get(key) is held:
                 break
         minutes = {each[0]: each for each in found}
-        for number, each in (held or {}).items():
-            minutes[number] = added_up(minutes.get(number, (number, 0, 0, 0)), each)
+        for each in (held or {}).values():
+            add_to(minutes, each)
         ordered = tuple(minutes[number] for number in sorted(minutes))
         return RecordedLoad(tenant, service, int(since), int(now_unix_s), ordered)
 

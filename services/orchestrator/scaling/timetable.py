@@ -16,7 +16,6 @@ class Timetable:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._stretches: dict[str, Stretch] = {}
-        self._schedules: dict[str, tuple[ScheduledMinimum, ...]] = {}
         # What was asked for and how it counts: the same for as long as both are.
         self._counted: dict[str, tuple[RolloutRequest, RolloutRequest]] = {}
 
@@ -30,12 +29,10 @@ class Timetable:
         if not request.schedule:
             self._forget(service)
             return request
-        stretch = self._stretches.get(service)
-        if stretch is None or self._schedules[service] != request.schedule or not stretch.has(now_unix_s):
-            stretch = self._look_up(service, request.schedule, now_unix_s)
-            self._stretches[service], self._schedules[service] = stretch, request.schedule
-            self._counted.pop(service, None)
-        source, counted = self._counted.get(service, (None, request))
+        stretch, (source, counted) = self._stretches.get(service), self._counted.get(service, (None, request))
+        if stretch is None or source is None or source.schedule != request.schedule or not stretch.has(now_unix_s):
+            stretch, source = self._look_up(service, request.schedule, now_unix_s), None
+            self._stretches[service] = stretch
         if source is not request:
             counted = with_scheduled(request, stretch.instances)
             self._counted[service] = request, counted
@@ -53,8 +50,9 @@ class Timetable:
             self._forget(gone)
 
     def _forget(self, service: str) -> None:
-        for each in (self._stretches, self._schedules, self._counted):
-            each.pop(service, None)
+        # Most services have no schedule, and are asked about in each pass.
+        if service in self._stretches:
+            del self._stretches[service], self._counted[service]
 
     def _look_up(self, service: str, schedule: tuple[ScheduledMinimum, ...], now_unix_s: float) -> Stretch:
         try:

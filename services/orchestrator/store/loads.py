@@ -74,7 +74,7 @@ class LoadStore:
             found = {each[0]: each for each in self._load(service, day)}
             for number, added in minutes.items():
                 if number // _MINUTES == day:
-                    found[number] = added_up(found.get(number, (number, 0, 0, 0)), added)
+                    add_to(found, added)
             text = encode(RecordedDay(service, day, tuple(found[number] for number in sorted(found))))
             files.write(self._path(service, day), text, durable=False)
 
@@ -126,6 +126,7 @@ class LoadStore:
         self._since = since
 
 
-def added_up(one: RecordedMinute, other: RecordedMinute) -> RecordedMinute:
-    """Add what two records have of the same minute; the busiest second of it is one of theirs."""
-    return one[0], one[1] + other[1], one[2] + other[2], max(one[3], other[3])
+def add_to(minutes: dict[int, RecordedMinute], more: RecordedMinute) -> None:
+    """Add a record to what there is of its minute, by its number; the busiest second of it is one of theirs."""
+    number, arrivals, served_ms, busiest = minutes.get(more[0], (more[0], 0, 0, 0))
+    minutes[number] = number, arrivals + more[1], served_ms + more[2], max(busiest, more[3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,8 @@ from runyard.errors import HostError
 from services.orchestrator.journal import Journal
 from services.orchestrator.succession.lease import Lease
 from services.orchestrator.succession.pulse import BEAT_S, Pulse
-from services.orchestrator.succession.standby import StandBy
+from services.orchestrator.succession.standby import Fence, StandBy
 from services.orchestrator.timing import Timing
-
-# Kills the leader whose part is named, and returns when it is dead; a RunyardError or OSError if it cannot.
-Fence = Callable[[str], Awaitable[None]]
 
 
 class Leadership:

@@ -21,6 +21,8 @@ from services.orchestrator.timing import Timing
 MOST_MISSED = 5
 # The first look after the leader's end comes before its lock is gone, the next one after it.
 AGAIN_S = 0.02
+# Kills the leader whose part is named, and returns when it is dead; a RunyardError or OSError if it cannot.
+Fence = Callable[[str], Awaitable[None]]
 
 
 class StandBy:
@@ -30,7 +32,7 @@ class StandBy:
         self,
         lease: Lease,
         pulse: Path,
-        fence: Callable[[str], Awaitable[None]],
+        fence: Fence,
         timing: Timing,
         journal: Journal,
     ) -> None:

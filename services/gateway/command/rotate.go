@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sort"
 	"strconv"
@@ -20,23 +19,16 @@ const (
 	keptLogs = 7
 )
 
-// startRotating puts this program, as a child of what will be nginx, to look after the request log.
-func startRotating() error {
-	rotating := exec.Command("/proc/self/exe", "rotate")
-	rotating.Args[0] = os.Args[0]
-	rotating.Stderr = os.Stderr
-	return rotating.Start()
-}
-
-// rotate looks after the request log until nginx, whose child it is, has gone. What fails is told, and tried again.
+// rotate looks after the request log until the keeper of nginx, whose child it is, has gone. What fails is told, and
+// tried again. It is a process of its own because the keeper reaps every child, and what makes a log waits for one.
 func rotate(settings Settings) error {
-	nginx, said := os.Getppid(), ""
+	keeper, said := os.Getppid(), ""
 	for range time.Tick(rotateEvery) {
-		if os.Getppid() != nginx {
+		if os.Getppid() != keeper {
 			return nil
 		}
 		failure := ""
-		if err := rotateOnce(settings, nginx); err != nil {
+		if err := rotateOnce(settings, keeper); err != nil {
 			failure = fmt.Sprintf("put the request log aside: %v", err)
 		}
 		if failure != "" && failure != said {
@@ -47,9 +39,9 @@ func rotate(settings Settings) error {
 	return nil
 }
 
-// rotateOnce puts the log aside if it is large, under the next number, and has nginx open another. The numbers only
-// grow, so a reader sees when it missed some.
-func rotateOnce(settings Settings, nginx int) error {
+// rotateOnce puts the log aside if it is large, under the next number, and has the keeper tell nginx to open another.
+// The numbers only grow, so a reader sees when it missed some.
+func rotateOnce(settings Settings, keeper int) error {
 	log := settings.requestLog()
 	found, err := os.Stat(log)
 	if err == nil && found.Size() < settings.LogBytes {
@@ -76,7 +68,7 @@ func rotateOnce(settings Settings, nginx int) error {
 	if err := makeLog(settings); err != nil {
 		return err
 	}
-	if err := syscall.Kill(nginx, syscall.SIGUSR1); err != nil {
+	if err := syscall.Kill(keeper, syscall.SIGUSR1); err != nil {
 		return os.NewSyscallError("kill", err)
 	}
 	for len(numbers) > keptLogs {

@@ -39,7 +39,7 @@ func serve(settings Settings) error {
 	if err := startRedacting(); err != nil {
 		return err
 	}
-	if err := startRotating(); err != nil {
+	if err := child("rotate").Start(); err != nil {
 		return err
 	}
 	return sustain(nginx, settings)
@@ -54,6 +54,13 @@ func removeSockets(settings Settings) error {
 	return nil
 }
 
+// child gives this program with another of its commands, to be started as a child of its own.
+func child(command string) *exec.Cmd {
+	started := exec.Command("/proc/self/exe", command)
+	started.Args[0], started.Stderr = os.Args[0], os.Stderr
+	return started
+}
+
 // startRedacting puts this program, as a child of its own, between standard error and where it goes. It ends with the
 // last process that writes to it.
 func startRedacting() error {
@@ -63,9 +70,8 @@ func startRedacting() error {
 	}
 	defer out.Close()
 	defer in.Close()
-	redacting := exec.Command("/proc/self/exe", "redact")
-	redacting.Args[0] = os.Args[0]
-	redacting.Stdin, redacting.Stderr = out, os.Stderr
+	redacting := child("redact")
+	redacting.Stdin = out
 	if err := redacting.Start(); err != nil {
 		return err
 	}

@@ -218,6 +218,9 @@ end
 -- In how many of the tries that have ended the request was sent, whether the last one got a connection, and where it
 -- went. nginx writes "-" as the connect time of a try that got none, and no address of one that was given up before.
 function M.tries()
+    if not var.upstream_addr then
+        return 0, false, nil  -- never tried
+    end
     local sent, connected, last, addresses = 0, false, nil, each_try(var.upstream_addr)
     for time in each_try(var.upstream_connect_time) do
         local address = addresses()

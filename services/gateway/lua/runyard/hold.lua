@@ -42,7 +42,7 @@ local function last_status()
 end
 
 local function service_of()
-    return routing.service(var.tenant .. "/" .. var.service)
+    return routing.service_of(var.tenant, var.service)
 end
 
 -- Why this request must not be sent again, as the name of an answer; nil when it may (or never was).

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
 from sqlalchemy import Connection, Engine
 
-from runyard.contracts import DailyCost, Invoice, InvoiceLine, Statement
+from runyard.contracts import DailyCost, Invoice, InvoiceKind, InvoiceLine, Statement
 from runyard.errors import NotFound, UsageError
+from runyard.pricing.metering import Metered
 from runyard.pricing.rating import ZERO, round_cents
 from services.billing.adapters.bills import (
     Bill,
@@ -28,9 +29,9 @@ from services.billing.adapters.bills import (
     write_bill,
 )
 from services.billing.adapters.database import reading, writing
-from services.billing.adapters.journal import Subject, post
+from services.billing.adapters.journal import Subject, find_subject, post
 from services.billing.adapters.prices import KnownBook, book_known, known_book
-from services.billing.adapters.usage import close_usage, last_row, sum_days, sum_usage
+from services.billing.adapters.usage import close_usage, last_row, sum_days
 from services.billing.domain.charge import Key, Term, charge, differences, price_day
 from services.billing.domain.month import Month
 from services.billing.domain.posting import post_bill, post_settlement
@@ -68,7 +69,7 @@ class Invoicing:
             total = sum((each.total for each in issued), ZERO)
             pending = sum(account.differences.values(), ZERO)
             if not bills:
-                draft = self._draft(owner, month, account)
+                draft = self._bill(owner, month, account, tuple(account.lines.values()))
                 issued, total, pending = (draft,), draft.total, ZERO
             return Statement(
                 tenant=tenant,
@@ -77,7 +78,7 @@ class Invoicing:
                 bills=issued,
                 total=total,
                 pending=pending,
-                days=_days(connection, owner, month, account),
+                days=_days(account),
             )
 
     def issue(self, tenant: str, month: Month) -> Invoice | None:
@@ -104,41 +105,45 @@ class Invoicing:
         if kind not in ("payment", "write_off"):
             raise UsageError(f"settle invoice {number}: kind must be one of payment, write_off, got {kind!r}")
         with writing(self.engine) as connection:
-            mine = [
-                each
-                for each in find_bills(connection, None, None)
-                if (each.invoice.issuer, each.invoice.number) == (self.issuer.name, number)
-            ]
-            if not mine:
+            subject = find_subject(connection, self.issuer.name, number)
+            if subject is None:
                 raise NotFound(f"settle invoice {number}: must be a bill of {self.issuer.name}")
-            (bill,) = mine
-            owner = find_owner(connection, bill.invoice.tenant)
             posting = post_settlement(key, kind, self.now(), amount)  # type: ignore[arg-type]
-            return post(connection, posting, Subject(bill.id, owner.id, bill.invoice.currency))
+            return post(connection, posting, subject)
 
     def _account(self, connection: Connection, owner: Owner, month: Month, bills: list[Bill], upto: int) -> _Account:
         book = book_known(connection, bills[0].sources.prices_known_from) if bills else known_book(connection)
         terms = book.terms(month)
-        used = sum_usage(connection, owner.name, terms, book.book.minimum_charge_ms, upto)
-        _check_priced(connection, owner, month, (book, terms, upto))
+        days = sum_days(connection, owner.name, month.times, book.book.minimum_charge_ms, upto)
+        used: dict[tuple[str, int], Metered] = {}
+        for (service, day), metered in sorted(days.items(), key=lambda each: each[0][1]):
+            term = next((each for each in terms if each.starts <= day < each.ends), None)
+            if term is None:
+                raise UsageError(f"price book {book.book.name}: must have prices for {day}, got none")
+            used[service, term.id] = used.get((service, term.id), Metered()) + metered
         charged: dict[Key, Decimal] = {}
         for bill in bills:
             for key, (_, line) in bill.lines.items():
                 charged[key] = charged.get(key, ZERO) + line.amount
         lines = charge(terms, used, book.discount(owner.name))
         sources = Sources(book.known_from, upto)
-        return _Account(book, terms, sources, lines, differences(charged, lines), charged)
-
-    def _draft(self, owner: Owner, month: Month, account: _Account) -> Invoice:
-        return self._bill("invoice", owner, month, account, tuple(account.lines.values()))
+        return _Account(book, terms, sources, days, lines, differences(charged, lines))
 
     def _bill(
-        self, kind: str, owner: Owner, month: Month, account: _Account, lines: tuple[InvoiceLine, ...]
+        self,
+        owner: Owner,
+        month: Month,
+        account: _Account,
+        lines: tuple[InvoiceLine, ...],
+        corrected: Invoice | None = None,
     ) -> Invoice:
         net = sum((each.amount for each in lines), ZERO)
-        tax = round_cents(Fraction(net) * Fraction(self.issuer.tax_percent) / 100)
+        # The tax of a note is that of its invoice, whatever it is today.
+        percent = corrected.tax_percent if corrected else self.issuer.tax_percent
+        tax = round_cents(Fraction(net) * Fraction(percent) / 100)
+        kind: InvoiceKind = "invoice" if corrected is None else "credit_note" if net < 0 else "debit_note"
         return Invoice(
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             issuer=self.issuer.name,
             number=0,
             tenant=owner.name,
@@ -147,27 +152,21 @@ class Invoicing:
             discount_percent=account.book.discount(owner.name),
             lines=lines,
             net=net,
-            tax_percent=self.issuer.tax_percent,
+            tax_percent=percent,
             tax=tax,
             total=net + tax,
+            corrects=corrected.number if corrected else 0,
         )
 
     def _issue(
         self, connection: Connection, making: Making, month: Month, found: tuple[_Account, list[Bill]]
     ) -> Invoice:
         account, bills = found
-        about, kind = account.lines, "invoice"
+        about, corrected = account.lines, None
         if bills:
-            making = replace(making, corrected=bills[0])
+            making, corrected = replace(making, corrected=bills[0]), bills[0].invoice
             about = account.note(bills[0])
-            kind = "credit_note" if sum(each.amount for each in about.values()) < 0 else "debit_note"
-        draft = self._bill(kind, making.owner, month, account, tuple(about.values()))
-        if bills:
-            # The tax of a note is that of its invoice, whatever it is today.
-            percent = bills[0].invoice.tax_percent
-            tax = round_cents(Fraction(draft.net) * Fraction(percent) / 100)
-            number = bills[0].invoice.number
-            draft = replace(draft, corrects=number, tax_percent=percent, tax=tax, total=draft.net + tax)
+        draft = self._bill(making.owner, month, account, tuple(about.values()), corrected)
         identity, invoice = write_bill(connection, draft, about, making)
         key = f"{invoice.issuer}/{invoice.number}"
         posting = post_bill(key, invoice.kind, self.now(), invoice.net, invoice.tax)
@@ -183,9 +182,9 @@ class _Account:
     book: KnownBook
     terms: list[Term]
     sources: Sources
+    days: Mapping[tuple[str, date], Metered]
     lines: Mapping[Key, InvoiceLine]
     differences: Mapping[Key, Decimal]
-    charged: Mapping[Key, Decimal]
 
     def note(self, corrected: Bill) -> dict[Key, InvoiceLine]:
         """Give the lines of a note: differences with the quantities of now, naming the lines that they correct."""
@@ -198,23 +197,9 @@ class _Account:
         return found
 
 
-def _check_priced(connection: Connection, owner: Owner, month: Month, known: tuple[KnownBook, list[Term], int]) -> None:
-    """Refuse a month of which a day has usage and no price."""
-    book, terms, upto = known
-    covered = sum((term.ends - term.starts).days for term in terms)
-    if covered == (month.ends - month.starts).days:
-        return
-    days = sum_days(connection, owner.name, month.times, book.book.minimum_charge_ms, upto)
-    for _, day in sorted(days, key=lambda each: each[1]):
-        if not any(term.starts <= day < term.ends for term in terms):
-            raise UsageError(f"price book {book.book.name}: must have prices for {day}, got none")
-
-
-def _days(connection: Connection, owner: Owner, month: Month, account: _Account) -> tuple[DailyCost, ...]:
-    minimum = account.book.book.minimum_charge_ms
-    days = sum_days(connection, owner.name, month.times, minimum, account.sources.usage_upto)
+def _days(account: _Account) -> tuple[DailyCost, ...]:
     found = []
-    for (service, day), metered in sorted(days.items()):
+    for (service, day), metered in sorted(account.days.items()):
         term = next(each for each in account.terms if each.starts <= day < each.ends)
         found.append(price_day(service, day, metered, term.period))
     return tuple(found)

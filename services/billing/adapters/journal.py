@@ -18,6 +18,10 @@ _POST = """
     INSERT INTO journal (key, kind, invoice_id, event_at) VALUES (:key, :kind, :invoice, :event_at)
     ON CONFLICT (key) DO NOTHING RETURNING id
 """
+_SUBJECT = """
+    SELECT i.id, i.tenant_id, i.currency FROM invoices AS i JOIN issuers AS s ON s.id = i.issuer_id
+    WHERE s.name = :issuer AND i.number = :number
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,12 @@ class Subject:
     invoice_id: int
     tenant_id: int
     currency: str
+
+
+def find_subject(connection: Connection, issuer: str, number: int) -> Subject | None:
+    """Find a bill by its issuer and number."""
+    row = connection.execute(text(_SUBJECT), {"issuer": issuer, "number": number}).one_or_none()
+    return None if row is None else Subject(*row)
 
 
 def post(connection: Connection, posting: Posting, subject: Subject) -> bool:

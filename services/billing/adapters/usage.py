@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,7 +13,6 @@ from runyard.codec import encode
 from runyard.contracts import UsageWindow
 from runyard.pricing.metering import Basis, Metered
 from services.billing.adapters.events import write_event
-from services.billing.domain.charge import Term
 from services.billing.domain.month import midnight
 
 # Whoever issues a bill waits for the batches under way and holds up new ones, so that what it is made of is all
@@ -187,7 +186,7 @@ def last_row(connection: Connection) -> int:
 
 
 _SUMS = """
-    SELECT s.name AS service, {day} AS day,
+    SELECT s.name AS service, (u.window_start AT TIME ZONE 'UTC')::date AS day,
         sum(CASE basis WHEN 'request' THEN active ELSE 0 END * u.cpu_limit_millis) AS active_cpu,
         sum(CASE basis WHEN 'request' THEN active ELSE 0 END * u.memory_limit_bytes::numeric) AS active_memory,
         sum(CASE basis WHEN 'request' THEN idle ELSE 0 END * u.cpu_limit_millis) AS idle_cpu,
@@ -205,41 +204,17 @@ _SUMS = """
     CROSS JOIN LATERAL (SELECT (u.active_ms + :minimum - 1) / :minimum * :minimum AS active) AS a
     CROSS JOIN LATERAL (SELECT greatest(0, u.allocated_ms - u.frozen_ms - active) AS idle) AS i
     WHERE t.name = :tenant AND u.window_start >= :starts AND u.window_start < :ends AND u.id <= :upto
-    GROUP BY s.name, {day}
+    GROUP BY s.name, day
 """
-_OF_A_DAY = "(u.window_start AT TIME ZONE 'UTC')::date"
-
-
-def sum_usage(
-    connection: Connection, tenant: str, terms: Sequence[Term], minimum_charge_ms: int, upto: int
-) -> dict[tuple[str, int], Metered]:
-    """Sum a tenant's usage up to a row, by service and id of the term."""
-    found: dict[tuple[str, int], Metered] = {}
-    for term in terms:
-        times = midnight(term.starts), midnight(term.ends)
-        summed = _sum(connection, tenant, times, minimum_charge_ms, (upto, "CAST(NULL AS date)"))
-        found |= {(service, term.id): metered for (service, _), metered in summed.items()}
-    return found
 
 
 def sum_days(
     connection: Connection, tenant: str, times: tuple[datetime, datetime], minimum_charge_ms: int, upto: int
-) -> Mapping[tuple[str, date], Metered]:
-    """Sum a tenant's usage of the windows that begin from one moment to before another, by service and day."""
-    return {
-        (service, day): metered
-        for (service, day), metered in _sum(connection, tenant, times, minimum_charge_ms, (upto, _OF_A_DAY)).items()
-        if day is not None
-    }
-
-
-def _sum(
-    connection: Connection, tenant: str, times: tuple[datetime, datetime], minimum_charge_ms: int, what: tuple[int, str]
-) -> dict[tuple[str, date | None], Metered]:
-    upto, day = what
+) -> dict[tuple[str, date], Metered]:
+    """Sum a tenant's usage up to a row, of windows that begin from one moment to before another, by service and day."""
     asked = {
         **{"tenant": tenant, "minimum": minimum_charge_ms, "upto": upto},
         **{"starts": times[0], "ends": times[1]},
     }
-    rows = connection.execute(text(_SUMS.format(day=day)), asked).all()
+    rows = connection.execute(text(_SUMS), asked).all()
     return {(row[0], row[1]): Metered(*map(int, row[2:])) for row in rows}

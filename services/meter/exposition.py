@@ -84,7 +84,7 @@ class Exposition(Collector):
 
     def _meter(self) -> Iterator[Metric]:
         account, readings = self._account, self._readings
-        folded = (((each.tenant, each.service), each.requests) for each in account.requests.export().folded)
+        folded = (((each.tenant, each.service), each.requests) for each in account.requests.folded())
         yield _family(
             "runyard_meter_folded_requests_total", "Requests counted as other, for want of room in their service.",
             _REVISION[:2], folded,

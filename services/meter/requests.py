@@ -96,8 +96,11 @@ class RequestCounts:
 
     def export(self) -> RequestState:
         """Give all counts as plain data, in order."""
-        folded = (FoldedCount(*key, each.folded) for key, each in sorted(self._services.items()) if each.folded)
-        return RequestState(tuple(self.revisions()), tuple(folded))
+        return RequestState(tuple(self.revisions()), tuple(self.folded()))
+
+    def folded(self) -> Iterator[FoldedCount]:
+        """Give what found no room, by service, in order."""
+        return (FoldedCount(*key, each.folded) for key, each in sorted(self._services.items()) if each.folded)
 
     def revisions(self) -> Iterator[RevisionCounts]:
         """Give what is counted of each revision, in order."""

@@ -101,9 +101,14 @@ def test_connections_beyond_what_workers_need_are_closed(tmp_path: Path) -> None
         opened[0][1].close()
 
         async def has_room() -> bool:
-            _, writer = await listening.connect()
+            reader, writer = await listening.connect()
+            ended = asyncio.create_task(reader.read())
             writer.write(b"shop/cart-1\n")
             await writer.drain()
+            # Refused or heard: one that is neither yet would be left open by a server that ends.
+            await until_async(lambda: ended.done() or "shop/cart-1" in listening.heard)
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
             return "shop/cart-1" in listening.heard
 
         await until_async(has_room)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.codec import decode
+from runyard.environment import parse_address
 from runyard.errors import UsageError
 from runyard.names import BILLING_DIRECTORY, POSTGRES_DIRECTORY
 from runyard.pricing.settings import BillingSettings
 
 DEFAULT_ADDRESS = "127.0.0.1:3002"
 DEFAULT_METER = "127.0.0.1:3005"
-_HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,12 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         raise UsageError("RUNYARD_BILLING: must be given: prices, and how revisions are billed")
     local = f"postgresql+psycopg://billing@/billing?host={POSTGRES_DIRECTORY}"
     return Settings(
-        address=_address(environment, "RUNYARD_HTTP_ADDRESS", DEFAULT_ADDRESS),
-        meter=_address(environment, "RUNYARD_METER_ADDRESS", DEFAULT_METER),
+        address=parse_address(environment, "RUNYARD_HTTP_ADDRESS", DEFAULT_ADDRESS),
+        meter=parse_address(environment, "RUNYARD_METER_ADDRESS", DEFAULT_METER),
         database=_as_sqlalchemy_has_it(environment.get("DATABASE_URL", "") or local),
         directory=Path(environment.get("RUNYARD_BILLING_DIRECTORY", BILLING_DIRECTORY)),
         billing=decode(BillingSettings, environment["RUNYARD_BILLING"]),
     )
-
-
-def _address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:
-    text = environment.get(name, default)
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > _HIGHEST_PORT:
-        raise UsageError(f"{name}: must be ADDRESS:PORT, got {text!r}")
-    return host.strip("[]"), int(port)
 
 
 def _as_sqlalchemy_has_it(url: str) -> str:

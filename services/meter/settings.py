@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runyard.errors import UsageError
+from runyard.environment import parse_address, parse_stack
 from runyard.names import (
     CGROUP_DIRECTORY,
-    DNS_LABEL,
     GATEWAY_METRICS_NAME,
     METER_DIRECTORY,
     REGISTRY_DIRECTORY,
@@ -43,17 +42,12 @@ class Settings:
 
 def parse_settings(environment: Mapping[str, str]) -> Settings:
     """Parse settings; UsageError names what does not fit."""
-    stack = environment.get("RUNYARD_STACK", "")
-    if not DNS_LABEL.fullmatch(stack):
-        raise UsageError(f"RUNYARD_STACK: must be a DNS label, got {stack!r}")
-    address = environment.get("RUNYARD_HTTP_ADDRESS", "")
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"RUNYARD_HTTP_ADDRESS: must be ADDRESS:PORT, got {address!r}")
+    stack = parse_stack(environment)
+    host, port = parse_address(environment, "RUNYARD_HTTP_ADDRESS")
     return Settings(
         stack=stack,
-        host=host.strip("[]"),
-        port=int(port),
+        host=host,
+        port=port,
         directory=Path(environment.get("RUNYARD_METER_DIRECTORY", METER_DIRECTORY)),
         requests_directory=Path(environment.get("RUNYARD_REQUESTS_DIRECTORY", REQUESTS_DIRECTORY)),
         registry_directory=Path(environment.get("RUNYARD_REGISTRY_DIRECTORY", REGISTRY_DIRECTORY)),

@@ -9,7 +9,7 @@ import sys
 import time
 
 from runyard.errors import RunyardError
-from services.orchestrator.journal import JsonJournal
+from runyard.journal import JsonJournal
 from services.orchestrator.service import fence_of, serve
 from services.orchestrator.settings import parse_settings
 from services.orchestrator.succession.leadership import lead

@@ -13,6 +13,7 @@ from aiohttp import web
 from runyard.cgroups import Cgroups
 from runyard.contracts import GatewayService
 from runyard.errors import UsageError
+from runyard.journal import Journal
 from runyard.names import CGROUP_DIRECTORY, service_key
 from services.orchestrator.api.control import ControlApi
 from services.orchestrator.api.listener import CONTROL, READING, Connections, Limits, Place, open_site
@@ -34,7 +35,6 @@ from services.orchestrator.instances.failures import FailureLog
 from services.orchestrator.instances.inventory import Inventory, Records
 from services.orchestrator.instances.launcher import Launcher
 from services.orchestrator.instances.operations import Tools
-from services.orchestrator.journal import Journal
 from services.orchestrator.rollout.joined import Parts
 from services.orchestrator.rollout.rollouts import Rollouts
 from services.orchestrator.scaling.autoscaler import Autoscaler

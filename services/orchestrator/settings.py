@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runyard.contracts import TlsSettings, decode
-from runyard.errors import UsageError
+from runyard.environment import parse_address, parse_stack
 from runyard.names import (
-    DNS_LABEL,
     GATEWAY_DIRECTORY,
     GATEWAY_SNAPSHOT,
     GATEWAY_WAKE_SOCKET,
@@ -73,17 +72,12 @@ class Settings:
 
 def parse_settings(environment: Mapping[str, str]) -> Settings:
     """Parse settings; UsageError or ContractError names what does not fit."""
-    stack = environment.get("RUNYARD_STACK", "")
-    if not DNS_LABEL.fullmatch(stack):
-        raise UsageError(f"RUNYARD_STACK: must be a DNS label, got {stack!r}")
-    address = environment.get("RUNYARD_HTTP_ADDRESS", DEFAULT_ADDRESS)
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"RUNYARD_HTTP_ADDRESS: must be ADDRESS:PORT, got {address!r}")
+    stack = parse_stack(environment)
+    host, port = parse_address(environment, "RUNYARD_HTTP_ADDRESS", DEFAULT_ADDRESS)
     return Settings(
         stack=stack,
-        host=host.strip("[]"),
-        port=int(port),
+        host=host,
+        port=port,
         directory=Path(environment.get("RUNYARD_ORCHESTRATOR_DIRECTORY", ORCHESTRATOR_DIRECTORY)),
         gateway_directory=Path(environment.get("RUNYARD_GATEWAY_DIRECTORY", GATEWAY_DIRECTORY)),
         launcher_directory=Path(environment.get("RUNYARD_LAUNCHER_DIRECTORY", LAUNCHER_DIRECTORY)),

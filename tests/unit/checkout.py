@@ -23,7 +23,7 @@ LAYERS = (
     ("runyard.manifest",),
     ("runyard.scaling",),
     ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
-    ("runyard.codec", "runyard.zones"),
+    ("runyard.codec", "runyard.environment", "runyard.zones"),
     (
         "runyard.cgroups",
         "runyard.errors",
@@ -50,7 +50,7 @@ INNER_LAYERS = {
         ("scaling", "gateway", "health"),
         ("engine", "store", "succession"),
         ("model", "traffic"),
-        ("journal", "timing", "relay"),
+        ("timing", "relay"),
     ),
     "services.meter": (
         ("__main__",),

@@ -121,7 +121,7 @@ def test_every_package_of_a_house_has_its_layer_and_is_there(house: str) -> None
         ("model.instance", "engine.port"),
         ("gateway.snapshot", "health.prober"),
         ("store.book", "unknown.module"),
-        ("unknown", "journal"),
+        ("unknown", "timing"),
     ],
     ids=["up", "aside", "to_nowhere", "from_nowhere"],
 )

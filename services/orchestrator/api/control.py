@@ -23,6 +23,7 @@ from runyard.contracts import (
     encode,
 )
 from runyard.errors import RunyardError, UsageError
+from runyard.journal import Journal
 from services.orchestrator.api.listener import Handler
 from services.orchestrator.api.openapi import describe
 from services.orchestrator.api.operations import DESCRIPTION, OPERATIONS, Operation
@@ -30,7 +31,6 @@ from services.orchestrator.api.problem import problem, problem_of
 from services.orchestrator.api.public import LOCAL_HOSTS, is_allowed
 from services.orchestrator.api.reading import Readings, answer
 from services.orchestrator.control.orchestrator import Orchestrator
-from services.orchestrator.journal import Journal
 from services.orchestrator.store.claim import ClaimStore
 from services.orchestrator.tls.tls import Tls
 

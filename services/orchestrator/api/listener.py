@@ -14,7 +14,7 @@ from typing import cast
 
 from aiohttp import web
 
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # Host and port, or a unix socket.

@@ -13,7 +13,7 @@ from typing import TypeVar
 from runyard import files
 from runyard.contracts import GatewayEndpoints, GatewayService, GatewaySnapshot, decode, encode
 from runyard.errors import ContractError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 
 Value = TypeVar("Value")
 

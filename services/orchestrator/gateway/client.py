@@ -11,7 +11,7 @@ import aiohttp
 
 from runyard.contracts import GatewayDelta, GatewayLoad, GatewaySnapshot, decode, encode
 from runyard.errors import ContractError, HostError, UsageError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 from services.orchestrator.model.pair import Pair
 
 # The gateway answers from memory; past this it hangs, and asking again is better than waiting.

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from runyard.contracts import GatewaySnapshot
 from runyard.errors import HostError
+from runyard.journal import Journal
 from services.orchestrator.gateway.client import Gateway
 from services.orchestrator.gateway.snapshot import describe_delta
-from services.orchestrator.journal import Journal
 from services.orchestrator.timing import Timing
 
 # How often the gateway is asked whether it still has what it was sent: a restarted one is whole again within this.

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 
 # `tenant/revision` has two names of at most 63 characters.
 LONGEST_LINE = 128

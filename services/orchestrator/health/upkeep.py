@@ -10,8 +10,8 @@ import asyncio
 
 from runyard.contracts import PartStatus
 from runyard.errors import HostError, HostUnreachable
+from runyard.journal import Journal
 from services.orchestrator.engine.port import PartEngine, SeenPart
-from services.orchestrator.journal import Journal
 from services.orchestrator.timing import Timing
 
 # Events are only a wake-up and can be lost; this bounds how long a part can stay down unseen.

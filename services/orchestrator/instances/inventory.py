@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import is_not
 
+from runyard.journal import Journal
 from services.orchestrator.engine.port import Engine, SeenContainer
 from services.orchestrator.instances.reading import read_instance, read_orphan
-from services.orchestrator.journal import Journal
 from services.orchestrator.model.entry import BookEntry
 from services.orchestrator.model.instance import Instance
 from services.orchestrator.store.book import INSTANCE_ID, Book

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from runyard import files, names
 from runyard.contracts import ContainerDocument, SecretValue
+from runyard.journal import Journal
 from services.orchestrator.engine.port import Refused
-from services.orchestrator.journal import Journal
 from services.orchestrator.model.launch import has_secrets
 from services.orchestrator.store.secret_values import SecretValues
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runyard.errors import HostError, HostUnreachable, NotFound
+from runyard.journal import Journal
 from services.orchestrator.engine.port import Engine, Refused
 from services.orchestrator.gateway.base import Base
 from services.orchestrator.gateway.client import Gateway
@@ -23,7 +24,6 @@ from services.orchestrator.instances.observation import (
     StartContainer,
     ThawInstance,
 )
-from services.orchestrator.journal import Journal
 from services.orchestrator.model.entry import BookedContainer, BookEntry, container_name, entry_of
 from services.orchestrator.model.instance import Container, Instance
 from services.orchestrator.model.parts import data_volumes

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from runyard.errors import HostError
+from runyard.journal import Journal
 from services.orchestrator.gateway.snapshot import (
     describe_callers,
     describe_endpoints,
@@ -26,7 +27,6 @@ from services.orchestrator.instances.observation import (
     one_of_each,
 )
 from services.orchestrator.instances.operations import Operations
-from services.orchestrator.journal import Journal
 from services.orchestrator.model.instance import Instance, failure_of, is_ready
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.rollout.joined import Parts

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from runyard.contracts import RolloutRequest, RouteRequest
+from runyard.journal import Journal
 from runyard.names import service_key
 from runyard.scaling.decision import Decision
 from runyard.scaling.schedule import Stretch
 from services.orchestrator.gateway.base import Base
-from services.orchestrator.journal import Journal
 from services.orchestrator.model.instance import Instance
 from services.orchestrator.rollout.explanation import Grounds, explain
 from services.orchestrator.scaling.decisions import Explanation

@@ -12,8 +12,8 @@ from functools import partial
 
 from runyard.contracts import RECORDED_DAYS, GatewayLoad, RecordedLoad, RecordedMinute, RevisionLoad
 from runyard.errors import NotFound
+from runyard.journal import Journal
 from runyard.names import service_key
-from services.orchestrator.journal import Journal
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.store.loads import DAY_S, LoadStore, add_to
 

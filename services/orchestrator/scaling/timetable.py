@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from runyard.contracts import RolloutRequest, ScheduledMinimum
+from runyard.journal import Journal
 from runyard.scaling.counts import Request, with_scheduled
 from runyard.scaling.schedule import Stretch, stretch_at
-from services.orchestrator.journal import Journal
 
 
 class Timetable:

@@ -11,7 +11,7 @@ from pathlib import Path
 from runyard import files
 from runyard.contracts import decode, encode
 from runyard.errors import ContractError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 from services.orchestrator.model.entry import BookEntry
 
 # As the orchestrator numbers them: a name of a file, and the last part of a container's.

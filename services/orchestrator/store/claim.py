@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runyard import files, names
 from runyard.errors import NotFound, UsageError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 
 
 class ClaimStore:

@@ -11,8 +11,8 @@ from runyard import files
 from runyard.codec import VERSION
 from runyard.contracts import RouteRequest, decode, encode
 from runyard.errors import ContractError, UsageError
+from runyard.journal import Journal
 from runyard.names import DNS_LABEL, service_key
-from services.orchestrator.journal import Journal
 from services.orchestrator.traffic.commitment import Commitment
 
 

@@ -11,7 +11,7 @@ from runyard import files, names
 from runyard.codec import VERSION
 from runyard.contracts import RevisionDocument, SecretValue, SignedRevision, decode, encode
 from runyard.errors import ContractError, UsageError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.store.acceptance import check_document
 from services.orchestrator.store.signature import Verifier

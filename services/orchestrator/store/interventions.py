@@ -11,8 +11,8 @@ from runyard import files
 from runyard.codec import VERSION
 from runyard.contracts import Override, Pause, decode, encode
 from runyard.errors import ContractError
+from runyard.journal import Journal
 from runyard.names import service_key
-from services.orchestrator.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from runyard import files
 from runyard.codec import VERSION
 from runyard.contracts import RECORDED_DAYS, RecordedMinute, decode, encode
 from runyard.errors import ContractError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 
 DAY_S = 86_400
 _MINUTES = DAY_S // 60

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from runyard import files
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 
 # AES-256 in GCM, with the nonce of 96 bits that NIST SP 800-38D has for it; random ones last for 2**32 values.
 KEY_BITS = 256

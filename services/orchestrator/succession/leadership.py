@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.errors import HostError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 from services.orchestrator.succession.lease import Lease
 from services.orchestrator.succession.pulse import BEAT_S, Pulse
 from services.orchestrator.succession.standby import Fence, StandBy

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from runyard.errors import RunyardError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 from services.orchestrator.succession.lease import Lease
 from services.orchestrator.succession.pulse import BEAT_S
 from services.orchestrator.timing import Timing

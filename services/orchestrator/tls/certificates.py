@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from runyard import names
 from runyard.contracts import CertificateRequest, CertificateStatus, RolloutRequest, RouteRequest
 from runyard.errors import HostError, RunyardError, UsageError
-from services.orchestrator.journal import Journal
+from runyard.journal import Journal
 from services.orchestrator.model.pair import Pair
 from services.orchestrator.timing import Timing
 from services.orchestrator.tls.certificate import Facts, covering, describe

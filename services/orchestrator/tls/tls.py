@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runyard.errors import UsageError
+from runyard.journal import Journal
 from services.orchestrator.gateway.client import GatewayClient
-from services.orchestrator.journal import Journal
 from services.orchestrator.settings import Settings
 from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.timing import Timing

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from runyard.cli.live import Target, find_service, of_service, orchestrator_of
 from runyard.cli.output import Output, reporting
-from runyard.cli.restart import choose_instances, wait_for_end
+from runyard.cli.restart import choose_instances, describe, render_text, wait_for_end
 from runyard.contracts import DrainRequest
-from runyard.units import render_count
 
 
 @click.command()
@@ -36,21 +33,7 @@ def drain(target: Target, instances: tuple[str, ...], timeout_s: int, out: Outpu
         gone = orchestrator.drain(DrainRequest(target.tenant, target.service, asked)).instances if asked else ()
         wait_for_end("drain", orchestrator, target, gone, timeout_s)
         took_s = time.monotonic() - began
-    out.show(lambda: describe(target, gone, took_s), lambda: render_text(target, gone, took_s))
-
-
-def render_text(target: Target, gone: Sequence[str], took_s: float) -> str:
-    """Say how many were drained."""
-    if not gone:
-        return f"{target.name}: nothing runs, so nothing was drained"
-    return f"{target.name}: {render_count(len(gone), 'instance')} drained and replaced after {took_s:.1f} s"
-
-
-def describe(target: Target, gone: Sequence[str], took_s: float) -> dict[str, Any]:
-    """Describe what was drained as plain data, and after how many seconds."""
-    return {
-        "tenant": target.tenant,
-        "service": target.service,
-        "drained": list(gone),
-        "tookSeconds": round(took_s, 3),
-    }
+    out.show(
+        lambda: describe(target, gone, took_s, "drained"),
+        lambda: render_text(target, gone, took_s, "drained", " and replaced"),
+    )

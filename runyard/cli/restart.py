@@ -84,19 +84,19 @@ def wait_for_end(  # noqa: PLR0913 - the clock is there for tests
         wait(_LOOK_S)
 
 
-def render_text(target: Target, gone: Sequence[str], took_s: float) -> str:
-    """Say how many were restarted."""
+def render_text(target: Target, gone: Sequence[str], took_s: float, done: str = "restarted", replaced: str = "") -> str:
+    """Say to how many it was `done`, and what came of it."""
     if not gone:
-        return f"{target.name}: nothing runs, so nothing was restarted"
-    return f"{target.name}: {render_count(len(gone), 'instance')} restarted after {took_s:.1f} s"
+        return f"{target.name}: nothing runs, so nothing was {done}"
+    return f"{target.name}: {render_count(len(gone), 'instance')} {done}{replaced} after {took_s:.1f} s"
 
 
-def describe(target: Target, gone: Sequence[str], took_s: float) -> dict[str, Any]:
-    """Describe what was restarted as plain data, and after how many seconds."""
+def describe(target: Target, gone: Sequence[str], took_s: float, done: str = "restarted") -> dict[str, Any]:
+    """Describe to which instances it was `done` as plain data, and after how many seconds."""
     return {
         "tenant": target.tenant,
         "service": target.service,
-        "restarted": list(gone),
+        done: list(gone),
         "tookSeconds": round(took_s, 3),
     }
 

@@ -18,16 +18,14 @@ import argparse
 import http.client
 import json
 import socket
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 from runyard import names
+from tests.bench.stack import bench_stack
 from tests.bench.table import conditions, percentile, render
-from tests.harness.ports import stack_ports
 from tests.harness.stack import MINIMUM, Stack, docker, service
 from tests.harness.waiting import until
 
@@ -165,20 +163,13 @@ def report(found: Mapping[str, Sequence[float]]) -> str:
 @contextmanager
 def sleeping() -> Iterator[Stack]:
     """Run a stack of services that sleep soon, and take it away again."""
-    ports = stack_ports()
-    with tempfile.TemporaryDirectory(prefix="runyard-bench-") as directory:
-        stack = Stack(Path(directory) / "stack", f"bench{ports.edge}", ports)
-        try:
-            for number in range(SERVICES):
-                stack.write(f"stop-{number}", service(f"stop-{number}", template=WINDOW))
-                template = {**WINDOW, "runyard.dev/idle": "freeze"}
-                stack.write(f"freeze-{number}", service(f"freeze-{number}", template=template))
-            stack.up()
-            yield stack
-        finally:
-            stack.destroy(check=False)
-            with suppress(AssertionError):
-                stack.pulumi("stack", "rm", "--yes", "--force", stack.name)
+    with bench_stack() as stack:
+        for number in range(SERVICES):
+            stack.write(f"stop-{number}", service(f"stop-{number}", template=WINDOW))
+            template = {**WINDOW, "runyard.dev/idle": "freeze"}
+            stack.write(f"freeze-{number}", service(f"freeze-{number}", template=template))
+        stack.up()
+        yield stack
 
 
 def main() -> None:

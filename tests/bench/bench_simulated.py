@@ -15,13 +15,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -31,9 +29,9 @@ from runyard.plan import plan
 from runyard.scaling.settings import SURPLUS_GRACE_S
 from runyard.scaling.simulation import Batch, Model, Outcome, Scaled, simulate
 from runyard.scaling.trace import Shape, shaped
+from tests.bench.stack import bench_stack
 from tests.bench.table import conditions, percentile, render
 from tests.harness.client import ask
-from tests.harness.ports import stack_ports
 from tests.harness.stack import MINIMUM, Stack, docker, service
 from tests.harness.waiting import until
 
@@ -209,19 +207,12 @@ def _judged(live: float, foretold: float, allowed: float) -> str:
 @contextmanager
 def serving() -> Iterator[Stack]:
     """Run a stack with a service for each trace, and take it away again."""
-    ports = stack_ports()
-    with tempfile.TemporaryDirectory(prefix="runyard-bench-") as directory:
-        stack = Stack(Path(directory) / "stack", f"bench{ports.edge}", ports)
-        try:
-            for name in TRACES:
-                # Below a whole CPU an instance takes one request at once, as on Cloud Run.
-                stack.write(name, service(name, template=SCALING))
-            stack.up()
-            yield stack
-        finally:
-            stack.destroy(check=False)
-            with suppress(AssertionError):
-                stack.pulumi("stack", "rm", "--yes", "--force", stack.name)
+    with bench_stack() as stack:
+        for name in TRACES:
+            # Below a whole CPU an instance takes one request at once, as on Cloud Run.
+            stack.write(name, service(name, template=SCALING))
+        stack.up()
+        yield stack
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.load import Load
 from tests.harness.stack import MINIMUM, Stack, docker, new_stack, service
-from tests.harness.waiting import until
+from tests.harness.waiting import SLACK_S, until
 
 # The shortest window that Knative allows.
 WINDOW = {"autoscaling.knative.dev/window": "6s", MINIMUM: "0"}
@@ -78,15 +78,15 @@ def test_first_requests_at_once_are_all_answered_by_one_instance(stack: Stack) -
 
 def test_load_scales_out_within_three_seconds_to_the_maximum_and_in_again_without_a_lost_request(stack: Stack) -> None:
     with Load(stack.port, "busy.localhost", rate=12, path="/sleep?ms=200") as load:
-        until(lambda: instances(stack, "busy"), "the first instance", within_s=5)
-        took = until(lambda: len(instances(stack, "busy")) == 4, "the load's instances", within_s=10)
+        until(lambda: instances(stack, "busy"), "the first instance")
+        took = until(lambda: len(instances(stack, "busy")) == 4, "the load's instances")
         # Long enough for one too many to show.
         time.sleep(3)
         assert len(instances(stack, "busy")) == 4
     print(f"4 instances after {took:.1f} s; {load.total} requests")
     assert load.failures == {}
     with Load(stack.port, "busy.localhost", rate=2) as load:
-        until(lambda: len(instances(stack, "busy")) == 1, "one instance", within_s=90, every_s=0.1)
+        until(lambda: len(instances(stack, "busy")) == 1, "one instance", within_s=140, every_s=0.1)
     assert load.failures == {}
     put_to_sleep(stack, "busy")
 
@@ -96,13 +96,13 @@ def test_killed_orchestrator_lets_sleep_what_sleeps_and_keeps_what_runs(stack: S
     put_to_sleep(stack)
     docker("kill", "--signal", "KILL", orchestrator)
     docker("start", orchestrator)
-    until(lambda: stack.status()["in_step"], "in step", within_s=20)
+    until(lambda: stack.status()["in_step"], "in step")
     assert instances(stack, "hello") == []
     assert stack.get("hello.localhost").status == 200
     (before,) = instances(stack, "hello")
     docker("kill", "--signal", "KILL", orchestrator)
     docker("start", orchestrator)
-    until(lambda: stack.status()["in_step"], "in step", within_s=20)
+    until(lambda: stack.status()["in_step"], "in step")
     assert instances(stack, "hello") == [before]
     stack.expect_no_changes()
 
@@ -110,7 +110,7 @@ def test_killed_orchestrator_lets_sleep_what_sleeps_and_keeps_what_runs(stack: S
 def test_gateway_restarted_while_a_service_sleeps_wakes_it(stack: Stack) -> None:
     put_to_sleep(stack)
     docker("restart", f"runyard.{stack.name}.gateway")
-    until(lambda: stack.get("hello.localhost").status == 200, "hello answers", within_s=20)
+    until(lambda: stack.get("hello.localhost").status == 200, "hello answers")
     assert len(instances(stack, "hello")) == 1
 
 
@@ -140,7 +140,7 @@ def test_frozen_service_keeps_its_instance_and_goes_on_by_a_request(stack: Stack
 
 def test_schedule_has_its_instances_there_when_their_minute_begins(stack: Stack) -> None:
     # Late enough for the update to be over, in a zone half an hour off, which the orchestrator must know.
-    begins = math.ceil((time.time() + 20) / 60) * 60
+    begins = math.ceil((time.time() + 45) / 60) * 60
     clock = time.gmtime(begins + 19_800)
     # Of yesterday the entry held until midnight.
     entry = f"0 at 0 0 * * * Asia/Kolkata; 3 at {clock.tm_min} {clock.tm_hour} * * * Asia/Kolkata"
@@ -148,10 +148,10 @@ def test_schedule_has_its_instances_there_when_their_minute_begins(stack: Stack)
     stack.up()
     assert time.time() < begins, "the update took longer than the schedule waits"
     assert len(instances(stack, "office")) <= 1
-    until(lambda: len(instances(stack, "office")) == 3, "the schedule's instances", within_s=90, every_s=0.1)
+    until(lambda: len(instances(stack, "office")) == 3, "the schedule's instances", within_s=140, every_s=0.1)
     late_s = time.time() - begins
     print(f"3 instances {late_s:.1f} s after the minute began")
-    assert 0 <= late_s < 5
+    assert 0 <= late_s < SLACK_S + 10
     stack.expect_no_changes()
     told = stack.told("why", "office")
     assert (told["schedule"]["instances"], told["schedule"]["since_unix_s"]) == (3, begins)

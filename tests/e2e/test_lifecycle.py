@@ -39,7 +39,7 @@ def test_service_answers_with_its_revision_and_the_stack_then_shows_no_change(sh
 
     for part in ("gateway", "orchestrator", "firewall"):
         docker("restart", f"runyard.{shared.name}.{part}")
-        until(lambda: shared.get("hello.localhost").status == 200, within_s=10)
+        until(lambda: shared.get("hello.localhost").status == 200)
         shared.expect_no_changes()
 
     shared.pulumi("refresh", "--yes", "--skip-preview", "--stack", shared.name)

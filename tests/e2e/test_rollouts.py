@@ -102,7 +102,7 @@ def test_rollouts_under_load_lose_no_request_and_no_socket(stack: Stack):
     assert load.failures == {}
     assert workers(stack) == before != []
     # Its last request, the socket, is over: now it may go.
-    until(lambda: running(stack, first) == 0, within_s=15)
+    until(lambda: running(stack, first) == 0)
 
 
 def test_counts_of_the_service_apply_at_once_and_the_way_to_zero_answers_503(stack: Stack):
@@ -114,7 +114,7 @@ def test_counts_of_the_service_apply_at_once_and_the_way_to_zero_answers_503(sta
         }
         stack.write("counted", manifest("counted", "1", **by_hand))
         stack.up()
-        until(lambda count=count: running(stack, before) == count, within_s=15)
+        until(lambda count=count: running(stack, before) == count)
     answer = stack.get("counted.localhost")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     stack.expect_no_changes()
@@ -131,7 +131,7 @@ def test_gradual_rollout_goes_on_after_the_orchestrator_was_killed(stack: Stack)
     orchestrator = f"runyard.{stack.name}.orchestrator"
     docker("kill", "--signal", "KILL", orchestrator)
     docker("start", orchestrator)
-    until(lambda: stack.status()["in_step"], within_s=10)
-    took = until(lambda: first not in shares(stack, "slow"), within_s=20)
+    until(lambda: stack.status()["in_step"])
+    took = until(lambda: first not in shares(stack, "slow"))
     print(f"all traffic had moved {took:.1f} s later")
-    until(lambda: running(stack, first) == 0, within_s=15)
+    until(lambda: running(stack, first) == 0)

@@ -65,7 +65,7 @@ def left_whole(stack: Stack) -> Iterator[None]:
     """Mend what a test that failed has left broken, so that the next one tells of itself."""
     yield
     with contextlib.suppress(OSError, IndexError, AssertionError):
-        until(lambda: whole(stack), within_s=5)
+        until(lambda: whole(stack))
         return
     mend(stack)
 

@@ -208,7 +208,7 @@ class Live:
         command = ("prlimit", "--nofile=1024", sys.executable, "-m", "services.orchestrator")
         with (self._directory / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log)
-        await until_async(self._answers, within_s=10)
+        await until_async(self._answers)
 
     async def _answers(self) -> bool:
         try:

@@ -47,7 +47,7 @@ async def test_input_of_a_container_and_of_a_command_comes_whole_and_ends(engine
         async def ended() -> bool:
             return "ended" in await engine.logs(made, 10)
 
-        await until_async(ended, within_s=10)
+        await until_async(ended)
         assert await engine.logs(made, 10) == (str(len(LONG)), "ended")
         assert await engine.run(made, ("sh", "-c", f"test $(wc -c) = {len(LONG)}"), LONG) == 0
         assert await engine.run(made, ("sh", "-c", "cat > /dev/null; exit 3"), "some") == 3
@@ -74,7 +74,7 @@ async def test_paused_container_keeps_its_processes_and_does_nothing_until_it_go
         async def ticks(more_than: int = 0) -> bool:
             return len(await engine.logs(made, 1000)) > more_than
 
-        await until_async(ticks, within_s=10)
+        await until_async(ticks)
         await engine.pause(made)
         # Asked for again, both are as they should be.
         await engine.pause(made)
@@ -88,7 +88,7 @@ async def test_paused_container_keeps_its_processes_and_does_nothing_until_it_go
         async def goes_on() -> bool:
             return await ticks(before)
 
-        await until_async(goes_on, within_s=10)
+        await until_async(goes_on)
     finally:
         await engine.remove(made)
 

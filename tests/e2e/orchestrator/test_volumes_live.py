@@ -91,10 +91,10 @@ async def test_init_containers_write_one_after_another_what_the_app_serves(live:
             docker("rm", each.id)
     await live.kill()
     await live.start()
-    await until_async(lambda: live.gateway.addresses("hello-1") == [f"{address}:8080"], within_s=5)
+    await until_async(lambda: live.gateway.addresses("hello-1") == [f"{address}:8080"])
     assert (await answer(live)).split() == ["one", "two", address]
     assert (await live.ask("DELETE", "/v1/services/default/hello"))[0] == 200
-    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], within_s=20)
+    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [])
 
 
 @with_launcher
@@ -118,7 +118,7 @@ async def test_two_containers_share_a_directory_that_nobody_can_replace(live: Li
     async def shared() -> bool:
         return await answer(live) == "from-side"
 
-    await until_async(shared, within_s=10)
+    await until_async(shared)
     (app,) = [each for each in live.containers() if each.labels[names.CONTAINER] == "app"]
     assert app.run("ls", "/part")[1].split() == ["page"]
     (side,) = [each for each in live.containers() if each.labels[names.CONTAINER] == "side"]
@@ -137,7 +137,7 @@ async def test_persistent_volume_survives_a_new_revision_and_a_removed_service(l
     assert (await live.roll_out("hello-2"))["outcome"] == "ready"
     assert (await answer(live, "hello-2")).split() == ["hello-1", "hello-2"]
     await live.ask("DELETE", "/v1/services/default/hello")
-    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], within_s=20)
+    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [])
     (kept,) = live.volumes(names.ROLE_DATA)
     assert kept == names.persistent_volume(live.stack, "default", "data")
     live.add("hello-3", serving("/part/page", mount, part, before=note), volumes=(DATA,))
@@ -155,7 +155,7 @@ async def test_link_in_a_persistent_volume_leads_nowhere(live: Live) -> None:
     assert "helper _preparer: exited with code 125" in failed["detail"]
     assert "launch: prepare /volumes/data: directory part: not a directory" in failed["logs"]
     # The old one is started again.
-    await until_async(lambda: live.gateway.addresses("hello-1") != [], within_s=10)
+    await until_async(lambda: live.gateway.addresses("hello-1") != [])
 
 
 @with_launcher
@@ -172,7 +172,7 @@ async def test_new_revision_never_writes_beside_the_old_one(live: Live) -> None:
     assert live.gateway.addresses("hello-1") == []
     failed = await live.roll_out("hello-3")
     assert "container app: exited with code 7" in failed["detail"]
-    await until_async(lambda: live.gateway.addresses("hello-2") != [], within_s=10)
+    await until_async(lambda: live.gateway.addresses("hello-2") != [])
     (app,) = [each for each in live.containers() if each.labels[names.CONTAINER] == "app"]
     assert app.run("cat", "/data/page")[0] == 1
 
@@ -183,7 +183,7 @@ async def test_failing_init_container_says_why_and_nothing_of_it_is_left(live: L
     failed = await live.roll_out("hello-1")
     assert "init container migrate: exited with code 4 (3 times)" in failed["detail"]
     assert failed["logs"] == ["no such database"]
-    await until_async(lambda: live.containers(all=True) == [], within_s=10)
+    await until_async(lambda: live.containers(all=True) == [])
 
 
 @with_launcher
@@ -209,4 +209,4 @@ async def test_lost_volume_of_the_orchestrator_takes_over_instances_with_helpers
     assert sorted(each.id for each in live.containers(all=True)) == before
     assert (await live.status())["problems"] == []
     await live.ask("DELETE", "/v1/services/default/hello")
-    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [], within_s=20)
+    await until_async(lambda: live.containers(all=True) == [] and live.volumes(names.ROLE_SCRATCH) == [])

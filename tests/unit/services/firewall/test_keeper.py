@@ -94,7 +94,7 @@ def test_rules_that_somebody_changed_come_back_at_once(keeper: Keeper, change: t
     before = keeper.nft("--stateless", "list", *TABLE)
     keeper.nft(*change)
     # The kernel tells of it; without that, nobody would look for half a minute.
-    until(lambda: keeper.check() == "", "the rules are back", within_s=10)
+    until(lambda: keeper.check() == "", "the rules are back")
     assert keeper.nft("--stateless", "list", *TABLE) == before
 
 
@@ -111,7 +111,7 @@ def test_addresses_that_packets_put_into_the_sets_are_no_change_and_stay(keeper:
 def test_tables_of_others_are_left_alone(keeper: Keeper) -> None:
     keeper.nft("add", "table", "ip", "others")
     keeper.nft("delete", *TABLE)
-    until(lambda: keeper.check() == "", "the rules are back", within_s=10)
+    until(lambda: keeper.check() == "", "the rules are back")
     assert "table ip others" in keeper.nft("list", "tables")
     keeper.nft("delete", "table", "ip", "others")
 
@@ -131,7 +131,7 @@ def test_rules_outlive_their_keeper_and_go_when_they_are_removed() -> None:
         # Removing twice is as good as once; the keeper, which still is there, puts them back.
         for _ in range(2):
             assert made.run("runyard-firewall", "remove").returncode == 0
-        until(lambda: made.check() == "", "the rules are back", within_s=10)
+        until(lambda: made.check() == "", "the rules are back")
         docker("stop", "--time", "10", made.name)
         # 0 is the answer to SIGTERM; killed after ten seconds it would be 137.
         assert docker("inspect", "--format", "{{.State.ExitCode}}", made.name).strip() == "0"

@@ -19,11 +19,9 @@ from runyard.gateway import GatewayConfig, Listener, render
 from tests.harness.client import Answer, answer_of, ask, connect
 from tests.harness.ports import free_ports
 from tests.harness.programs import nginx
-from tests.harness.waiting import PATIENCE_S, until
+from tests.harness.waiting import PATIENCE_S, SLACK_S, until
 
 LUA = Path(__file__).resolve().parents[4] / "services" / "gateway" / "lua"
-# What a sleepy machine may add; far below every time that would count as "not at all".
-SLACK_S = 4
 # nginx counts whole milliseconds from when its turn of the loop began, which is before it does what is timed.
 CLOCK_S = 0.05
 TENANT = "default"

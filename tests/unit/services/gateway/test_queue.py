@@ -194,7 +194,7 @@ def test_thousand_waiting_requests_cost_little(start_gateway: MakeGateway, make_
     gateway.serve(make_instance().port)
     assert Counter(status_of(each) for each in clients) == {200: 1000}
     # Two firsts that look every 20 ms, and this test's own look at the metrics.
-    assert used_s < 0.1
+    assert used_s < 0.3
 
 
 @pytest.mark.parametrize("killed", [1, 2])

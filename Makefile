@@ -3,7 +3,8 @@ MANIFESTS ?= manifests/hello.yaml
 STACK ?= dev
 # A plan that `runyard review --save` wrote: `up` then refuses whatever moved since.
 PLAN ?=
-# Anything: `up` and `preview` ask Pulumi, whatever the record of the last update says.
+# Anything: `up` and `preview` ask Pulumi, whatever the record of the last update says; `down` takes away a stack whose
+# state is lost.
 FORCE ?=
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
@@ -40,7 +41,7 @@ preview:
 	@$(BOOTSTRAP) preview --stack $(STACK) --manifests $(MANIFESTS) $(if $(FORCE),--force)
 
 down:
-	@$(BOOTSTRAP) down --stack $(STACK)
+	@$(BOOTSTRAP) down --stack $(STACK) $(if $(FORCE),--force)
 
 verify:
 	@$(BOOTSTRAP) run -- .venv/bin/runyard verify --stack $(STACK) $(MANIFESTS)

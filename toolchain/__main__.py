@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         update = kit.update(kit.bring(os.path.abspath(parsed.manifests)), parsed.stack, parsed.plan)
         if parsed.verb == "down":
-            return update.down(parsed.extra)
+            return update.down(parsed.extra, force=parsed.force)
         return (update.up if parsed.verb == "up" else update.preview)(parsed.manifests, parsed.extra)
     return 0
 

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 DESCRIPTION = "Brings what this machine lacks, then runs Pulumi or a command with it."
 
 MANIFESTS = "manifests/hello.yaml"
+FORCE_HELP = (
+    "of up and preview: ask Pulumi whatever was recorded; of down: remove what carries the stack's label though the"
+    " state knows nothing of it"
+)
 VERBS = (
     *("bring", "environment", "images", "lock", "restart-engine"),
     *("up", "preview", "down"),
@@ -24,7 +28,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
     parser.add_argument("--manifests", default="", help=f"file, directory or glob of manifests (default: {MANIFESTS})")
     parser.add_argument("--plan", default="", help="of up: a plan that `runyard review --save` wrote, to hold to")
-    parser.add_argument("--force", action="store_true", help="of up and preview: ask Pulumi whatever was recorded")
+    parser.add_argument("--force", action="store_true", help=FORCE_HELP)
     parser.add_argument("--dry-run", action="store_true", help="of restart-engine: only look whether it could be done")
     parser.epilog = "after --: more arguments for pulumi, or the command to run"
     # Cut here and not by argparse, whose REMAINDER takes the flags that stand before the first -- too.

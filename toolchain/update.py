@@ -77,9 +77,21 @@ class Update:
         refresh = ["--refresh"] if self._lacks_something() else []
         return self._pulumi("preview", ["--diff", *refresh, *self._common(manifests), *extra])
 
-    def down(self, extra: Sequence[str] = ()) -> int:
-        """Destroy everything in the stack; return Pulumi's exit code."""
+    def down(self, extra: Sequence[str] = (), *, force: bool = False) -> int:
+        """Destroy everything in the stack; return Pulumi's exit code.
+
+        What the host has of a stack whose state knows nothing is removed only with `force`: ToolchainError without.
+        """
         self.uptodate.forget()
+        standing = self._unknown_to_state()
+        if standing and not force:
+            raise ToolchainError(
+                f"down: the state knows nothing of stack {self.stack}, and {_carriers(standing)} its label,"
+                f" {standing[0]}{', ...' if standing[1:] else ''}: another checkout's, or its state is lost"
+                "\n  make down FORCE=1 removes everything with that label, but for volumes that a service keeps"
+            )
+        if standing:
+            self.steps.say("down", self._runyard("release", "--everything"))
         code = self._pulumi("destroy", ["--yes", "--skip-preview", "--parallel", WITHDRAWALS, *extra])
         if code == 0:
             self._release()
@@ -87,13 +99,25 @@ class Update:
 
     def _release(self) -> None:
         """Give back what an update claimed that was killed before Pulumi knew of anything to destroy."""
-        command = [str(self.checkout / ".venv" / "bin" / "runyard"), "release", "--stack", self.stack]
+        self._runyard("release")
+
+    def _runyard(self, verb: str, *arguments: str) -> str:
+        """Run one of Runyard's own commands on the stack and give what it prints."""
+        command = [str(self.checkout / ".venv" / "bin" / "runyard"), verb, "--stack", self.stack, *arguments]
         try:
             asked = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
         except OSError as error:
-            raise ToolchainError(f"update: runyard release: {error}") from error
+            raise ToolchainError(f"update: runyard {verb}: {error}") from error
         if asked.returncode != 0:
-            raise ToolchainError(f"update: runyard release: {asked.stderr.strip()}")
+            raise ToolchainError(f"update: runyard {verb}: {asked.stderr.strip()}")
+        return asked.stdout.strip()
+
+    def _unknown_to_state(self) -> list[str]:
+        """Name the containers that the host has of a stack of which the state has nothing; nothing if it has any."""
+        state = parse_state(self._state.read())
+        if state.owned or state.begun:
+            return []
+        return sorted(each.name for each in self._listing().containers if each.role != names.ROLE_CLAIM)
 
     def _common(self, manifests: str) -> list[str]:
         return [*POLICY_PACK, "-c", f"{PROJECT}:manifests={manifests}"]
@@ -167,6 +191,12 @@ class Update:
         reason = self.uptodate.record(manifests, self.tools, self.environment["DOCKER_HOST"])
         if reason:
             self.steps.say("update", f"the next one asks Pulumi, whatever it is: {reason}")
+
+
+def _carriers(standing: Sequence[str]) -> str:
+    if len(standing) == 1:
+        return "1 container of the host carries"
+    return f"{len(standing)} containers of the host carry"
 
 
 @contextmanager

@@ -85,6 +85,23 @@ def test_readme_does_what_it_says(stack: Stack) -> None:
     assert stack.left_on_host() == []
 
 
+def test_stack_whose_state_is_lost_is_taken_down_when_asked_to_by_force(stack: Stack) -> None:
+    """First up, then a lost state, then down: nothing goes by chance, and everything when it is asked for."""
+    (stack.manifests / "hello.yaml").write_text(blocks(README, "yaml")[0])
+    assert typed(stack, "make up").returncode == 0
+    standing = stack.names(running=True)
+    (kept,) = stack.state.glob(f".pulumi/stacks/*/{stack.name}.json")
+    kept.unlink()
+    refused = typed(stack, "make down")
+    assert refused.returncode != 0
+    assert f"the state knows nothing of stack {stack.name}, and {len(standing)} containers" in refused.stderr
+    assert stack.names(running=True) == standing
+    removed = typed(stack, "make down FORCE=1")
+    assert removed.returncode == 0, removed.stderr
+    assert stack.left_on_host() == []
+    assert stack.name not in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
+
+
 def settings() -> list[str]:
     """List the lines of the guides that write into a stack's configuration."""
     lines = [

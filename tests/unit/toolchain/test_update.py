@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from runyard import names
 from runyard.errors import ToolchainError
 from tests.unit.runyard.host.docker_api import DockerApi, serve
 from tests.unit.toolchain.conftest import WriteProgram
@@ -185,6 +186,31 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
     assert update.down() == 0
     assert asked(tmp_path) == [
         f"preview --stack dev --diff {COMMON}m.yaml --expect-no-changes",
+        "destroy --stack dev --yes --skip-preview --parallel 8",
+        "runyard release --stack dev",
+    ]
+
+
+def test_down_of_a_stack_that_the_state_does_not_know_asks_for_force(
+    steps: Steps, program: WriteProgram, tmp_path: Path, engine: DockerApi
+) -> None:
+    update = make(steps, program, tmp_path, PULUMI.format(code=0))
+    write_state(tmp_path, resources=STATE["resources"][:1])
+    labels = {names.STACK: "dev", names.ROLE: names.ROLE_GATEWAY}
+    gateway = {"Id": "g", "Names": ["/runyard.dev.gateway"], "Image": "i", "State": "running", "Labels": labels}
+    claim = {**gateway, "Names": ["/claim"], "Labels": {**labels, names.ROLE: names.ROLE_CLAIM}}
+    engine.answers["GET /containers/json"] = [claim, gateway]
+    with pytest.raises(ToolchainError) as caught:
+        update.down()
+    assert str(caught.value) == (
+        "down: the state knows nothing of stack dev, and 1 container of the host carries its label,"
+        " runyard.dev.gateway: another checkout's, or its state is lost"
+        "\n  make down FORCE=1 removes everything with that label, but for volumes that a service keeps"
+    )
+    assert not (tmp_path / "asked").exists()
+    assert update.down(force=True) == 0
+    assert asked(tmp_path) == [
+        "runyard release --stack dev --everything",
         "destroy --stack dev --yes --skip-preview --parallel 8",
         "runyard release --stack dev",
     ]

@@ -62,6 +62,16 @@ def test_release_refuses_while_a_container_of_the_stack_stands(
     assert not [each for each in docker_api.asked if each.startswith("DELETE")]
 
 
+def test_release_of_everything_removes_what_has_the_label_first(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate, theirs = container("gate", stack="dev", role=names.ROLE_GATEWAY), container("other", stack="prod", role="x")
+    docker_api.answers["GET /containers/json"] = [gate, theirs]
+    docker_api.answers[f"DELETE /containers/{gate['Id']}"] = (204, b"")
+    assert main(["release", "--everything"]) == 0
+    assert capsys.readouterr().out == "removed 1 thing of stack dev\nreleased 0 claims of stack dev\n"
+
+
 def test_purge_asks_inside_the_gateway_and_says_what_is_gone(
     docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
@@ -16,7 +15,7 @@ from runyard.host import Engine
 from runyard.host.firewall import FirewallHost
 from runyard.images import image_reference
 from runyard.plan.firewall import BURST_S, ENDED_S
-from tests.harness.stack import Stack, docker, inspect, new_stack, service
+from tests.harness.stack import Stack, docker, firewall_table, inspect, new_stack, service
 from tests.harness.waiting import until
 
 # Small enough that a test reaches both in seconds.
@@ -38,27 +37,12 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield made
         made.unlock()
         made.destroy()
-        assert table(made.name) == "", "rules are left after the stack is gone"
-
-
-def table(stack: str) -> str:
-    """Give the stack's table as the host's kernel has it, empty without one."""
-    listed = subprocess.run(
-        [
-            *("docker", "run", "--rm", "--network", "host", "--cap-drop", "ALL", "--cap-add", "NET_ADMIN"),
-            *("--entrypoint", "nft", image_reference("firewall"), "list", "table", "ip", f"runyard.{stack}"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert listed.returncode == 0 or "No such file or directory" in listed.stderr, listed.stderr
-    return listed.stdout
+        assert firewall_table(made.name) == "", "rules are left after the stack is gone"
 
 
 def refused(stack: Stack, comment: str) -> int:
     """Give how many packets the rule with this comment has refused."""
-    (line,) = [line for line in table(stack.name).splitlines() if f'"runyard.{stack.name}: {comment}"' in line]
+    (line,) = [line for line in firewall_table(stack.name).splitlines() if f'"runyard.{stack.name}: {comment}"' in line]
     return int(line.partition("counter packets ")[2].split()[0])
 
 
@@ -170,12 +154,12 @@ def test_verify_sees_the_rules_come_back_after_the_hosts_firewall_is_reloaded(gu
     assert fault(guarded) == ""
     keeper = f"runyard.{guarded.name}.firewall"
     docker("exec", keeper, "nft", "delete", "table", "ip", f"runyard.{guarded.name}")
-    until(lambda: table(guarded.name) != "", "the rules are back")
+    until(lambda: firewall_table(guarded.name) != "", "the rules are back")
     # With both orchestrators at once, as either would start it again.
     stopped = [keeper, *(f"runyard.{guarded.name}.{part}" for part in ("orchestrator", "standby"))]
     docker("kill", *stopped)
     # The kernel has the rules, and they go on without whoever keeps them; that nobody does is told.
-    assert table(guarded.name) != ""
+    assert firewall_table(guarded.name) != ""
     assert fault(guarded).startswith("nobody keeps the rules: ")
     docker("start", *stopped)
     until(lambda: fault(guarded) == "", "the rules are kept again")
@@ -184,7 +168,7 @@ def test_verify_sees_the_rules_come_back_after_the_hosts_firewall_is_reloaded(gu
 def test_platform_that_wants_no_firewall_has_no_rules_and_verify_says_so(guarded: Stack):
     guarded.platform(gateway={"port": guarded.port}, firewall={"enabled": False})
     guarded.up()
-    assert table(guarded.name) == ""
+    assert firewall_table(guarded.name) == ""
     assert guarded.names("firewall") == []
     assert checked(guarded).startswith("skipped Skipped: spec.firewall.enabled is false")
     # Closed all the same, but for what listens on every address.
@@ -196,4 +180,4 @@ def test_platform_that_wants_no_firewall_has_no_rules_and_verify_says_so(guarded
     # With them again, so that the end of the stack has something to remove.
     guarded.platform(gateway={"port": guarded.port})
     assert "does not take the stack's rules" not in guarded.up().stdout
-    assert table(guarded.name) != ""
+    assert firewall_table(guarded.name) != ""

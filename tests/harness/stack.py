@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from runyard.host import Engine, Orchestrator
+from runyard.images import image_reference
 from runyard.pulumi.backend import file_backend, lock_directory
 from tests.harness.client import Answer, ask
 from tests.harness.ports import StackPorts, stack_ports
@@ -232,6 +233,21 @@ def docker(*arguments: str) -> str:
 
 def inspect(name: str) -> dict[str, Any]:
     return json.loads(docker("inspect", name))[0]
+
+
+def firewall_table(stack: str) -> str:
+    """Give the stack's table as the host's kernel has it, empty without one."""
+    listed = subprocess.run(
+        [
+            *("docker", "run", "--rm", "--network", "host", "--cap-drop", "ALL", "--cap-add", "NET_ADMIN"),
+            *("--entrypoint", "nft", image_reference("firewall"), "list", "table", "ip", f"runyard.{stack}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert listed.returncode == 0 or "No such file or directory" in listed.stderr, listed.stderr
+    return listed.stdout
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

@@ -105,7 +105,9 @@ def test_stack_whose_state_is_lost_is_taken_down_when_asked_to_by_force(stack: S
 def settings() -> list[str]:
     """List the lines of the guides that write into a stack's configuration."""
     lines = [
-        line for path in ("security", "review") for line in (ROOT / "docs" / f"{path}.md").read_text().splitlines()
+        line
+        for path in ("security", "review", "guides/moving")
+        for line in (ROOT / "docs" / f"{path}.md").read_text().splitlines()
     ]
     return [
         line[line.index("pulumi ") :]
@@ -115,7 +117,7 @@ def settings() -> list[str]:
 
 
 def test_settings_of_the_guides_are_kept_as_they_are_given(stack: Stack) -> None:
-    assert len(settings()) == 3
+    assert len(settings()) == 4
     for line in settings():
         typed_in, _, file = line.partition(" < ")
         words = [word for word in shlex.split(typed_in)[1:] if word not in ("--stack", "prod")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from runyard import names
-from tests.e2e.test_lifecycle import verify
 from tests.harness.stack import Stack, docker, service
 from tests.harness.waiting import until
 
@@ -55,7 +54,7 @@ def test_volumes_are_made_shared_and_kept_and_no_preview_sees_them(stack: Stack)
     stack.up()
     assert stack.get("keeper.localhost").text.split() == ["two", "kept-one", "kept-two"]
     stack.expect_no_changes()
-    verified = verify(stack)
+    verified = stack.verify()
     assert verified.returncode == 0, verified.stdout
     data = names.persistent_volume(stack.name, "default", "log")
     assert stack.kept_on_host() == [data]

@@ -49,6 +49,14 @@ async def generate(job: Job, start: float) -> Recording:
         asks = [_Ask(session, target, recording, start) for target in scenario.targets]
         most = min(scenario.generator.most_in_flight, _room())
         running: set[asyncio.Task[None]] = set()
+        failed: list[BaseException] = []
+
+        def ended(task: asyncio.Task[None]) -> None:
+            running.discard(task)
+            # What becomes of a request is recorded; anything else is a fault of ours, and no count of it would be true.
+            if error := task.exception():
+                failed.append(error)
+
         for number, (at_s, target) in enumerate(_share(job)):
             wait_s = start + at_s - loop.time()
             if wait_s > 0:
@@ -61,9 +69,11 @@ async def generate(job: Job, start: float) -> Recording:
                 continue
             task = asyncio.create_task(asks[target].ask(row))
             running.add(task)
-            task.add_done_callback(running.discard)
+            task.add_done_callback(ended)
         if running:
             await asyncio.wait(running)
+    if failed:
+        raise failed[0]
     after = _usage()
     recording.usage.cpu_s, recording.usage.waited_s = (late - early for late, early in zip(after, before, strict=True))
     recording.usage.elapsed_s = loop.time() - start

@@ -39,7 +39,7 @@ class LiveStack:
         self._engine, self.stack = engine, stack
         self._clock, self._wait = clock, wait
         self._traffic = Traffic(engine, stack)
-        self._since_unix_s = 0.0
+        self._since_minute, self._since_unix_s = 0, 0.0
         self._before: dict[str, int] = {}
 
     def resolve(self, scenario: Scenario) -> Scenario:
@@ -54,9 +54,11 @@ class LiveStack:
 
     def begin(self, services: Sequence[str]) -> None:
         """Note what the gateway has counted before the first request."""
-        self._since_unix_s = self._engine.now().timestamp()
+        # Whole minutes, as they are recorded; the older ones fall out of the record one by one.
+        self._since_minute = int(self._engine.now().timestamp()) // _MINUTE_S
         for service in services:
             self._before[service] = self._settled(service)
+        self._since_unix_s = self._engine.now().timestamp()
 
     def audit(self, service: str, rows: Sequence[Row]) -> Audit:
         """Compare our rows of a service with log and counter, once these have caught up or will not any more."""
@@ -84,8 +86,7 @@ class LiveStack:
         tenant, _, name = service.partition("/")
         with closing(Orchestrator(self._engine, self.stack)) as orchestrator:
             load = orchestrator.recorded_load(tenant, name)
-        # Whole minutes, as they are recorded; the older ones fall out of the record one by one.
-        return count_recorded(load, int(self._since_unix_s) // _MINUTE_S)
+        return count_recorded(load, self._since_minute)
 
 
 class InstanceWatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 from typing import Any
@@ -34,6 +35,8 @@ from runyard.workload.model import (
 # What a worker keeps of a request is some 150 bytes, and the analysis holds all of them.
 MOST_REQUESTS = 5_000_000
 _KIND = "workload"
+# RFC 9110, 5.6.2.
+_TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 
 # Gives the text of a file; ManifestError where it cannot.
 Read = Callable[[str], str]
@@ -91,6 +94,10 @@ def _check_target(target: Raw, place: Path, hosts: Sequence[str], findings: Find
         findings.error(place, "workload.target", f"must have either service or url, got {seen}")
     if "url" in target and "path" in target:
         findings.error((*place, "path"), "workload.target", "must be given with service alone: a url has its own")
+    for name in mapping_at(target, "headers"):
+        if not _TOKEN.fullmatch(name):
+            message = f"must be a header field's name, got {render_value(name)}"
+            findings.error((*place, "headers", name), "workload.header", message, at_key=True)
     url = target.get("url")
     if isinstance(url, str) and _has_host(url) and not is_allowed(url, hosts):
         message = f"must be of this machine or a host in spec.hosts, got {render_value(host_of(url))}"

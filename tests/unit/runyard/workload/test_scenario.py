@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +15,7 @@ from runyard.workload.analysis import THRESHOLDS
 from runyard.workload.arrivals import CONSTANT, RAMP, SIMULATED, arrivals
 from runyard.workload.model import Checks, Generator, Phase, Scenario, Target
 from runyard.workload.scenario import check_size, load_scenario, parse_scenario
+from tests.unit import checkout
 from tests.unit.runyard.workload.made import scenario
 
 CASES = Path(__file__).parents[4] / "tests" / "cases" / "workload"
@@ -80,6 +82,12 @@ def test_whole_scenario_is_read() -> None:
     assert (found.name, found.hosts, found.warm_up_s) == ("morning", ("load.example",), 10.0)
     assert (found.timeout_s, found.seed, found.seconds) == (5.0, 9, 70.0)
     assert found.services == ("default/hello", "shop/web")
+
+
+def test_scenario_of_the_guide_is_one() -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", checkout.text(Path("docs/load.md")), re.MULTILINE | re.DOTALL)
+    found = parse_scenario("guide.yaml", example, read_nothing)
+    assert (found.name, found.services, found.seconds) == ("shop in the morning", ("shop/web",), 170.0)
 
 
 def test_shortest_scenario_has_the_defaults_of_the_model() -> None:

@@ -32,16 +32,16 @@ def run_crew(scenario: Scenario) -> Run:
     """Have every worker send its part; GeneratorError if one of them fails. The workers end with this process."""
     workers = scenario.generator.workers
     jobs = [Job(scenario, number, workers) for number in range(workers)]
-    with ExitStack() as running:
+    # Each worker writes more than a pipe holds, so all are read at once; an interrupted run ends them before it waits
+    # for whoever reads.
+    with ThreadPoolExecutor(workers) as pool, ExitStack() as running:
         processes = [running.enter_context(_Worker(job)) for job in jobs]
         for each in processes:
             each.wait_until_ready()
         start, began_unix_s = time.monotonic() + _LEAD_S, time.time() + _LEAD_S
         for each in processes:
             each.begin(start)
-        # Each writes more than a pipe holds, so all are read at once.
-        with ThreadPoolExecutor(workers) as pool:
-            return Run(list(pool.map(_Worker.recording, processes)), began_unix_s)
+        return Run(list(pool.map(_Worker.recording, processes)), began_unix_s)
 
 
 class _Worker:

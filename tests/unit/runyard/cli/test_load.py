@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from runyard.cli.main import main
 from runyard.workload.outcome import describe_outcome
+from tests.harness.waiting import PATIENCE_S, until
 from tests.unit.runyard.workload.made import outcome
 from tests.unit.runyard.workload.server import Served, greet, serving
 from tests.unit.runyard.workload.stack import loaded_stack
@@ -171,6 +173,16 @@ def test_report_of_something_else_is_refused(capsys: pytest.CaptureFixture[str],
         code, _, err = load(capsys, "compare", str(file), str(file))
         assert code == 2
         assert f"error: {file}: must be a report.json of `runyard load`: " in err
+
+
+def test_load_that_is_interrupted_ends_at_once_with_its_workers() -> None:
+    with serving() as served:
+        command = [sys.executable, "-m", "runyard.cli.main", "load", "--url", served.url, "--rate", "20", "--for", "1h"]
+        with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True) as process:
+            until(lambda: served.requests, "load comes")
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, told) == (8, "error: interrupted\n")
 
 
 def test_help_of_the_program_loads_nothing_of_it() -> None:

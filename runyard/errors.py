@@ -20,6 +20,7 @@ RunyardError                    exit 1
 +-- LedgerUnavailable           exit 1  the ledger's database does not answer (services.billing)
 +-- MeterUnavailable            exit 1  the meter does not answer, or not with windows (services.billing)
 +-- LockError                   exit 1  another update holds the stack, or its lock cannot be judged
++-- GeneratorError              exit 3  a load says nothing of its target: the generator did not keep its own times
 +-- PolicyError                 exit 5  a policy, quota or budget refuses the change
 +-- VerifyError                 exit 7  what runs is not what was asked for
 +-- ChangesError                exit 7  something would change where nothing was to
@@ -106,6 +107,12 @@ class ToolchainError(RunyardError):
 
 class LockError(RunyardError):
     """The stack's lock is held, or it cannot be told whether its holder still lives."""
+
+
+class GeneratorError(RunyardError):
+    """A run of load that measured its own generator: late or unsent requests, or a worker that failed."""
+
+    exit_code = 3
 
 
 class PolicyError(RunyardError):

@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drain": ("runyard.cli.drain:drain", "Take instances from the traffic at once, and replace them."),
     "exec": ("runyard.cli.exec:execute", "Run a program in an instance of a service."),
     "invoice": ("runyard.cli.invoice:invoice", "Show, issue and verify what a tenant pays for a month."),
+    "load": ("runyard.cli.load:load", "Send load to services, hold it to thresholds, and compare two runs."),
     "logs": ("runyard.cli.logs:logs", "Show what the instances of a service write, and go on with -f."),
     "pause": ("runyard.cli.pause:pause", "Keep a service's requests from its instances for a while."),
     "ps": ("runyard.cli.ps:ps", "List the instances of a live stack: their states, and where they are."),

@@ -166,7 +166,8 @@ class Engine:
         # Nine digits of a fraction, of which datetime takes six.
         head, _, tail = text.partition(".")
         zone = tail.lstrip("0123456789") or "Z"
-        return datetime.datetime.fromisoformat(f"{head}{zone}" if tail else text)
+        fraction = tail[: len(tail) - len(zone)][:6]
+        return datetime.datetime.fromisoformat(f"{head}.{fraction:0<6}{zone}" if tail else text)
 
     def relay(self, container: str, command: Sequence[str]) -> Relay:
         """Start a command (an argument list, no shell) inside a running container and speak HTTP with it."""

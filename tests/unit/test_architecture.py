@@ -65,6 +65,7 @@ BESIDE = {
 WEIGHTS = {"policies": 0.9}
 # Waiting is for tests/harness/waiting.py alone; these play somebody who is slow, which is what is tried on them.
 NAPS = {
+    "tests/unit/runyard/workload/server.py": "an instance that is slower than two others, for the tool to find",
     "tests/unit/services/gateway/instance.py": "an instance that takes its time to answer, or trickles",
     "tests/unit/services/gateway/test_cache.py": "an instance that drips its body",
     "tests/unit/services/gateway/test_request_log.py": "an instance that reads slowly",

@@ -223,6 +223,7 @@ class RevisionDocument(InstanceLimits):
     scaling: ScalingDocument = field(default_factory=ScalingDocument)
     progress_deadline_s: int = 600
     termination_grace_s: int = TERMINATION_GRACE_S
+    runtime: str = ""
     images: Mapping[str, ImageIdentity] = field(default_factory=dict)
     version: int = VERSION
 

@@ -25,6 +25,10 @@ from runyard.contracts import Retries as Retries
 from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation, IdleMode
 from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
+from runyard.manifest.values import EnvFrom as EnvFrom
+from runyard.manifest.values import EnvVar as EnvVar
+from runyard.manifest.values import KeyReference as KeyReference
+from runyard.manifest.values import Values as Values
 from runyard.manifest.volumes import FileSource as FileSource
 from runyard.manifest.volumes import PersistentVolume as PersistentVolume
 from runyard.manifest.volumes import Volume as Volume
@@ -39,38 +43,6 @@ Egress = Literal["all", "none"]
 DEFAULT_PORT = 8080
 # With less, Cloud Run takes one request at a time and bills by request.
 ONE_CPU_MILLIS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class KeyReference:
-    """One key of a secret or config map: what `secretKeyRef` and `configMapKeyRef` name."""
-
-    source: Literal["secret", "configMap"]
-    name: str
-    key: str
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EnvVar:
-    """An environment variable: a plain value, or a reference that is resolved when it is deployed."""
-
-    name: str
-    value: str = ""
-    reference: KeyReference | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EnvFrom:
-    """Every key of a secret or config map as environment variables, each with `prefix` before its name.
-
-    What `env` says of a name counts more; of several sources the last does.
-    """
-
-    source: Literal["secret", "configMap"]
-    name: str
-    prefix: str = ""
-    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +114,7 @@ class RevisionTemplate(InstanceLimits):
     service_account: str = ""
     image_pull_secrets: tuple[str, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    runtime_class: str = ""
     volumes: tuple[Volume, ...] = ()
     # They run one after another before the containers start, and have no port and no probes.
     init_containers: tuple[Container, ...] = ()
@@ -398,3 +371,4 @@ class Manifests:
     tenants: tuple[Tenant, ...]
     services: tuple[Service, ...]
     price_book: PriceBook | None = None
+    values: tuple[Values, ...] = ()

@@ -24,7 +24,7 @@ RESERVED_CONTAINER = "queue-proxy"
 _RESERVED_PORTS = frozenset({8012, 8013, 8022, 9090, 9091})
 _RESERVED_ENV = frozenset({"K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
 # What the platform's template of Cloud Run files has in place of an image: ${IMAGE}, $(IMAGE), PROJECT_ID, <image>.
-_PLACEHOLDER = re.compile(r"[$%{}()]|[A-Z]")
+_PLACEHOLDER = re.compile(r"[$%{}()<>]|[A-Z]")
 
 
 def check_containers(service: Raw, findings: Findings) -> None:
@@ -108,7 +108,7 @@ def _check_env_value(variable: Raw, path: Path, findings: Findings) -> None:
     known = source.keys() & {"secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"}
     if type(variable["valueFrom"]) is dict and len(known) != 1:
         seen = " and ".join(sorted(known)) or "none"
-        message = f"must have one of secretKeyRef and configMapKeyRef, got {seen}"
+        message = f"must have one of secretKeyRef, configMapKeyRef and fieldRef, got {seen}"
         findings.error((*path, "valueFrom"), "env.one-source", message)
 
 

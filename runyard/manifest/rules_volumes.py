@@ -24,8 +24,17 @@ from runyard.manifest.schema import closest
 from runyard.names import LAUNCHER_MOUNT
 from runyard.units import parse_quantity
 
-SOURCES = ("emptyDir", "secret", "configMap", "projected", "nfs")
-_REFUSED_SOURCES = ("csi", "persistentVolumeClaim", "hostPath", "downwardAPI", "ephemeral", "cloudStorage", "gcsFuse")
+SOURCES = ("emptyDir", "secret", "configMap", "projected")
+_REFUSED_SOURCES = (
+    "csi",
+    "nfs",
+    "persistentVolumeClaim",
+    "hostPath",
+    "downwardAPI",
+    "ephemeral",
+    "cloudStorage",
+    "gcsFuse",
+)
 # Docker separates mount options by colons and commas; control characters belong to no path that somebody meant.
 _PATH_GRAMMAR = re.compile(r"[^\x00-\x1f\x7f:,\"'`$;{}\\]+")
 _SYSTEM_PATHS = ("/dev", "/proc", "/sys", LAUNCHER_MOUNT)

@@ -69,6 +69,7 @@ def _shape(service: Service, context: RevisionContext) -> RevisionDocument:
         max_instances=template.scaling.max_scale,
         scaling=_scaling(template.scaling),
         progress_deadline_s=template.progress_deadline_s,
+        runtime=template.runtime_class,
     )
 
 
@@ -130,8 +131,10 @@ def _environment(service: Service, container: Container, context: RevisionContex
         reference, name = variable.reference, variable.name
         if reference is None:
             variables[name] = Variable(name, variable.value)
-        elif has_value(reference.name, reference.key, digests) or not reference.optional:
-            variables[name] = Variable(name, secret=secret_value(reference.name, reference.key, digests))
+        elif has_value(reference.source, reference.name, reference.key, digests) or not reference.optional:
+            variables[name] = Variable(
+                name, secret=secret_value(reference.source, reference.name, reference.key, digests)
+            )
     if container.port is not None:
         variables["PORT"] = Variable("PORT", str(container.port.number))
     for name in ("K_SERVICE", "K_CONFIGURATION"):

@@ -60,7 +60,7 @@ def plan_mounts(service: Service, container: Container, digests: Digests) -> Mou
             parts[path] = VolumeMount(mount.name, path, mount.read_only, mount.sub_path)
         elif volume is not None and volume.kind == "emptyDir":
             memory[path] = MemoryMount(path, volume.size_limit_bytes or container.memory_bytes)
-        elif volume is not None and volume.kind != "nfs":
+        elif volume is not None:
             files[path] = FilesMount(path, tuple(_files(volume, mount, digests)))
     if _TMP in files or _TMP in parts:
         del memory[_TMP]
@@ -90,7 +90,7 @@ def _files(volume: Volume, mount: Mount, digests: Digests) -> Iterator[SecretFil
             if item.path.startswith(below):
                 path = item.path.removeprefix(below)
                 mode = volume.default_mode if item.mode is None else item.mode
-                found[path] = SecretFile(path, secret_value(source.name, item.key, digests), mode)
+                found[path] = SecretFile(path, secret_value(source.kind, source.name, item.key, digests), mode)
     yield from (found[path] for path in sorted(found))
 
 

@@ -126,6 +126,8 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
         # The orchestrator restarts instances; an engine that did so too would bring a withdrawn one back.
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": False,
+        # Empty is the engine's default; one that it does not have it refuses by name.
+        "Runtime": revision.spec.runtime,
         "LogConfig": LOG_CONFIG,
         "Tmpfs": _memory(container, image),
         "Mounts": _mounts(revision, container, instance),

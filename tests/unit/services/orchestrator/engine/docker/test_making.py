@@ -205,3 +205,8 @@ def test_only_the_helper_that_prepares_volumes_may_more_and_it_has_no_network() 
     }
     assert {each["NetworkMode"] for each in made.values()} == {"none"}
     assert {each["Target"] for each in made["_preparer"]["Mounts"]} == {"/volumes/data", "/.runyard"}
+
+
+def test_runtime_is_the_document_s_or_the_engine_s_default() -> None:
+    assert host(container())["Runtime"] == ""
+    assert host(container(), runtime="runsc")["Runtime"] == "runsc"

@@ -41,6 +41,8 @@ from runyard.scaling.schedule import highest
 Egress = Literal["all", "none"]
 # What a container listens on where nothing else is said (Cloud Run and Knative).
 DEFAULT_PORT = 8080
+# Writable space that every container has at /tmp although its root is read-only (Knative runtime contract).
+TMP_BYTES = 64 * 1024 * 1024
 # With less, Cloud Run takes one request at a time and bills by request.
 ONE_CPU_MILLIS = 1000
 
@@ -67,6 +69,8 @@ class Container:
     env_from: tuple[EnvFrom, ...] = ()
     port: ContainerPort | None = None
     cpu_millis: int = 1000
+    # Its weight where CPU is short; None is the limit.
+    cpu_request_millis: int | None = None
     memory_bytes: int = 512 * 1024 * 1024
     gpu: int = 0
     startup_probe: Probe | None = None
@@ -75,6 +79,7 @@ class Container:
     run_as_user: int | None = None
     run_as_group: int | None = None
     run_as_non_root: bool = False
+    writable_root: bool = False
     volume_mounts: tuple[VolumeMount, ...] = ()
 
 
@@ -107,6 +112,8 @@ class RevisionTemplate(InstanceLimits):
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    # Those that are nobody's settings, of which each is a part of the revision.
+    free_annotations: Mapping[str, str] = field(default_factory=dict)
     container_concurrency: int = 80
     timeout_s: int = 300
     response_start_timeout_s: int | None = None
@@ -122,6 +129,7 @@ class RevisionTemplate(InstanceLimits):
     progress_deadline_s: int = 600
     cpu_throttling: bool = True
     startup_cpu_boost: bool = False
+    tmp_bytes: int = TMP_BYTES
     session_affinity: bool = False
     container_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -339,6 +347,8 @@ class Platform:
     firewall: Firewall = field(default_factory=Firewall)
     idle: Idle = field(default_factory=Idle)
     observability: Observability = field(default_factory=Observability)
+    # Whether containers may have a root that they can write, on the host's disk and without a limit.
+    writable_roots: bool = False
     location: Location | None = None
     # Where each key of `spec.gateway` was said; no part of what was said.
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)

@@ -9,6 +9,7 @@ from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import Manifests, Platform, Service, Tenant, Values
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
+from runyard.manifest.rules_containers import check_roots
 from runyard.manifest.rules_handling import check_sizes
 from runyard.manifest.rules_persistence import check_writers
 from runyard.manifest.rules_routes import check_default_backend, check_hosts
@@ -80,12 +81,14 @@ class ServiceSet:
 
 def check_set(found: ServiceSet) -> list[Problem]:
     """Check what only the whole set can show."""
+    services = [document for kind, _, _, document in found.named if kind == "service"]
     return [
         *_check_names(found),
         *_check_uses(found),
         *_check_fallbacks(found),
         *check_hosts(found.services, found.platform or Platform()),
         *check_sizes(found.services, found.platform or Platform()),
+        *check_roots(services, found.platform or Platform()),
         *check_writers(found.services),
         *check_default_backend(found.services, found.platform or Platform(), found.platform_document),
         *_check_subnets(found),

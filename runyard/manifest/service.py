@@ -11,6 +11,7 @@ from runyard.manifest.failures import BREAKER, RETRIES, parse_breaker, parse_ret
 from runyard.manifest.model import (
     DEFAULT_PORT,
     ONE_CPU_MILLIS,
+    TMP_BYTES,
     Breaker,
     Container,
     ContainerPort,
@@ -37,17 +38,18 @@ from runyard.manifest.persistence import parse_persistent_volumes
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw, mapping_at
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.rules import DEFAULT_TIMEOUT_S
-from runyard.manifest.rules_annotations import CLOUD_RUN, KNATIVE, RUNYARD
+from runyard.manifest.rules_annotations import CLOUD_RUN, KNATIVE, PREFIXES, RUNYARD
 from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
 from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, MAX_RESPONSE_SIZE, REQUEST_BUFFERING
 from runyard.manifest.rules_limits import SERVICE_PREFIX
 from runyard.manifest.rules_resources import ingress_container, parse_limit
 from runyard.manifest.rules_routes import ANNOTATION as ROUTES
 from runyard.manifest.rules_schedule import ANNOTATION as SCHEDULE
+from runyard.manifest.rules_volumes import TMP_SIZE
 from runyard.manifest.scaling import build_scaling
 from runyard.names import DEFAULT_TENANT
 from runyard.scaling.schedule import parse_schedule
-from runyard.units import parse_bytes, parse_duration_s
+from runyard.units import parse_bytes, parse_cpu_millis, parse_duration_s
 
 DEFAULT_CONCURRENCY = 80
 DEFAULT_MAX_SCALE = 100
@@ -149,6 +151,7 @@ def _template(service: Raw) -> RevisionTemplate:
         name=metadata.get("name"),
         labels=metadata.get("labels", {}),
         annotations=annotations,
+        free_annotations={name: text for name, text in annotations.items() if not name.startswith(PREFIXES)},
         container_concurrency=_concurrency(pod),
         timeout_s=int(pod.get("timeoutSeconds", 0)) or DEFAULT_TIMEOUT_S,
         response_start_timeout_s=pod.get("responseStartTimeoutSeconds"),
@@ -162,6 +165,7 @@ def _template(service: Raw) -> RevisionTemplate:
         progress_deadline_s=parse_duration_s(annotations.get(KNATIVE + "progress-deadline", "600s")),
         cpu_throttling=annotations.get(CLOUD_RUN + "cpu-throttling", "true") == "true",
         startup_cpu_boost=annotations.get(CLOUD_RUN + "startup-cpu-boost") == "true",
+        tmp_bytes=parse_bytes(annotations[TMP_SIZE]) if TMP_SIZE in annotations else TMP_BYTES,
         session_affinity=annotations.get(CLOUD_RUN + "sessionAffinity") == "true",
         container_dependencies=parse_dependencies(dependencies) if dependencies else {},
     )
@@ -210,6 +214,7 @@ def _container(container: Raw, pod: Raw, fields: Mapping[str, str], *, initial: 
         port=port,
         cpu_millis=parse_limit(container, "cpu") or 0,
         memory_bytes=parse_limit(container, "memory") or 0,
+        cpu_request_millis=_cpu_request(container),
         gpu=int(mapping_at(container, "resources", "limits").get("nvidia.com/gpu", 0)),
         startup_probe=_probe(container.get("startupProbe"), port),
         liveness_probe=_probe(container.get("livenessProbe"), port),
@@ -217,8 +222,14 @@ def _container(container: Raw, pod: Raw, fields: Mapping[str, str], *, initial: 
         run_as_user=security.get("runAsUser"),
         run_as_group=security.get("runAsGroup"),
         run_as_non_root=security.get("runAsNonRoot", False),
+        writable_root=not security.get("readOnlyRootFilesystem", True),
         volume_mounts=tuple(_mount(mount, fixed) for mount in container.get("volumeMounts", ())),
     )
+
+
+def _cpu_request(container: Raw) -> int | None:
+    request = mapping_at(container, "resources", "requests").get("cpu")
+    return None if request is None else parse_cpu_millis(str(request))
 
 
 def _port(container: Raw, *, alone: bool) -> ContainerPort | None:

@@ -34,7 +34,7 @@ LIMITED: dict[str, str] = {
             "securityContext.seccompProfile": "the engine's default filter is always on",
             "env[].valueFrom.configMapKeyRef": _OF_THE_STACK,
             "envFrom[].configMapRef": _OF_THE_STACK,
-            "resources.requests": "checked against the limits; nothing is placed by it",
+            "resources.requests": "CPU is the weight where CPU is short; memory is checked against the limit",
             "volumeMounts[].readOnly": "files of secrets and config maps are the container's own copy, in memory",
         }.items()
     },

@@ -106,7 +106,16 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
         ),
         **dict.fromkeys(("initContainers", "initOrder", "network", "persistentVolumes"), _REVISION),
         **dict.fromkeys(
-            ("progressDeadlineSeconds", "revision", "runtimeClass", "templateLabels", "volumes"), _REVISION
+            (
+                "progressDeadlineSeconds",
+                "revision",
+                "runtimeClass",
+                "templateAnnotations",
+                "templateLabels",
+                "tmpBytes",
+                "volumes",
+            ),
+            _REVISION,
         ),
         "scaling": _REVISION,
         # Of these, nothing is carried out yet.

@@ -15,6 +15,7 @@ from runyard.manifest.routes import render_place
 
 _LATEST = "latest"
 _PERSISTENT = "persistent"
+_TOLD_APART = {"containers", "init_containers", "volumes", "labels", "annotations", "free_annotations"}
 _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
 
 
@@ -27,9 +28,10 @@ def describe_service(service: Service, values: Sequence[Values] = ()) -> dict[st
     apart = {"name", "tenant", "location", "template", "traffic", "routes", "uses", "labels", "annotations"}
     apart |= {"persistent_volumes"}
     facts = _plain(service, leave_out=apart)
-    facts |= _plain(template, leave_out={"containers", "init_containers", "volumes", "labels", "annotations"})
+    facts |= _plain(template, leave_out=_TOLD_APART)
     # Of the two kinds of labels these are the ones that reach the instances.
     facts["templateLabels"] = dict(template.labels)
+    facts["templateAnnotations"] = dict(template.free_annotations)
     kinds: dict[str, str] = {volume.name: volume.kind for volume in template.volumes}
     kinds |= {volume.name: _PERSISTENT for volume in service.persistent_volumes}
     facts["containers"] = {each.name: _describe_container(each, kinds) for each in template.containers}

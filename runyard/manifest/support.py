@@ -38,6 +38,7 @@ LIMITED: dict[str, str] = {
             "volumeMounts[].readOnly": "files of secrets and config maps are the container's own copy, in memory",
         }.items()
     },
+    f"{_POD}.imagePullSecrets": "images are brought with what docker login knows of their registry",
     f"{_POD}.volumes[].configMap": _OF_THE_STACK,
     f"{_POD}.volumes[].emptyDir": "always memory (tmpfs)",
     f"{_POD}.volumes[].projected.sources[].configMap": _OF_THE_STACK,
@@ -51,7 +52,6 @@ LATER: tuple[str, ...] = (
     f"{_SERVICE}|run.googleapis.com/custom-audiences",
     f"{_TEMPLATE}|run.googleapis.com/startup-cpu-boost",
     f"{_POD}.serviceAccountName",
-    f"{_POD}.imagePullSecrets",
     f"{_POD}.nodeSelector",
     *(f"{container}.imagePullPolicy" for container in _CONTAINERS),
     *(f"{container}.resources.limits|nvidia.com/gpu" for container in _CONTAINERS),

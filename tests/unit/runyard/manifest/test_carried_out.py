@@ -36,6 +36,7 @@ BY_NATURE = {
     "metadata.labels": "labels of the Service, which is no thing on the host",
     "metadata.annotations|runyard.dev/waive": "of policies, which read it of the Service",
     "metadata.generateName": "the name is given, and counts more (Kubernetes)",
+    f"{_POD}.imagePullSecrets[].name": "docker login has the credentials, and whoever has it is warned",
     "spec.traffic[].latestRevision": "says what a missing revisionName says",
     f"{_POD}.volumes[].emptyDir.medium": "memory in both cases",
     **{

@@ -22,7 +22,7 @@ FUZZ_S ?= 60
 
 .DEFAULT_GOAL = help
 
-.PHONY: help up down preview verify lint check test audit fuzz fidelity soak interleavings bench lock
+.PHONY: help up down preview verify lint check test audit fuzz foreign fidelity soak interleavings bench lock
 
 help:
 	@echo 'make up        run the manifests (MANIFESTS=$(MANIFESTS), STACK=$(STACK), PLAN, FORCE)'
@@ -30,7 +30,7 @@ help:
 	@echo 'make verify    prove that what runs is what was asked for'
 	@echo 'make down      take the stack away'
 	@echo 'make check     formatting, lint, types and unit tests: quick, no engine'
-	@echo 'make test      everything; fidelity, soak, interleavings, bench: the long ones'
+	@echo 'make test      everything; foreign, fidelity, soak, interleavings, bench: the long ones'
 	@echo 'make audit     known weaknesses, ours and of what others wrote; fuzz: tries readers for FUZZ_S seconds each'
 	@echo '.venv/bin/runyard --help has what looks at a running stack'
 
@@ -75,6 +75,13 @@ audit:
 # Coverage-guided fuzzing of what reads manifests, snapshots and messages; RUNYARD_SEED gives a printed seed back.
 fuzz:
 	@$(BOOTSTRAP) tests -- $(PYTHON) -m tests.fuzz --seconds $(FUZZ_S)
+
+# Manifests that others wrote, in FOREIGN: how many are accepted, and how many of those answer with the sample in place of
+# their images. COUNT is how many of them are tried, chosen by RUNYARD_SEED; 0 is all.
+FOREIGN ?= tests/cases/manifest
+COUNT ?= 0
+foreign:
+	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.harness.foreign $(FOREIGN) $(COUNT)
 
 # All mutations of the example manifests and a thousand transitions between sets of them, previewed and applied: about
 # an hour on two cores of one's own. `test` takes a sample. RUNYARD_FIDELITY_STEPS says how many transitions,

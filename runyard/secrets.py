@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from runyard import names
 from runyard.contracts import RevisionDocument, SecretValue
 from runyard.errors import UsageError
 from runyard.manifest.model import Manifests
-from runyard.plan.secret import describe_missing
+from runyard.plan.secret import LazyDigests, describe_missing, values_of_manifests
 
 # For each tenant, `name/key` of a secret to its value, or to the digest of its value.
 TenantSecrets = Mapping[str, Mapping[str, str]]
-
-# Slow enough that a short hash of a guessable secret is no shortcut to it. The digest itself is never shown: it is
-# one part of what a revision's 32-bit hash is made of.
-_ROUNDS = 100_000
 
 
 def flatten_secrets(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -52,34 +47,14 @@ def flatten_certificates(config: Mapping[str, Any]) -> dict[str, dict[str, str]]
 
 
 def digest_secrets(secrets: TenantSecrets) -> dict[str, Mapping[str, str]]:
-    """Hash values (PBKDF2-SHA256, salted by tenant and name), so that a new value makes a new revision.
-
-    Each is hashed when it is first asked for: one takes 25 ms, and most stacks keep more secrets than manifests name.
-    """
-    return {tenant: _Digests(tenant, named) for tenant, named in secrets.items()}
+    """Hash values, so that a new value makes a new revision; each when it is first asked for."""
+    return {tenant: LazyDigests(tenant, named) for tenant, named in secrets.items()}
 
 
-class _Digests(Mapping[str, str]):
-    """The digests of a tenant's values by `name/key`; which keys there are costs nothing to tell."""
-
-    def __init__(self, tenant: str, values: Mapping[str, str]) -> None:
-        self._tenant = tenant
-        self._values = values
-        self._made: dict[str, str] = {}
-
-    def __getitem__(self, key: str) -> str:
-        if key not in self._made:
-            self._made[key] = _digest(f"{self._tenant}/{key}", self._values[key])
-        return self._made[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._values
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+def with_manifests(manifests: Manifests, secrets: TenantSecrets) -> dict[str, dict[str, str]]:
+    """Give each tenant's values by `name/key`, those of the manifests by `kind:name/key` beside those of the stack."""
+    tenants = sorted({*secrets, *(each.tenant for each in manifests.services)})
+    return {each: {**values_of_manifests(manifests, each), **secrets.get(each, {})} for each in tenants}
 
 
 def check_references(manifests: Manifests, secrets: TenantSecrets) -> None:
@@ -87,9 +62,8 @@ def check_references(manifests: Manifests, secrets: TenantSecrets) -> None:
 
     What is optional and has no value is in no plan.
     """
-    missing = [
-        problem for each in manifests.services for problem in describe_missing(each, secrets.get(each.tenant, {}))
-    ]
+    known = with_manifests(manifests, secrets)
+    missing = [problem for each in manifests.services for problem in describe_missing(each, known[each.tenant])]
     if missing:
         raise UsageError("\n".join(missing))
 
@@ -110,7 +84,3 @@ def values_of(document: RevisionDocument, secrets: Mapping[str, str]) -> dict[st
 
 def _key(secret: SecretValue) -> str:
     return f"{secret.name}/{secret.key}"
-
-
-def _digest(salt: str, value: str) -> str:
-    return hashlib.pbkdf2_hmac("sha256", value.encode(), salt.encode(), _ROUNDS).hex()

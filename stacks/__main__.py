@@ -10,7 +10,7 @@ from components.platform import Given, build, close
 from runyard import contracts
 from runyard.errors import RunyardError
 from runyard.pulumi.export import Export
-from runyard.secrets import flatten_certificates, flatten_secrets
+from runyard.secrets import flatten_certificates, flatten_secrets, with_manifests
 from runyard.uptodate.reads import told_reads
 from stacks import admission, binding, preparation
 from stacks.ending import tell_ending
@@ -35,7 +35,7 @@ except RunyardError as error:
     tell_ending(os.environ, error)
     # Pulumi prints a RunError as it is, and anything else with a traceback.
     raise pulumi.RunError(str(error)) from None
-given = Given(contracts.encode(admitted.claim), secrets, certificates)
+given = Given(contracts.encode(admitted.claim), with_manifests(admitted.manifests, secrets), certificates)
 
 
 async def declare() -> pulumi.Inputs:

@@ -112,8 +112,9 @@ class VolumeDocument:
 class ContainerDocument:
     """One container of a revision's instances; `entrypoint` and `command` are Docker's, empty for the image's own.
 
-    Hosts, users and paths are as the manifest has them; `cpu_millis` is in thousandths of a core. `depends_on` names
-    the containers that must have started before.
+    Hosts, users and paths are as the manifest has them; `cpu_millis` is in thousandths of a core, and
+    `cpu_weight_millis` what it counts for beside others where CPU is short. `depends_on` names the containers that must
+    have started before.
     """
 
     name: str
@@ -125,6 +126,7 @@ class ContainerDocument:
     user: str = ""
     cpu_millis: int = 1000
     memory_bytes: int = 512 * 1024 * 1024
+    cpu_weight_millis: int = 1000
     pids_limit: int = PIDS_LIMIT
     memory_mounts: tuple[MemoryMount, ...] = ()
     file_mounts: tuple[FilesMount, ...] = ()
@@ -133,6 +135,7 @@ class ContainerDocument:
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     depends_on: tuple[str, ...] = ()
+    writable_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,7 @@ class RevisionDocument(InstanceLimits):
     init_containers: tuple[ContainerDocument, ...] = ()
     volumes: tuple[VolumeDocument, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
     callees: tuple[str, ...] = ()
     port: int = 8080
     protocol: Literal["http1", "h2c"] = "http1"
@@ -223,6 +227,7 @@ class RevisionDocument(InstanceLimits):
     scaling: ScalingDocument = field(default_factory=ScalingDocument)
     progress_deadline_s: int = 600
     termination_grace_s: int = TERMINATION_GRACE_S
+    runtime: str = ""
     images: Mapping[str, ImageIdentity] = field(default_factory=dict)
     version: int = VERSION
 

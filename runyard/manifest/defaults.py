@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runyard.manifest.aliases import resolve_aliases
 from runyard.manifest.problems import Findings, render_value
 from runyard.manifest.raw import (
     CONTAINERS,
@@ -15,7 +16,10 @@ from runyard.manifest.raw import (
     text_at,
     value_at,
 )
+from runyard.names import DEFAULT_TENANT, digest
 
+# As many letters as Kubernetes adds (apiserver, pkg/storage/names/generate.go).
+_GENERATED = 5
 # What Knative calls a container without a name; where there are several, with a number behind it
 # (knative/serving, pkg/apis/serving/v1, revision_defaults.go).
 DEFAULT_CONTAINER = "user-container"
@@ -26,6 +30,8 @@ def fill_defaults(service: Raw, findings: Findings) -> None:
     _fill_names(service)
     _quote_annotations(service)
     _fill_tenant(service, findings)
+    _generate_name(service, findings)
+    resolve_aliases(service, findings)
 
 
 def _fill_names(service: Raw) -> None:
@@ -61,3 +67,15 @@ def _fill_tenant(service: Raw, findings: Findings) -> None:
     message = f"the number of a Cloud Run project, read as the default tenant, got {render_value(namespace)}"
     findings.warning(("metadata", "namespace"), "namespace.project", message, "name a tenant, or remove it")
     del service["metadata"]["namespace"]
+
+
+def _generate_name(service: Raw, findings: Findings) -> None:
+    """Complete a generated name; what a server would leave to chance is the same here each time."""
+    beginning = text_at(service, "metadata", "generateName")
+    if not beginning or "name" in service["metadata"]:
+        return
+    tenant = text_at(service, "metadata", "namespace") or DEFAULT_TENANT
+    name = f"{beginning}{digest(f'{tenant} {beginning}')[:_GENERATED]}"
+    service["metadata"]["name"] = name
+    message = f"read as the name {name}, which stays the same: no service is made anew each time"
+    findings.warning(("metadata", "generateName"), "name.generated", message, "write metadata.name")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -18,6 +19,7 @@ from runyard.manifest.raw import value_at
 from runyard.manifest.reader import read_documents
 from runyard.manifest.rules import check_service
 from runyard.manifest.rules_set import ServiceSet, check_set
+from runyard.manifest.rules_values import build_values, check_values
 from runyard.manifest.schema import KINDS, RUNYARD_API, SERVICE_API, check_schema
 from runyard.manifest.service import build_service
 from runyard.manifest.sources import find_files, read_text
@@ -29,7 +31,7 @@ FILE_PROBLEM_LIMIT = 1000
 
 # The rule that another tool's document breaks, which is passed over beside one of ours.
 _OTHER = "document.other"
-_GROUPS = frozenset(api.partition("/")[0] for api, _ in KINDS)
+_GROUPS = frozenset(api.partition("/")[0] for api, _ in KINDS if "/" in api)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,7 @@ def _load_file(file: str, found: ServiceSet) -> list[Problem]:
 
 def _passed_over(problem: Problem) -> Problem:
     """Turn the refusal of another tool's document into a warning, where the file has documents of ours beside it."""
-    values = any(f'"{kind}" of "v1"' in problem.message for kind in ("Secret", "ConfigMap"))
-    hint = "what it holds must stand among the stack's secrets" if values else ""
-    return replace(problem, message=f"not read: {problem.message}", hint=hint, severity="warning")
+    return replace(problem, message=f"not read: {problem.message}", hint="", severity="warning")
 
 
 def _load_document(document: YamlDocument, found: ServiceSet, *, readable: bool) -> list[Problem]:
@@ -106,11 +106,13 @@ def _check_service(data: dict[str, Any], findings: Findings) -> None:
     check_support(data, findings)
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[dict[str, Any], Findings], None]] = {
     "service": _check_service,
     "platform": check_platform,
     "tenant": check_tenant,
     "pricebook": check_pricebook,
+    "configmap": partial(check_values, "configMap"),
+    "secret": partial(check_values, "secret"),
 }
 
 
@@ -123,8 +125,10 @@ def _add(kind: str, document: YamlDocument, found: ServiceSet) -> None:
         found.add_platform(build_platform(data, document.locate), document)
     elif kind == "tenant":
         found.add_tenant(build_tenant(data, location), document)
-    else:
+    elif kind == "pricebook":
         found.add_price_book(build_pricebook(data, location), document)
+    else:
+        found.values.append(build_values("secret" if kind == "secret" else "configMap", data, location))
 
 
 def _place_traffic(service: Service, document: YamlDocument) -> Service:
@@ -143,7 +147,7 @@ def _kind(data: Any, findings: Findings) -> str | None:
     api, name = value_at(data, "apiVersion"), value_at(data, "kind")
     if isinstance(api, str) and isinstance(name, str) and (api, name) in KINDS:
         return KINDS[api, name]
-    kinds = f"{SERVICE_API} Service and {RUNYARD_API} Platform, Tenant and PriceBook"
+    kinds = f"{SERVICE_API} Service, {RUNYARD_API} Platform, Tenant and PriceBook, and ConfigMap and Secret beside them"
     hint = f"Runyard reads {kinds}; keep other documents elsewhere"
     for key, value in (("apiVersion", api), ("kind", name)):
         if value is None:

@@ -25,6 +25,10 @@ from runyard.contracts import Retries as Retries
 from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation, IdleMode
 from runyard.location import Location as Location
 from runyard.manifest.tls import Tls
+from runyard.manifest.values import EnvFrom as EnvFrom
+from runyard.manifest.values import EnvVar as EnvVar
+from runyard.manifest.values import KeyReference as KeyReference
+from runyard.manifest.values import Values as Values
 from runyard.manifest.volumes import FileSource as FileSource
 from runyard.manifest.volumes import PersistentVolume as PersistentVolume
 from runyard.manifest.volumes import Volume as Volume
@@ -37,40 +41,10 @@ from runyard.scaling.schedule import highest
 Egress = Literal["all", "none"]
 # What a container listens on where nothing else is said (Cloud Run and Knative).
 DEFAULT_PORT = 8080
+# Writable space that every container has at /tmp although its root is read-only (Knative runtime contract).
+TMP_BYTES = 64 * 1024 * 1024
 # With less, Cloud Run takes one request at a time and bills by request.
 ONE_CPU_MILLIS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class KeyReference:
-    """One key of a secret or config map: what `secretKeyRef` and `configMapKeyRef` name."""
-
-    source: Literal["secret", "configMap"]
-    name: str
-    key: str
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EnvVar:
-    """An environment variable: a plain value, or a reference that is resolved when it is deployed."""
-
-    name: str
-    value: str = ""
-    reference: KeyReference | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EnvFrom:
-    """Every key of a secret or config map as environment variables, each with `prefix` before its name.
-
-    What `env` says of a name counts more; of several sources the last does.
-    """
-
-    source: Literal["secret", "configMap"]
-    name: str
-    prefix: str = ""
-    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +69,8 @@ class Container:
     env_from: tuple[EnvFrom, ...] = ()
     port: ContainerPort | None = None
     cpu_millis: int = 1000
+    # Its weight where CPU is short; None is the limit.
+    cpu_request_millis: int | None = None
     memory_bytes: int = 512 * 1024 * 1024
     gpu: int = 0
     startup_probe: Probe | None = None
@@ -103,6 +79,7 @@ class Container:
     run_as_user: int | None = None
     run_as_group: int | None = None
     run_as_non_root: bool = False
+    writable_root: bool = False
     volume_mounts: tuple[VolumeMount, ...] = ()
 
 
@@ -135,6 +112,8 @@ class RevisionTemplate(InstanceLimits):
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    # Those that are nobody's settings, of which each is a part of the revision.
+    free_annotations: Mapping[str, str] = field(default_factory=dict)
     container_concurrency: int = 80
     timeout_s: int = 300
     response_start_timeout_s: int | None = None
@@ -142,6 +121,7 @@ class RevisionTemplate(InstanceLimits):
     service_account: str = ""
     image_pull_secrets: tuple[str, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    runtime_class: str = ""
     volumes: tuple[Volume, ...] = ()
     # They run one after another before the containers start, and have no port and no probes.
     init_containers: tuple[Container, ...] = ()
@@ -149,6 +129,7 @@ class RevisionTemplate(InstanceLimits):
     progress_deadline_s: int = 600
     cpu_throttling: bool = True
     startup_cpu_boost: bool = False
+    tmp_bytes: int = TMP_BYTES
     session_affinity: bool = False
     container_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -366,6 +347,8 @@ class Platform:
     firewall: Firewall = field(default_factory=Firewall)
     idle: Idle = field(default_factory=Idle)
     observability: Observability = field(default_factory=Observability)
+    # Whether containers may have a root that they can write, on the host's disk and without a limit.
+    writable_roots: bool = False
     location: Location | None = None
     # Where each key of `spec.gateway` was said; no part of what was said.
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
@@ -398,3 +381,4 @@ class Manifests:
     tenants: tuple[Tenant, ...]
     services: tuple[Service, ...]
     price_book: PriceBook | None = None
+    values: tuple[Values, ...] = ()

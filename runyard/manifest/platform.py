@@ -60,6 +60,7 @@ def build_platform(platform: Raw, locate: Locate) -> Platform:
         firewall=_build_firewall(mapping_at(platform, "spec", "firewall")),
         idle=Idle(idle.get("mode", Idle().mode), int(idle.get("retentionSeconds", Idle().retention_s))),
         observability=_build_observability(platform),
+        writable_roots=spec.get("writableRoots", False),
         location=locate(()),
         places={key: locate(("spec", "gateway", key)) for key in gateway},
     )

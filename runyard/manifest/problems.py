@@ -78,11 +78,16 @@ def render_value(value: object, path: Path = ()) -> str:
 
 
 def is_secret(path: Path) -> bool:
-    """Tell whether a value at this path may be a secret: anything of an environment variable but its name."""
+    """Tell whether a value at this path may be a secret: anything of an environment variable but its name.
+
+    So is whatever a Secret or ConfigMap holds.
+    """
+    if path and path[0] in ("data", "stringData", "binaryData"):
+        return True
     if "env" not in path:
         return False
     below = path[path.index("env") + 1 :]
-    return not (len(below) >= 2 and below[-1] in ("name", "key", "optional"))
+    return not (len(below) >= 2 and below[-1] in ("name", "key", "optional", "fieldPath"))
 
 
 def _cut(text: str) -> str:

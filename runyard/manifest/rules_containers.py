@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
-from runyard.manifest.model import DEFAULT_PORT
-from runyard.manifest.problems import Findings, Path, render_value
+from runyard.manifest.documents import YamlDocument
+from runyard.manifest.model import DEFAULT_PORT, Platform
+from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import (
     CONTAINERS,
     INIT_CONTAINERS,
@@ -24,7 +26,7 @@ RESERVED_CONTAINER = "queue-proxy"
 _RESERVED_PORTS = frozenset({8012, 8013, 8022, 9090, 9091})
 _RESERVED_ENV = frozenset({"K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
 # What the platform's template of Cloud Run files has in place of an image: ${IMAGE}, $(IMAGE), PROJECT_ID, <image>.
-_PLACEHOLDER = re.compile(r"[$%{}()]|[A-Z]")
+_PLACEHOLDER = re.compile(r"[$%{}()<>]|[A-Z]")
 
 
 def check_containers(service: Raw, findings: Findings) -> None:
@@ -108,7 +110,7 @@ def _check_env_value(variable: Raw, path: Path, findings: Findings) -> None:
     known = source.keys() & {"secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"}
     if type(variable["valueFrom"]) is dict and len(known) != 1:
         seen = " and ".join(sorted(known)) or "none"
-        message = f"must have one of secretKeyRef and configMapKeyRef, got {seen}"
+        message = f"must have one of secretKeyRef, configMapKeyRef and fieldRef, got {seen}"
         findings.error((*path, "valueFrom"), "env.one-source", message)
 
 
@@ -135,3 +137,16 @@ def _check_user(container: Raw, base: Path, findings: Findings) -> None:
     if security.get("runAsNonRoot") is True and security.get("runAsUser") == 0:
         path = (*base, "securityContext", "runAsUser")
         findings.error(path, "user.non-root", "must not be 0 when runAsNonRoot is true, got 0", "use 10000 or above")
+
+
+def check_roots(services: Iterable[YamlDocument], platform: Platform) -> Iterator[Problem]:
+    """Check that only where the Platform allows it a container asks for a root that it can write."""
+    for document in () if platform.writable_roots else services:
+        findings = Findings(document.locate)
+        for path, container in all_containers(document.data):
+            if mapping_at(container, "securityContext").get("readOnlyRootFilesystem") is False:
+                message = "must be true where the Platform does not say writableRoots, got false"
+                hint = "mount an emptyDir volume where the program writes"
+                place = (*path, "securityContext", "readOnlyRootFilesystem")
+                findings.error(place, "containers.writable-root", message, hint)
+        yield from findings.problems

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from runyard.manifest.documents import YamlDocument
-from runyard.manifest.model import Manifests, Platform, Service, Tenant
+from runyard.manifest.model import Manifests, Platform, Service, Tenant, Values
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
+from runyard.manifest.rules_containers import check_roots
 from runyard.manifest.rules_handling import check_sizes
 from runyard.manifest.rules_persistence import check_writers
 from runyard.manifest.rules_routes import check_default_backend, check_hosts
@@ -26,6 +27,7 @@ PROBLEM_LIMIT = 1000
 _COMPARISON_LIMIT = 10_000
 # Kinds of which a set has one, however it is named.
 _OF_TENANTS = frozenset({"tenant", "service"})
+_TENANTS_OWN = {"service": "service", "configmap": "config map", "secret": "secret"}
 _ONLY_ONE = {"platform": "Platform", "pricebook": "PriceBook"}
 
 
@@ -39,6 +41,7 @@ class ServiceSet:
     platform_document: YamlDocument | None = None
     price_book: PriceBook | None = None
     price_book_document: YamlDocument | None = None
+    values: list[Values] = field(default_factory=list)
     # Kind, tenant and name of each document, in the order of reading.
     named: list[tuple[str, str, str, YamlDocument]] = field(default_factory=list)
 
@@ -46,7 +49,7 @@ class ServiceSet:
         """Remember a document's name, whether or not it has problems."""
         name = text_at(data, *_NAME)
         tenant = text_at(data, "metadata", "namespace") or DEFAULT_TENANT
-        self.named.append((kind, tenant if kind == "service" else "", name, document))
+        self.named.append((kind, tenant if kind in _TENANTS_OWN else "", name, document))
 
     def add_service(self, service: Service, document: YamlDocument) -> None:
         """Add a service without problems of its own."""
@@ -68,21 +71,24 @@ class ServiceSet:
         """Give the set as typed data, ordered, with the tenants that are only named."""
         declared = {tenant.name: tenant for tenant, _ in self.tenants}
         names = {DEFAULT_TENANT, *declared, *(service.tenant for service, _ in self.services)}
+        values = sorted(self.values, key=lambda each: (each.tenant, each.name, each.source))
         platform = self.platform or Platform()
         given = (replace(each, template=with_idle(each.template, platform.idle)) for each, _ in self.services)
         services = sorted(given, key=lambda each: (each.tenant, each.name))
         tenants = tuple(declared.get(name) or Tenant(name) for name in sorted(names))
-        return Manifests(platform, tenants, tuple(services), self.price_book)
+        return Manifests(platform, tenants, tuple(services), self.price_book, tuple(values))
 
 
 def check_set(found: ServiceSet) -> list[Problem]:
     """Check what only the whole set can show."""
+    services = [document for kind, _, _, document in found.named if kind == "service"]
     return [
         *_check_names(found),
         *_check_uses(found),
         *_check_fallbacks(found),
         *check_hosts(found.services, found.platform or Platform()),
         *check_sizes(found.services, found.platform or Platform()),
+        *check_roots(services, found.platform or Platform()),
         *check_writers(found.services),
         *check_default_backend(found.services, found.platform or Platform(), found.platform_document),
         *_check_subnets(found),
@@ -111,7 +117,7 @@ def _check_names(found: ServiceSet) -> Iterator[Problem]:
         if only_one:
             yield _error(document, (), f"set.{kind}", f"must be the only {only_one}, another one is at {where}")
         else:
-            what = f"service {name} of tenant {tenant}" if kind == "service" else f"tenant {name}"
+            what = f"{_TENANTS_OWN[kind]} {name} of tenant {tenant}" if kind in _TENANTS_OWN else f"tenant {name}"
             yield _error(document, _NAME, "set.name", f"must be unique, {what} is also at {where}")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from runyard.manifest.persistence import ANNOTATION
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import (
     CONTAINERS,
     SERVICE_ANNOTATIONS,
+    TEMPLATE_ANNOTATIONS,
     VOLUMES,
     Raw,
     all_containers,
@@ -24,8 +26,18 @@ from runyard.manifest.schema import closest
 from runyard.names import LAUNCHER_MOUNT
 from runyard.units import parse_quantity
 
-SOURCES = ("emptyDir", "secret", "configMap", "projected", "nfs")
-_REFUSED_SOURCES = ("csi", "persistentVolumeClaim", "hostPath", "downwardAPI", "ephemeral", "cloudStorage", "gcsFuse")
+TMP_SIZE = "runyard.dev/tmp-size"
+SOURCES = ("emptyDir", "secret", "configMap", "projected")
+_REFUSED_SOURCES = (
+    "csi",
+    "nfs",
+    "persistentVolumeClaim",
+    "hostPath",
+    "downwardAPI",
+    "ephemeral",
+    "cloudStorage",
+    "gcsFuse",
+)
 # Docker separates mount options by colons and commas; control characters belong to no path that somebody meant.
 _PATH_GRAMMAR = re.compile(r"[^\x00-\x1f\x7f:,\"'`$;{}\\]+")
 _SYSTEM_PATHS = ("/dev", "/proc", "/sys", LAUNCHER_MOUNT)
@@ -52,7 +64,7 @@ def check_volumes(service: Raw, findings: Findings) -> None:
     taken = _check_persistent_paths(service, findings)
     for place, container in all_containers(service):
         _check_mounts(container, place, by_name, dict(taken) if container is ingress else {}, findings)
-    _check_sizes(volumes, containers, findings)
+    _check_sizes(volumes, containers, text_at(service, *TEMPLATE_ANNOTATIONS, TMP_SIZE), findings)
 
 
 def _check_source(volume: Raw, path: Path, findings: Findings) -> None:
@@ -159,13 +171,15 @@ def _check_mount_path(target: str, path: Path, taken: dict[str, str], findings: 
         findings.error(path, "mounts.unique", f"must be unique in the container, got {shown} as in {taken[normal]}")
 
 
-def _check_sizes(volumes: list[tuple[int, Raw]], containers: list[Raw], findings: Findings) -> None:
+def _check_sizes(volumes: list[tuple[int, Raw]], containers: list[Raw], tmp_size: str, findings: Findings) -> None:
     memory = sum(parse_limit(container, "memory") or 0 for container in containers)
-    for index, volume in volumes:
-        limit = mapping_at(volume, "emptyDir").get("sizeLimit")
+    sizes: list[tuple[Path, Any]] = [
+        ((*VOLUMES, index, "emptyDir", "sizeLimit"), mapping_at(volume, "emptyDir").get("sizeLimit"))
+        for index, volume in volumes
+    ]
+    for path, limit in (((*TEMPLATE_ANNOTATIONS, TMP_SIZE), tmp_size or None), *sizes):
         if limit is None:
             continue
-        path = (*VOLUMES, index, "emptyDir", "sizeLimit")
         try:
             size = parse_quantity(str(limit))
         except ValueError:
@@ -174,4 +188,4 @@ def _check_sizes(volumes: list[tuple[int, Raw]], containers: list[Raw], findings
             findings.error(path, "volumes.size", f"must be a whole number of bytes, got {render_value(limit)}")
         elif size > memory > 0:
             message = f"must be at most the memory of all containers ({render_size(memory)}), got {render_value(limit)}"
-            findings.error(path, "volumes.size", message, "an emptyDir counts against memory")
+            findings.error(path, "volumes.size", message, "it counts against memory")

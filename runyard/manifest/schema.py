@@ -18,11 +18,14 @@ from runyard.units import render_count
 SCHEMA_DIRECTORY = FilePath(__file__).resolve().parent / "schemas"
 SERVICE_API = "serving.knative.dev/v1"
 RUNYARD_API = "runyard.dev/v1"
+CORE_API = "v1"
 KINDS = {
     (SERVICE_API, "Service"): "service",
     (RUNYARD_API, "Platform"): "platform",
     (RUNYARD_API, "Tenant"): "tenant",
     (RUNYARD_API, "PriceBook"): "pricebook",
+    (CORE_API, "ConfigMap"): "configmap",
+    (CORE_API, "Secret"): "secret",
 }
 # A document with more has another cause than its single fields; looking for similar keys is slow too.
 PROBLEM_LIMIT = 100
@@ -55,7 +58,7 @@ def check_schema(kind: str, data: Any, findings: Findings) -> bool:
 
 
 def load_schema(kind: str) -> dict[str, Any]:
-    """Load the JSON Schema of a kind: service, platform, tenant or pricebook."""
+    """Load the JSON Schema of a kind: service, platform, tenant, pricebook, configmap or secret."""
     schema: dict[str, Any] = json.loads((SCHEMA_DIRECTORY / f"{kind}.json").read_text(encoding="utf-8"))
     return schema
 

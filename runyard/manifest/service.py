@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from runyard.manifest.failures import BREAKER, RETRIES, parse_breaker, parse_retries
 from runyard.manifest.model import (
     DEFAULT_PORT,
     ONE_CPU_MILLIS,
+    TMP_BYTES,
     Breaker,
     Container,
     ContainerPort,
@@ -36,17 +38,18 @@ from runyard.manifest.persistence import parse_persistent_volumes
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw, mapping_at
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.rules import DEFAULT_TIMEOUT_S
-from runyard.manifest.rules_annotations import CLOUD_RUN, KNATIVE, RUNYARD
+from runyard.manifest.rules_annotations import CLOUD_RUN, KNATIVE, PREFIXES, RUNYARD
 from runyard.manifest.rules_dependencies import ANNOTATION, parse_dependencies
 from runyard.manifest.rules_handling import MAX_REQUEST_SIZE, MAX_RESPONSE_SIZE, REQUEST_BUFFERING
 from runyard.manifest.rules_limits import SERVICE_PREFIX
 from runyard.manifest.rules_resources import ingress_container, parse_limit
 from runyard.manifest.rules_routes import ANNOTATION as ROUTES
 from runyard.manifest.rules_schedule import ANNOTATION as SCHEDULE
+from runyard.manifest.rules_volumes import TMP_SIZE
 from runyard.manifest.scaling import build_scaling
 from runyard.names import DEFAULT_TENANT
 from runyard.scaling.schedule import parse_schedule
-from runyard.units import parse_bytes, parse_duration_s
+from runyard.units import parse_bytes, parse_cpu_millis, parse_duration_s
 
 DEFAULT_CONCURRENCY = 80
 DEFAULT_MAX_SCALE = 100
@@ -142,11 +145,13 @@ def _template(service: Raw) -> RevisionTemplate:
     persistent = PERSISTENT_VOLUMES in mapping_at(service, *SERVICE_ANNOTATIONS)
     dependencies = annotations.get(ANNOTATION)
     metadata = template.get("metadata", {})
+    fields = _fields(service)
     built = RevisionTemplate(
-        containers=tuple(_container(each, pod) for each in pod["containers"]),
+        containers=tuple(_container(each, pod, fields) for each in pod["containers"]),
         name=metadata.get("name"),
         labels=metadata.get("labels", {}),
         annotations=annotations,
+        free_annotations={name: text for name, text in annotations.items() if not name.startswith(PREFIXES)},
         container_concurrency=_concurrency(pod),
         timeout_s=int(pod.get("timeoutSeconds", 0)) or DEFAULT_TIMEOUT_S,
         response_start_timeout_s=pod.get("responseStartTimeoutSeconds"),
@@ -154,11 +159,13 @@ def _template(service: Raw) -> RevisionTemplate:
         service_account=pod.get("serviceAccountName", ""),
         image_pull_secrets=tuple(secret["name"] for secret in pod.get("imagePullSecrets", ())),
         node_selector=pod.get("nodeSelector", {}),
+        runtime_class=pod.get("runtimeClassName", ""),
         volumes=tuple(_volume(each) for each in pod.get("volumes", ())),
-        init_containers=tuple(_container(each, pod, initial=True) for each in pod.get("initContainers", ())),
+        init_containers=tuple(_container(each, pod, fields, initial=True) for each in pod.get("initContainers", ())),
         progress_deadline_s=parse_duration_s(annotations.get(KNATIVE + "progress-deadline", "600s")),
         cpu_throttling=annotations.get(CLOUD_RUN + "cpu-throttling", "true") == "true",
         startup_cpu_boost=annotations.get(CLOUD_RUN + "startup-cpu-boost") == "true",
+        tmp_bytes=parse_bytes(annotations[TMP_SIZE]) if TMP_SIZE in annotations else TMP_BYTES,
         session_affinity=annotations.get(CLOUD_RUN + "sessionAffinity") == "true",
         container_dependencies=parse_dependencies(dependencies) if dependencies else {},
     )
@@ -166,6 +173,19 @@ def _template(service: Raw) -> RevisionTemplate:
     most = 1 if persistent else DEFAULT_MAX_SCALE
     scaling = build_scaling(annotations, most, built.container_concurrency, built.memory_bytes)
     return dataclasses.replace(built, scaling=scaling)
+
+
+def _fields(service: Raw) -> dict[str, str]:
+    """Give what a variable's fieldRef may name, by its path; what is not there is empty, as in Kubernetes."""
+    metadata = mapping_at(service, "spec", "template", "metadata")
+    found = {
+        f"metadata.{kind}['{name}']": text
+        for kind in ("labels", "annotations")
+        for name, text in mapping_at(metadata, kind).items()
+    }
+    tenant = service["metadata"].get("namespace", DEFAULT_TENANT)
+    account = service["spec"]["template"]["spec"].get("serviceAccountName", "")
+    return {**found, "metadata.namespace": tenant, "spec.serviceAccountName": account}
 
 
 def _concurrency(pod: Raw) -> int:
@@ -177,7 +197,7 @@ def _concurrency(pod: Raw) -> int:
     return 1 if cpu is not None and cpu < ONE_CPU_MILLIS else DEFAULT_CONCURRENCY
 
 
-def _container(container: Raw, pod: Raw, *, initial: bool = False) -> Container:
+def _container(container: Raw, pod: Raw, fields: Mapping[str, str], *, initial: bool = False) -> Container:
     security = container.get("securityContext", {})
     # Containers may write to an emptyDir and to a persistent volume, which is none of the pod's.
     fixed = {volume["name"] for volume in pod.get("volumes", ()) if "emptyDir" not in volume}
@@ -189,11 +209,12 @@ def _container(container: Raw, pod: Raw, *, initial: bool = False) -> Container:
         args=tuple(container.get("args", ())),
         working_dir=container.get("workingDir", ""),
         image_pull_policy=container.get("imagePullPolicy", ""),
-        env=_env(container.get("env", ())),
+        env=_env(container.get("env", ()), fields),
         env_from=tuple(_env_from(source) for source in container.get("envFrom", ())),
         port=port,
         cpu_millis=parse_limit(container, "cpu") or 0,
         memory_bytes=parse_limit(container, "memory") or 0,
+        cpu_request_millis=_cpu_request(container),
         gpu=int(mapping_at(container, "resources", "limits").get("nvidia.com/gpu", 0)),
         startup_probe=_probe(container.get("startupProbe"), port),
         liveness_probe=_probe(container.get("livenessProbe"), port),
@@ -201,8 +222,14 @@ def _container(container: Raw, pod: Raw, *, initial: bool = False) -> Container:
         run_as_user=security.get("runAsUser"),
         run_as_group=security.get("runAsGroup"),
         run_as_non_root=security.get("runAsNonRoot", False),
+        writable_root=not security.get("readOnlyRootFilesystem", True),
         volume_mounts=tuple(_mount(mount, fixed) for mount in container.get("volumeMounts", ())),
     )
+
+
+def _cpu_request(container: Raw) -> int | None:
+    request = mapping_at(container, "resources", "requests").get("cpu")
+    return None if request is None else parse_cpu_millis(str(request))
 
 
 def _port(container: Raw, *, alone: bool) -> ContainerPort | None:
@@ -212,18 +239,20 @@ def _port(container: Raw, *, alone: bool) -> ContainerPort | None:
     return ContainerPort(int(ports[0].get("containerPort", DEFAULT_PORT)), ports[0].get("name") or "http1")
 
 
-def _env(variables: Any) -> tuple[EnvVar, ...]:
+def _env(variables: Any, fields: Mapping[str, str]) -> tuple[EnvVar, ...]:
     last: dict[str, EnvVar] = {}
     for variable in variables:
         # Kubernetes keeps the last of several of one name, at the place of the last.
         last.pop(variable["name"], None)
-        last[variable["name"]] = EnvVar(variable["name"], variable.get("value", ""), _reference(variable))
+        field = mapping_at(variable, "valueFrom", "fieldRef").get("fieldPath")
+        value = variable.get("value", "") if field is None else fields.get(field, "")
+        last[variable["name"]] = EnvVar(variable["name"], value, _reference(variable))
     return tuple(last.values())
 
 
 def _reference(variable: Raw) -> KeyReference | None:
     source = variable.get("valueFrom")
-    if not source:
+    if not source or "fieldRef" in source:
         return None
     secret = source.get("secretKeyRef")
     named = secret or source["configMapKeyRef"]
@@ -273,9 +302,6 @@ def _volume(volume: Raw) -> Volume:
     if "emptyDir" in volume:
         limit = volume["emptyDir"].get("sizeLimit")
         return Volume(name, "emptyDir", size_limit_bytes=None if limit is None else parse_bytes(str(limit)))
-    if "nfs" in volume:
-        nfs = volume["nfs"]
-        return Volume(name, "nfs", server=nfs["server"], path=nfs["path"], read_only=nfs.get("readOnly", False))
     kind: Any = next(kind for kind in ("secret", "configMap", "projected") if kind in volume)
     source = volume[kind]
     sources = source["sources"] if kind == "projected" else [{kind: source}]

@@ -20,7 +20,7 @@ _TEMPLATE = "spec.template.metadata.annotations"
 _POD = "spec.template.spec"
 _CONTAINER = _POD + ".containers[]"
 _CONTAINERS = (_CONTAINER, _POD + ".initContainers[]")
-_OF_THE_STACK = "the value is that of the stack's secret of the same name"
+_OF_THE_STACK = "of a ConfigMap among the manifests, or the stack's secret of the same name, which counts more"
 
 # Carried out in part, or always as if it were set; the note says which.
 LIMITED: dict[str, str] = {
@@ -34,13 +34,15 @@ LIMITED: dict[str, str] = {
             "securityContext.seccompProfile": "the engine's default filter is always on",
             "env[].valueFrom.configMapKeyRef": _OF_THE_STACK,
             "envFrom[].configMapRef": _OF_THE_STACK,
-            "resources.requests": "checked against the limits; nothing is placed by it",
+            "resources.requests": "CPU is the weight where CPU is short; memory is checked against the limit",
             "volumeMounts[].readOnly": "files of secrets and config maps are the container's own copy, in memory",
         }.items()
     },
+    f"{_POD}.imagePullSecrets": "images are brought with what docker login knows of their registry",
     f"{_POD}.volumes[].configMap": _OF_THE_STACK,
     f"{_POD}.volumes[].emptyDir": "always memory (tmpfs)",
     f"{_POD}.volumes[].projected.sources[].configMap": _OF_THE_STACK,
+    f"{_TEMPLATE}|run.googleapis.com/cpu-throttling": "billing goes by it; an instance has its CPU all the time",
     f"{_SERVICE}|run.googleapis.com/ingress": "internal-and-cloud-load-balancing is all: the gateway is the balancer",
 }
 # Accepted and modelled, and not carried out yet: one warning each.
@@ -48,13 +50,9 @@ LATER: tuple[str, ...] = (
     f"{_SERVICE}|run.googleapis.com/invoker-iam-disabled",
     f"{_SERVICE}|run.googleapis.com/iap-enabled",
     f"{_SERVICE}|run.googleapis.com/custom-audiences",
-    f"{_TEMPLATE}|run.googleapis.com/cpu-throttling",
     f"{_TEMPLATE}|run.googleapis.com/startup-cpu-boost",
-    f"{_TEMPLATE}|run.googleapis.com/secrets",
     f"{_POD}.serviceAccountName",
-    f"{_POD}.imagePullSecrets",
     f"{_POD}.nodeSelector",
-    f"{_POD}.volumes[].nfs",
     *(f"{container}.imagePullPolicy" for container in _CONTAINERS),
     *(f"{container}.resources.limits|nvidia.com/gpu" for container in _CONTAINERS),
 )

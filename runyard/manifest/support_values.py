@@ -16,6 +16,7 @@ from runyard.manifest.raw import (
 from runyard.manifest.rules_handling import MAX_REQUEST_SIZE
 
 _RULE = "support.limited"
+_POD = ("spec", "template", "spec")
 
 
 def check_values(service: Any, findings: Findings) -> None:
@@ -23,6 +24,9 @@ def check_values(service: Any, findings: Findings) -> None:
     for path, container in all_containers(service):
         _check_user(mapping_at(container, "securityContext"), (*path, "securityContext"), findings)
     _check_request_size(service, findings)
+    if mapping_at(service, *_POD).get("imagePullSecrets"):
+        message = "not read: images are brought with what docker login knows of their registry"
+        findings.warning((*_POD, "imagePullSecrets"), _RULE, message, "docker login REGISTRY, as whoever deploys")
 
 
 def _check_request_size(service: Any, findings: Findings) -> None:

@@ -43,13 +43,10 @@ class Volume:
     """
 
     name: str
-    kind: Literal["emptyDir", "secret", "configMap", "projected", "nfs"]
+    kind: Literal["emptyDir", "secret", "configMap", "projected"]
     sources: tuple[FileSource, ...] = ()
     default_mode: int = 0o444
     size_limit_bytes: int | None = None
-    server: str = ""
-    path: str = ""
-    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

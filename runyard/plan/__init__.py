@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from runyard import names
 from runyard.accounts import Quotas
@@ -17,6 +19,7 @@ from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan
 from runyard.plan.network import plan_networks
 from runyard.plan.parts import PartPlan, plan_parts
 from runyard.plan.revision import RevisionContext, plan_revision
+from runyard.plan.secret import LazyDigests, values_of_manifests
 from runyard.pricing.settings import BillingSettings
 
 __all__ = [
@@ -35,23 +38,28 @@ def plan(
 ) -> Plan:
     """Plan a stack from its manifests; equal arguments give an equal plan.
 
-    `secret_digests` maps a tenant to `name/key` to a hash of the secret's value. Raises ManifestError where
-    manifests that are each sound cannot stand together, such as tenants whose subnets overlap, or where two listeners
-    of the platform have one address.
+    `secret_digests` maps a tenant to `name/key` to a hash of the secret's value; what manifests hold is hashed here.
+    Raises ManifestError where manifests that are each sound cannot stand together, such as tenants whose subnets
+    overlap, or where two listeners of the platform have one address.
     """
     networks = plan_networks(stack, manifests)
     by_name = {network.name: network for network in networks}
     quotas = {tenant.name: tenant.quotas for tenant in manifests.tenants}
+    tenants = {each.tenant for each in manifests.services}
+    held = {each: LazyDigests(each, values_of_manifests(manifests, each)) for each in tenants}
     services = []
     for service in sorted(manifests.services, key=lambda each: (each.tenant, each.name)):
         internal = service.egress == "none"
+        # The stack's before those of the manifests; a chain of mappings that nobody changes.
+        known: list[Any] = [(secret_digests or {}).get(service.tenant, {}), held[service.tenant]]
         context = RevisionContext(
             stack=stack,
             network=by_name[names.tenant_network(stack, service.tenant, internal=internal)],
             gateway_address=networks[0].host_address,
-            secret_digests=(secret_digests or {}).get(service.tenant, {}),
+            secret_digests=ChainMap(*known),
         )
-        services.append(_plan_service(service, manifests.platform, quotas.get(service.tenant, Quotas()), context))
+        planned = _plan_service(service, manifests.platform, quotas.get(service.tenant, Quotas()), context)
+        services.append(replace(planned, facts=describe_service(service, manifests.values)))
     billing = _plan_billing(manifests, services)
     parts = plan_parts(manifests.platform, stack, networks[0].host_address, billing)
     return Plan(stack, manifests.platform, networks, parts, tuple(services))
@@ -79,7 +87,7 @@ def _plan_service(service: Service, platform: Platform, quotas: Quotas, context:
         revision=revision,
         route=_plan_route(service, platform, quotas),
         rollout=_plan_rollout(service, revision),
-        facts=describe_service(service),
+        facts={},
         location=service.location,
     )
 

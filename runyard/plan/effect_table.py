@@ -101,9 +101,22 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
     },
     "Service": {
         "": Row(_REVISION, add=_NEW, remove=_REMOVED),
-        **dict.fromkeys(("containerConcurrency", "containerDependencies", "containers", "egress", "name"), _REVISION),
+        **dict.fromkeys(
+            ("configMaps", "containerConcurrency", "containerDependencies", "containers", "egress", "name"), _REVISION
+        ),
         **dict.fromkeys(("initContainers", "initOrder", "network", "persistentVolumes"), _REVISION),
-        **dict.fromkeys(("progressDeadlineSeconds", "revision", "templateLabels", "volumes"), _REVISION),
+        **dict.fromkeys(
+            (
+                "progressDeadlineSeconds",
+                "revision",
+                "runtimeClass",
+                "templateAnnotations",
+                "templateLabels",
+                "tmpBytes",
+                "volumes",
+            ),
+            _REVISION,
+        ),
         "scaling": _REVISION,
         # Of these, nothing is carried out yet.
         **dict.fromkeys(("cpuThrottling", "customAudiences", "imagePullSecrets", "nodeSelector"), _NOT_RUNNING),

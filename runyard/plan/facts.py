@@ -7,26 +7,31 @@ and not a shifted list. A default that the manifest leaves out is shown as the d
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runyard.manifest.model import Container, EnvVar, Service, VolumeMount
+from runyard.manifest.model import Container, EnvVar, Service, Values, VolumeMount
 from runyard.manifest.routes import render_place
 
 _LATEST = "latest"
 _PERSISTENT = "persistent"
+_TOLD_APART = {"containers", "init_containers", "volumes", "labels", "annotations", "free_annotations"}
 _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
 
 
-def describe_service(service: Service) -> dict[str, Any]:
-    """Describe what a Service says, without its metadata and location; empty values are left out."""
+def describe_service(service: Service, values: Sequence[Values] = ()) -> dict[str, Any]:
+    """Describe what a Service says, without its metadata and location; empty values are left out.
+
+    Of `values`, what the manifests hold, it shows the config maps that the service names; of secrets nothing.
+    """
     template = service.template
     apart = {"name", "tenant", "location", "template", "traffic", "routes", "uses", "labels", "annotations"}
     apart |= {"persistent_volumes"}
     facts = _plain(service, leave_out=apart)
-    facts |= _plain(template, leave_out={"containers", "init_containers", "volumes", "labels", "annotations"})
+    facts |= _plain(template, leave_out=_TOLD_APART)
     # Of the two kinds of labels these are the ones that reach the instances.
     facts["templateLabels"] = dict(template.labels)
+    facts["templateAnnotations"] = dict(template.free_annotations)
     kinds: dict[str, str] = {volume.name: volume.kind for volume in template.volumes}
     kinds |= {volume.name: _PERSISTENT for volume in service.persistent_volumes}
     facts["containers"] = {each.name: _describe_container(each, kinds) for each in template.containers}
@@ -35,11 +40,23 @@ def describe_service(service: Service) -> dict[str, Any]:
     facts["initOrder"] = " -> ".join(facts["initContainers"]) if len(template.init_containers) > 1 else ""
     facts["persistentVolumes"] = {each.name: _plain(each, leave_out={"name"}) for each in service.persistent_volumes}
     facts["volumes"] = {volume.name: _plain(volume, leave_out={"name"}) for volume in template.volumes}
+    facts["configMaps"] = _describe_config_maps(service, values)
     facts["traffic"] = _describe_shares(service)
     facts["tags"] = {target.tag: target.revision or _LATEST for target in service.traffic if target.tag}
     facts["uses"] = {callee: "declared" for callee in sorted(service.uses)}
     facts["routes"] = {render_place(route): route.rewrite or "as it is" for route in service.routes}
     return {key: value for key, value in sorted(facts.items()) if value not in _EMPTY}
+
+
+def _describe_config_maps(service: Service, values: Sequence[Values]) -> dict[str, Mapping[str, str]]:
+    template = service.template
+    named = {each.name for volume in template.volumes for each in volume.sources if each.kind == "configMap"}
+    for container in template.all_containers:
+        named |= {each.name for each in container.env_from if each.source == "configMap"}
+        found = (each.reference for each in container.env if each.reference is not None)
+        named |= {each.name for each in found if each.source == "configMap"}
+    own = (each for each in values if each.source == "configMap" and each.tenant == service.tenant)
+    return {each.name: dict(sorted(each.data.items())) for each in own if each.name in named}
 
 
 def _describe_container(container: Container, kinds: Mapping[str, str]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def _shape(service: Service, context: RevisionContext) -> RevisionDocument:
         init_containers=tuple(_container(service, each, context) for each in template.init_containers),
         volumes=plan_volumes(service),
         labels=dict(sorted(template.labels.items())),
+        annotations=dict(sorted(template.free_annotations.items())),
         callees=tuple(sorted(service.uses)),
         port=port.number,
         protocol=port.protocol,
@@ -69,6 +70,7 @@ def _shape(service: Service, context: RevisionContext) -> RevisionDocument:
         max_instances=template.scaling.max_scale,
         scaling=_scaling(template.scaling),
         progress_deadline_s=template.progress_deadline_s,
+        runtime=template.runtime_class,
     )
 
 
@@ -104,6 +106,10 @@ def _container(service: Service, container: Container, context: RevisionContext)
         working_dir=container.working_dir,
         user=_user(container),
         cpu_millis=container.cpu_millis,
+        # Requests are the limits where nothing is said (Kubernetes).
+        cpu_weight_millis=container.cpu_millis
+        if container.cpu_request_millis is None
+        else container.cpu_request_millis,
         memory_bytes=container.memory_bytes,
         memory_mounts=mounts.memory,
         file_mounts=mounts.files,
@@ -111,6 +117,7 @@ def _container(service: Service, container: Container, context: RevisionContext)
         startup_probe=container.startup_probe,
         liveness_probe=container.liveness_probe,
         readiness_probe=container.readiness_probe,
+        writable_root=container.writable_root,
         depends_on=tuple(service.template.container_dependencies.get(container.name, ())),
     )
 
@@ -130,8 +137,10 @@ def _environment(service: Service, container: Container, context: RevisionContex
         reference, name = variable.reference, variable.name
         if reference is None:
             variables[name] = Variable(name, variable.value)
-        elif has_value(reference.name, reference.key, digests) or not reference.optional:
-            variables[name] = Variable(name, secret=secret_value(reference.name, reference.key, digests))
+        elif has_value(reference.source, reference.name, reference.key, digests) or not reference.optional:
+            variables[name] = Variable(
+                name, secret=secret_value(reference.source, reference.name, reference.key, digests)
+            )
     if container.port is not None:
         variables["PORT"] = Variable("PORT", str(container.port.number))
     for name in ("K_SERVICE", "K_CONFIGURATION"):

@@ -17,8 +17,6 @@ from runyard.manifest.model import Container, Service, Volume
 from runyard.manifest.model import VolumeMount as Mount
 from runyard.plan.secret import Digests, files_of, secret_value
 
-# Writable space that every instance has at /tmp although its root is read-only (Knative runtime contract).
-TMP_SIZE_BYTES = 64 * 1024 * 1024
 _TMP = "/tmp"  # noqa: S108 - a path inside the instance
 
 
@@ -48,7 +46,7 @@ def plan_mounts(service: Service, container: Container, digests: Digests) -> Mou
     """Plan what a container mounts: /tmp always, then what it names; the ingress container has the persistent ones."""
     volumes = {each.name: each for each in service.template.volumes}
     shared, persistent = _shared(service), {each.name for each in service.persistent_volumes}
-    memory = {_TMP: MemoryMount(_TMP, TMP_SIZE_BYTES)}
+    memory = {_TMP: MemoryMount(_TMP, service.template.tmp_bytes)}
     files: dict[str, FilesMount] = {}
     parts: dict[str, VolumeMount] = {}
     if container.port is not None:
@@ -60,7 +58,7 @@ def plan_mounts(service: Service, container: Container, digests: Digests) -> Mou
             parts[path] = VolumeMount(mount.name, path, mount.read_only, mount.sub_path)
         elif volume is not None and volume.kind == "emptyDir":
             memory[path] = MemoryMount(path, volume.size_limit_bytes or container.memory_bytes)
-        elif volume is not None and volume.kind != "nfs":
+        elif volume is not None:
             files[path] = FilesMount(path, tuple(_files(volume, mount, digests)))
     if _TMP in files or _TMP in parts:
         del memory[_TMP]
@@ -90,7 +88,7 @@ def _files(volume: Volume, mount: Mount, digests: Digests) -> Iterator[SecretFil
             if item.path.startswith(below):
                 path = item.path.removeprefix(below)
                 mode = volume.default_mode if item.mode is None else item.mode
-                found[path] = SecretFile(path, secret_value(source.name, item.key, digests), mode)
+                found[path] = SecretFile(path, secret_value(source.kind, source.name, item.key, digests), mode)
     yield from (found[path] for path in sorted(found))
 
 

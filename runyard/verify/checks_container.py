@@ -75,7 +75,7 @@ def test_service_instances_are_hardened(subject: Subject, service: ServicePlan) 
         assert limits["CapDrop"] == ["ALL"]
         assert not limits["CapAdd"]
         assert limits["Privileged"] is False
-        assert limits["ReadonlyRootfs"] is True
+        assert limits["ReadonlyRootfs"] is not container.writable_root
         assert "no-new-privileges" in limits["SecurityOpt"]
         assert _has_own_seccomp(limits)
         assert limits["PidMode"] == ""

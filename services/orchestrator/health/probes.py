@@ -26,6 +26,8 @@ class Target:
     document: ContainerDocument
 
 
+# Programs made for Kubernetes tell probes by how kubelet's begins (kubernetes, pkg/probe/http/request.go).
+USER_AGENT = "kube-probe/1.34 (runyard)"
 # Enough of what an instance says to see why; a gRPC server's reason alone may have kilobytes.
 SEEN_LENGTH = 500
 
@@ -91,7 +93,8 @@ class ProbeRunner:
         if self._session is None:
             # A connection for each try, as Kubernetes does: a kept one would hide that nobody accepts any more.
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
-        headers = {"User-Agent": "runyard-probe", **dict(probe.headers)}
+        own = () if any(name.lower() == "user-agent" for name, _ in probe.headers) else (("User-Agent", USER_AGENT),)
+        headers = dict((*own, *probe.headers))
         url = f"http://{address}:{port}{probe.path}"
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             passed = 200 <= response.status < 400

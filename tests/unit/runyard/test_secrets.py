@@ -1,11 +1,19 @@
+import dataclasses
 from typing import Any
 
 import pytest
 
 from runyard.errors import UsageError
-from runyard.manifest.model import EnvVar, KeyReference
+from runyard.manifest.model import EnvVar, KeyReference, Values
 from runyard.plan import plan
-from runyard.secrets import check_references, digest_secrets, flatten_certificates, flatten_secrets, values_of
+from runyard.secrets import (
+    check_references,
+    digest_secrets,
+    flatten_certificates,
+    flatten_secrets,
+    values_of,
+    with_manifests,
+)
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
 
@@ -112,3 +120,15 @@ def test_certificate_that_is_none_is_told_without_its_value(config: dict[str, An
         flatten_certificates(config)
     assert str(caught.value).startswith(told)
     assert "secret" not in str(caught.value)
+
+
+def test_what_manifests_hold_answers_references_and_is_given_by_its_digest():
+    held = Values("secret", "default", "api", {"latest": "in the open"})
+    set_ = dataclasses.replace(subject(), values=(held,))
+    check_references(set_, {})
+    found = plan(set_).services[0].revision.document
+    assert list(values_of(found, with_manifests(set_, {})["default"]).values()) == ["in the open"]
+    stacks = {"default": {"api/latest": "stack's own"}, "other": {"x/latest": "y"}}
+    found = plan(set_, secret_digests=digest_secrets(stacks)).services[0].revision.document
+    assert list(values_of(found, with_manifests(set_, stacks)["default"]).values()) == ["stack's own"]
+    assert with_manifests(set_, stacks)["other"] == {"x/latest": "y"}

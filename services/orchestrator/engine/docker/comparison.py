@@ -12,7 +12,7 @@ from typing import Any
 from services.orchestrator.engine.docker.json import Json, name_of
 
 # What the engine adds to every container's host configuration by itself, whatever its value.
-_ENGINES_OWN = frozenset({"CgroupnsMode", "Runtime", "ConsoleSize", "Isolation", "ContainerIDFile", "MemorySwappiness"})
+_ENGINES_OWN = frozenset({"CgroupnsMode", "ConsoleSize", "Isolation", "ContainerIDFile", "MemorySwappiness"})
 # Hidden from every container unless somebody asked for the opposite, which leaves the list empty.
 _HIDDEN_PATHS = ("MaskedPaths", "ReadonlyPaths")
 _EDITABLE = (
@@ -55,7 +55,12 @@ def _first_of_host(seen: Json, wanted: Json) -> str:
         if key in _HIDDEN_PATHS:
             if not seen[key]:
                 return key
-        elif key not in _ENGINES_OWN and _plain(key, seen.get(key)) != _plain(key, wanted.get(key)):
+        # A runtime that nobody asked for is the engine's default, by whatever name.
+        elif (
+            key not in _ENGINES_OWN
+            and (key != "Runtime" or wanted.get(key))
+            and _plain(key, seen.get(key)) != _plain(key, wanted.get(key))
+        ):
             return key
     return ""
 

@@ -1,6 +1,7 @@
 """Making: the engine's configuration of an instance's container, from its document. Pure.
 
-Hardening is ours in every field and has no word in a document, so whatever is signed makes a confined container.
+Hardening is ours in every field and has no word in a document, so whatever is signed makes a confined container; but
+that its root can be written, which a document may say where the Platform allows it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"
 MAX_OPEN_FILES = 10_000
 # The kernel's default period of the CFS bandwidth controller (Documentation/scheduler/sched-bwc).
 CPU_PERIOD_US = 100_000
+_CORE_MILLIS = 1000
+# The kernel's shares of a core, and the least and the most that it takes (kernel/sched/sched.h).
+_CORE_SHARES, _LEAST_SHARES, _MOST_SHARES = 1024, 2, 262_144
 # Docker's own default, said so that a container with another one is told apart.
 SHARED_MEMORY_BYTES = 64 * 1024 * 1024
 # As much as a secret may have in the clouds' vaults, for each file.
@@ -107,7 +111,7 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
         **added,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges", SECURITY_OPTION],
-        "ReadonlyRootfs": True,
+        "ReadonlyRootfs": not container.writable_root,
         "Privileged": False,
         "IpcMode": "private",
         "ShmSize": SHARED_MEMORY_BYTES,
@@ -116,6 +120,7 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
         "MemorySwap": container.memory_bytes,
         "CpuPeriod": CPU_PERIOD_US,
         "CpuQuota": container.cpu_millis * CPU_PERIOD_US // 1000,
+        "CpuShares": _cpu_shares(container.cpu_weight_millis),
         "PidsLimit": container.pids_limit,
         "Ulimits": [
             # A core dump goes where the host's core_pattern says, outside of every limit of ours. To the kernel a
@@ -126,10 +131,17 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
         # The orchestrator restarts instances; an engine that did so too would bring a withdrawn one back.
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": False,
+        # Empty is the engine's default; one that it does not have it refuses by name.
+        "Runtime": revision.spec.runtime,
         "LogConfig": LOG_CONFIG,
         "Tmpfs": _memory(container, image),
         "Mounts": _mounts(revision, container, instance),
     }
+
+
+def _cpu_shares(millis: int) -> int:
+    """Turn thousandths of a core into shares as kubelet does (MilliCPUToShares); 0 is one core, as by default."""
+    return 0 if millis == _CORE_MILLIS else min(max(_LEAST_SHARES, millis * _CORE_SHARES // _CORE_MILLIS), _MOST_SHARES)
 
 
 def _memory(container: ContainerDocument, image: Image) -> dict[str, str]:

@@ -59,3 +59,16 @@ def test_number_of_a_project_is_no_tenant_and_told(namespace: object) -> None:
 def test_what_is_of_the_wrong_shape_is_left_to_the_schema(service: Any) -> None:
     before = repr(service)
     assert (repr(filled(service)[0]), filled(service)[1]) == (before, [])
+
+
+def test_generated_name_is_the_same_each_time_and_another_for_another_tenant() -> None:
+    def named(**metadata: str) -> str:
+        service, told = filled({"metadata": {"generateName": "shop-", **metadata}})
+        assert len(told) == (0 if "name" in metadata else 1)
+        return str(service["metadata"]["name"])
+
+    first = named()
+    assert first == named() == named(namespace="default")
+    assert len(first) == len("shop-") + 5
+    assert named(namespace="other") != first
+    assert named(name="mine") == "mine"

@@ -94,7 +94,7 @@ def test_table_of_support_names_only_keys_of_the_schema() -> None:
 
 def test_level_is_that_of_the_nearest_named_path() -> None:
     volumes = "spec.template.spec.volumes[]"
-    assert level_of(f"{volumes}.nfs.server") == ("later", "accepted, not carried out yet")
+    assert level_of("spec.template.spec.nodeSelector.disk") == ("later", "accepted, not carried out yet")
     assert level_of(f"{volumes}.emptyDir.sizeLimit")[0] == "limited"
     assert level_of(f"{volumes}.name") == ("supported", "")
     assert level_of("metadata.uid") == ("kept", "kept, has no effect here")

@@ -142,7 +142,6 @@ def test_volumes_of_every_kind(build: Any) -> None:
             "secret": {"secretName": "s", "items": [{"key": "1", "path": "x/p", "mode": 256}], "optional": True},
         },
         {"name": "c", "configMap": {"name": "m", "defaultMode": 256}},
-        {"name": "d", "nfs": {"server": "nfs", "path": "/p", "readOnly": True}},
         {"name": "e", "projected": {"sources": [{"secret": {"name": "s"}}, {"configMap": {"name": "m", **items}}]}},
     ]
     mounts = [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/b", "subPath": "x"}]
@@ -151,7 +150,6 @@ def test_volumes_of_every_kind(build: Any) -> None:
         Volume("a", "emptyDir", size_limit_bytes=64 * 1024**2),
         Volume("b", "secret", (FileSource("secret", "s", (VolumeItem("1", "x/p", 256),), optional=True),)),
         Volume("c", "configMap", (FileSource("configMap", "m"),), default_mode=256),
-        Volume("d", "nfs", server="nfs", path="/p", read_only=True),
         Volume(
             "e",
             "projected",

@@ -3,7 +3,15 @@ from dataclasses import fields, replace
 import pytest
 
 from runyard.contracts import Fallback
-from runyard.manifest.model import Container, PersistentVolume, RequestLimits, TrafficTarget, Volume
+from runyard.manifest.model import (
+    Container,
+    FileSource,
+    PersistentVolume,
+    RequestLimits,
+    TrafficTarget,
+    Values,
+    Volume,
+)
 from runyard.manifest.routes import parse_routes
 from runyard.plan.effect import Effect, worst
 from runyard.plan.effect_table import EFFECTS, effect_of
@@ -88,7 +96,10 @@ def test_effects_name_every_key_that_a_service_can_show_and_no_other():
             service(
                 template=filled(
                     template(
-                        volumes=(Volume("cache", "emptyDir"),),
+                        volumes=(
+                            Volume("cache", "emptyDir"),
+                            Volume("settings", "configMap", (FileSource("configMap", "settings"),)),
+                        ),
                         init_containers=(Container("first", "a:1"), Container("second", "a:1")),
                     )
                 ),
@@ -98,7 +109,8 @@ def test_effects_name_every_key_that_a_service_can_show_and_no_other():
                 request_limits=RequestLimits(concurrent_requests=1),
                 fallback=Fallback(page="closed"),
             )
-        )
+        ),
+        (Values("configMap", "default", "settings", {"colour": "green"}),),
     )
     # Its component adds the revision and the network.
     assert {path.partition(".")[0] for path in EFFECTS["Service"]} == {"", "revision", "network", *shown}

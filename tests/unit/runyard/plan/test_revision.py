@@ -58,6 +58,7 @@ DOCUMENT = RevisionDocument(
     containers=(WHOLE,),
     init_containers=(WHOLE,),
     volumes=(VolumeDocument("data", "persistent", 1024),),
+    annotations={"restarted": "1"},
     labels={"team": "a"},
     callees=("cart",),
     images={"web": ImageIdentity("sha256:1")},
@@ -122,6 +123,11 @@ def test_revision_name_is_the_service_and_a_hash_of_its_shape():
         service(template=template(container_concurrency=1)),
         service(template=template(scaling=Scaling(min_scale=2))),
         service(template=template(labels={"team": "a"})),
+        service(template=template(free_annotations={"restarted": "1"})),
+        service(template=template(tmp_bytes=1024)),
+        service(template=template(runtime_class="runsc")),
+        with_container(cpu_request_millis=100),
+        with_container(writable_root=True),
     ],
 )
 def test_revision_name_changes_with_what_shapes_it(changed):
@@ -305,3 +311,11 @@ def test_revision_of_another_stack_has_another_name_because_its_network_has():
     subject = manifests(service())
     first, second = (plan(subject, stack).services[0].revision for stack in ("dev", "prod"))
     assert first.name != second.name
+
+
+def test_weight_of_cpu_is_the_request_or_where_there_is_none_the_limit():
+    weights = [
+        only_container(with_container(cpu_millis=limit, cpu_request_millis=request)).cpu_weight_millis
+        for limit, request in ((2000, None), (2000, 250), (1000, 0))
+    ]
+    assert weights == [2000, 250, 0]

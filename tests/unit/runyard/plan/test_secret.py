@@ -12,12 +12,21 @@ from runyard.manifest.model import (
     FileSource,
     KeyReference,
     Service,
+    Values,
     Volume,
     VolumeItem,
     VolumeMount,
 )
-from runyard.plan.secret import describe_missing, files_of, has_value, secret_value, variables_of
-from tests.unit.runyard.plan.example import container, service, template
+from runyard.plan import ServicePlan, plan
+from runyard.plan.secret import (
+    describe_missing,
+    files_of,
+    has_value,
+    secret_value,
+    values_of_manifests,
+    variables_of,
+)
+from tests.unit.runyard.plan.example import container, manifests, service, template
 
 DIGESTS = {
     "db/user": "u",
@@ -36,9 +45,55 @@ def missing(subject: Service) -> list[str]:
 
 
 def test_value_is_named_by_its_digest_and_an_unknown_one_has_none() -> None:
-    assert secret_value("db", "user", DIGESTS) == SecretValue("db", "user", "u")
-    assert secret_value("db", "absent", DIGESTS) == SecretValue("db", "absent", "")
-    assert (has_value("db", "user", DIGESTS), has_value("db", "absent", DIGESTS)) == (True, False)
+    assert secret_value("secret", "db", "user", DIGESTS) == SecretValue("db", "user", "u")
+    assert secret_value("configMap", "db", "absent", DIGESTS) == SecretValue("db", "absent", "")
+    assert (has_value("secret", "db", "user", DIGESTS), has_value("secret", "db", "absent", DIGESTS)) == (True, False)
+
+
+def test_what_manifests_hold_counts_where_the_stack_has_none_and_kinds_of_one_name_are_two() -> None:
+    held = {"configMap:db/user": "c", "configMap:db/size": "s", "secret:db/size": "x", **DIGESTS}
+    assert secret_value("configMap", "db", "user", held) == SecretValue("db", "user", "u")
+    assert secret_value("configMap", "db", "size", held) == SecretValue("configMap:db", "size", "s")
+    assert secret_value("secret", "db", "size", held) == SecretValue("secret:db", "size", "x")
+    assert has_value("secret", "db", "size", held)
+    assert not has_value("secret", "db-other", "size", held)
+    assert sorted(variables_of(EnvFrom("configMap", "db"), held)) == ["password", "size", "tls.crt", "user"]
+    assert [each.path for each in files_of(FileSource("secret", "db"), held)] == [
+        "password",
+        "size",
+        "tls.crt",
+        "user",
+    ]
+
+
+def test_values_of_manifests_are_those_of_one_tenant_by_kind_name_and_key() -> None:
+    held = (
+        Values("configMap", "default", "a", {"k": "1"}),
+        Values("secret", "default", "a", {"k": "2"}),
+        Values("secret", "other", "a", {"k": "3"}),
+    )
+    found = values_of_manifests(manifests(values=held), "default")
+    assert found == {"configMap:a/k": "1", "secret:a/k": "2"}
+    assert "2" not in repr(held[1])
+
+
+def test_new_value_of_a_config_map_is_a_new_revision_and_shown() -> None:
+    colour = EnvVar("COLOUR", reference=KeyReference("configMap", "settings", "colour"))
+    mounted = container(env=(colour,), env_from=(EnvFrom("secret", "keys"),))
+    subject = service(template=template(containers=(mounted,)))
+
+    def planned(value: str, secret: str = "s") -> ServicePlan:
+        held = (
+            Values("configMap", "default", "settings", {"colour": value}),
+            Values("configMap", "default", "unused", {"a": "b"}),
+            Values("secret", "default", "keys", {"KEY": secret}),
+        )
+        return plan(manifests(subject, values=held)).services[0]
+
+    first, second, third = planned("green"), planned("red"), planned("green", "t")
+    assert len({each.revision.name for each in (first, second, third)}) == 3
+    assert first.facts["configMaps"] == {"settings": {"colour": "green"}}
+    assert [each.name for each in first.revision.document.secrets] == ["configMap:settings", "secret:keys"]
 
 
 def test_all_keys_that_can_be_variables_are_with_the_prefix_before_them() -> None:

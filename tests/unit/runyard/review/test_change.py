@@ -159,7 +159,7 @@ def test_traffic_that_names_a_revision_twice_is_told_as_the_sum() -> None:
         ("emptyDir", VolumeMount("data", "/data", read_only=False), "data"),
         ("emptyDir", VolumeMount("data", "/data", read_only=True), "data, readOnly true"),
         ("secret", VolumeMount("data", "/data"), "data"),
-        ("nfs", VolumeMount("data", "/data", read_only=False, sub_path="a"), "data, subPath a, readOnly false"),
+        ("secret", VolumeMount("data", "/data", read_only=False, sub_path="a"), "data, subPath a, readOnly false"),
     ],
 )
 def test_mount_is_told_with_what_is_not_its_default(kind: Any, mount: VolumeMount, shown: str) -> None:

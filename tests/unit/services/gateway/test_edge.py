@@ -110,7 +110,9 @@ NORMALIZED = {
     ),
     "header without a colon": (f"{GET}XA\r\nConnection: close\r\n\r\n", {"XA": ""}, ""),
 }
-OF_THE_GATEWAY = {"Host", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded"}
+OF_THE_GATEWAY = {
+    *("Host", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "traceparent"),
+}
 
 
 @pytest.fixture

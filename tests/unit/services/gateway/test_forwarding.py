@@ -41,7 +41,9 @@ def sent(gateway: Gateway, **request: object) -> dict[str, str]:
 
 def test_forged_forwarding_headers_are_overwritten(hello: Gateway) -> None:
     headers = sent(hello, host="hello.localhost:3000", headers=FORGED)
-    assert re.fullmatch("[0-9a-f]{32}", headers.pop("X-Request-Id"))
+    request_id = headers.pop("X-Request-Id")
+    assert re.fullmatch("[0-9a-f]{32}", request_id)
+    assert headers.pop("traceparent") == f"00-{request_id}-{request_id[16:]}-01"
     assert headers == {
         "Host": "hello.localhost:3000",
         "X-Forwarded-For": "127.0.0.1",
@@ -92,6 +94,34 @@ def test_trace_context_passes_untouched(hello: Gateway) -> None:
     trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=b"}
     headers = sent(hello, headers=trace)
     assert {name: headers[name] for name in trace} == trace
+
+
+@pytest.mark.parametrize(
+    ("received", "passed"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", True),
+        ("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-will-be", True),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", False),
+        ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", False),
+        ("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", False),
+        ("00-00000000000000000000000000000000-b7ad6b7169203331-01", False),
+        ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", False),
+        ("", False),
+    ],
+)
+def test_trace_begins_at_the_gateway_where_a_request_brings_none(hello: Gateway, received: str, passed: bool) -> None:
+    seen = sent(hello, headers={"traceparent": received})["traceparent"]
+    assert (seen == received) is passed
+    assert re.fullmatch("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-what-will-be)?", seen)
+
+
+def test_trace_of_a_call_is_named_as_the_call_where_that_can_be(hello: Gateway) -> None:
+    services = {**hello.snapshot.services, "default/web": service(uses=("hello",))}
+    hello.push(services=services, callers={CALLER: "default/web"})
+    for given in ("f" * 31 + "0", "other-0123"):
+        seen = sent(hello, host="hello.internal", source=CALLER, headers={"X-Request-Id": given})["traceparent"]
+        assert (given in seen) is (len(given) == 32)
+        assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", seen)
 
 
 def test_hop_by_hop_headers_stop_at_the_gateway(hello: Gateway) -> None:

@@ -66,8 +66,12 @@ def test_http_sends_the_probe_s_headers_and_follows_nothing() -> None:
         seen: list[web.Request] = []
         async with http_server(302, seen) as port:
             await attempt(Probe(kind="http", headers=(("X-Check", "1"), ("Host", "shop"))), port)
-        (request,) = seen
+            await attempt(Probe(kind="http", headers=(("user-agent", "mine"),)), port)
+        request, other = seen
         assert (request.headers["X-Check"], request.headers["Host"], request.path) == ("1", "shop", "/")
+        # Programs that Kubernetes probes know it by this.
+        assert request.headers["User-Agent"].startswith("kube-probe/1.")
+        assert other.headers.getall("User-Agent") == ["mine"]
 
     asyncio.run(whole())
 

@@ -78,3 +78,10 @@ def test_host_option_that_nobody_knows_today_is_a_difference() -> None:
 def test_kernel_that_counts_no_swap_edits_nothing() -> None:
     assert describe_edit(inspected(MemorySwap=-1), CONFIG, "mine") == ""
     assert describe_edit(inspected(MemorySwap=9), CONFIG, "mine") == "was edited: MemorySwap is 9 and must be 67108864"
+
+
+def test_runtime_that_was_asked_for_is_held_and_the_engine_s_default_goes_by_any_name() -> None:
+    asked = {**CONFIG, "HostConfig": {**CONFIG["HostConfig"], "Runtime": "runsc"}}
+    assert difference(inspected(Runtime="runsc"), asked, "mine") == ""
+    assert difference(inspected(Runtime="runc"), asked, "mine") == "Runtime"
+    assert difference(inspected(Runtime="other"), CONFIG, "mine") == ""

@@ -205,3 +205,20 @@ def test_only_the_helper_that_prepares_volumes_may_more_and_it_has_no_network() 
     }
     assert {each["NetworkMode"] for each in made.values()} == {"none"}
     assert {each["Target"] for each in made["_preparer"]["Mounts"]} == {"/volumes/data", "/.runyard"}
+
+
+def test_runtime_is_the_document_s_or_the_engine_s_default() -> None:
+    assert host(container())["Runtime"] == ""
+    assert host(container(), runtime="runsc")["Runtime"] == "runsc"
+
+
+@pytest.mark.parametrize(
+    ("millis", "shares"), [(1000, 0), (0, 2), (1, 2), (250, 256), (2000, 2048), (1_000_000, 262_144)]
+)
+def test_weight_of_cpu_is_in_shares_as_kubelet_gives_them(millis: int, shares: int) -> None:
+    assert host(container(cpu_weight_millis=millis))["CpuShares"] == shares
+
+
+def test_root_can_be_written_where_the_document_says_so_and_all_else_stays() -> None:
+    usual, made = host(container()), host(container(writable_root=True))
+    assert made == {**usual, "ReadonlyRootfs": False}

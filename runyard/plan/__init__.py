@@ -50,6 +50,7 @@ def plan(
             network=by_name[names.tenant_network(stack, service.tenant, internal=internal)],
             gateway_address=networks[0].host_address,
             secret_digests=(secret_digests or {}).get(service.tenant, {}),
+            caller_identity=manifests.platform.gateway.caller_identity,
         )
         services.append(_plan_service(service, manifests.platform, quotas.get(service.tenant, Quotas()), context))
     billing = _plan_billing(manifests, services)

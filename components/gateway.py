@@ -51,6 +51,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "hsts_s": ("tls",),
     "acme": ("tls",),
     "compression": ("compression",),
+    "caller_identity": ("callerIdentity",),
 }
 
 
@@ -67,6 +68,7 @@ def plan_configuration(platform: Platform, gateway: PartPlan) -> GatewayConfig:
         hsts_s=tls.hsts_s if tls.on else 0,
         acme=tls.mode == "acme",
         compression=said.compression,
+        caller_identity=said.caller_identity,
         # A mebibyte is left for what else lies in /tmp.
         bodies_mib=gateway.part.tmp_mib - 1,
         # nginx looks every ten seconds whether the cache is over its size.
@@ -85,6 +87,7 @@ def _describe_platform(platform: Platform) -> dict[str, Any]:
     said = platform.gateway
     facts = {
         "address": said.address,
+        "callerIdentity": said.caller_identity,
         "defaultBackend": said.default_backend,
         "domain": platform.domain,
         "h2cPort": said.h2c_port,

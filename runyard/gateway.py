@@ -39,7 +39,7 @@ class Listener:
 
     With `http2`, clients speak HTTP/2 there without asking first (h2c with prior knowledge), and nothing else: this
     nginx cannot tell the two apart on one port without TLS.
-    With `tls`, which only an edge may have, its clients speak TLS, and HTTP/2 where they ask for it (ALPN).
+    With `tls`, its clients speak TLS, and HTTP/2 where they ask for it (ALPN).
     """
 
     kind: ListenerKind
@@ -91,6 +91,8 @@ class GatewayConfig:
     hsts_s: int = 0
     # Whether edges without TLS answer ACME servers (RFC 8555, 8.3).
     acme: bool = False
+    # Whether callers are named by signed tokens too, and instances are told of themselves at `metadata.internal`.
+    caller_identity: bool = False
     directory: str = names.GATEWAY_DIRECTORY
     temporary_directory: str = names.GATEWAY_TEMPORARY_DIRECTORY
     lua_directory: str = "/usr/share/runyard/lua"
@@ -166,7 +168,7 @@ _LIMITS = {
 }
 # None stands for a value of its own.
 _OPTIONAL = ("workers", "https_port")
-_FLAGS = ("security_headers", "compression", "brotli", "acme")
+_FLAGS = ("security_headers", "compression", "brotli", "acme", "caller_identity")
 _PATHS = ("directory", "temporary_directory", "lua_directory", "modules_directory", "requests_directory")
 
 
@@ -254,8 +256,8 @@ def _check_text(name: str, value: object, grammar: re.Pattern[str], rule: str) -
 def _check_listener(name: str, listener: Listener) -> None:
     if listener.kind not in ("edge", "internal"):
         raise UsageError(f"gateway: {name}.kind: must be edge or internal, got {listener.kind!r}")
-    if type(listener.tls) is not bool or (listener.tls and listener.kind != "edge"):
-        raise UsageError(f"gateway: {name}.tls: must be true or false, and false unless its kind is edge")
+    if type(listener.tls) is not bool:
+        raise UsageError(f"gateway: {name}.tls: must be true or false, got {listener.tls!r}")
     try:
         host, _, port = listener.address.rpartition(":")
         ip = ipaddress.IPv6Address(host[1:-1]) if host.startswith("[") else ipaddress.IPv4Address(host)

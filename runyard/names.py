@@ -53,17 +53,22 @@ CLAIM_TURN = "runyard.claim"
 
 DEFAULT_TENANT = "default"
 INTERNAL_DOMAIN = "internal"
+# What answers instances at these hosts is the platform's: no service has such a name.
+METADATA = "metadata"
+RESERVED_SERVICES = (METADATA, "otel")
 # What a service answers that answers every host of which nobody else does.
 EVERY_HOST = "*"
 # Where instances call each other over HTTP/1.1, and over HTTP/2 without TLS: nginx tells no two apart on one port.
 INTERNAL_PORT = 80
 INTERNAL_H2C_PORT = 81
+# The same over TLS, which tells the two apart.
+INTERNAL_TLS_PORT = 443
 # Paths inside the platform's containers; the volume is mounted at the same place in gateway and orchestrator.
 GATEWAY_DIRECTORY = "/var/lib/runyard/gateway"
 GATEWAY_TEMPORARY_DIRECTORY = "/tmp/gateway"  # noqa: S108 the container's own tmpfs
 # A mount of its own, so that it takes no room from bodies.
 GATEWAY_CACHE_DIRECTORY = GATEWAY_TEMPORARY_DIRECTORY + "/cache"
-# Ports 80 and 81 on the inner address, and workers that are not root. Spelled as the engine gives them back, or a
+# Ports 80, 81 and 443 on the inner address, and workers that are not root. Spelled as the engine gives them back, or a
 # refresh would make every preview show a change.
 GATEWAY_CAPABILITIES = ("CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID")
 # Of the host's network, for its packet filter; spelled so for the same reason.
@@ -94,6 +99,9 @@ METER_DIRECTORY = "/var/lib/runyard/meter"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
 LAUNCHER_MOUNT = "/.runyard"
+# Where instances have the certificate of the CA of `.internal`, as the launcher writes it.
+AUTHORITY_MOUNT = "/run/runyard"
+AUTHORITY_NAME = "ca.pem"
 # Where the ledger's database has its files, and in them its socket.
 POSTGRES_DIRECTORY = "/var/lib/runyard/postgres"
 BILLING_DIRECTORY = "/var/lib/runyard/billing"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from runyard import names
 from runyard.codec import VERSION
 from runyard.contracts.scaling import ScalingDocument
 
@@ -79,10 +80,14 @@ class SecretFile:
 
 @dataclass(frozen=True, slots=True)
 class FilesMount:
-    """A directory in memory, below which the launcher writes secrets' values before the image's command runs."""
+    """A directory in memory, below which the launcher writes secrets' values before the image's command runs.
+
+    With `authority` it writes there the certificate of the CA of `.internal` too.
+    """
 
     path: str
     files: tuple[SecretFile, ...] = ()
+    authority: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,8 @@ class RevisionDocument(InstanceLimits):
     `init_containers` run before them, one after another, each to its end with exit code 0.
 
     `name` is the revision's, `identity` the name, followed by the hash where the manifest chose the name, and `digest`
-    the hash of what shapes it. `callees` are the services of its tenant that it may call, at `gateway_address`.
+    the hash of what shapes it. `callees` are the services of its tenant that it may call, at `gateway_address`, where
+    with `metadata` it is told of itself too.
     `images` maps containers to what the provider found their images to be; it is no part of the digest, as plans have
     no engine.
     """
@@ -219,6 +225,7 @@ class RevisionDocument(InstanceLimits):
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     callees: tuple[str, ...] = ()
+    metadata: bool = False
     port: int = 8080
     protocol: Literal["http1", "h2c"] = "http1"
     concurrency: int = 80
@@ -230,6 +237,12 @@ class RevisionDocument(InstanceLimits):
     runtime: str = ""
     images: Mapping[str, ImageIdentity] = field(default_factory=dict)
     version: int = VERSION
+
+    @property
+    def known_hosts(self) -> tuple[str, ...]:
+        """Name the hosts that its instances find at `gateway_address`, in a stable order."""
+        called = (*self.callees, names.METADATA) if self.metadata else self.callees
+        return tuple(sorted(names.internal_host(each) for each in called))
 
     @property
     def secrets(self) -> tuple[SecretValue, ...]:

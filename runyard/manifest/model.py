@@ -265,7 +265,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Where the platform's gateway listens and how long it waits.
+    """Where the platform's gateway listens, how long it waits, and whether it names callers by signed tokens.
 
     `h2c_port` takes HTTP/2 without TLS, and is None when nothing does. `default_backend` is the `tenant/service` that
     answers hosts that nobody else does; empty for none.
@@ -278,10 +278,10 @@ class Gateway:
     max_body_bytes: int = 32 * 1024 * 1024
     h2c_port: int | None = None
     default_backend: str = ""
-    # Whether responses get the security headers that their instance did not set.
+    # Whether responses get the security headers that their instance did not set, and those of text are compressed.
     security_headers: bool = True
-    # Whether public responses of text are compressed.
     compression: bool = True
+    caller_identity: bool = False
     tls: Tls = field(default_factory=Tls)
 
     def url(self, host: str) -> str:

@@ -50,6 +50,7 @@ def build_platform(platform: Raw, locate: Locate) -> Platform:
             security_headers=gateway.get("securityHeaders", defaults.security_headers),
             tls=build_tls(platform),
             compression=gateway.get("compression", defaults.compression),
+            caller_identity=gateway.get("callerIdentity", defaults.caller_identity),
         ),
         orchestrator_port=int(spec.get("orchestratorPort", 3001)),
         billing=spec.get("billing", "off"),

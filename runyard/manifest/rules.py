@@ -16,7 +16,7 @@ from runyard.manifest.rules_routes import check_routes
 from runyard.manifest.rules_schedule import check_schedule
 from runyard.manifest.rules_traffic import check_traffic
 from runyard.manifest.rules_volumes import check_volumes
-from runyard.names import DNS_LABEL, LABEL_PREFIX
+from runyard.names import DNS_LABEL, LABEL_PREFIX, RESERVED_SERVICES
 
 # What timeoutSeconds 0 or nothing stands for.
 DEFAULT_TIMEOUT_S = 300
@@ -26,6 +26,7 @@ _POD = ("spec", "template", "spec")
 def check_service(service: Raw, findings: Findings) -> None:
     """Check every rule of one Service."""
     check_namespace(service, findings)
+    check_name(service, findings)
     check_labels(service, findings)
     check_revision_name(service, findings)
     check_timeouts(service, findings)
@@ -51,6 +52,14 @@ def check_namespace(document: Raw, findings: Findings) -> None:
         return
     message = f"must be a DNS label of at most 63 characters, a lower-case letter first, got {render_value(namespace)}"
     findings.error(("metadata", "namespace"), "namespace.label", message)
+
+
+def check_name(service: Raw, findings: Findings) -> None:
+    """Check that a service has none of the names at whose `.internal` host the platform itself answers."""
+    name = text_at(service, "metadata", "name")
+    if name in RESERVED_SERVICES:
+        message = f"must not be one of the platform's own ({', '.join(RESERVED_SERVICES)}), got {render_value(name)}"
+        findings.error(("metadata", "name"), "service.reserved", message)
 
 
 def check_labels(service: Raw, findings: Findings) -> None:

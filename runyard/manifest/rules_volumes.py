@@ -23,7 +23,7 @@ from runyard.manifest.raw import (
 from runyard.manifest.rules_persistence import find_persistent_volumes
 from runyard.manifest.rules_resources import ingress_container, parse_limit, render_size
 from runyard.manifest.schema import closest
-from runyard.names import LAUNCHER_MOUNT
+from runyard.names import AUTHORITY_MOUNT, LAUNCHER_MOUNT
 from runyard.units import parse_quantity
 
 TMP_SIZE = "runyard.dev/tmp-size"
@@ -40,7 +40,7 @@ _REFUSED_SOURCES = (
 )
 # Docker separates mount options by colons and commas; control characters belong to no path that somebody meant.
 _PATH_GRAMMAR = re.compile(r"[^\x00-\x1f\x7f:,\"'`$;{}\\]+")
-_SYSTEM_PATHS = ("/dev", "/proc", "/sys", LAUNCHER_MOUNT)
+_SYSTEM_PATHS = ("/dev", "/proc", "/sys", LAUNCHER_MOUNT, AUTHORITY_MOUNT)
 # Volumes whose files are written before a container starts, each for itself.
 _OF_FILES = ("secret", "configMap", "projected")
 # The schema allows no more, but a manifest that breaks it is still told of its mounts.

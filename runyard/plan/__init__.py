@@ -57,6 +57,7 @@ def plan(
             network=by_name[names.tenant_network(stack, service.tenant, internal=internal)],
             gateway_address=networks[0].host_address,
             secret_digests=ChainMap(*known),
+            caller_identity=manifests.platform.gateway.caller_identity,
         )
         planned = _plan_service(service, manifests.platform, quotas.get(service.tenant, Quotas()), context)
         services.append(replace(planned, facts=describe_service(service, manifests.values)))

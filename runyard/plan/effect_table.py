@@ -45,6 +45,7 @@ _RELOAD = Effect(
     "new workers take over without refusing a connection; a few keep-alive requests of that moment may be cut",
 )
 _LISTENER = Effect("gap", "the gateway leaves an address or port: clients that use it are refused")
+_NAMELESS = Effect("gap", "callees that want a token, and instances that ask for metadata or TLS, get none, as asked")
 _TO_TLS = Effect("gap", "plain HTTP is answered 308 to TLS from then on: clients that do not follow get no service")
 _AUTHORITY = Effect("gap", "certificates come from elsewhere: clients that do not trust who signs them now go away")
 _RULES = Effect("none", "the new rules take the place of the old ones between two packets; open connections go on")
@@ -67,6 +68,7 @@ _CONTAINER = (
 _BESIDE: Mapping[BesideKind, Mapping[str, Effect | Row]] = {
     "configuration": {
         "address": _LISTENER,
+        "callerIdentity": Row(_NAMELESS, add=_RELOAD),
         "configuration": _RELOAD,
         "configuration.https_port": Row(_RELOAD, add=_TO_TLS),
         "defaultBackend": Row(_DATA, remove=_UNKNOWN_HOSTS),

@@ -47,12 +47,14 @@ def plan_gateway_listeners(platform: Platform, inner_address: str) -> tuple[List
         edge.append(ListenerPlan("edge", said.address, said.h2c_port, http2=True, said=("h2cPort",)))
     if said.tls.on:
         edge.append(ListenerPlan("edge", said.address, said.tls.port, tls=True, said=("tls",)))
-    return (
-        *edge,
-        # What instances call as `http://<service>.internal`, and their gRPC clients as `<service>.internal:81`.
+    # What instances call as `http://<service>.internal`, and their gRPC clients as `<service>.internal:81`.
+    inner = [
         ListenerPlan("internal", inner_address, names.INTERNAL_PORT),
         ListenerPlan("internal", inner_address, names.INTERNAL_H2C_PORT, http2=True),
-    )
+    ]
+    if said.caller_identity:
+        inner.append(ListenerPlan("internal", inner_address, names.INTERNAL_TLS_PORT, tls=True))
+    return (*edge, *inner)
 
 
 def plan_orchestrator_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:

@@ -173,6 +173,7 @@ def _tell_orchestrator(part: str) -> Environment:
             "RUNYARD_PART": part,
             "RUNYARD_PARTS": ",".join(each.name for each in parts_of(stack.platform)),
             **_tls_environment(stack.platform),
+            **({"RUNYARD_CALLER_IDENTITY": "on"} if stack.platform.gateway.caller_identity else {}),
         }
 
     return tell
@@ -225,13 +226,8 @@ def _tls_environment(platform: Platform) -> dict[str, str]:
     if not tls.on:
         return {}
     settings = TlsSettings(mode=tls.mode, domain=platform.domain)
-    if tls.acme is not None:
-        settings = replace(
-            settings,
-            acme_directory=tls.acme.directory,
-            acme_contacts=tls.acme.contacts,
-            acme_ca=tls.acme.ca_bundle,
-        )
+    if (acme := tls.acme) is not None:
+        settings = replace(settings, acme_directory=acme.directory, acme_contacts=acme.contacts, acme_ca=acme.ca_bundle)
     return {"RUNYARD_TLS": encode(settings)}
 
 

@@ -22,6 +22,8 @@ DOCUMENT_FORMAT = 1
 class RevisionContext:
     """What a revision needs from around its Service: stack, its tenant's network, the gateway's inner address.
 
+    With `caller_identity` they are told of themselves there, and of the CA that they may trust.
+
     `secret_digests` maps `name/key` of a secret to a slow hash of its value, so that a new value is a new
     revision although no value is ever part of a plan.
     """
@@ -30,6 +32,7 @@ class RevisionContext:
     network: NetworkPlan
     gateway_address: str
     secret_digests: Mapping[str, str]
+    caller_identity: bool = False
 
 
 def plan_revision(service: Service, context: RevisionContext) -> RevisionPlan:
@@ -55,13 +58,14 @@ def _shape(service: Service, context: RevisionContext) -> RevisionDocument:
         digest="",
         network=context.network.name,
         # Only who calls others is shaped by where they are called.
-        gateway_address=context.gateway_address if service.uses else "",
+        gateway_address=context.gateway_address if service.uses or context.caller_identity else "",
         containers=tuple(_container(service, each, context) for each in _ordered(service)),
         init_containers=tuple(_container(service, each, context) for each in template.init_containers),
         volumes=plan_volumes(service),
         labels=dict(sorted(template.labels.items())),
         annotations=dict(sorted(template.free_annotations.items())),
         callees=tuple(sorted(service.uses)),
+        metadata=context.caller_identity,
         port=port.number,
         protocol=port.protocol,
         concurrency=template.container_concurrency,
@@ -95,7 +99,7 @@ def _ordered(service: Service) -> list[Container]:
 
 
 def _container(service: Service, container: Container, context: RevisionContext) -> ContainerDocument:
-    mounts = plan_mounts(service, container, context.secret_digests)
+    mounts = plan_mounts(service, container, context.secret_digests, trusting=context.caller_identity)
     return ContainerDocument(
         name=container.name,
         image=container.image,
@@ -129,7 +133,8 @@ def _environment(service: Service, container: Container, context: RevisionContex
     a value is none. K_REVISION is not among them: it is the revision's name, which is a hash of the rest.
     """
     digests = context.secret_digests
-    variables: dict[str, Variable] = {}
+    # What the manifest says of these names counts more.
+    variables = {name: Variable(name, value) for name, value in _told(context).items()}
     for source in container.env_from:
         found = variables_of(source, digests)
         variables |= {name: Variable(name, secret=value) for name, value in found.items()}
@@ -146,6 +151,21 @@ def _environment(service: Service, container: Container, context: RevisionContex
     for name in ("K_SERVICE", "K_CONFIGURATION"):
         variables[name] = Variable(name, service.name)
     return tuple(variables[name] for name in sorted(variables))
+
+
+def _told(context: RevisionContext) -> dict[str, str]:
+    """Give what tells programs where they are told of themselves, and which CA `.internal` is answered under.
+
+    Google's client libraries ask for metadata where GCE_METADATA_HOST says, and look first whether anything is at
+    GCE_METADATA_IP. SSL_CERT_FILE is not set: it would take the CAs of the whole world away.
+    """
+    if not context.caller_identity:
+        return {}
+    return {
+        "GCE_METADATA_HOST": names.internal_host(names.METADATA),
+        "GCE_METADATA_IP": context.gateway_address,
+        "RUNYARD_CA_FILE": f"{names.AUTHORITY_MOUNT}/{names.AUTHORITY_NAME}",
+    }
 
 
 def _user(container: Container) -> str:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runyard import names
 from runyard.contracts import FilesMount, MemoryMount, SecretFile, VolumeDocument, VolumeMount
 from runyard.manifest.model import Container, Service, Volume
 from runyard.manifest.model import VolumeMount as Mount
@@ -42,8 +43,11 @@ def plan_volumes(service: Service) -> tuple[VolumeDocument, ...]:
     return tuple(sorted(found, key=lambda each: each.name))
 
 
-def plan_mounts(service: Service, container: Container, digests: Digests) -> Mounts:
-    """Plan what a container mounts: /tmp always, then what it names; the ingress container has the persistent ones."""
+def plan_mounts(service: Service, container: Container, digests: Digests, *, trusting: bool = False) -> Mounts:
+    """Plan what a container mounts: /tmp always, then what it names; the ingress container has the persistent ones.
+
+    One that is `trusting` has the certificate of the CA of `.internal`, where nothing else of it may be.
+    """
     volumes = {each.name: each for each in service.template.volumes}
     shared, persistent = _shared(service), {each.name for each in service.persistent_volumes}
     memory = {_TMP: MemoryMount(_TMP, service.template.tmp_bytes)}
@@ -60,6 +64,8 @@ def plan_mounts(service: Service, container: Container, digests: Digests) -> Mou
             memory[path] = MemoryMount(path, volume.size_limit_bytes or container.memory_bytes)
         elif volume is not None:
             files[path] = FilesMount(path, tuple(_files(volume, mount, digests)))
+    if trusting:
+        files[names.AUTHORITY_MOUNT] = FilesMount(names.AUTHORITY_MOUNT, authority=True)
     if _TMP in files or _TMP in parts:
         del memory[_TMP]
     return Mounts(

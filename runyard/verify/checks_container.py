@@ -140,7 +140,7 @@ def test_service_instances_have_addresses_of_their_tenant(subject: Subject, serv
 def test_service_instances_resolve_only_the_callees_that_are_declared(subject: Subject, service: ServicePlan) -> None:
     for revision in service.active:
         document = revision.document
-        hosts = sorted(f"{names.internal_host(each)}:{document.gateway_address}" for each in document.callees)
+        hosts = [f"{each}:{document.gateway_address}" for each in document.known_hosts]
         for instance in _running_parts(subject, revision):
             if not instance["HostConfig"]["NetworkMode"].startswith("container:"):
                 assert sorted(instance["HostConfig"]["ExtraHosts"] or []) == hosts

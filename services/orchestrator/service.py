@@ -51,7 +51,7 @@ from services.orchestrator.store.loads import LoadStore
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.succession.standby import Fence
 from services.orchestrator.timing import Timing
-from services.orchestrator.tls.tls import Tls, build_tls
+from services.orchestrator.tls.tls import Surroundings, Tls, build_tls
 
 # Docker kills what does not stop in ten seconds; a rollout that is cut off here is simply asked for again.
 SHUTDOWN_S = 1.0
@@ -62,7 +62,7 @@ async def serve(settings: Settings, journal: Journal) -> None:
     async with AsyncExitStack() as stack:
         parts, tls = _build(settings, journal, stack)
         parts.tools.launcher.install(journal)
-        orchestrator = Orchestrator(parts, tls.certificates.cover)
+        orchestrator = Orchestrator(parts, tls.cover)
         stack.push_async_callback(orchestrator.close)
         api = ControlApi(orchestrator, journal, tls, ClaimStore(settings.directory, settings.stack, journal))
         await _listen(stack, api.control_app(), settings.socket, CONTROL, journal)
@@ -75,7 +75,7 @@ async def serve(settings: Settings, journal: Journal) -> None:
         journal.write("started", stack=settings.stack, socket=str(settings.socket))
         async with asyncio.TaskGroup() as group:
             group.create_task(orchestrator.run())
-            group.create_task(tls.certificates.run())
+            group.create_task(tls.run())
 
 
 def fence_of(settings: Settings) -> Fence:
@@ -104,7 +104,8 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     values = SecretValues(directory, journal)
     interventions = Interventions(directory, journal)
     book = Book(directory, journal)
-    launcher = Launcher(values, settings.launcher_directory, settings.launcher_program)
+    tls = build_tls(settings, Surroundings(store, documents, gateway, timing, journal))
+    launcher = Launcher(values, settings.launcher_directory, settings.launcher_program, tls.inner_authority)
     attempts = ProbeRunner(engine, launcher.probe_input)
     for each in (engine, gateway, attempts):
         stack.push_async_callback(each.close)
@@ -138,7 +139,7 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         wake=wake,
         boot_ms=int(time.time() * 1000),
     )
-    return parts, build_tls(settings, parts.store, gateway, timing, journal)
+    return parts, tls
 
 
 def loss_of(book: Book, store: DesiredStore, documents: DocumentStore) -> Callable[[str, GatewayService], bool]:

@@ -43,6 +43,7 @@ class Settings:
     part: str = ""
     parts: tuple[str, ...] = ()
     tls: TlsSettings = field(default_factory=TlsSettings)
+    caller_identity: bool = False
 
     @property
     def socket(self) -> Path:
@@ -87,4 +88,5 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         part=environment.get("RUNYARD_PART", ""),
         parts=tuple(filter(None, environment.get("RUNYARD_PARTS", "").split(","))),
         tls=decode(TlsSettings, environment.get("RUNYARD_TLS", "{}")),
+        caller_identity=environment.get("RUNYARD_CALLER_IDENTITY", "off") == "on",
     )

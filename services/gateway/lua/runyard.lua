@@ -1,10 +1,12 @@
 -- Runyard: the gateway's entry; nginx.conf names these functions, one a phase.
 local admin = require "runyard.admin"
+local admin_identity = require "runyard.admin_identity"
 local admin_tls = require "runyard.admin_tls"
 local affinity = require "runyard.affinity"
 local answer = require "runyard.answer"
 local balancer = require "runyard.balancer"
 local bodies = require "runyard.bodies"
+local caller_identity = require "runyard.caller_identity"
 local call_id = require "runyard.call_id"
 local certificates = require "runyard.certificates"
 local cold_start = require "runyard.cold_start"
@@ -49,6 +51,7 @@ local M = {
     admin_load = admin.load,
     admin_purge = admin.purge,
     admin_metrics = admin.metrics,
+    admin_caller_identity = admin_identity.keys,
     admin_certificates = admin_tls.certificates,
     admin_certificate = admin_tls.certificate,
     admin_challenge = admin_tls.challenge,
@@ -90,6 +93,7 @@ function M.start(settings)
     answer.configure(settings)
     balancer.configure(settings)
     bodies.configure(settings)
+    caller_identity.configure(settings)
     connection_room.configure(settings)
     locations.configure(settings)
     hold.configure(settings)

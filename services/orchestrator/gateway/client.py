@@ -135,6 +135,21 @@ class GatewayClient:
         if status != 200:
             raise HostError(f"remove certificate {name} from the gateway: answered {status}")
 
+    async def caller_keys(self) -> str:
+        """Give the digest of the keys by which callers are named; empty without any."""
+        status, body = await self._call("GET", "/v1/caller-identity")
+        if status != 200:
+            raise HostError(f"read the gateway's caller keys: answered {status}")
+        return str(body["digest"])
+
+    async def put_caller_keys(self, text: str) -> None:
+        """Name callers by these keys; UsageError if the gateway finds them broken, and those before stay."""
+        status, body = await self._call("PUT", "/v1/caller-identity", text)
+        if status == 422:
+            raise UsageError(f"caller keys: refused by the gateway: {body['detail']}")
+        if status != 200:
+            raise HostError(f"send caller keys to the gateway: answered {status}")
+
     async def put_challenge(self, token: str, answer: str) -> None:
         """Answer an ACME server that asks for this token."""
         status, _ = await self._call("PUT", f"/v1/challenges/{token}", answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import posixpath
+from collections.abc import Callable
 from pathlib import Path
 
 from runyard import files, names
@@ -18,8 +19,10 @@ from services.orchestrator.store.secret_values import SecretValues
 class Launcher:
     """The launcher's program on its volume, and what it is told; nothing that it is told is ever written down."""
 
-    def __init__(self, values: SecretValues, directory: Path, source: Path) -> None:
+    def __init__(self, values: SecretValues, directory: Path, source: Path, authority: Callable[[], str]) -> None:
         self._values = values
+        # Gives the certificate of the CA of `.internal`, as PEM.
+        self._authority = authority
         self._source = source
         self._target = directory / "launch"
         self._installed = False
@@ -53,7 +56,7 @@ class Launcher:
         environment = {
             each.name: self._value(container, each.secret) for each in container.environment if each.secret is not None
         }
-        written = [
+        written: list[dict[str, object]] = [
             {
                 "path": posixpath.join(mount.path, each.path),
                 "mode": each.mode,
@@ -63,7 +66,16 @@ class Launcher:
             for each in mount.files
             if files_too
         ]
+        if files_too:
+            written += [self._trusted(each.path) for each in container.file_mounts if each.authority]
         return json.dumps({"environment": environment, "files": written})
+
+    def _trusted(self, path: str) -> dict[str, object]:
+        return {
+            "path": posixpath.join(path, names.AUTHORITY_NAME),
+            "mode": 0o444,
+            "content": base64.b64encode(self._authority().encode()).decode(),
+        }
 
     def _value(self, container: ContainerDocument, secret: SecretValue) -> str:
         value = self._values.get(secret.digest)

@@ -9,8 +9,9 @@ LAUNCH = f"{names.LAUNCHER_MOUNT}/launch"
 
 
 def has_secrets(container: ContainerDocument) -> bool:
-    """Tell whether a container gets values that only the launcher may bring."""
-    return any(each.secret for each in container.environment) or any(each.files for each in container.file_mounts)
+    """Tell whether a container gets what only the launcher may bring: values of secrets, or the CA's certificate."""
+    brought = any(each.files or each.authority for each in container.file_mounts)
+    return brought or any(each.secret for each in container.environment)
 
 
 def launched(container: ContainerDocument, command: tuple[str, ...]) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def _callees(spec: RevisionDocument) -> Iterator[Finding]:
     for callee in spec.callees:
         yield from _label("callees", callee)
     # Who calls nobody needs no address.
-    if spec.callees or spec.gateway_address:
+    if spec.callees or spec.metadata or spec.gateway_address:
         try:
             ipaddress.IPv4Address(spec.gateway_address)
         except ValueError:

@@ -95,10 +95,19 @@ def test_tls_is_on_the_listeners_that_say_so_and_on_no_other(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("tls", [1, None, "ssl; daemon on"])
-def test_tls_is_a_truth_value_and_of_edges_only(tls: object) -> None:
-    for listener in (Listener("edge", "127.0.0.1:1", tls=tls), Listener("internal", "127.0.0.1:1", tls=True)):
-        with pytest.raises(UsageError, match=r"^gateway: listeners\[0\]\.tls: must be true or false"):
-            check(replace(CONFIG, listeners=(listener,)))
+def test_tls_is_a_truth_value(tls: object) -> None:
+    with pytest.raises(UsageError, match=r"^gateway: listeners\[0\]\.tls: must be true or false, got "):
+        check(replace(CONFIG, listeners=(Listener("edge", "127.0.0.1:1", tls=tls),)))  # type: ignore[arg-type]
+
+
+def test_callers_are_named_by_tokens_inside_alone_and_only_where_that_is_asked(tmp_path: Path) -> None:
+    for asked, token in ((False, ""), (True, "$caller_token")):
+        tree = parse(render(replace(CONFIG, caller_identity=asked)), tmp_path)
+        servers = [each["block"] for each in tree[-1]["block"] if each["directive"] == "server"][:2]
+        sent = [dict(arguments(each, "/proxy_set_header"))["X-Runyard-Caller-Token"] for each in servers]
+        assert sent == ["", token]
+        zones = [each[0] for each in arguments(tree, "/http/lua_shared_dict")]
+        assert ("caller_identity" in zones) is asked
 
 
 def test_times_and_sizes_reach_their_directives(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ local shared = ngx.shared.certificates
 
 local M = {}
 
+local INTERNAL = ".internal"
 local directory
 -- Read by the workers alone, who write it: it holds a private key.
 local MODE = 384  -- 0600
@@ -92,10 +93,16 @@ function M.for_host(host)
     return find(host) or (rest and find("*." .. rest))
 end
 
+-- Whether a listener ("edge", "internal") has this host: strangers must not find out who is called inside.
+local function is_of(listener, host)
+    return (host:sub(-#INTERNAL) == INTERNAL) == (listener == "internal")
+end
+
 -- ssl_certificate_by_lua: answers with the host's certificate or refuses the handshake.
-function M.present()
+function M.present(listener)
     local host = ssl.server_name()
-    local pair = host and M.for_host(host:lower())
+    host = host and host:lower()
+    local pair = host and is_of(listener, host) and M.for_host(host)
     local failure = pair and certificate.use(pair)
     if failure then
         ngx.log(ngx.ERR, "present certificate of ", host, ": ", failure)

@@ -13,6 +13,7 @@ local queue = require "runyard.queue"
 local router = require "runyard.router"
 local watch = require "runyard.watch"
 local locations = require "runyard.locations"
+local metadata = require "runyard.metadata"
 local routing = require "runyard.routing"
 local verdicts = require "runyard.verdicts"
 local wake = require "runyard.wake"
@@ -216,6 +217,9 @@ end
 
 -- Gives the answer, or what the service has instead of it.
 local function refuse(verdict)
+    if verdict == verdicts.METADATA then
+        return metadata.give()
+    end
     local wait_s, instead = retry_after_s(verdict), fallback.find(verdict)
     if instead and instead.page ~= "" then
         counters.add(counters.FALLBACKS, var.tenant .. "/" .. var.service)

@@ -5,6 +5,7 @@ local affinity = require "runyard.affinity"
 local breaker = require "runyard.breaker"
 local cache = require "runyard.cache"
 local call_id = require "runyard.call_id"
+local caller_identity = require "runyard.caller_identity"
 local connection = require "runyard.connection"
 local hosts = require "runyard.hosts"
 local limit = require "runyard.limit"
@@ -24,6 +25,8 @@ local M = {}
 -- within a point after a few hundred requests, where random ones would need tens of thousands.
 local STRIDE = 0.6180339887498949
 local INTERNAL = ".internal"
+local METADATA = "metadata"
+local names_callers = caller_identity.is_on
 local LOOPBACK = "127.0.0.1"
 local COLON, DOT = byte(":"), byte(".")
 
@@ -166,6 +169,14 @@ local function edge(pinned)
     return settle(route.service, route.revision or choose(route.service, pinned), pinned)
 end
 
+-- The verdict on a request for the metadata of its caller, if it is one; client libraries also ask by the address.
+local function metadata(is_asked, host)
+    if not names_callers or not is_asked then
+        return nil
+    end
+    return host_agrees(host) and verdicts.METADATA or verdicts.HOST_MISMATCH
+end
+
 local function internal(pinned)
     local key = routing.caller(var.remote_addr)
     local caller = key and routing.service(key)
@@ -176,16 +187,19 @@ local function internal(pinned)
     var.tenant = caller.tenant
     local host = var.host
     if sub(host, -#INTERNAL) ~= INTERNAL then
-        return verdicts.PUBLIC_HOST
+        return metadata(host == var.server_addr, host) or verdicts.PUBLIC_HOST
     end
     local name = sub(host, 1, -#INTERNAL - 1)
     if not caller.uses[name] then
-        return verdicts.UNDECLARED_CALL
+        return metadata(name == METADATA, host) or verdicts.UNDECLARED_CALL
     end
     if not host_agrees(host) then
         return verdicts.HOST_MISMATCH
     end
     var.service = name
+    if names_callers then
+        var.caller_token = caller_identity.token(caller, name)
+    end
     local service = routing.service(caller.tenant .. "/" .. name)
     if not service then
         return HOLD  -- declared but not deployed yet
@@ -200,6 +214,11 @@ function M.route(listener, pinned)
     local other = pinned and var.fallback
     if other and other ~= "" then
         local service = routing.service(var.tenant .. "/" .. other)
+        if names_callers and listener == "internal" then
+            -- The token is for whoever answers.
+            local caller = routing.service(var.tenant .. "/" .. var.caller)
+            var.caller_token = caller and caller_identity.token(caller, other) or ""
+        end
         return service and settle(service, choose(service, pinned), pinned) or HOLD
     end
     if listener == "edge" then

@@ -129,6 +129,8 @@ local function prepare_service(key, fields)
         retries = fields.retries,
         breaker = fields.breaker,
         uses = {},
+        -- By which it shows itself to those, by name; runyard.caller_identity has them.
+        tokens = {},
         shares = {},
         revisions = {},  -- name to percent
         tags = {},

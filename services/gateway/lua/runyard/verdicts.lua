@@ -8,6 +8,8 @@ local M = {
     HOLD = "hold", FULL = "full",
     -- It asks how the gateway itself is.
     HEALTHZ = "healthz",
+    -- It asks what an instance is told of itself.
+    METADATA = "inquiry",
 }
 
 -- The answers that the gateway gives itself: their status, and what they tell of it.

@@ -182,7 +182,7 @@ def _place(revision: Revision, placement: Placement, host: Json) -> Json:
         return {"HostConfig": {**host, "NetworkMode": f"container:{placement.owner}"}}
     if not placement.address:
         return {"HostConfig": {**host, "NetworkMode": "none"}}
-    known = sorted(f"{names.internal_host(each)}:{spec.gateway_address}" for each in spec.callees)
+    known = [f"{each}:{spec.gateway_address}" for each in spec.known_hosts]
     endpoint = {"IPAMConfig": {"IPv4Address": placement.address}}
     return {
         "HostConfig": {**host, "NetworkMode": spec.network, "ExtraHosts": known},

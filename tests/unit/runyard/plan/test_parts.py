@@ -195,6 +195,15 @@ def test_parts_listen_where_the_platform_says() -> None:
     assert parts["orchestrator"].environment["RUNYARD_HTTP_ADDRESS"] == "127.0.0.1:4001"
 
 
+def test_callers_that_are_named_have_tls_inside_and_an_orchestrator_that_knows() -> None:
+    parts = planned(Platform(gateway=Gateway(caller_identity=True)))
+    inside = [(each.address, each.http2, each.tls) for each in parts["gateway"].listeners if each.kind == "internal"]
+    assert inside == [(f"{INNER}:80", False, False), (f"{INNER}:81", True, False), (f"{INNER}:443", False, True)]
+    for part in ("orchestrator", "standby"):
+        assert parts[part].environment["RUNYARD_CALLER_IDENTITY"] == "on"
+        assert "RUNYARD_CALLER_IDENTITY" not in planned(Platform())[part].environment
+
+
 def test_gateway_on_the_bridges_own_address_and_port_is_refused_at_its_place() -> None:
     place = Location("platform.yaml", 4, 14)
     platform = Platform(gateway=Gateway(address=INNER, port=80), places={"address": place})

@@ -22,7 +22,16 @@ from runyard.contracts import (
     VolumeMount,
 )
 from runyard.contracts import Probe as DocumentProbe
-from runyard.manifest.model import Container, EnvVar, KeyReference, Probe, Scaling, Volume
+from runyard.manifest.model import (
+    Container,
+    EnvVar,
+    Gateway,
+    KeyReference,
+    Platform,
+    Probe,
+    Scaling,
+    Volume,
+)
 from runyard.manifest.model import VolumeMount as ManifestMount
 from runyard.plan import plan
 from tests.unit.runyard.plan.example import container, manifests, service, template
@@ -67,6 +76,34 @@ DOCUMENT = RevisionDocument(
 
 def revision(subject=None, **digests):
     return plan(manifests(subject or service()), secret_digests={"default": digests}).services[0].revision
+
+
+NAMED = Platform(gateway=Gateway(caller_identity=True))
+
+
+def test_instance_is_told_of_itself_where_callers_are_named_and_nothing_changes_elsewhere():
+    subject = service(template=template(init_containers=(container(name="first", port=None),)))
+    plain = revision(subject)
+    made = plan(manifests(subject, platform=NAMED))
+    document, inner = made.services[0].revision.document, made.networks[0].host_address
+    assert (document.metadata, document.gateway_address) == (True, inner)
+    for each in (*document.containers, *document.init_containers):
+        told = {variable.name: variable.value for variable in each.environment}
+        assert told["GCE_METADATA_HOST"] == "metadata.internal"
+        assert told["GCE_METADATA_IP"] == inner
+        assert told["RUNYARD_CA_FILE"] == "/run/runyard/ca.pem"
+        assert "SSL_CERT_FILE" not in told
+        assert each.file_mounts == (FilesMount("/run/runyard", authority=True),)
+    assert plain.name != document.name
+    assert (plain.document.metadata, plain.document.gateway_address) == (False, "")
+    assert "metadata" not in contracts.encode_differing(plain.document)
+    assert plain.document.containers[0].file_mounts == ()
+
+
+def test_what_the_manifest_says_of_metadata_counts_more():
+    own = with_container(env=(EnvVar("GCE_METADATA_HOST", "10.0.0.9"),))
+    (told,) = plan(manifests(own, platform=NAMED)).services[0].revision.document.containers
+    assert {each.name: each.value for each in told.environment}["GCE_METADATA_HOST"] == "10.0.0.9"
 
 
 def with_container(**changes):

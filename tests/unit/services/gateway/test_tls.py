@@ -174,6 +174,13 @@ def test_handshake_without_a_certificate_for_its_host_is_refused(client: Client,
     assert client.get().status == 200
 
 
+def test_hosts_of_inner_calls_are_none_for_strangers(client: Client) -> None:
+    inner = create_authority("internal", "test", time.time()).issue("cart.internal", time.time())
+    assert put(client.gateway, inner, "cart.internal").status == 200
+    refused(client, "cart.internal")
+    refused(client, "CART.internal")
+
+
 def offered(client: Client, *arguments: str) -> str:
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{client.gateway.tls_port}", "-servername", HOST]
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import stat
 from pathlib import Path
@@ -31,6 +32,10 @@ APP = container(
 
 def kept(directory: Path, journal: ListJournal | None = None) -> SecretValues:
     return SecretValues(directory, journal or ListJournal())
+
+
+def launcher_of(values: SecretValues, directory: Path) -> Launcher:
+    return Launcher(values, directory / "launcher", directory / "program", lambda: "PEM of the CA")
 
 
 def everything(directory: Path) -> bytes:
@@ -141,7 +146,7 @@ async def test_secret_without_its_value_is_refused(world: World) -> None:
 
 def test_value_that_was_lost_is_named_when_it_is_needed(tmp_path: Path) -> None:
     (tmp_path / "program").write_bytes(b"program")
-    launcher = Launcher(kept(tmp_path), tmp_path / "launcher", tmp_path / "program")
+    launcher = launcher_of(kept(tmp_path), tmp_path)
     launcher.install(ListJournal())
     with pytest.raises(Refused) as caught:
         launcher.start_input(APP)
@@ -152,7 +157,7 @@ def test_launcher_is_put_whole_and_executable_and_newer_ones_replace_it(tmp_path
     source, journal = tmp_path / "program", ListJournal()
     for content in (b"old", b"new"):
         source.write_bytes(content)
-        Launcher(kept(tmp_path), tmp_path / "launcher", source).install(journal)
+        launcher_of(kept(tmp_path), tmp_path).install(journal)
         target = tmp_path / "launcher" / "launch"
         assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode)) == (content, 0o555)
     assert [each.name for each in (tmp_path / "launcher").iterdir()] == ["launch"]
@@ -162,9 +167,21 @@ def test_probe_of_a_container_with_secrets_has_its_environment_and_writes_no_fil
     (tmp_path / "program").write_bytes(b"program")
     values = kept(tmp_path)
     values.put(VALUES)
-    launcher = Launcher(values, tmp_path / "launcher", tmp_path / "program")
+    launcher = launcher_of(values, tmp_path)
     launcher.install(ListJournal())
     assert json.loads(launcher.probe_input(APP)) == {"environment": {"DB": PLANTED}, "files": []}
     assert launcher.probe_input(container()) == launcher.start_input(container()) == ""
+
+
+def test_certificate_of_the_authority_is_written_where_the_document_says(tmp_path: Path) -> None:
+    (tmp_path / "program").write_bytes(b"program")
+    launcher = launcher_of(kept(tmp_path), tmp_path)
+    launcher.install(ListJournal())
+    trusting = container(file_mounts=(FilesMount("/run/runyard", authority=True),))
+    content = base64.b64encode(b"PEM of the CA").decode()
+    written = [{"path": "/run/runyard/ca.pem", "mode": 0o444, "content": content}]
+    assert json.loads(launcher.start_input(trusting)) == {"environment": {}, "files": written}
+    assert json.loads(launcher.probe_input(trusting)) == {"environment": {}, "files": []}
+    assert launched(trusting, ("check",)) == ("/.runyard/launch", "--", "check")
     assert launched(APP, ("check",)) == ("/.runyard/launch", "--", "check")
     assert launched(container(), ("check",)) == ("check",)

@@ -468,7 +468,7 @@ class World:
             timing,
             self.journal,
         )
-        self.tls = Tls(self.certificates, self.issuer)
+        self.tls = Tls(self.certificates, self.issuer.authority, self.issuer)
         self.orchestrator = Orchestrator(self.parts, self.certificates.cover)
         self.claim = ClaimStore(directory, STACK, self.journal)
         self.api = ControlApi(self.orchestrator, self.journal, self.tls, self.claim)
@@ -482,7 +482,7 @@ class World:
         values = SecretValues(directory, self.journal)
         interventions = Interventions(directory, self.journal)
         (directory / "program").write_bytes(b"program")
-        launcher = Launcher(values, directory / "launcher", directory / "program")
+        launcher = Launcher(values, directory / "launcher", directory / "program", lambda: self.issuer.authority())
         launcher.install(self.journal)
         tools = Tools(
             engine=engine,

@@ -366,7 +366,7 @@ async def test_certificate_is_taken_refused_and_given_back(world: World, client:
 @serving
 async def test_authority_is_given_as_pem_and_not_without_a_local_one(world: World, client: Client) -> None:
     assert await (await client.get("/v1/authority")).text() == world.issuer.authority()
-    api = ControlApi(world.orchestrator, world.journal, Tls(world.certificates), world.claim)
+    api = ControlApi(world.orchestrator, world.journal, Tls(world.certificates, world.issuer.authority), world.claim)
     async with TestClient(TestServer(api.control_app())) as other:
         answer = await other.get("/v1/authority")
         assert (answer.status, "this stack has no local CA" in await answer.text()) == (400, True)

@@ -52,6 +52,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"labels": {"runyard.dev/stack": "other"}}, "labels: must be without labels of runyard.dev/*"),
     ({"callees": ("a.b",)}, "callees: must be a DNS label, got 'a.b'"),
     ({"callees": ("cart",), "gateway_address": ""}, "gateway_address: must be an IPv4 address, got ''"),
+    ({"metadata": True, "gateway_address": ""}, "gateway_address: must be an IPv4 address, got ''"),
     ({"gateway_address": "evil.example"}, "gateway_address: must be an IPv4 address, got 'evil.example'"),
     ({"port": 0}, "port: must be from 1 to 65535, got 0"),
     ({"min_instances": -1}, "min_instances: must be 0 or more, got -1"),

@@ -112,6 +112,19 @@ def test_first_container_has_its_address_and_knows_what_the_revision_may_call() 
     assert made["NetworkingConfig"] == {"EndpointsConfig": {NETWORK: {"IPAMConfig": {"IPv4Address": "10.130.0.9"}}}}
 
 
+def test_container_knows_where_it_is_told_of_itself_whether_or_not_it_calls_others() -> None:
+    for callees in ((), ("cart",)):
+        made = config(container(), callees=callees, metadata=True)
+        known = [*(f"{each}.internal:10.130.1.1" for each in callees), "metadata.internal:10.130.1.1"]
+        assert made["HostConfig"]["ExtraHosts"] == known
+
+
+def test_certificate_of_the_authority_comes_through_the_launcher_into_memory() -> None:
+    made = config(container(file_mounts=(FilesMount("/run/runyard", authority=True),)))
+    assert made["Entrypoint"] == ["/.runyard/launch"]
+    assert made["HostConfig"]["Tmpfs"]["/run/runyard"] == f"rw,nosuid,nodev,mode=1777,size={2**20}"
+
+
 def test_sidecar_lives_in_the_first_one_s_namespace() -> None:
     made = config(
         container("proxy"), placement=Placement("7f", address="10.130.0.9", owner="c0ffee"), callees=("cart",)

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restart": ("runyard.cli.restart:restart", "Replace a service's instances, one after the other."),
     "revisions": ("runyard.cli.revisions:revisions", "List what is kept of a service, and its traffic and instances."),
     "scale": ("runyard.cli.scale:scale", "Have a number of instances of a service for a while."),
+    "secret": ("runyard.cli.secret:secret", "Set, import, list and remove the values of a stack's secrets."),
     "simulate": ("runyard.cli.simulate:simulate", "Show how manifests scale under a trace, and what that costs."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "trust": ("runyard.cli.trust:trust", "Trust the local CA of a stack, so that its https:// addresses work."),

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("runyard.cli.rollback:rollback", "Move a service's traffic back to an earlier revision."),
     "restart": ("runyard.cli.restart:restart", "Replace a service's instances, one after the other."),
     "revisions": ("runyard.cli.revisions:revisions", "List what is kept of a service, and its traffic and instances."),
+    "run": ("runyard.cli.run:run", "Run a command once, as an instance of a service: a migration."),
     "scale": ("runyard.cli.scale:scale", "Have a number of instances of a service for a while."),
     "secret": ("runyard.cli.secret:secret", "Set, import, list and remove the values of a stack's secrets."),
     "simulate": ("runyard.cli.simulate:simulate", "Show how manifests scale under a trace, and what that costs."),

@@ -14,6 +14,7 @@ from runyard import names
 from runyard.host.engine import Thing
 
 _INSTANCE = ("container", names.ROLE_INSTANCE)
+_RUN = ("container", names.ROLE_RUN)
 # What an instance's containers shared; what a tenant keeps is of another role and stays.
 _SCRATCH = ("volume", names.ROLE_SCRATCH)
 # Each waits for the engine, and for an instance that takes its time to end; the engine does some at a time.
@@ -54,8 +55,8 @@ class Sweep(Kind):
         found = engine.owned(stack)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             # The volumes after all that has one of them.
-            for kind in (_INSTANCE, _SCRATCH):
-                left = [each for each in found if (each.kind, each.role) == kind]
+            for kinds in ((_INSTANCE, _RUN), (_SCRATCH,)):
+                left = [each for each in found if (each.kind, each.role) in kinds]
                 # Taken apart here, so that what failed is raised.
                 list(pool.map(engine.remove, left))
         self._release(stack)

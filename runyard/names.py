@@ -27,6 +27,8 @@ INSTANCE = LABEL_PREFIX + "instance"
 CLAIM = LABEL_PREFIX + "claim"
 
 ROLE_INSTANCE = "instance"
+# What runs once, beside the instances of a revision and as one of them.
+ROLE_RUN = "run"
 ROLE_GATEWAY = "gateway"
 # The container in which a configuration of the gateway is tried.
 ROLE_GATEWAY_TEST = "gateway-test"

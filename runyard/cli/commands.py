@@ -6,6 +6,7 @@ from __future__ import annotations
 COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
     "completion": ("runyard.cli.completion:completion", "Write what makes a shell complete commands and options."),
+    "doctor": ("runyard.cli.doctor:doctor", "Say what host and checkout lack for a stack, and what mends it."),
     "drain": ("runyard.cli.drain:drain", "Take instances from the traffic at once, and replace them."),
     "exec": ("runyard.cli.exec:execute", "Run a program in an instance of a service."),
     "invoice": ("runyard.cli.invoice:invoice", "Show, issue and verify what a tenant pays for a month."),
@@ -20,7 +21,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("runyard.cli.rollback:rollback", "Move a service's traffic back to an earlier revision."),
     "restart": ("runyard.cli.restart:restart", "Replace a service's instances, one after the other."),
     "revisions": ("runyard.cli.revisions:revisions", "List what is kept of a service, and its traffic and instances."),
+    "run": ("runyard.cli.run:run", "Run a command once, as an instance of a service: a migration."),
     "scale": ("runyard.cli.scale:scale", "Have a number of instances of a service for a while."),
+    "secret": ("runyard.cli.secret:secret", "Set, import, list and remove the values of a stack's secrets."),
     "simulate": ("runyard.cli.simulate:simulate", "Show how manifests scale under a trace, and what that costs."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "trust": ("runyard.cli.trust:trust", "Trust the local CA of a stack, so that its https:// addresses work."),

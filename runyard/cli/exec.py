@@ -42,7 +42,11 @@ def choose(found: list[Found], target: Target, container: str | None) -> Found:
 
     The containers of an instance are made in the order of its document, the one that takes requests first.
     """
-    running = sorted((each for each in found if each.state == "running"), key=lambda each: each.created)
+    # A run is meant only where it is named.
+    running = sorted(
+        (each for each in found if each.state == "running"),
+        key=lambda each: (each.labels.get(names.ROLE) == names.ROLE_RUN, each.created),
+    )
     if not running:
         raise NotFound(f"exec {target.name}: has no instance that runs (runyard ps lists what there is)")
     oldest = running[0].labels[names.INSTANCE]

@@ -29,9 +29,10 @@ class LazyGroup(click.Group):
             return None
         module, _, function = self.table[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), function)
-        for option in command.params:
-            if isinstance(option, click.Option) and option.envvar is None:
-                option.envvar = f"RUNYARD_{_word(option)}"
+        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            for option in each.params:
+                if isinstance(option, click.Option) and option.envvar is None:
+                    option.envvar = f"RUNYARD_{_word(option)}"
         return command
 
     def resolve_command(

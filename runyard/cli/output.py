@@ -105,6 +105,17 @@ def tell_error(message: object, *, colour: bool = True) -> None:
     _echo(sys.stderr, f"error: {message}", colour=colour)
 
 
+def pass_on(line: str, *, to_stderr: bool) -> None:
+    """Write a line of a program that a command runs, as it is and at once, to the one of the outputs that it wrote to.
+
+    BrokenPipeError if nobody reads on.
+    """
+    stream = (sys.stderr if to_stderr else sys.stdout).buffer
+    # As bytes: what a program writes is not for the terminal's encoding to refuse.
+    stream.write(f"{line}\n".encode())
+    stream.flush()
+
+
 def render_json(data: Any) -> str:
     """Render plain data as JSON; equal data gives equal text, whatever the order of its keys."""
     return json.dumps(data, indent=2, sort_keys=True) + "\n"

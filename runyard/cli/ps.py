@@ -62,7 +62,7 @@ def rows(
         (service_key(each.tenant, each.service), each.revision, each.instance, each.state, each.address, _note(each))
         for each in instances
     ]
-    running = {(each.tenant, each.revision) for each in instances}
+    running = {(each.tenant, each.revision) for each in instances if not each.run}
     for each in revisions:
         if (each.tenant, each.revision) not in running:
             # None are wanted: a request wakes it, or its number is 0. Some are: the reason says why it cannot start.
@@ -100,5 +100,6 @@ def describe(
 
 
 def _note(instance: InstanceStatus) -> str:
-    words = [instance.reason] if instance.reason else []
+    words = ["run"] if instance.run else []
+    words += [instance.reason] if instance.reason else []
     return "; ".join([*words, *(["to be restarted"] if instance.restarting and instance.state != "ending" else [])])

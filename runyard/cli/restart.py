@@ -58,7 +58,7 @@ def restart(target: Target, instance: str | None, timeout_s: int, out: Output) -
 def choose_instances(doing: str, orchestrator: Watched, target: Target, named: Sequence[str]) -> tuple[str, ...]:
     """Give the named instances of a service, or all; NotFound for one that is not the service's."""
     listed = orchestrator.instances(target.tenant, target.service).instances
-    there = tuple(each.instance for each in listed if each.state != "ending")
+    there = tuple(each.instance for each in listed if each.state != "ending" and not each.run)
     for each in named:
         if each not in there:
             known = ", ".join(there) or "none"

@@ -65,6 +65,7 @@ from runyard.contracts.revision import (
 )
 from runyard.contracts.rollout import RollbackRequest, RolloutRequest, TrafficShare
 from runyard.contracts.route import Breaker, Fallback, Handling, Ingress, Limits, PathRoute, Retries, RouteRequest
+from runyard.contracts.run import RunRequest, RunState, RunStatus
 from runyard.contracts.scaling import Aggregation, ScalingDocument, ScalingSignal, ScheduledMinimum, SignalKind
 from runyard.contracts.service import (
     Holdings,
@@ -159,6 +160,9 @@ __all__ = [
     "RolloutOutcomes",
     "RolloutRequest",
     "RouteRequest",
+    "RunRequest",
+    "RunState",
+    "RunStatus",
     "ScaleRequest",
     "ScalingDecision",
     "ScalingDocument",

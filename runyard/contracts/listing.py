@@ -11,8 +11,9 @@ from runyard.contracts.intervention import Override
 from runyard.contracts.status import RevisionStatus, ServiceStatus
 
 # `ready` takes requests, `starting` does not yet or no more, `failed` is about to be removed for the reason it has,
-# `ending` is being drained and removed, `frozen` sleeps with its memory until a request.
-InstanceState = Literal["starting", "ready", "failed", "ending", "frozen"]
+# `ending` is being drained and removed, `frozen` sleeps with its memory until a request. A run takes none: it is
+# `running` and then `ended`, or `failed`.
+InstanceState = Literal["starting", "ready", "failed", "ending", "frozen", "running", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class ContainerStatus:
 class InstanceStatus:
     """An instance; `address` is empty for who may not know it, `restarting` says that another will take its place.
 
+    A `run` is one that was asked for by hand, runs a command once and takes no requests.
+
     `containers` are those of its document that run, for who reads what they use; others are told none.
     """
 
@@ -45,6 +48,7 @@ class InstanceStatus:
     address: str = ""
     reason: str = ""
     restarting: bool = False
+    run: bool = False
     containers: tuple[ContainerStatus, ...] = ()
 
 

@@ -26,11 +26,22 @@ from runyard.contracts import (
     RollbackRequest,
     RolloutAccepted,
     RolloutOutcomes,
+    RunRequest,
+    RunStatus,
     ScaleRequest,
     ServiceList,
     ServiceRequest,
 )
-from runyard.errors import HostError, HostUnreachable, NotFound, RelayEnded, RolloutError, RunyardError, UsageError
+from runyard.errors import (
+    HostError,
+    HostUnreachable,
+    NotFound,
+    PolicyError,
+    RelayEnded,
+    RolloutError,
+    RunyardError,
+    UsageError,
+)
 from runyard.host.engine import Engine
 from runyard.host.relay import Relay
 from runyard.names import service_key
@@ -156,6 +167,20 @@ class Orchestrator:
         path = f"/v1/restarts/{request.tenant}/{request.service}"
         return contracts.decode(RestartAccepted, self._call("PUT", path, contracts.encode(request)))
 
+    def begin_run(self, request: RunRequest) -> RunStatus:
+        """Begin a run; NotFound without the service or revision, UsageError for what does not fit, PolicyError."""
+        path = _run(request.tenant, request.service, request.run)
+        return contracts.decode(RunStatus, self._call("PUT", path, contracts.encode(request), by_hand=True))
+
+    def await_run(self, tenant: str, service: str, run: str, wait_s: float) -> RunStatus:
+        """Ask how a run is, waiting so long for it to change; NotFound for one that is gone."""
+        path = f"{_run(tenant, service, run)}?wait={wait_s:g}"
+        return contracts.decode(RunStatus, self._call("GET", path, timeout_s=wait_s + _ANSWER_MARGIN_S))
+
+    def end_run(self, tenant: str, service: str, run: str) -> None:
+        """Stop a run if it runs, and remove it; one that is gone is fine."""
+        self._call("DELETE", _run(tenant, service, run))
+
     def apply_certificate(self, request: CertificateRequest) -> None:
         """Answer the hosts of a certificate with it; HostError says what is wrong with a broken one."""
         # A DNS label by the grammar of the stack's configuration.
@@ -235,12 +260,16 @@ class Orchestrator:
 
 
 # These say where and why themselves; every other status means that one of the two sides is at fault.
-_TOLD: Mapping[int, type[RunyardError]] = {404: NotFound, 409: RolloutError}
+_TOLD: Mapping[int, type[RunyardError]] = {403: PolicyError, 404: NotFound, 409: RolloutError}
 
 
 def _service(tenant: str, service: str) -> str:
     # Both are DNS labels by the manifest's grammar, so nothing needs quoting.
     return f"/v1/services/{tenant}/{service}"
+
+
+def _run(tenant: str, service: str, run: str) -> str:
+    return f"/v1/runs/{tenant}/{service}/{run}"
 
 
 def _of(kind: str, tenant: str, service: str) -> str:

@@ -6,15 +6,15 @@ tell of, the largest amounts count. Where no orchestrator tells, the limits of w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from runyard import contracts, names
 from runyard.errors import ContractError
 from runyard.manifest.model import Manifests
 from runyard.plan.model import Plan
 from runyard.plan.parts import PartPlan
-from runyard.plan.quota import Use, use_of
+from runyard.plan.quota import Use, limits_of, use_of
 from runyard.plan.use import larger, use_of_revisions
 
 VERSION = 1
@@ -23,10 +23,14 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a stack claims: the use of its services by tenant and name, and of its parts, which have no tenant."""
+    """What a stack claims: the use of its services by tenant and name, and of its parts, which have no tenant.
+
+    `quotas` are the limits of its tenants by the quota's name, for the orchestrator that keeps the claim.
+    """
 
     stack: str
     services: tuple[Use, ...] = ()
+    quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     version: int = VERSION
 
 
@@ -50,7 +54,8 @@ def make_claim(manifests: Manifests, plan: Plan) -> Claim:
         kept = use_of_revisions(plan.stack, planned[service.tenant, service.name])
         uses.append(larger(use_of(plan.stack, service, manifests.platform.domain), kept))
     uses += [_use_of_part(each) for each in plan.parts]
-    return Claim(plan.stack, tuple(sorted(uses, key=_key)))
+    quotas = {each.name: limits for each in manifests.tenants if (limits := limits_of(each.quotas))}
+    return Claim(plan.stack, tuple(sorted(uses, key=_key)), quotas)
 
 
 def _use_of_part(plan: PartPlan) -> Use:
@@ -79,13 +84,13 @@ def parse_claim(text: str, stack: str) -> Claim:
 
 
 def join(claim: Claim, other: Claim) -> Claim:
-    """Give what covers both claims of a stack: what stands by the one, and what comes by the other."""
-    return Claim(claim.stack, uses_of((claim, other)))
+    """Give what covers both claims of a stack: what stands by the one, and what comes by the other with its quotas."""
+    return Claim(claim.stack, uses_of((claim, other)), other.quotas)
 
 
 def covers(claim: Claim, other: Claim) -> bool:
     """Tell whether a claim has room for all of another."""
-    return join(claim, other) == join(claim, claim)
+    return uses_of((claim, other)) == uses_of((claim,))
 
 
 def uses_of(claims: Iterable[Claim], standing: Iterable[Standing] = ()) -> tuple[Use, ...]:

@@ -125,7 +125,7 @@ def _missing_variables(service: Service, container: Container, digests: Digests)
     for source in container.env_from:
         if not source.optional and not variables_of(source, digests):
             what = "has one value and no keys" if _keys(source.source, source.name, digests) else "has no keys"
-            yield f"envFrom: {source.source} {source.name} {what} in this stack{_hint(service, f'{source.name}.KEY')}"
+            yield f"envFrom: {source.source} {source.name} {what} in this stack{_hint(service, f'{source.name}/KEY')}"
     for variable in container.env:
         found = variable.reference
         if found is not None and not found.optional and not has_value(found.source, found.name, found.key, digests):
@@ -143,11 +143,13 @@ def _missing_files(service: Service, source: FileSource, digests: Digests) -> It
 
 
 def _no_key(service: Service, kind: str, name: str, key: str) -> str:
-    return f"{kind} {name} has no key {key} in this stack{_hint(service, name)}"
+    # A secret's only value is what these two keys ask for.
+    path = name if key in ("latest", "1") else f"{name}/{key}"
+    return f"{kind} {name} has no key {key} in this stack{_hint(service, path)}"
 
 
 def _hint(service: Service, path: str) -> str:
-    return f" (pulumi config set --secret --path 'runyard:secrets.{service.tenant}.{path}' VALUE)"
+    return f" (runyard secret set {path} --tenant {service.tenant})"
 
 
 def _keys(source: Source, name: str, digests: Digests) -> frozenset[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runyard.errors import HostError, PolicyError, UsageError
 from runyard.secrets import flatten_secrets
@@ -42,12 +43,33 @@ class StackSource:
 
     def secrets(self) -> dict[str, dict[str, str]]:
         """Read the stack's secrets in the open, by tenant and `name/key`; none where the stack has none."""
-        arguments = ["config", "--show-secrets", "--json"]
-        done = self._run([*arguments, *(["--config-file", self.config_file] if self.config_file else [])])
+        return flatten_secrets(self.secret_config())
+
+    def secret_config(self) -> dict[str, Any]:
+        """Read the stack's secrets in the open, as its configuration has them."""
+        done = self._run(["config", "--show-secrets", "--json", *self._of_config()])
         if done.returncode:
             raise self._failure(f"read the configuration of stack {self.name}", done.stderr)
-        value = json.loads(done.stdout).get("runyard:secrets", {}).get("value", "{}")
-        return flatten_secrets(json.loads(value))
+        value = json.loads(json.loads(done.stdout).get("runyard:secrets", {}).get("value", "{}"))
+        if not isinstance(value, dict):
+            raise UsageError("config runyard:secrets: must map tenants to secrets")
+        return value
+
+    def set_secret(self, place: Sequence[str], value: str) -> None:
+        """Write a value into the stack's configuration, encrypted; `place` is tenant, name and key, if it has one."""
+        # On its input, where nobody sees it; Pulumi takes one line end off.
+        done = self._run(["config", "set", "--secret", "--path", *self._of_config(), _secret_path(place)], f"{value}\n")
+        if done.returncode:
+            raise self._failure(f"set a secret of stack {self.name}", done.stderr.replace(value, "[secret]"))
+
+    def remove_secret(self, place: Sequence[str]) -> None:
+        """Take what is at this place out of the stack's configuration."""
+        done = self._run(["config", "rm", "--path", *self._of_config(), _secret_path(place)])
+        if done.returncode:
+            raise self._failure(f"remove a secret of stack {self.name}", done.stderr)
+
+    def _of_config(self) -> list[str]:
+        return ["--config-file", self.config_file] if self.config_file else []
 
     def preview(self, manifests: Sequence[Path]) -> str:
         """Ask what an update to these manifests would do, and the policy pack about it; JSON.
@@ -78,16 +100,23 @@ class StackSource:
                 copy.chmod(0o600)
             yield str(copy)
 
-    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, arguments: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
         command = ["pulumi", "--non-interactive", *arguments, "--stack", self.name]
         environment = {**os.environ, "NO_COLOR": "1", "PULUMI_SKIP_UPDATE_CHECK": "true"}
         doing = f"{arguments[0]} of stack {self.name}"
         try:
             return subprocess.run(  # noqa: S603 - a fixed argument list
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+                command,
+                cwd=ROOT,
+                env=environment,
+                input=given,
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_S,
+                check=False,
             )
         except OSError as error:
-            hint = "use `toolchain/bootstrap run -- runyard review …`, which brings it"
+            hint = "use `toolchain/bootstrap run -- runyard …`, which brings it"
             raise UsageError(f"{doing}: {error} ({hint})") from error
         except subprocess.TimeoutExpired as error:
             raise HostError(f"{doing}: no answer within {_TIMEOUT_S} s") from error
@@ -97,3 +126,8 @@ class StackSource:
         kind = PolicyError if "policies refuse the change" in said or "[mandatory]" in said else HostError
         lines = [line.rstrip() for line in said.splitlines() if line.strip()]
         return kind(f"{doing}:\n" + "\n".join(lines[-_LINES_SHOWN:]))
+
+
+def _secret_path(place: Sequence[str]) -> str:
+    """Give the path of a secret in Pulumi's words; quoted, because names and keys may hold dots."""
+    return "runyard:secrets" + "".join(f'["{each}"]' for each in place)

@@ -23,7 +23,7 @@ from runyard.uptodate.observation import Listing, Observation, find_image, obser
 from runyard.uptodate.record import Record
 
 # Containers that come and go beside what the state has.
-_PASSING = (names.ROLE_INSTANCE, names.ROLE_CLAIM)
+_PASSING = (names.ROLE_INSTANCE, names.ROLE_RUN, names.ROLE_CLAIM)
 
 
 class Subject(NamedTuple):

@@ -197,8 +197,8 @@ def _helpers(subject: Subject, revision: RevisionPlan) -> list[Inspection]:
 
 
 def _leaving(subject: Subject) -> Iterator[str]:
-    """Name the containers of instances on their way out: of an earlier revision, or of a service that was removed."""
-    for each in subject.containers(names.ROLE_INSTANCE):
+    """Name the containers of runs, and of instances on their way out: of an earlier revision or a removed service."""
+    for each in (*subject.containers(names.ROLE_INSTANCE), *subject.containers(names.ROLE_RUN)):
         labels = each["Config"]["Labels"]
         tenant, revision, container, instance = (
             labels.get(key, "") for key in (names.TENANT, names.REVISION, names.CONTAINER, names.INSTANCE)

@@ -90,7 +90,7 @@ class Subject:
         return frozenset(
             each.instance
             for each in instances
-            if each.state == "ending" or (each.tenant, each.service, each.revision) in serving
+            if each.run or each.state == "ending" or (each.tenant, each.service, each.revision) in serving
         )
 
     def status(self) -> OrchestratorStatus:

@@ -14,7 +14,7 @@ from runyard.cgroups import Cgroups
 from runyard.contracts import GatewayService
 from runyard.errors import UsageError
 from runyard.journal import Journal
-from runyard.names import CGROUP_DIRECTORY, service_key
+from runyard.names import CGROUP_DIRECTORY, ROLE_RUN, service_key
 from services.orchestrator.api.control import ControlApi
 from services.orchestrator.api.listener import CONTROL, READING, Connections, Limits, Place, open_site
 from services.orchestrator.api.public import LOCAL_HOSTS
@@ -48,6 +48,7 @@ from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.store.loads import LoadStore
+from services.orchestrator.store.run_book import RunBook
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.succession.standby import Fence
 from services.orchestrator.timing import Timing
@@ -64,7 +65,7 @@ async def serve(settings: Settings, journal: Journal) -> None:
         parts.tools.launcher.install(journal)
         orchestrator = Orchestrator(parts, tls.cover)
         stack.push_async_callback(orchestrator.close)
-        api = ControlApi(orchestrator, journal, tls, ClaimStore(settings.directory, settings.stack, journal))
+        api = ControlApi(orchestrator, journal, tls, parts.claim)
         await _listen(stack, api.control_app(), settings.socket, CONTROL, journal)
         await _listen(stack, api.registry_app(), settings.registry_socket, READING, journal)
         reading = api.reading_app(tuple(dict.fromkeys((*LOCAL_HOSTS, settings.host))))
@@ -127,6 +128,9 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
         documents=documents,
         values=values,
         interventions=interventions,
+        run_book=RunBook(directory, journal),
+        run_engine=DockerEngine(docker, settings.stack, ROLE_RUN),
+        claim=ClaimStore(directory, settings.stack, journal),
         decisions=DecisionLog(timing.wall),
         # Set by the prober, waited for by the orchestrator: neither has to know the other.
         prober=Prober(attempts, timing, wake.set),

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.harness.stack import ROOT, docker
 
@@ -33,3 +34,21 @@ def test_advice_is_text_for_people_too():
     done = advise()
     assert done.returncode == 0
     assert "holes are those known until" in done.stdout.splitlines()[-1]
+
+
+def test_doctor_sees_this_host_and_says_what_mends_what_lacks(tmp_path: Path):
+    command = [sys.executable, "-m", "runyard.cli.main", "doctor", "--stack", "nobody", "-o", "json"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=60, check=False)
+    report = json.loads(done.stdout)
+    found = {each["title"]: each for each in report["diagnoses"]}
+    version = docker("version", "--format", "{{.Server.Version}}").strip()
+    assert (found["engine"]["state"], found["engine"]["seen"].split()[0]) == ("good", version)
+    assert found["pulumi"]["state"] == "good"
+    assert found["clock"]["state"] == "good"
+    assert all(each["mend"] for each in report["diagnoses"] if each["state"] in ("lacking", "advice"))
+    # Other stacks of this machine may have the usual ports.
+    assert done.returncode == (1 if report["summary"]["lacking"] else 0), done.stderr
+    away = os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    lacking = subprocess.run(command, cwd=ROOT, env=away, capture_output=True, text=True, timeout=60, check=False)
+    first = json.loads(lacking.stdout)["diagnoses"][0]
+    assert (lacking.returncode, first["title"], first["state"]) == (1, "engine", "lacking"), lacking.stderr

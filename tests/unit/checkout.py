@@ -44,7 +44,7 @@ INNER_LAYERS = {
         ("service",),
         ("api",),
         ("control", "tls"),
-        ("loop", "settings"),
+        ("loop", "runs", "settings"),
         ("rollout",),
         ("instances",),
         ("scaling", "gateway", "health"),

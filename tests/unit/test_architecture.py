@@ -52,7 +52,8 @@ IMPURE = {
 BESIDE = {
     "runyard": (
         *("tests/cases", "tests/preview/mutations.py", "tests/preview/test_effects.py"),
-        *("tests/e2e/test_firewall.py", "tests/e2e/test_host_advice.py"),
+        *("tests/e2e/test_firewall.py", "tests/e2e/test_host_advice.py", "tests/e2e/test_operating.py"),
+        "tests/e2e/test_runs.py",
     ),
     "components": (
         *("tests/preview/conftest.py", "tests/preview/test_platform.py", "tests/preview/test_history.py"),

@@ -17,6 +17,7 @@ from runyard.contracts import (
     PauseRequest,
     RestartRequest,
     RollbackRequest,
+    RunRequest,
     ScaleRequest,
     ServiceRequest,
     decode,
@@ -94,6 +95,9 @@ class ControlApi:
             "putPause": self._put_pause,
             "deletePause": self._delete_pause,
             "putRestart": self._put_restart,
+            "putRun": self._put_run,
+            "getRun": self._get_run,
+            "deleteRun": self._delete_run,
             "putDrain": self._put_drain,
             "getOutcomes": self._get_outcomes,
             "getHoldings": self._get_holdings,
@@ -194,6 +198,21 @@ class ControlApi:
         _check_subject(request, message.tenant, message.service)
         return answer(encode(self._orchestrator.restart(message)))
 
+    async def _put_run(self, request: web.Request) -> web.Response:
+        message = decode(RunRequest, await self._body(request))
+        _check_subject(request, message.tenant, message.service)
+        if message.run != request.match_info["run"]:
+            raise UsageError(f"{request.method} {request.path}: body must be for it, got run {message.run!r}")
+        return answer(encode(await self._orchestrator.runs.begin(message)), 202)
+
+    async def _get_run(self, request: web.Request) -> web.Response:
+        wait_s = _number(request, "wait", _SECONDS)
+        return answer(encode(await self._orchestrator.runs.wait(*_run_of(request), wait_s)))
+
+    async def _delete_run(self, request: web.Request) -> web.Response:
+        await self._orchestrator.runs.end(*_run_of(request))
+        return _done()
+
     async def _put_certificate(self, request: web.Request) -> web.Response:
         message = decode(CertificateRequest, await self._body(request))
         if message.name != request.match_info["name"]:
@@ -224,6 +243,10 @@ def _check_subject(request: web.Request, tenant: str, service: str) -> None:
     if (tenant, service) != named:
         path, body = "/".join(named), f"{tenant}/{service}"
         raise UsageError(f"{request.method} {request.path}: body must be for {path}, got {body}")
+
+
+def _run_of(request: web.Request) -> tuple[str, str, str]:
+    return request.match_info["tenant"], request.match_info["service"], request.match_info["run"]
 
 
 def _number(request: web.Request, name: str, grammar: re.Pattern[str]) -> float:

@@ -18,6 +18,7 @@ PROBLEM = "application/problem+json"
 _PLAIN: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _TITLES = {
     400: "A field, parameter or body does not fit; `detail` says which, the rule and what was seen.",
+    403: "A quota of the tenant has no room for it.",
     404: "The named thing is not there.",
     405: "The path has no such method.",
     408: "The body did not come in time.",

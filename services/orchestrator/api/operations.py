@@ -31,6 +31,8 @@ from runyard.contracts import (
     RolloutOutcomes,
     RolloutRequest,
     RouteRequest,
+    RunRequest,
+    RunStatus,
     ScaleRequest,
     ScalingDecision,
     ServiceList,
@@ -180,6 +182,21 @@ CHANGING = (
     Operation(
         "putRestart", "PUT", "/v1/restarts/{tenant}/{service}", "Replace instances, one by one in each revision.",
         RestartAccepted(("19a3c1",)), (400, 404, 408, 413), body=RestartRequest("acme", "shop", ("19a3c1",)),
+    ),
+    Operation(
+        "putRun", "PUT", "/v1/runs/{tenant}/{service}/{run}", "Run a command once, as an instance of a revision.",
+        RunStatus("acme", "shop", "shop-8d1f", "7b1c09", "starting"), (400, 403, 404, 408, 413, 502), status=202,
+        body=RunRequest("acme", "shop", "7b1c09", ("python3", "-m", "shop.migrate"), timeout_s=600),
+    ),
+    Operation(
+        "getRun", "GET", "/v1/runs/{tenant}/{service}/{run}",
+        "How a run is, once that changes; one that nobody asks for is ended.",
+        RunStatus("acme", "shop", "shop-8d1f", "7b1c09", "ended", container="9f2ac1", exit_code=0), (400, 404),
+        query=(Parameter("wait", "Seconds to wait for a change.", r"[0-9]{1,6}(\.[0-9]{1,6})?", "5"),),
+    ),
+    Operation(
+        "deleteRun", "DELETE", "/v1/runs/{tenant}/{service}/{run}", "Stop a run if it runs, and remove it.",
+        _DONE, (404,),
     ),
     Operation(
         "getOutcomes", "GET", "/v1/rollouts", "How rollouts ended, once there are any after a number.",

@@ -6,7 +6,16 @@ import json
 
 from aiohttp import web
 
-from runyard.errors import ContractError, DeadlineError, HostError, NotFound, RolloutError, RunyardError, UsageError
+from runyard.errors import (
+    ContractError,
+    DeadlineError,
+    HostError,
+    NotFound,
+    PolicyError,
+    RolloutError,
+    RunyardError,
+    UsageError,
+)
 
 # First match wins, so the narrower kinds come first.
 STATUSES: tuple[tuple[type[RunyardError], int, str], ...] = (
@@ -14,6 +23,7 @@ STATUSES: tuple[tuple[type[RunyardError], int, str], ...] = (
     (UsageError, 400, "request refused"),
     (RolloutError, 409, "rollout failed"),
     (NotFound, 404, "not found"),
+    (PolicyError, 403, "a quota refuses it"),
     (DeadlineError, 504, "not done in time"),
     (HostError, 502, "container engine or gateway failed"),
     (RunyardError, 500, "orchestrator failed"),

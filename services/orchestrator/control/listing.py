@@ -36,19 +36,19 @@ def list_revisions(status: OrchestratorStatus) -> RevisionList:
     return RevisionList(status.revisions)
 
 
-def list_instances(parts: Parts, scene: Scene, withdrawn: frozenset[str]) -> InstanceList:
-    """List the instances by tenant, revision and age; `withdrawn` are those that are being removed."""
+def list_instances(
+    parts: Parts, scene: Scene, withdrawn: frozenset[str], runs: tuple[InstanceStatus, ...] = ()
+) -> InstanceList:
+    """List the instances by tenant, revision and age, then runs; `withdrawn` are those that are being removed."""
     health, restarting = parts.prober.health(), parts.interventions.restarting
     ordered = sorted(scene.instances, key=lambda each: (each.key, int(each.id, 16)))
-    return InstanceList(
-        tuple(
-            replace(
-                _describe(each, health, withdrawn, restarting),
-                containers=_containers(each, scene.revisions.get(each.key)),
-            )
-            for each in ordered
+    found = tuple(
+        replace(
+            _describe(each, health, withdrawn, restarting), containers=_containers(each, scene.revisions.get(each.key))
         )
+        for each in ordered
     )
+    return InstanceList(found + runs)
 
 
 def list_endpoints(status: OrchestratorStatus, scene: Scene) -> EndpointList:

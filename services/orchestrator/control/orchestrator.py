@@ -48,6 +48,7 @@ from services.orchestrator.rollout.outcomes import OutcomeLog
 from services.orchestrator.rollout.pending import CONFIRM_S, PendingRollouts
 from services.orchestrator.rollout.rollback import roll_back
 from services.orchestrator.rollout.rollouts import Proposal
+from services.orchestrator.runs.runs import Runs
 from services.orchestrator.scaling.capacity import most_instances
 from services.orchestrator.store.acceptance import check_writers
 from services.orchestrator.timing import Timing
@@ -69,6 +70,7 @@ class Orchestrator:
         self._outcomes = OutcomeLog(f"{parts.boot_ms:x}", parts.timing)
         self._pending = PendingRollouts(parts, self._reconciler, self._outcomes, cover)
         self._scaling = ScalingLoop(parts, self._reconciler)
+        self.runs = Runs(parts, self._reconciler.publish)
 
     @property
     def epoch(self) -> str:
@@ -93,6 +95,7 @@ class Orchestrator:
             group.create_task(self._reconciler.run())
             group.create_task(self._pending.watch_deadlines())
             group.create_task(self._scaling.run())
+            group.create_task(self.runs.run())
             group.create_task(self._parts.upkeep.run())
 
     def hear(self, revision: str) -> None:
@@ -241,8 +244,8 @@ class Orchestrator:
         return list_revisions(self.status())
 
     def instances(self) -> InstanceList:
-        """List the instances."""
-        return list_instances(self._parts, self._scene(), self._reconciler.operations.withdrawn)
+        """List the instances, runs among them."""
+        return list_instances(self._parts, self._scene(), self._reconciler.operations.withdrawn, self.runs.instances())
 
     def endpoints(self) -> EndpointList:
         """List where revisions are reached."""
@@ -279,6 +282,7 @@ class Orchestrator:
     async def close(self) -> None:
         """Stop what is under way, and write what is recorded of the last minutes; instances go on."""
         await self._pending.close()
+        await self.runs.close()
         await self._reconciler.operations.close()
         await self._parts.prober.close()
         self._parts.recorder.write(self._parts.timing.wall(), everything=True)

@@ -166,6 +166,10 @@ class Engine(Protocol):
         """Send the stop signal, wait for the grace, then kill; one that is gone is no error."""
         ...
 
+    async def wait(self, container: str, within_s: float) -> None:
+        """Wait until a container has ended or is gone, but no longer than this."""
+        ...
+
     async def remove(self, container: str) -> None:
         """Kill and remove a container; one that is gone is no error."""
         ...

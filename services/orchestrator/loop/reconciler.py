@@ -202,7 +202,7 @@ class Reconciler:
         self.revisions = self._parts.documents.revisions
         self.instances = inventory.instances()
         places = {each.id: (each.network, each.address) for each in self.instances}
-        self._tools.addresses.sync(places, self._operations.busy)
+        self._tools.addresses.sync({**places, **self._parts.run_book.places}, self._operations.busy)
         self._parts.prober.watch(self.instances, self.revisions, adopted=not self.settled)
 
     def _settle(self) -> bool:
@@ -229,7 +229,8 @@ class Reconciler:
     def _forget(self) -> None:
         """Let go what nothing needs any more: documents, the values that only they named, volumes of instances."""
         entries = self._tools.book.entries.values()
-        if self._parts.documents.forget({(each.tenant, each.identity) for each in entries}):
+        used = {(each.tenant, each.identity) for each in entries} | self._parts.run_book.documents
+        if self._parts.documents.forget(used):
             self._parts.values.keep({each.digest for each in self._parts.documents.secrets})
         self._operations.clear_spent()
 
@@ -302,8 +303,10 @@ class Reconciler:
         instances = self._tools.inventory.instances()
         sleepers = self._parts.autoscaler.sleepers
         endpoints = describe_endpoints(self.revisions, instances, health, operations.withdrawn, sleepers)
-        callers = describe_callers(instances, operations.reserved)
-        uses = describe_uses(self.revisions, {*(each.key for each in instances), *operations.starting.values()})
+        runs = self._parts.run_book
+        callers = describe_callers(instances, {**operations.reserved, **runs.callers})
+        live = {*(each.key for each in instances), *operations.starting.values(), *runs.revisions}
+        uses = describe_uses(self.revisions, live)
         now = self._parts.timing.wall()
         snapshot = describe_snapshot(store.routes, rollouts.in_force, endpoints, callers, uses, now)
         snapshot = with_pauses(snapshot, self._parts.interventions.pauses(now))

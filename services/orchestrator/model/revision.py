@@ -19,10 +19,11 @@ def may_freeze(spec: RevisionDocument) -> bool:
 class Revision:
     """A revision whose document is held; `parts` are all containers of an instance, `containers` those that serve.
 
-    Both are in start order.
+    Both are in start order. `role` is what its containers are labelled as.
     """
 
     spec: RevisionDocument
+    role: str = names.ROLE_INSTANCE
     parts: tuple[Part, ...] = field(init=False, compare=False, repr=False)
     containers: tuple[ContainerDocument, ...] = field(init=False, compare=False, repr=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from runyard import files, names
@@ -11,7 +12,7 @@ from runyard.journal import Journal
 
 
 class ClaimStore:
-    """One claim, a JSON object that nobody here reads but for its stack."""
+    """One claim, a JSON object of which its stack and its tenants' quotas are read here."""
 
     def __init__(self, directory: Path, stack: str, journal: Journal) -> None:
         self._file = directory / "claim.json"
@@ -41,6 +42,13 @@ class ClaimStore:
         if not self._text:
             raise NotFound("claim: this stack has none")
         return self._text
+
+    def quotas(self, tenant: str) -> Mapping[str, int]:
+        """Give the limits that the stack's manifests set for a tenant, by the quota's name; empty without any."""
+        told = json.loads(self._text).get("quotas") if self._text else None
+        limits = told.get(tenant) if isinstance(told, dict) else None
+        found = limits if isinstance(limits, dict) else {}
+        return {str(name): limit for name, limit in found.items() if isinstance(limit, int)}
 
     def _check(self, text: str) -> None:
         try:

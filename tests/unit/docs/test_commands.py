@@ -58,8 +58,14 @@ def takes_make(words: list[str]) -> None:
 def takes_runyard(words: list[str]) -> None:
     command = cli.get_command(click.Context(cli), words[1])
     assert command is not None, f"runyard has no command {words[1]}"
+    rest = words[2:]
+    if isinstance(command, click.Group):
+        name, *rest = rest
+        assert name in command.commands, f"runyard {words[1]} has no command {name}"
+        command = command.commands[name]
     options = {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
-    for word in words[2:]:
+    # What follows is for the program that it runs.
+    for word in rest[: rest.index("--")] if "--" in rest else rest:
         if word.startswith("-"):
             assert word.partition("=")[0] in options, f"runyard {words[1]} has no option {word}"
 

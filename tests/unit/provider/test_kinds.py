@@ -105,16 +105,17 @@ class Engine:
 
 def test_sweep_does_nothing_until_it_is_deleted_and_then_removes_every_instance_strangers_too() -> None:
     instance = Thing("container", "runyard.dev.default.hello-1.hello.ab", "1", "dev", names.ROLE_INSTANCE)
+    run = Thing("container", "runyard.dev.default.hello-1.hello.cd", "8", "dev", names.ROLE_RUN)
     stranger = Thing("container", "somebody", "2", "dev", names.ROLE_INSTANCE)
     volume = Thing("volume", "runyard.dev.gateway", "3", "dev", names.ROLE_INSTANCE)
     part = Thing("container", "runyard.dev.gateway", "4", "dev", names.ROLE_GATEWAY)
     other = Thing("container", "runyard.test.default.a", "5", "test", names.ROLE_INSTANCE)
     scratch = Thing("volume", "runyard.dev.default.hello-1.work.ab", "6", "dev", names.ROLE_SCRATCH)
     data = Thing("volume", "runyard.dev.volume.default.data", "7", "dev", names.ROLE_DATA)
-    engine, released = Engine(instance, stranger, volume, part, other, scratch, data), list[str]()
+    engine, released = Engine(instance, run, stranger, volume, part, other, scratch, data), list[str]()
     kind = Sweep(lambda: engine, released.append)
     kind.create(STACK)
-    assert (len(engine.things), kind.identify(STACK)) == (7, "dev/sweep")
+    assert (len(engine.things), kind.identify(STACK)) == (8, "dev/sweep")
     kind.delete(ResourceState("dev/sweep", STACK, {}))
     # What a tenant keeps is kept.
     assert engine.things == [volume, part, other, data]

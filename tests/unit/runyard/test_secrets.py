@@ -65,7 +65,7 @@ def test_reference_without_a_value_is_refused_with_the_command_that_sets_it():
         check_references(subject(), {"other": {"api/latest": "x"}})
     assert str(caught.value) == (
         "manifests/hello.yaml:1:1: env TOKEN: secret api has no key latest in this stack "
-        "(pulumi config set --secret --path 'runyard:secrets.default.api' VALUE)"
+        "(runyard secret set api --tenant default)"
     )
 
 

@@ -142,6 +142,15 @@ class DockerClient:
             async with asyncio.timeout(grace_s + STOP_MARGIN_S):
                 await self._docker.containers.container(container).stop(t=grace_s)
 
+    async def wait(self, container: str, within_s: float) -> None:
+        """Wait until a container has ended or is gone, but no longer than this."""
+        with translated(f"wait for container {container[:12]}", gone_is_fine=True):
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._docker.containers.container(container).wait()
+            except TimeoutError:
+                return
+
     async def remove(self, container: str) -> None:
         """Kill and remove a container with its anonymous volumes; one that is gone is no error."""
         with translated(f"remove container {container[:12]}", gone_is_fine=True):

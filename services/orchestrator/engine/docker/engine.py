@@ -27,17 +27,18 @@ _ANY_IMAGE = Image("")
 
 
 class DockerEngine:
-    """The containers of one stack's instances in Docker."""
+    """The containers of one stack's instances in Docker, or of another role's."""
 
-    def __init__(self, docker: DockerClient, stack: str) -> None:
+    def __init__(self, docker: DockerClient, stack: str, role: str = names.ROLE_INSTANCE) -> None:
         self._docker = docker
-        self._labels = {names.STACK: stack, names.ROLE: names.ROLE_INSTANCE}
+        self._labels = {names.STACK: stack, names.ROLE: role}
         self._images = Images(docker)
         # What is asked of Docker just so.
         self.ping = docker.ping
         self.users = docker.users
         self.start, self.stop, self.remove = docker.start, docker.stop, docker.remove
         self.pause, self.resume = docker.pause, docker.resume
+        self.wait = docker.wait
         self.remove_volume = docker.remove_volume
         self.logs, self.run = docker.logs, docker.run
         self.close = docker.close

@@ -98,7 +98,7 @@ def _labels(revision: Revision, container: ContainerDocument, instance: str, ima
         names.TENANT: revision.tenant,
         names.SERVICE: revision.service,
         names.REVISION: revision.name,
-        names.ROLE: names.ROLE_INSTANCE,
+        names.ROLE: revision.role,
         names.CONTAINER: container.name,
         names.INSTANCE: instance,
     }

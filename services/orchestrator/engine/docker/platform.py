@@ -45,5 +45,5 @@ class DockerParts:
     async def events(self) -> AsyncIterator[None]:
         """Tell each time that something happened to any part, until Docker goes away."""
         async for event in self._docker.container_events({names.STACK: self._stack}):
-            if event.role != names.ROLE_INSTANCE:
+            if event.role not in (names.ROLE_INSTANCE, names.ROLE_RUN):
                 yield

@@ -32,6 +32,13 @@ def test_first_container_of_the_oldest_instance_that_runs_is_chosen() -> None:
     assert choose(given, TARGET, "cache").id == "a-cache"
 
 
+def test_run_is_chosen_only_where_nothing_else_runs() -> None:
+    run = found("r", "app", 0)
+    run.labels[names.ROLE] = names.ROLE_RUN  # type: ignore[index]
+    assert choose([run, found("a", "app", 2)], TARGET, None).id == "a-app"
+    assert choose([run], TARGET, None).id == "r-app"
+
+
 def test_what_there_is_not_is_refused_with_what_there_is() -> None:
     with pytest.raises(NotFound, match="exec shop/web: has no instance that runs"):
         choose([found("a", "app", 1, "exited")], TARGET, None)

@@ -19,7 +19,7 @@ import yaml
 from runyard.cli import main as module
 from runyard.cli.commands import COMMANDS
 from runyard.cli.main import cli, main
-from runyard.cli.output import FORMS, Output, has_colour, paint, render_json, render_yaml, reporting
+from runyard.cli.output import FORMS, Output, has_colour, paint, pass_on, render_json, render_yaml, reporting
 from tests.unit import checkout
 
 DATA: dict[str, Any] = {
@@ -88,16 +88,24 @@ def test_quiet_leaves_out_the_text_of_what_went_well_alone(capsys: pytest.Captur
     assert json.loads(run(capsys, "-q", "-o", "json")[1])
 
 
-# The output of `exec` is the program's that it runs.
-@pytest.mark.parametrize("name", [*sorted(set(COMMANDS) - {"probe", "exec"}), "probe"])
+# The output of `exec` and `run` is the program's that they run.
+@pytest.mark.parametrize("name", [*sorted(set(COMMANDS) - {"probe", "exec", "run"}), "probe"])
 def test_every_command_has_every_form(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command
-    options = {option: each for each in command.params for option in each.opts}
-    form = options["--output"].type
-    assert isinstance(form, click.Choice)
-    assert tuple(form.choices)[: len(FORMS)] == FORMS
-    assert {"-o", "-q", "--quiet", "--no-color"} <= set(options)
+    for each in command.commands.values() if isinstance(command, click.Group) else [command]:
+        options = {option: parameter for parameter in each.params for option in parameter.opts}
+        form = options["--output"].type
+        assert isinstance(form, click.Choice)
+        assert tuple(form.choices)[: len(FORMS)] == FORMS
+        assert {"-o", "-q", "--quiet", "--no-color"} <= set(options)
+        assert options["--output"].envvar == "RUNYARD_OUTPUT"
+
+
+def test_line_of_another_program_is_passed_on_as_it_is(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    pass_on("\x1b[1mü\t.", to_stderr=False)
+    pass_on("bad", to_stderr=True)
+    assert capfdbinary.readouterr() == ("\x1b[1mü\t.\n".encode(), b"bad\n")
 
 
 def test_commands_write_through_one_place_alone() -> None:

@@ -36,6 +36,14 @@ def revision(name: str, desired: int = 1, ready: int = 0, reason: str = "") -> R
     return RevisionStatus("shop", name.rpartition("-")[0], name, desired, ready, reason=reason)
 
 
+def test_run_is_told_as_one_and_its_revision_still_has_no_instance() -> None:
+    ran = instance("web-1", "ab12", "running", run=True, reason="late")
+    assert rows(ServiceList(), [revision("web-1", desired=0)], [ran]) == [
+        ("shop/web", "web-1", "ab12", "running", "", "run; late"),
+        ("shop/web", "web-1", "-", "none wanted", "-", ""),
+    ]
+
+
 def test_rows_are_by_service_and_revision_and_instances_of_one_by_age() -> None:
     instances = [instance("web-2", "b"), instance("web-2", "a"), instance("cart-1", "c")]
     asleep = replace(revision("cart-0", 0), asleep=True)

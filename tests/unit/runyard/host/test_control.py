@@ -13,12 +13,23 @@ from runyard.contracts import (
     RolloutOutcomes,
     RolloutRequest,
     RouteRequest,
+    RunRequest,
+    RunStatus,
     ServiceHolding,
     ServiceRequest,
     SignedRevision,
     TrafficShare,
 )
-from runyard.errors import Conflict, HostError, HostUnreachable, NotFound, RelayEnded, RolloutError
+from runyard.errors import (
+    Conflict,
+    HostError,
+    HostUnreachable,
+    NotFound,
+    PolicyError,
+    RelayEnded,
+    RolloutError,
+    UsageError,
+)
 from runyard.host.control import START_TIMEOUT_S, Orchestrator
 
 
@@ -127,6 +138,31 @@ def test_outcomes_may_take_as_long_as_they_are_waited_for():
     assert engine.requests[0] == ("GET", "/v1/rollouts?after=2&wait=30", "", 90)
     subject.outcomes(0, 0.5)
     assert engine.requests[1][1] == "/v1/rollouts?after=0&wait=0.5"
+
+
+def test_run_is_begun_waited_for_and_taken_leave_of():
+    told = RunStatus("acme", "web", "web-1", "ab12", "running", container="c1")
+    subject, engine, _ = orchestrator(answered(202, contracts.encode(told)))
+    request = RunRequest("acme", "web", "ab12", ("migrate",), environment={"A": "b"})
+    assert subject.begin_run(request) == told
+    method, path, body, _ = engine.requests[0]
+    assert (method, path, contracts.decode(RunRequest, body)) == ("PUT", "/v1/runs/acme/web/ab12", request)
+    assert subject.await_run("acme", "web", "ab12", 5) == told
+    # The answer comes when the wait is over, at the latest.
+    assert engine.requests[1] == ("GET", "/v1/runs/acme/web/ab12?wait=5", "", 65)
+    subject.end_run("acme", "web", "ab12")
+    assert engine.requests[2][:3] == ("DELETE", "/v1/runs/acme/web/ab12", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, UsageError), (403, PolicyError), (404, NotFound), (502, HostError)]
+)
+def test_run_that_is_refused_is_an_error_of_its_kind(status, error):
+    subject, _, _ = orchestrator(answered(status, json.dumps({"detail": "run acme/web: no"})))
+    with pytest.raises(error) as caught:
+        subject.begin_run(RunRequest("acme", "web", "ab12", ("migrate",)))
+    assert type(caught.value) is error
+    assert str(caught.value).endswith("run acme/web: no")
 
 
 def test_removal_is_a_delete():

@@ -52,6 +52,20 @@ def test_claim_names_the_memory_of_the_platforms_parts_which_counts_to_no_tenant
     )
 
 
+def test_claim_brings_the_limits_of_its_tenants_and_the_newer_ones_count() -> None:
+    limited, free = Tenant("shop", quotas=Quotas(memory_bytes=MIB, instances=3)), Tenant("free")
+    subject = manifests(tenants=(limited, free))
+    claim = make_claim(subject, plan(subject, "dev"))
+    assert claim.quotas == {"shop": {"memory": MIB, "instances": 3}}
+    assert parse_claim(contracts.encode(claim), "dev") == claim
+    # A claim of an earlier Runyard has none.
+    assert parse_claim('{"stack": "dev", "services": []}', "dev").quotas == {}
+    larger = Claim("dev", claim.services, {"shop": {"instances": 5}})
+    assert join(claim, larger).quotas == {"shop": {"instances": 5}}
+    # Limits take no room of the host, so no turn is needed to change them.
+    assert covers(claim, larger)
+
+
 def test_equal_plans_make_equal_claims() -> None:
     first, second = service(name="a"), service(name="b")
     one, other = manifests(first, second), manifests(second, first)

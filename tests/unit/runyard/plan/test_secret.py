@@ -37,7 +37,7 @@ DIGESTS = {
     "token/latest": "t",
     "token/1": "t",
 }
-SET = "pulumi config set --secret --path 'runyard:secrets.default"
+SET, TENANT = "runyard secret set", "--tenant default"
 
 
 def missing(subject: Service) -> list[str]:
@@ -147,9 +147,9 @@ def test_everything_that_is_missing_is_told_with_the_way_to_set_it() -> None:
     shape = template(containers=(holder,), init_containers=(first,), volumes=(Volume("files", "projected", sources),))
     place = "manifests/hello.yaml:1:1: "
     assert missing(service(template=shape)) == [
-        f"{place}env A: configMap db has no key absent in this stack ({SET}.db' VALUE)",
-        f"{place}envFrom: secret token has one value and no keys in this stack ({SET}.token.KEY' VALUE)",
-        f"{place}envFrom: configMap absent has no keys in this stack ({SET}.absent.KEY' VALUE)",
-        f"{place}volume files: secret db has no key absent in this stack ({SET}.db' VALUE)",
-        f"{place}volume files: secret x has no keys in this stack ({SET}.x' VALUE)",
+        f"{place}env A: configMap db has no key absent in this stack ({SET} db/absent {TENANT})",
+        f"{place}envFrom: secret token has one value and no keys in this stack ({SET} token/KEY {TENANT})",
+        f"{place}envFrom: configMap absent has no keys in this stack ({SET} absent/KEY {TENANT})",
+        f"{place}volume files: secret db has no key absent in this stack ({SET} db/absent {TENANT})",
+        f"{place}volume files: secret x has no keys in this stack ({SET} x {TENANT})",
     ]

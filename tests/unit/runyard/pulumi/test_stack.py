@@ -68,5 +68,5 @@ def test_export_that_fails_says_why(pulumi: Path) -> None:
 
 
 def test_without_pulumi_the_way_to_it_is_told(pulumi: Path) -> None:
-    with pytest.raises(UsageError, match=r"toolchain/bootstrap run -- runyard review"):
+    with pytest.raises(UsageError, match=r"toolchain/bootstrap run -- runyard …"):
         StackSource("dev").export()

@@ -58,6 +58,7 @@ from services.orchestrator.store.desired import DesiredStore
 from services.orchestrator.store.documents import DocumentStore
 from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.store.loads import LoadStore
+from services.orchestrator.store.run_book import RunBook
 from services.orchestrator.store.secret_values import SecretValues
 from services.orchestrator.store.signature import Verifier
 from services.orchestrator.timing import Timing
@@ -189,6 +190,8 @@ class FakeEngine:
         # What came on standard input, by container or by command.
         self.inputs: dict[str, str] = {}
         self._ids = itertools.count(1)
+        # Set whenever a container ends or goes.
+        self._ending = asyncio.Event()
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self.part_events: asyncio.Queue[Event | None] = asyncio.Queue()
 
@@ -315,6 +318,7 @@ class FakeEngine:
     def die(self, container: str, exit_code: int, *, oom: bool = False) -> None:
         """End a container as its own process would."""
         self.containers[container]["State"] = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": oom}
+        self._ending.set()
         self.tell("die", container)
 
     async def kill(self, container: str) -> None:
@@ -325,8 +329,16 @@ class FakeEngine:
         self._enter("stop", container)
         if container in self.containers:
             self.containers[container]["State"] = {"Status": "exited", "ExitCode": 0}
+            self._ending.set()
+
+    async def wait(self, container: str, within_s: float) -> None:
+        self._enter("wait", container)
+        while self.containers.get(container, {"State": {"Status": ""}})["State"]["Status"] == "running":
+            self._ending.clear()
+            await self._ending.wait()
 
     async def remove(self, container: str) -> None:
+        self._ending.set()
         self._enter("remove", container)
         self.containers.pop(container, None)
 
@@ -470,7 +482,7 @@ class World:
         )
         self.tls = Tls(self.certificates, self.issuer.authority, self.issuer)
         self.orchestrator = Orchestrator(self.parts, self.certificates.cover)
-        self.claim = ClaimStore(directory, STACK, self.journal)
+        self.claim = self.parts.claim
         self.api = ControlApi(self.orchestrator, self.journal, self.tls, self.claim)
         self._task: asyncio.Task[None] | None = None
 
@@ -503,6 +515,9 @@ class World:
             documents=held,
             values=values,
             interventions=interventions,
+            run_book=RunBook(directory, self.journal),
+            run_engine=DockerEngine(self.engine, STACK, names.ROLE_RUN),
+            claim=ClaimStore(directory, STACK, self.journal),
             decisions=DecisionLog(timing.wall),
             prober=Prober(self.attempts, timing, wake.set),
             publisher=Publisher(self.gateway, self.journal, timing),

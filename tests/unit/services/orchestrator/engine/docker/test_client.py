@@ -56,6 +56,15 @@ def test_other_conflict_of_a_removal_is_an_error() -> None:
         raise aiodocker.DockerError(409, "container is paused")
 
 
+# What it always says.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "/version": {"ApiVersion": "1.41"},
+    "/volumes/v": {"Name": "v", "Mountpoint": "/there"},
+    "/containers/c/json": {"Id": "c", "Config": {"Tty": True}},
+    "/containers/c/wait": {"StatusCode": 3},
+}
+
+
 class Daemon:
     """A few of Docker's answers on a socket of its own."""
 
@@ -68,8 +77,8 @@ class Daemon:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.partition("/v1.41")[2] or request.path
         self.asked.append((request.method, path, dict(request.query)))
-        if path == "/version":
-            return web.json_response({"ApiVersion": "1.41"})
+        if path in ANSWERS:
+            return web.json_response(ANSWERS[path])
         if path == "/containers/json":
             found = [("a", "running"), ("b", "created")]
             return web.json_response(
@@ -78,15 +87,13 @@ class Daemon:
         if path == "/volumes/create":
             self.sent.append(await request.json())
             return web.json_response({"Name": "v"}, status=201)
-        if path == "/volumes/v":
-            return web.json_response({"Name": "v", "Mountpoint": "/there"})
         if path == "/volumes/used":
             body = json.dumps({"message": "volume is in use"}).encode()
             return web.Response(status=409, body=body, headers={"Content-Type": "application/json"})
         if path == "/events":
             return await self._tell(request)
-        if path == "/containers/c/json":
-            return web.json_response({"Id": "c", "Config": {"Tty": True}})
+        if path == "/containers/runs/wait":
+            await asyncio.Event().wait()
         if path == "/containers/c/logs":
             return web.Response(body=b"one\ntwo\nthree\n")
         # Docker names no character set, and the library looks for exactly this type.
@@ -154,6 +161,13 @@ def test_events_are_yielded_until_the_engine_goes_away(tmp_path: Path) -> None:
 
 def test_logs_are_the_last_lines(tmp_path: Path) -> None:
     assert with_daemon(tmp_path, Daemon(), lambda engine: engine.logs("c", 2)) == ("two", "three")
+
+
+@pytest.mark.parametrize("container", ["c", "runs", "gone"])
+def test_end_of_a_container_is_waited_for_and_not_for_longer_than_asked(tmp_path: Path, container: str) -> None:
+    daemon = Daemon()
+    with_daemon(tmp_path, daemon, lambda engine: engine.wait(container, 0.1 if container == "runs" else 30))
+    assert daemon.asked[-1][:2] == ("POST", f"/containers/{container}/wait")
 
 
 def test_missing_container_is_not_found_with_the_id_shortened(tmp_path: Path) -> None:

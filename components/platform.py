@@ -14,12 +14,14 @@ from components.gateway import Configuration
 from components.network import Network
 from components.part import Part
 from components.prometheus import Scrapes
-from components.resource import Certificate, Claim, SigningKey
+from components.resource import Certificate, Claim, Receivers, SigningKey
 from components.service import Service, ServicePlatform
+from runyard import names
 from runyard.names import service_key
 from runyard.plan import Plan, ServicePlan
+from runyard.plan.alerting import describe_receivers, render_receivers
 from runyard.plan.outlook import Facts
-from runyard.plan.parts import BesideKind
+from runyard.plan.part import BesideKind
 from runyard.secrets import TenantSecrets
 
 BESIDES: Mapping[BesideKind, type[Beside]] = {
@@ -35,8 +37,8 @@ BESIDES: Mapping[BesideKind, type[Beside]] = {
 class Given:
     """What a stack is built with beside its plan.
 
-    `secrets` maps a tenant to `name/key` to a value, `certificates` a name to a chain and its key; `claim` is what the
-    stack claims of its host, as JSON.
+    `secrets` maps a tenant to `name/key` to a value, and the platform as "" for its receivers; `certificates` maps a
+    name to a chain and its key; `claim` is what the stack claims of its host, as JSON.
     """
 
     claim: str
@@ -84,6 +86,10 @@ def build(plan: Plan, given: Given) -> Built:
     if plan.platform.gateway.tls.on:
         for name, pair in sorted(given.certificates.items()):
             Certificate(name, plan.stack, pair, pulumi.ResourceOptions(depends_on=containers))
+    if plan.alerting.receivers:
+        configuration = render_receivers(plan.alerting, given.secrets)
+        options = pulumi.ResourceOptions(depends_on=[ground.containers[names.ROLE_ALERTMANAGER]])
+        Receivers(plan.stack, describe_receivers(plan.alerting), configuration, options)
     platform = ServicePlatform(plan.stack, plan.platform.gateway, key.private, containers)
     services = [
         Service(each, platform, given.secrets.get(each.tenant), _on_networks(each, networks)) for each in plan.services

@@ -1,11 +1,12 @@
-"""Prometheus: what it scrapes and which rules it has, beside its container."""
+"""Prometheus: what it scrapes, which rules it has and whom it tells of alerts, beside its container."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from components.beside import Around, Beside
-from runyard.prometheus import render_configuration, render_rules
+from runyard.names import ROLE_ALERTMANAGER
+from runyard.prometheus import render_alerts, render_configuration, render_rules
 
 
 class Scrapes(Beside):
@@ -15,7 +16,12 @@ class Scrapes(Beside):
         """Give configuration and rules as texts, which previews show as their hashes."""
         plan = self.ground.plan
         targets = [(each.part.name, each.listeners[0].address) for each in plan.parts if each.part.metrics]
-        return {"RUNYARD_CONFIGURATION": render_configuration(plan.stack, targets), "RUNYARD_RULES": render_rules()}
+        alertmanagers = [each.listeners[0].address for each in plan.parts if each.part.name == ROLE_ALERTMANAGER]
+        return {
+            "RUNYARD_CONFIGURATION": render_configuration(plan.stack, targets, alertmanagers),
+            "RUNYARD_RULES": render_rules(),
+            "RUNYARD_ALERTS": render_alerts(plan.alerting.quotas),
+        }
 
     def make(self, around: Around) -> None:
         """Declare nothing."""

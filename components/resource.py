@@ -69,6 +69,25 @@ class Certificate(pulumi.CustomResource):
         )
 
 
+class Receivers(pulumi.CustomResource):
+    """Whom the stack's Alertmanager tells; the configuration, which may hold tokens, is secret."""
+
+    def __init__(
+        self,
+        stack: str,
+        shown: Mapping[str, str],
+        configuration: str,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the receivers of a stack: what is `shown` of each by name, and Alertmanager's configuration."""
+        props: dict[str, pulumi.Input[str]] = {
+            "stack": stack,
+            "receivers": render_json(shown),
+            "configuration": pulumi.Output.secret(configuration),
+        }
+        super().__init__(f"{_PACKAGE}Receivers", "receivers", props, opts)
+
+
 class Claim(pulumi.CustomResource):
     """What a stack claims of its host, as JSON, for the orchestrator to keep."""
 

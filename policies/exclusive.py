@@ -11,7 +11,7 @@ from policies.resource import CONTAINER, NETWORK, VOLUME, Resource
 from runyard import names
 
 # Of each of these the platform declares one itself.
-_KINDS = ("SigningKey", "GatewayConfiguration", "FirewallRules", "Sweep", "Claim")
+_KINDS = ("SigningKey", "GatewayConfiguration", "FirewallRules", "Receivers", "Sweep", "Claim")
 SINGLE = tuple(f"runyard:index:{kind}" for kind in _KINDS)
 _NAMED = {CONTAINER: "container", NETWORK: "network", VOLUME: "volume"}
 

@@ -14,11 +14,13 @@ from provider.firewall import FirewallRules
 from provider.image import Images
 from provider.key import SigningKey
 from provider.kind import Kind
+from provider.receivers import Receivers
 from provider.rollout import Rollouts
 from provider.service import Around, Service
 from provider.sweep import Sweep
 from runyard import host
 from runyard.contracts import ImageIdentity, ServiceRequest
+from runyard.host.alertmanager import AlertmanagerHost
 from runyard.host.credentials import load_credentials
 from runyard.host.firewall import FirewallHost
 from runyard.host.gateway import GatewayHost
@@ -54,6 +56,7 @@ class Host:
             "Claim": Claim(self._claim, self._holdings),
             "FirewallRules": FirewallRules(lambda stack: FirewallHost(engine(), stack), self._tell),
             "GatewayConfiguration": GatewayConfiguration(lambda stack: GatewayHost(engine(), stack)),
+            "Receivers": Receivers(lambda stack: AlertmanagerHost(engine(), stack)),
             "Service": Service(around),
             "SigningKey": SigningKey(),
             "Sweep": Sweep(engine, self._release),

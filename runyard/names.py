@@ -42,6 +42,7 @@ ROLE_FIREWALL_TASK = "firewall-task"
 TASKS = {ROLE_GATEWAY_TEST: "gateway.test", ROLE_FIREWALL_TASK: "firewall.task"}
 ROLE_METER = "meter"
 ROLE_PROMETHEUS = "prometheus"
+ROLE_ALERTMANAGER = "alertmanager"
 ROLE_POSTGRES = "postgres"
 ROLE_BILLING = "billing"
 ROLE_NETWORK = "network"
@@ -97,6 +98,9 @@ ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRAT
 REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
 REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
 PROMETHEUS_DIRECTORY = "/var/lib/runyard/prometheus"
+ALERTMANAGER_DIRECTORY = "/var/lib/runyard/alertmanager"
+# What joins its input and output to the socket on which whom to tell is put, in Alertmanager's image.
+ALERTMANAGER_RELAY = ("runyard-alertmanager", "relay")
 METER_DIRECTORY = "/var/lib/runyard/meter"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"

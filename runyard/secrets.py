@@ -9,25 +9,32 @@ from runyard import names
 from runyard.contracts import RevisionDocument, SecretValue
 from runyard.errors import UsageError
 from runyard.manifest.model import Manifests
+from runyard.plan.alerting import PLATFORM, missing_secrets, plan_alerting
 from runyard.plan.secret import LazyDigests, describe_missing, values_of_manifests
 
 # For each tenant, `name/key` of a secret to its value, or to the digest of its value.
 TenantSecrets = Mapping[str, Mapping[str, str]]
 
 
-def flatten_secrets(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def flatten_secrets(config: Mapping[str, Any], receivers: Mapping[str, Any] | None = None) -> dict[str, dict[str, str]]:
     """Turn `tenant: {name: value or {key: value}}` into `tenant: {name/key: value}`; UsageError where it is not that.
 
-    A plain value answers `latest` and `1`, the keys that Cloud Run's manifests use for a secret's version.
+    A plain value answers `latest` and `1`, the keys that Cloud Run's manifests use for a secret's version. `receivers`
+    are those of the Platform's receivers, under a name that no tenant can have: no service may name these.
     """
-    flat: dict[str, dict[str, str]] = {}
-    for tenant, named in config.items():
-        if not isinstance(named, Mapping):
-            raise UsageError(f"config runyard:secrets.{tenant}: must map secret names to values")
-        flat[tenant] = {}
-        for name, value in named.items():
-            keys = value if isinstance(value, Mapping) else {"latest": value, "1": value}
-            flat[tenant] |= {f"{name}/{key}": str(each) for key, each in keys.items()}
+    flat = {tenant: _flatten(f"secrets.{tenant}", named) for tenant, named in config.items()}
+    if receivers:
+        flat[PLATFORM] = _flatten("receiverSecrets", receivers)
+    return flat
+
+
+def _flatten(where: str, named: Any) -> dict[str, str]:
+    if not isinstance(named, Mapping):
+        raise UsageError(f"config runyard:{where}: must map secret names to values")
+    flat: dict[str, str] = {}
+    for name, value in named.items():
+        keys = value if isinstance(value, Mapping) else {"latest": value, "1": value}
+        flat |= {f"{name}/{key}": str(each) for key, each in keys.items()}
     return flat
 
 
@@ -62,8 +69,15 @@ def check_references(manifests: Manifests, secrets: TenantSecrets) -> None:
 
     What is optional and has no value is in no plan.
     """
+<<<<<<< HEAD
     known = with_manifests(manifests, secrets)
     missing = [problem for each in manifests.services for problem in describe_missing(each, known[each.tenant])]
+=======
+    missing = [
+        problem for each in manifests.services for problem in describe_missing(each, secrets.get(each.tenant, {}))
+    ]
+    missing += missing_secrets(plan_alerting(manifests), secrets)
+>>>>>>> observed
     if missing:
         raise UsageError("\n".join(missing))
 

@@ -24,7 +24,7 @@ drop_debug_lines()
 shorten_failures()
 try:
     with Export(stack) as export:
-        secrets = flatten_secrets(config.get_object("secrets") or {})
+        secrets = flatten_secrets(config.get_object("secrets") or {}, config.get_object("receiverSecrets") or {})
         certificates = flatten_certificates(config.get_object("certificates") or {})
         with told_reads(os.environ):
             admitted = admission.load_plan(stack, config.require("manifests"), config.get("usage"), secrets, export)

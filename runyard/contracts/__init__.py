@@ -43,6 +43,7 @@ from runyard.contracts.listing import (
     ServiceList,
 )
 from runyard.contracts.load import GatewayLoad, RevisionLoad
+from runyard.contracts.objective import BOUNDS_S, Objective
 from runyard.contracts.recorded import RECORDED_DAYS, RecordedLoad, RecordedMinute
 from runyard.contracts.request import RequestLine
 from runyard.contracts.revision import (
@@ -95,6 +96,7 @@ from runyard.contracts.status import (
 from runyard.contracts.window import WINDOW_MS, UsageAmounts, UsageBatch, UsageWindow
 
 __all__ = [
+    "BOUNDS_S",
     "PIDS_LIMIT",
     "RECORDED_DAYS",
     "TERMINATION_GRACE_S",
@@ -134,6 +136,7 @@ __all__ = [
     "Item",
     "Limits",
     "MemoryMount",
+    "Objective",
     "OrchestratorStatus",
     "Outcome",
     "Override",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runyard.codec import VERSION
+from runyard.contracts.objective import Objective
 
 Ingress = Literal["all", "internal", "internal-and-cloud-load-balancing"]
 
@@ -111,4 +112,6 @@ class RouteRequest:
     fallback: Fallback = field(default_factory=Fallback)
     retries: Retries = field(default_factory=Retries)
     breaker: Breaker = field(default_factory=Breaker)
+    # What it is judged by; nothing of it is for the gateway.
+    objective: Objective = field(default_factory=Objective)
     version: int = VERSION

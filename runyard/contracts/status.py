@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runyard.codec import VERSION
 from runyard.contracts.certificate import CertificateStatus
+from runyard.contracts.objective import Objective
 from runyard.contracts.rollout import TrafficShare
 
 
@@ -14,7 +15,9 @@ class RevisionStatus:
     """A revision as the orchestrator sees it; `reason` says why the last instance failed, with its last log lines.
 
     `held_s` is how much longer it keeps the capacity that it took over in a rollout, above its own minimum. One that is
-    `asleep` has no instance that serves because nobody calls it, and a request wakes it.
+    `asleep` has no instance that serves because nobody calls it, and a request wakes it. It may have `most`
+    instances, -1 being any number. `restarts` and `oom_kills` count since the orchestrator started: instances that
+    failed, and those of them that the kernel ended for their memory.
     """
 
     tenant: str
@@ -28,6 +31,8 @@ class RevisionStatus:
     logs: tuple[str, ...] = ()
     held_s: int = 0
     asleep: bool = False
+    most: int = -1
+    oom_kills: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class ServiceStatus:
     shift: ShiftStatus | None = None
     schedule: ScheduleStatus | None = None
     paused_until_unix_s: int = 0
+    objective: Objective = field(default_factory=Objective)
 
     @property
     def goal(self) -> tuple[TrafficShare, ...]:

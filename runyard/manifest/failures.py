@@ -26,7 +26,7 @@ _TIME = re.compile(r"([0-9]{1,6})(ms|s)")
 
 def parse_retries(text: str) -> Retries:
     """Parse `attempts=N[,backoff=TIME[..TIME]]`; ValueError says which setting breaks which rule."""
-    found = _settings(text, ("attempts", "backoff"))
+    found = parse_settings(text, ("attempts", "backoff"))
     if "attempts" not in found:
         raise ValueError(f"must have attempts=NUMBER, got {render_value(text)}")
     attempts = _number("attempts", found["attempts"], 0, MOST_ATTEMPTS)
@@ -44,7 +44,7 @@ def parse_breaker(text: str) -> Breaker:
     default = Breaker()
     if text == OFF:
         return Breaker(failures=0)
-    found = _settings(text, ("failures", "patience", "open"))
+    found = parse_settings(text, ("failures", "patience", "open"))
     failures, patience_s = default.failures, default.patience_s
     open_s, most_s = default.open_s, default.open_most_s
     if "failures" in found:
@@ -59,7 +59,8 @@ def parse_breaker(text: str) -> Breaker:
     return Breaker(failures, patience_s, open_s, most_s)
 
 
-def _settings(text: str, known: tuple[str, ...]) -> Mapping[str, str]:
+def parse_settings(text: str, known: tuple[str, ...]) -> Mapping[str, str]:
+    """Parse settings of these names, each at most once; ValueError names what is none."""
     found: dict[str, str] = {}
     for part in text.split(","):
         name, equals, value = (each.strip() for each in part.partition("="))

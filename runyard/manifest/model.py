@@ -18,12 +18,15 @@ from runyard.contracts import Breaker as Breaker
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
 from runyard.contracts import InstanceLimits, ScalingSignal, ScheduledMinimum
+from runyard.contracts import Objective as Objective
 from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
 from runyard.contracts import Retries as Retries
 from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation, IdleMode
 from runyard.location import Location as Location
+from runyard.manifest.observability import Observability as Observability
+from runyard.manifest.observability import Receiver as Receiver
 from runyard.manifest.tls import Tls
 from runyard.manifest.values import EnvFrom as EnvFrom
 from runyard.manifest.values import EnvVar as EnvVar
@@ -214,6 +217,7 @@ class Service:
     fallback: Fallback = field(default_factory=Fallback)
     retries: Retries = field(default_factory=Retries)
     breaker: Breaker = field(default_factory=Breaker)
+    objective: Objective = field(default_factory=Objective)
 
     @property
     def persistent_bytes(self) -> int:
@@ -317,21 +321,6 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
-class Observability:
-    """What is kept for looking: with `basic`, a meter and Prometheus on these ports, and metrics for so many days."""
-
-    level: Literal["none", "basic"] = "none"
-    meter_port: int = 3005
-    prometheus_port: int = 9090
-    retention_days: int = 15
-
-    @property
-    def on(self) -> bool:
-        """Whether anything is."""
-        return self.level != "none"
-
-
-@dataclass(frozen=True, slots=True)
 class Platform:
     """The installation: domain, gateway, ports, address pool, revisions, firewall, ledger, defaults of services."""
 
@@ -368,6 +357,8 @@ class Tenant:
     budget: Budget | None = None
     allowed_registries: tuple[str, ...] = ()
     members: tuple[Member, ...] = ()
+    # Whom alerts of its services are told to, beside the Platform's.
+    receivers: tuple[Receiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, ip_address
 from runyard.manifest.model import Firewall, Gateway, Idle, Location, Observability, Platform, Revisions
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
+from runyard.manifest.receivers import build_receivers, check_receivers
 from runyard.manifest.rules_tls import build_tls, check_tls
 from runyard.names import DEFAULT_TENANT, INTERNAL_DOMAIN, service_key
 from runyard.units import parse_bytes
@@ -27,6 +28,7 @@ def check_platform(platform: Raw, findings: Findings) -> None:
         message = f"must not be {INTERNAL_DOMAIN}, by which services call each other, got {render_value(domain)}"
         findings.error(("spec", "domain"), "platform.domain", message)
     _check_ports(platform, findings)
+    check_receivers(platform, findings)
     _check_body_size(platform, findings)
     if value_at(platform, "spec", "engine") == "swarm":
         findings.warning(("spec", "engine"), "support.later", "swarm is accepted, not carried out yet: docker is used")
@@ -83,6 +85,10 @@ def _build_observability(platform: Raw) -> Observability:
         meter_port=int(said.get("meterPort", defaults.meter_port)),
         prometheus_port=int(said.get("prometheusPort", defaults.prometheus_port)),
         retention_days=int(said.get("retentionDays", defaults.retention_days)),
+        alertmanager_port=int(said.get("alertmanagerPort", defaults.alertmanager_port)),
+        group_wait_s=int(said.get("groupWaitSeconds", defaults.group_wait_s)),
+        repeat_s=int(said.get("repeatSeconds", defaults.repeat_s)),
+        receivers=build_receivers(said.get("receivers")),
     )
 
 
@@ -136,9 +142,14 @@ def _check_ports(platform: Raw, findings: Findings) -> None:
         message = f"must differ from the other ports of the platform, got {billing}"
         findings.error(("spec", "billingPort"), "platform.ports", message)
     others.append(billing)
-    for key, port in (("meterPort", defaults.observability.meter_port), ("prometheusPort", 0)):
+    observed = defaults.observability
+    for key, usual in (
+        ("meterPort", observed.meter_port),
+        ("prometheusPort", observed.prometheus_port),
+        ("alertmanagerPort", observed.alertmanager_port),
+    ):
         path = ("spec", "observability", key)
-        port = value_at(platform, *path) or port or defaults.observability.prometheus_port
+        port = value_at(platform, *path) or usual
         if value_at(platform, "spec", "observability", "level") == "basic" and port in others:
             findings.error(path, "platform.ports", f"must differ from the other ports of the platform, got {port}")
         others.append(port)

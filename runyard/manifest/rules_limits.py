@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runyard.manifest.failures import BREAKER, RETRIES, parse_breaker, parse_retries
+from runyard.manifest.objective import SLO, parse_objective
 from runyard.manifest.problems import Findings, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, mapping_at, text_at
 from runyard.manifest.rules_annotations import RUNYARD
@@ -28,13 +29,14 @@ def check_limits(service: Raw, findings: Findings) -> None:
             message = f"must stand beside {_RATE}, got it alone"
             findings.error((*SERVICE_ANNOTATIONS, name), "limits.client", message, at_key=True)
     _check_fallback(text_at(annotations, _FALLBACK), findings)
-    for name, parse in ((RETRIES, parse_retries), (BREAKER, parse_breaker)):
+    for name, parse in ((RETRIES, parse_retries), (BREAKER, parse_breaker), (SLO, parse_objective)):
         text = text_at(annotations, name)
         try:
             if text:
                 parse(text)
         except ValueError as error:
-            findings.error((*SERVICE_ANNOTATIONS, name), "limits.failures", str(error))
+            rule = "slo.form" if name == SLO else "limits.failures"
+            findings.error((*SERVICE_ANNOTATIONS, name), rule, str(error))
     text = text_at(annotations, _WAIT)
     try:
         wait_s = parse_duration_s(text) if text else 1

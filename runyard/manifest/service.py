@@ -21,6 +21,7 @@ from runyard.manifest.model import (
     FileSource,
     KeyReference,
     Location,
+    Objective,
     PersistentVolume,
     Probe,
     ProbeKind,
@@ -33,6 +34,7 @@ from runyard.manifest.model import (
     VolumeItem,
     VolumeMount,
 )
+from runyard.manifest.objective import SLO, parse_objective
 from runyard.manifest.persistence import ANNOTATION as PERSISTENT_VOLUMES
 from runyard.manifest.persistence import parse_persistent_volumes
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, TEMPLATE_ANNOTATIONS, Raw, mapping_at
@@ -94,6 +96,7 @@ def build_service(service: Raw, location: Location) -> Service:
         fallback=_fallback(annotations.get(RUNYARD + "fallback", "")),
         retries=parse_retries(annotations[RETRIES]) if RETRIES in annotations else Retries(),
         breaker=parse_breaker(annotations[BREAKER]) if BREAKER in annotations else Breaker(),
+        objective=parse_objective(annotations[SLO]) if SLO in annotations else Objective(),
         request_limits=RequestLimits(
             client_requests_per_second=_count(annotations, RUNYARD + "client-requests-per-second"),
             client_burst=_count(annotations, RUNYARD + "client-burst"),

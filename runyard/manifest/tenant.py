@@ -10,6 +10,7 @@ from runyard.manifest.model import Location, Tenant
 from runyard.manifest.platform import check_network
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, mappings_at, text_at, value_at
+from runyard.manifest.receivers import build_receivers, check_receivers
 from runyard.pricing.prices import DEFAULT_CURRENCY
 from runyard.units import parse_amount, parse_bytes, parse_cpu_millis
 
@@ -26,6 +27,7 @@ def check_tenant(tenant: Raw, findings: Findings) -> None:
         if isinstance(value, str | int | float):
             _check(lambda parse=parse, value=value: parse(str(value)), ("spec", "quotas", key), "quotas.form", findings)  # type: ignore[misc]
     check_amount(tenant, ("spec", "budget", "amount"), findings)
+    check_receivers(tenant, findings)
     seen: set[str] = set()
     for index, member in mappings_at(tenant, "spec", "members"):
         user = text_at(member, "user")
@@ -59,6 +61,7 @@ def build_tenant(tenant: Raw, location: Location) -> Tenant:
         budget=Budget(parse_amount(budget["amount"]), budget.get("currency", DEFAULT_CURRENCY)) if budget else None,
         allowed_registries=tuple(spec.get("allowedRegistries", ())),
         members=tuple(Member(each["user"], each["role"]) for each in spec.get("members", ())),
+        receivers=build_receivers(spec.get("receivers")),
     )
 
 

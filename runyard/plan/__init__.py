@@ -13,11 +13,13 @@ from runyard.contracts import Handling, Limits, RolloutRequest, RouteRequest, Tr
 from runyard.manifest.model import Manifests, Platform, Service
 from runyard.manifest.pricebook import default_book
 from runyard.manifest.routes import is_whole_host
+from runyard.plan.alerting import plan_alerting
 from runyard.plan.facts import describe_service
 from runyard.plan.history import keep_revisions
 from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan
 from runyard.plan.network import plan_networks
-from runyard.plan.parts import PartPlan, plan_parts
+from runyard.plan.part import PartPlan
+from runyard.plan.parts import plan_parts
 from runyard.plan.revision import RevisionContext, plan_revision
 from runyard.plan.secret import LazyDigests, values_of_manifests
 from runyard.pricing.settings import BillingSettings
@@ -63,7 +65,7 @@ def plan(
         services.append(replace(planned, facts=describe_service(service, manifests.values)))
     billing = _plan_billing(manifests, services)
     parts = plan_parts(manifests.platform, stack, networks[0].host_address, billing)
-    return Plan(stack, manifests.platform, networks, parts, tuple(services))
+    return Plan(stack, manifests.platform, networks, parts, tuple(services), plan_alerting(manifests))
 
 
 def _plan_billing(manifests: Manifests, services: Sequence[ServicePlan]) -> BillingSettings:
@@ -123,6 +125,7 @@ def _plan_route(service: Service, platform: Platform, quotas: Quotas) -> RouteRe
         handling=_plan_handling(service),
         retries=service.retries,
         breaker=service.breaker,
+        objective=service.objective,
     )
 
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from runyard.plan.effect import Effect
-from runyard.plan.parts import PARTS, BesideKind, Part
+from runyard.plan.part import BesideKind, Part
+from runyard.plan.parts import PARTS
 
 Operation = Literal["add", "remove", "change"]
 # A kind of component: Network, Service, or that of a part of the platform.
@@ -35,6 +36,7 @@ _STOP_FIRST = Effect(
 )
 _DATA = Effect("none", "data in the gateway, changed between two requests without a reload")
 _NOT_RUNNING = Effect("none", "nothing that runs depends on it")
+_JUDGED = Effect("none", "alerts are judged by it from then on")
 _NEW = Effect("none", "nothing ran there before")
 _COUNTS = Effect("none", "instances come or go at once, without a new revision; those that go drain first")
 _NEXT_ROLLOUT = Effect("none", "it says how the next rollout moves the shares")
@@ -129,6 +131,7 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
         ),
         **dict.fromkeys(("maxRequestsPerSecond", "maxResponseBytes", "requestBuffering", "requestLimits"), _DATA),
         **dict.fromkeys(("responseStartTimeoutSeconds", "sessionAffinity", "timeoutSeconds"), _DATA),
+        "objective": _JUDGED,
         "rolloutDurationSeconds": _NEXT_ROLLOUT,
         "routes": Row(_DATA, remove=_UNROUTED),
         "tags": Row(_SHARES, remove=_UNTAGGED),

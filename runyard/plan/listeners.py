@@ -72,6 +72,11 @@ def plan_prometheus_listeners(platform: Platform, inner_address: str) -> tuple[L
     return (ListenerPlan("status", _LOOPBACK, platform.observability.prometheus_port),)
 
 
+def plan_alertmanager_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
+    """Plan where Alertmanager answers."""
+    return (ListenerPlan("status", _LOOPBACK, platform.observability.alertmanager_port),)
+
+
 def plan_billing_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
     """Plan where the ledger shows usage, cost and metrics."""
     return (ListenerPlan("status", _LOOPBACK, platform.billing_port),)

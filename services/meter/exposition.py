@@ -10,9 +10,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from runyard.cgroups import Counters
+from runyard.contracts import BOUNDS_S
 from services.meter.account import Account
 from services.meter.registry import Registry
-from services.meter.requests import BOUNDS_S, RevisionCounts
+from services.meter.requests import RevisionCounts
 from services.meter.run import RunIdentity
 from services.meter.spool import Spool
 
@@ -46,6 +47,8 @@ class Exposition(Collector):
         yield from _requests(list(self._account.requests.revisions()))
         yield from self._containers()
         yield from self._revisions()
+        yield from self._services()
+        yield from self._platform()
         yield from self._meter()
 
     def _containers(self) -> Iterator[Metric]:
@@ -72,15 +75,53 @@ class Exposition(Collector):
         )  # fmt: skip
 
     def _revisions(self) -> Iterator[Metric]:
-        found = sorted(self._registry.revisions.items())
+        found = sorted(self._registry.there.revisions.items())
         for name, help_, amounts in (
             ("desired_instances", "Instances that a revision should have.", [each.desired for _, each in found]),
             ("ready_instances", "Instances of a revision that take requests.", [each.ready for _, each in found]),
             ("failures_total", "Instances of a revision that failed, since the orchestrator started.",
              [each.restarts for _, each in found]),
+            ("oom_kills_total", "Instances that the kernel ended for their memory, since the orchestrator started.",
+             [each.oom_kills for _, each in found]),
         ):  # fmt: skip
             owners = [(each.tenant, each.service, each.revision) for _, each in found]
             yield _family(f"runyard_revision_{name}", help_, _REVISION, zip(owners, amounts, strict=True))
+        bounded = (((each.tenant, each.service, each.revision), each.most) for _, each in found if each.most >= 0)
+        yield _family("runyard_revision_most_instances", "Instances that a revision may have.", _REVISION, bounded)
+
+    def _services(self) -> Iterator[Metric]:
+        found = [each for _, each in sorted(self._registry.there.services.items()) if not each.objective.none]
+        yield _family(
+            "runyard_service_error_budget_ratio", "Part of its requests that may be answered with an error.",
+            _REVISION[:2], (((each.tenant, each.service), each.objective.errors) for each in found),
+        )  # fmt: skip
+        yield _family(
+            "runyard_service_slow_budget_ratio", "Part of its requests that may take longer than le, in seconds.",
+            (*_REVISION[:2], "le"),
+            (
+                ((each.tenant, each.service, f"{each.objective.latency_s:g}"), each.objective.slow)
+                for each in found if each.objective.slow
+            ),
+        )  # fmt: skip
+
+    def _platform(self) -> Iterator[Metric]:
+        parts = sorted(self._registry.there.parts.items())
+        # What is being made anew is not down.
+        running = [((name,), each.state in ("running", "between")) for name, each in parts]
+        yield _family("runyard_part_running", "Whether a part of the platform runs.", ("part",), running)
+        yield _family(
+            "runyard_part_starts_total", "Times that a part was found stopped and started again.",
+            ("part",), (((name,), each.restarts) for name, each in parts),
+        )  # fmt: skip
+        hosts = [each for _, each in sorted(self._registry.there.certificates.items())]
+        yield _family(
+            "runyard_certificate_not_after_timestamp_seconds", "When the certificate of a host ends.",
+            ("host", "source"), (((each.host, each.source), each.not_after) for each in hosts if each.not_after),
+        )  # fmt: skip
+        yield _family(
+            "runyard_certificate_problem", "Whether a host has no certificate that can be used or renewed.",
+            ("host", "source"), (((each.host, each.source), bool(each.problem)) for each in hosts),
+        )  # fmt: skip
 
     def _meter(self) -> Iterator[Metric]:
         account, readings = self._account, self._readings

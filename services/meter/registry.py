@@ -1,16 +1,17 @@
-"""Registry: which instances and revisions there are, as the orchestrator tells it, kept fresh by its stream."""
+"""Registry: services, instances, parts and certificates, as the orchestrator tells them, kept fresh by its stream."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import aiohttp
 
-from runyard.contracts import InstanceStatus, RevisionStatus, decode
+from runyard.contracts import CertificateStatus, InstanceStatus, PartStatus, RevisionStatus, ServiceStatus, decode
 from runyard.errors import RunyardError
 from runyard.journal import Journal
 
@@ -19,11 +20,42 @@ SILENCE_S = 40.0
 RETRY_S = 1.0
 # A revision with its last log lines is the longest line.
 _LINE_BYTES = 1024 * 1024
-Status = TypeVar("Status", InstanceStatus, RevisionStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was told, by the key of each: ids of instances, `tenant/name` of services and revisions, parts and hosts."""
+
+    instances: dict[str, InstanceStatus] = field(default_factory=dict)
+    revisions: dict[str, RevisionStatus] = field(default_factory=dict)
+    services: dict[str, ServiceStatus] = field(default_factory=dict)
+    parts: dict[str, PartStatus] = field(default_factory=dict)
+    certificates: dict[str, CertificateStatus] = field(default_factory=dict)
+
+    def put(self, kind: str, data: str) -> None:
+        """Take in an event; of other kinds nothing is kept."""
+        if kind not in _KINDS:
+            return
+        message, name = _KINDS[kind]
+        found, told = getattr(self, name), json.loads(data)
+        if told["value"] is None:
+            found.pop(told["key"], None)
+        else:
+            found[told["key"]] = decode(message, json.dumps(told["value"]))
+
+
+# What an event of each kind holds, and where it goes.
+_KINDS: dict[str, tuple[type[Any], str]] = {
+    "instance": (InstanceStatus, "instances"),
+    "revision": (RevisionStatus, "revisions"),
+    "service": (ServiceStatus, "services"),
+    "part": (PartStatus, "parts"),
+    "certificate": (CertificateStatus, "certificates"),
+}
 
 
 class Registry:
-    """The instances by id and the revisions by `tenant/revision`; `connected` while the orchestrator tells of them.
+    """What there is; `connected` while the orchestrator tells of it.
 
     What it told last stays while it does not: it owns what runs, and that goes on without it.
     """
@@ -34,8 +66,7 @@ class Registry:
         self._socket, self._journal, self._sleep = socket, journal, sleep
         self._told = ""
         self._id = ""
-        self.instances: dict[str, InstanceStatus] = {}
-        self.revisions: dict[str, RevisionStatus] = {}
+        self.there = Known()
         self.connected = False
         # Whether anything is new since somebody asked.
         self.changed = False
@@ -65,46 +96,25 @@ class Registry:
             session.get("http://registry/v1/watch", headers=headers) as answer,
         ):
             answer.raise_for_status()
-            fresh = _Reading(self.instances, self.revisions)
+            fresh = self.there
             async for fields in _events(answer.content):
                 fresh = self._take(fields, fresh)
 
-    def _take(self, fields: dict[str, str], reading: _Reading) -> _Reading:
+    def _take(self, fields: dict[str, str], reading: Known) -> Known:
         """Take in an event, and give where the next one goes."""
         event = fields.get("event", "")
         if event == "reset":
             # What was known counts until all is told anew.
-            return _Reading({}, {})
+            return Known()
         if event != "synced":
             reading.put(event, fields.get("data", ""))
         if (fresh := fields.get("id")) is not None:
             # An event of the beginning has no id: until all is told, nothing is what it will be.
-            self.instances, self.revisions, self._id = reading.instances, reading.revisions, fresh
+            self.there, self._id = reading, fresh
             self.connected = self.changed = True
             self._told = ""
             self.known.set()
         return reading
-
-
-class _Reading:
-    """What is told so far."""
-
-    def __init__(self, instances: dict[str, InstanceStatus], revisions: dict[str, RevisionStatus]) -> None:
-        self.instances, self.revisions = instances, revisions
-
-    def put(self, kind: str, data: str) -> None:
-        if kind == "instance":
-            _put(self.instances, InstanceStatus, data)
-        elif kind == "revision":
-            _put(self.revisions, RevisionStatus, data)
-
-
-def _put(found: dict[str, Status], kind: type[Status], data: str) -> None:
-    told = json.loads(data)
-    if told["value"] is None:
-        found.pop(told["key"], None)
-    else:
-        found[told["key"]] = decode(kind, json.dumps(told["value"]))
 
 
 async def _events(content: aiohttp.StreamReader):  # type: ignore[no-untyped-def]

@@ -6,10 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runyard.contracts import RequestLine
+from runyard.contracts import BOUNDS_S, RequestLine
 
-# Cloud Run's and Knative's requests take from milliseconds to minutes; seconds.
-BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 # Samples of one service, whatever its revisions and statuses: some twenty revisions at once, with a few statuses each.
 MOST_SAMPLES = 500
 # What one more status of a revision takes, and what one more revision does.

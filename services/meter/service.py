@@ -92,7 +92,7 @@ class Meter:
         if self.registry.changed:
             self.registry.changed = False
             self._look(now)
-            self.account.follow(self.registry.instances.values(), now)
+            self.account.follow(self.registry.there.instances.values(), now)
             self.cgroups.keep({run.identity.container for run in self.account.windows.live})
         elif now // READ_MS != self._looked_ms // READ_MS:
             self._look(now)

@@ -3,6 +3,7 @@
 set -eu
 printf '%s' "$RUNYARD_CONFIGURATION" > /tmp/prometheus.yml
 printf '%s' "$RUNYARD_RULES" > /tmp/rules.yml
+printf '%s' "$RUNYARD_ALERTS" > /tmp/alerts.yml
 exec prometheus \
     --config.file=/tmp/prometheus.yml \
     --storage.tsdb.path=/var/lib/runyard/prometheus \

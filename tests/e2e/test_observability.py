@@ -7,8 +7,10 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -17,24 +19,56 @@ from runyard import names
 from runyard.cgroups import Cgroups
 from runyard.contracts import InstanceList, UsageBatch, UsageWindow, decode
 from runyard.host import Engine
+from runyard.images import image_reference
 from tests.harness.client import ask, connect
 from tests.harness.ports import free_ports
-from tests.harness.stack import Stack, docker, inspect, new_stack, service
+from tests.harness.stack import ROOT, Stack, docker, inspect, new_stack, service
 from tests.harness.waiting import until
 
 SAMPLE = re.compile(r"([a-z_]+)\{(.*)\} ([0-9.e+-]+)")
-METER, PROMETHEUS = free_ports(2)
+METER, PROMETHEUS, ALERTMANAGER = free_ports(3)
 # Enough for tens of checkpoints and several files.
 REQUESTS = 4_000
+# Of the receiver's URL: it may be nowhere but there.
+TOKEN = "a-token-of-the-receivers"
+
+
+# What takes webhooks, and writes each as a line; on Docker's own bridge, as what is on this host nobody may be told.
+WEBHOOK = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        print(self.path, self.rfile.read(int(self.headers["Content-Length"])).decode().strip(), flush=True)
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("", 8080), Handler).serve_forever()
+"""
 
 
 @pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def webhook() -> Iterator[str]:
+    """Give the name of a container that takes webhooks at port 8080."""
+    name = f"runyard-test-webhook-{METER}"
+    image = image_reference("meter")
+    docker("run", "--detach", "--name", name, "--memory", "64m", "--entrypoint", "python3", image, "-c", WEBHOOK)
+    yield name
+    docker("rm", "--force", name)
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory, webhook: str) -> Iterator[Stack]:
     with new_stack(tmp_path_factory, "observed") as made:
         made.platform(
             gateway={"port": made.port},
-            observability={"level": "basic", "meterPort": METER, "prometheusPort": PROMETHEUS},
+            observability={
+                "level": "basic",
+                **{"meterPort": METER, "prometheusPort": PROMETHEUS, "alertmanagerPort": ALERTMANAGER},
+                "groupWaitSeconds": 1,
+                "receivers": [{"name": "on-call", "webhook": {"urlFrom": {"secretKeyRef": {"name": "on-call"}}}}],
+            },
         )
+        address = inspect(webhook)["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+        made.set_secret("runyard:receiverSecrets.on-call", f"http://{address}:8080/{TOKEN}")
         made.write("web", service("web", namespace="shop", template={"autoscaling.knative.dev/maxScale": "1"}))
         made.up()
         until(lambda: ask(METER, "/healthz").status == 200, "the meter is ready")
@@ -170,9 +204,46 @@ def test_traffic_goes_on_without_prometheus_and_the_stack_is_as_its_manifests_sa
     until(lambda: query('service:runyard_requests:rate1m{service="web"}') > 0, "the rate is told")
     checks = {each["name"]: each["outcome"] for each in json.loads(observed.verify("-o", "json").stdout)["checks"]}
     assert [name for name, outcome in checks.items() if outcome == "failed"] == []
-    for name in ("meter", "prometheus"):
+    for name in ("meter", "prometheus", "alertmanager"):
         assert checks[f"test_platform_part_is_well[{name}]"] == "passed"
     observed.expect_no_changes()
+
+
+def test_alert_of_a_service_that_answers_errors_reaches_its_receiver_with_what_to_do(
+    observed: Stack, webhook: str
+) -> None:
+    begun = time.monotonic()
+
+    def told() -> list[dict[str, Any]]:
+        """Break the service a little more, and give the messages that came."""
+        for _ in range(5):
+            assert observed.get("web.shop.localhost", "/fail?status=500").status == 500
+        return [json.loads(line.partition(" ")[2]) for line in docker("logs", webhook).splitlines()]
+
+    def alerts() -> list[dict[str, Any]]:
+        """Give those of the fastest burn; slower ones may be told before it."""
+        found = [alert for message in told() for alert in message["alerts"]]
+        return [each for each in found if each["labels"]["alertname"] == "ServiceErrorsFast"]
+
+    until(alerts, "the alert is told", within_s=120)
+    print(f"told after {time.monotonic() - begun:.0f} s")
+    alert = alerts()[0]
+    assert (alert["status"], alert["labels"]["service"]) == ("firing", "web")
+    assert (alert["labels"]["tenant"], alert["labels"]["stack"]) == ("shop", observed.name)
+    assert (ROOT / alert["annotations"]["runbook"]).is_file()
+    assert TOKEN in docker("logs", webhook)
+
+
+def test_secret_of_a_receiver_is_in_no_container_no_log_and_not_in_the_state(observed: Stack) -> None:
+    container = part(observed, "alertmanager")
+    state = observed.pulumi("stack", "export", "--stack", observed.name).stdout
+    for text in (
+        json.dumps(inspect(container)),
+        docker("logs", container),
+        state,
+        ask(ALERTMANAGER, "/api/v2/status").text,
+    ):
+        assert TOKEN not in text
 
 
 def evaluated() -> set[str]:

@@ -4,6 +4,7 @@ import pulumi_docker
 import pytest
 
 from runyard import contracts
+from runyard.accounts import Quotas
 from runyard.contracts import (
     PathRoute,
     RevisionDocument,
@@ -13,7 +14,17 @@ from runyard.contracts import (
     decode,
 )
 from runyard.gateway import GatewayConfig
-from runyard.manifest.model import EnvVar, Firewall, Gateway, KeyReference, Platform
+from runyard.manifest.model import (
+    EnvVar,
+    Firewall,
+    Gateway,
+    KeyReference,
+    Observability,
+    Platform,
+    Receiver,
+    Tenant,
+)
+from runyard.manifest.observability import SecretKey
 from runyard.manifest.routes import parse_routes
 from runyard.manifest.tls import Acme, Tls
 from runyard.names import HASH_LENGTH
@@ -280,6 +291,39 @@ def test_certificates_of_the_configuration_are_secret_resources_after_the_parts(
     assert {"gateway.container", "orchestrator.container"} <= set(certificate.depends_on)
     for part in ("gateway.container", "orchestrator.container"):
         assert "OWN KEY" not in json.dumps(shown.named(part).inputs)
+
+
+def told_by(*receivers):
+    return planned(service(), platform=Platform(observability=Observability("basic", receivers=receivers)))
+
+
+def test_receivers_are_one_secret_resource_after_alertmanager_and_shown_without_what_is_secret(preview):
+    subject = told_by(Receiver("pager", "webhook", url_from=SecretKey("pager")))
+    shown = preview(subject, secrets={"": {"pager/latest": "https://pager.example/TOKEN"}})
+    (receivers,) = shown.of(OURS + "Receivers")
+    assert receivers.secret == {"configuration"}
+    assert "https://pager.example/TOKEN" in receivers.inputs["configuration"]
+    assert json.loads(receivers.inputs["receivers"]) == {"pager": "webhook [secret pager/latest]"}
+    assert "alertmanager.container" in receivers.depends_on
+    for each in shown.all:
+        assert each is receivers or "TOKEN" not in json.dumps(each.inputs)
+
+
+def test_stack_that_tells_nobody_has_no_receivers_and_its_alertmanager_all_the_same(preview):
+    shown = preview(told_by())
+    assert shown.of(OURS + "Receivers") == []
+    assert shown.named("alertmanager.container").inputs["networkMode"] == "host"
+
+
+def test_prometheus_tells_alerts_to_the_stacks_alertmanager_and_judges_by_its_tenants_quotas(preview):
+    platform = Platform(observability=Observability("basic", alertmanager_port=4093))
+    tenants = (Tenant("default", quotas=Quotas(instances=9)),)
+    shown = preview(planned(service(), platform=platform, tenants=tenants))
+    told = dict(each.split("=", 1) for each in shown.named("prometheus.container").inputs["envs"])
+    assert "127.0.0.1:4093" in told["RUNYARD_CONFIGURATION"].partition("alertmanagers")[2]
+    assert "expr: vector(9.0)" in told["RUNYARD_ALERTS"]
+    # The longest that the kernel lets a program be given.
+    assert max(map(len, told.values())) < 128 * 1024
 
 
 def test_without_tls_certificates_are_not_declared(preview):

@@ -117,6 +117,8 @@ class Readings:
         _enter(
             found, "endpoint", ((service_key(each.tenant, each.revision), each) for each in self._endpoints().endpoints)
         )
+        _enter(found, "part", ((each.name, each) for each in self._orchestrator.parts()))
+        _enter(found, "certificate", ((each.host, each) for each in self._tls.certificates.status()))
         _enter(found, "decision", ((str(each.number), each) for each in self._orchestrator.decisions().decisions))
         return found
 

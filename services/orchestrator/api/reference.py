@@ -28,10 +28,10 @@ socket alone, which `runyard` reaches through the engine:
 Errors are problem+json (RFC 9457): `detail` says where, which rule and what was seen; `logs` has the last lines of an
 instance that is to blame. Every operation may answer {everywhere}.
 
-`/v1/watch` begins with `reset`, then everything as it is, a `service`, `override`, `revision`, `instance`, `endpoint`
-or `decision` each, and `synced`; after it comes each change, at most every half second, with `"value":null` for what
-is gone. Who comes back with the header `Last-Event-ID` gets what came after that event, or everything anew if that is
-not kept any more. A comment comes every 15 s at least. 32 streams are open at most.
+`/v1/watch` begins with `reset`, then everything as it is, a `service`, `override`, `revision`, `instance`, `endpoint`,
+`part`, `certificate` or `decision` each, and `synced`; after it comes each change, at most every half second, with
+`"value":null` for what is gone. Who comes back with the header `Last-Event-ID` gets what came after that event, or
+everything anew if that is not kept any more. A comment comes every 15 s at least. 32 streams are open at most.
 """
 
 

@@ -14,6 +14,7 @@ from runyard.contracts import (
     InstanceList,
     OrchestratorStatus,
     Override,
+    PartStatus,
     Pause,
     PauseRequest,
     RecordedLoad,
@@ -250,6 +251,10 @@ class Orchestrator:
     def endpoints(self) -> EndpointList:
         """List where revisions are reached."""
         return list_endpoints(self.status(), self._scene())
+
+    def parts(self) -> tuple[PartStatus, ...]:
+        """List the parts of the platform beside the one that leads."""
+        return self._parts.upkeep.status()
 
     def decisions(self) -> DecisionList:
         """List the last decisions on counts."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from runyard.contracts import (
+    Objective,
     OrchestratorStatus,
     RevisionStatus,
     ScheduleStatus,
@@ -66,7 +67,8 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
         schedule = _describe_stretch(parts.rollouts.stretches.get(key))
         until = pauses[key].until_unix_s if key in pauses else 0
         told = (hosts, uses.get(key, ()), traffic, history, shift, schedule, until)
-        services.append(ServiceStatus(tenant, service, *told))
+        objective = route.objective if route else Objective()
+        services.append(ServiceStatus(tenant, service, *told, objective))
     held = _held(in_force.values(), now)
     by_revision: dict[str, list[Instance]] = {key: [] for key in scene.wanted}
     for each in scene.instances:
@@ -137,6 +139,8 @@ def _describe_revision(
     ready = [each for each in instances if is_ready(each, health) and not failure_of(each, health)]
     service = revision.service if revision else (instances[0].service if instances else "")
     problem = _problem(instances, health) if len(ready) < desired else ""
+    followed = parts.autoscaler.followed.get(key)
+    most = followed.subject.span.most if followed else None
     return RevisionStatus(
         tenant=tenant,
         service=service,
@@ -145,6 +149,8 @@ def _describe_revision(
         ready=len(ready),
         addresses=tuple(sorted(f"{each.address}:{revision.spec.port}" for each in ready)) if revision else (),
         restarts=failure.total if failure else 0,
+        oom_kills=failure.oom_kills if failure else 0,
+        most=-1 if most is None else most,
         reason=(failure.reason if failure else "") or problem or ("" if revision else "it has no document"),
         logs=failure.logs if failure else (),
     )

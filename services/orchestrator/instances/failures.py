@@ -17,7 +17,8 @@ LINE_LENGTH = 2000
 class Failure:
     """Why a revision's last instance died; `final` when trying again cannot help.
 
-    `total` counts all failures of the revision, `streak` those with this same reason in a row.
+    `total` counts all failures of the revision, `streak` those with this same reason in a row, and `oom_kills` those in
+    which the kernel ended it for its memory.
     """
 
     reason: str
@@ -25,6 +26,7 @@ class Failure:
     final: bool = False
     total: int = 1
     streak: int = 1
+    oom_kills: int = 0
 
 
 def shown_line(line: str) -> str:
@@ -38,13 +40,16 @@ class FailureLog:
     def __init__(self) -> None:
         self._last: dict[str, Failure] = {}
 
-    def note(self, revision: str, reason: str, logs: tuple[str, ...] = (), *, final: bool = False) -> Failure:
+    def note(
+        self, revision: str, reason: str, logs: tuple[str, ...] = (), *, final: bool = False, oom: bool = False
+    ) -> Failure:
         """Note a failure and give it with its counts; the reason may have words of the instance's."""
         reason = shown_line(reason)
         before = self._last.get(revision)
         total = before.total + 1 if before else 1
         streak = before.streak + 1 if before and before.reason == reason else 1
-        self._last[revision] = Failure(reason, logs[-LOG_LINES:], final, total, streak)
+        kills = (before.oom_kills if before else 0) + oom
+        self._last[revision] = Failure(reason, logs[-LOG_LINES:], final, total, streak, kills)
         return self._last[revision]
 
     def last(self) -> Mapping[str, Failure]:

@@ -305,7 +305,13 @@ class Operations:
         # Once for each instance, however often its removal has to be tried.
         self._noted.add(instance.id)
         logs = await self.last_lines(instance)
-        failure = self._tools.failures.note(instance.key, action.failure, logs, final="startup probe" in action.failure)
+        failure = self._tools.failures.note(
+            instance.key,
+            action.failure,
+            logs,
+            final="startup probe" in action.failure,
+            oom=any(each.oom_killed for each in instance.containers),
+        )
         self._tools.journal.write(
             "instance failed",
             level="error",

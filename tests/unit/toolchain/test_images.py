@@ -124,7 +124,7 @@ def test_images_that_nobody_asked_for_are_not_built(builder: ImageBuilder, engin
 def test_parts_that_a_platform_does_without_are_unasked(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\nmetadata: {name: default}\nspec: {}\n")
-    assert {"meter", "prometheus", "postgres", "billing"} == unasked(str(file))
+    assert {"alertmanager", "meter", "prometheus", "postgres", "billing"} == unasked(str(file))
     file.write_text(file.read_text().replace("{}", "{observability: {level: basic}}"))
     assert {"postgres", "billing"} == unasked(str(file))
     file.write_text("kind: [")

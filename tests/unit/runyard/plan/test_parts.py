@@ -15,7 +15,8 @@ from runyard.manifest.tls import Tls
 from runyard.plan import plan
 from runyard.plan.effect_table import EFFECTS
 from runyard.plan.listeners import ListenerPlan, check_apart
-from runyard.plan.parts import PARTS, PartPlan, parts_of, plan_parts
+from runyard.plan.part import PartPlan
+from runyard.plan.parts import PARTS, parts_of, plan_parts
 from runyard.pricing.settings import BillingSettings
 from tests.unit.runyard.plan.example import manifests, service, template
 
@@ -48,6 +49,9 @@ def test_platform_has_meter_and_prometheus_when_it_asks_for_them() -> None:
     assert (addresses["meter"], addresses["prometheus"]) == ("127.0.0.1:4005", "127.0.0.1:4090")
     assert parts["meter"].environment == {"RUNYARD_STACK": "prod", "RUNYARD_HTTP_ADDRESS": "127.0.0.1:4005"}
     assert parts["prometheus"].environment["RUNYARD_RETENTION"] == "30d"
+    pool = full.address_pool
+    told = {"RUNYARD_HTTP_ADDRESS": "127.0.0.1:9093", "RUNYARD_ADDRESS_POOL": pool}
+    assert parts["alertmanager"].environment == told
 
 
 def test_parts_that_always_are_do_not_change_with_those_that_a_platform_asks_for() -> None:
@@ -90,7 +94,7 @@ def test_parts_with_metrics_or_a_health_have_a_listener_that_tells_it() -> None:
     for each in planned(Platform(observability=Observability("basic"), billing="on")).values():
         if each.part.metrics or each.part.health:
             assert each.listeners[0].kind == "status"
-    assert {each.name for each in PARTS if each.metrics} == {"billing", "meter", "prometheus"}
+    assert {each.name for each in PARTS if each.metrics} == {"alertmanager", "billing", "meter", "prometheus"}
 
 
 def test_listener_that_two_parts_have_is_refused() -> None:

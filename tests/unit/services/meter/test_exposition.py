@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from runyard.cgroups import Counters
-from runyard.contracts import RevisionStatus
+from runyard.contracts import CertificateStatus, Objective, PartStatus, RevisionStatus, ServiceStatus
 from services.meter.account import Account, first_checkpoint
 from services.meter.exposition import MOST_CONTAINERS, Exposition, Readings
 from services.meter.registry import Registry
@@ -101,10 +101,53 @@ def test_containers_beyond_a_services_room_are_counted_and_not_shown(tmp_path: P
 
 def test_wish_and_reality_of_each_revision_are_told(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.registry.revisions = {"shop/web-1": RevisionStatus("shop", "web", "web-1", desired=3, ready=2, restarts=4)}
+    scene.registry.there.revisions["shop/web-1"] = RevisionStatus(
+        "shop", "web", "web-1", desired=3, ready=2, restarts=4, most=5, oom_kills=2
+    )
     assert scene.value("runyard_revision_desired_instances", **OWNER) == 3
     assert scene.value("runyard_revision_ready_instances", **OWNER) == 2
     assert scene.value("runyard_revision_failures_total", **OWNER) == 4
+    assert scene.value("runyard_revision_oom_kills_total", **OWNER) == 2
+    assert scene.value("runyard_revision_most_instances", **OWNER) == 5
+    scene.registry.there.revisions["shop/web-1"] = RevisionStatus("shop", "web", "web-1", desired=3, ready=2)
+    # Any number is no bound, and not one of -1.
+    assert scene.samples("runyard_revision_most_instances") == []
+
+
+def test_what_each_service_promises_is_told_and_nothing_of_one_that_promises_nothing(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    for name, objective in (
+        ("web", Objective()),
+        ("slow", Objective(errors=0.01, latency_s=2.5, slow=0.1)),
+        ("any", Objective(errors=0.0, latency_s=0.0, slow=0.0)),
+        ("late", Objective(errors=0.01, latency_s=0.0, slow=0.0)),
+    ):
+        scene.registry.there.services[f"shop/{name}"] = ServiceStatus("shop", name, (), (), (), objective=objective)
+    errors = {labels["service"]: value for labels, value in scene.samples("runyard_service_error_budget_ratio")}
+    slow = {(each["service"], each["le"]): value for each, value in scene.samples("runyard_service_slow_budget_ratio")}
+    assert errors == {"web": 0.001, "slow": 0.01, "late": 0.01}
+    # The bound is spelled as the histogram of the same requests spells it, or no rule would find them.
+    assert slow == {("web", "0.2"): 0.05, ("slow", "2.5"): 0.1}
+    take(scene)
+    bounds = {labels["le"] for labels, _ in scene.samples("runyard_request_duration_seconds_bucket")}
+    assert {le for _, le in slow} <= bounds
+
+
+def test_parts_and_certificates_are_told_as_the_orchestrator_sees_them(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    there = scene.registry.there
+    there.parts["firewall"] = PartStatus("firewall", "stopped", 3)
+    there.parts["gateway"] = PartStatus("gateway", "running")
+    there.certificates["web.localhost"] = CertificateStatus("web.localhost", "local", not_after=1_900_000_000)
+    there.certificates["cart.localhost"] = CertificateStatus("cart.localhost", "none", problem="none covers it")
+    running = {labels["part"]: value for labels, value in scene.samples("runyard_part_running")}
+    assert running == {"firewall": 0, "gateway": 1}
+    assert scene.value("runyard_part_starts_total", part="firewall") == 3
+    # What there is not has no end.
+    expiry = scene.samples("runyard_certificate_not_after_timestamp_seconds")
+    assert expiry == [({"host": "web.localhost", "source": "local"}, 1_900_000_000)]
+    problems = {labels["host"]: value for labels, value in scene.samples("runyard_certificate_problem")}
+    assert problems == {"web.localhost": 0, "cart.localhost": 1}
 
 
 def test_meter_tells_of_itself(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import RevisionStatus
+from runyard.contracts import CertificateStatus, Objective, PartStatus, RevisionStatus, ServiceStatus
 from services.meter.registry import Registry
 from tests.harness.waiting import until_async
 
@@ -61,12 +61,36 @@ async def test_everything_is_known_once_all_of_it_was_told(tmp_path: Path) -> No
         begun = whole("e-1", instance(), REVISION).partition("id: e-1")[0]
         orchestrator.said.put_nowait(begun)
         await until_async(lambda: orchestrator.asked)
-        assert (found.connected, found.known.is_set(), found.instances) == (False, False, {})
+        assert (found.connected, found.known.is_set(), found.there.instances) == (False, False, {})
         orchestrator.said.put_nowait("id: e-1\nevent: synced\ndata: {}\n\n")
         await until_async(lambda: found.connected)
-        assert found.instances == {"a1": instance()}
-        assert found.revisions == {"shop/web-1": REVISION}
+        assert found.there.instances == {"a1": instance()}
+        assert found.there.revisions == {"shop/web-1": REVISION}
         assert found.changed
+
+
+@alive
+async def test_services_parts_and_certificates_are_told_and_what_else_there_is_is_passed_over(tmp_path: Path) -> None:
+    async with FakeOrchestrator(tmp_path / "r.sock").serving() as orchestrator, following(tmp_path / "r.sock") as found:
+        service, part = (
+            ServiceStatus("shop", "web", (), (), (), objective=Objective(0.01)),
+            PartStatus("gateway", "gone"),
+        )
+        certificate = CertificateStatus("web.localhost", "local", 7)
+        for kind, key, value in (
+            ("service", "shop/web", service),
+            ("part", "gateway", part),
+            ("certificate", "web.localhost", certificate),
+            ("decision", "1", part),
+        ):
+            orchestrator.said.put_nowait(event(kind, key, value))
+        orchestrator.said.put_nowait("id: e-1\nevent: synced\ndata: {}\n\n")
+        await until_async(lambda: found.connected)
+        assert found.there.services == {"shop/web": service}
+        assert found.there.parts == {"gateway": part}
+        assert found.there.certificates == {"web.localhost": certificate}
+        orchestrator.said.put_nowait(event("part", "gateway", None, "e-2"))
+        await until_async(lambda: not found.there.parts)
 
 
 @alive
@@ -80,7 +104,7 @@ async def test_changes_are_taken_in_one_by_one(tmp_path: Path) -> None:
         orchestrator.said.put_nowait(event("instance", "a2", other, "e-2") + event("instance", "a1", None, "e-3"))
         # What is of no meter's.
         orchestrator.said.put_nowait(event("decision", "1", None, "e-4"))
-        await until_async(lambda: set(found.instances) == {"a2"})
+        await until_async(lambda: set(found.there.instances) == {"a2"})
         assert found.changed
 
 
@@ -90,7 +114,7 @@ async def test_stream_that_breaks_off_goes_on_after_the_last_event(tmp_path: Pat
         orchestrator.said.put_nowait(whole("e-1", instance()))
         orchestrator.said.put_nowait(None)
         orchestrator.said.put_nowait(event("instance", "a2", instance(id_="a2"), "e-2"))
-        await until_async(lambda: set(found.instances) == {"a1", "a2"})
+        await until_async(lambda: set(found.there.instances) == {"a1", "a2"})
         assert orchestrator.asked == ["", "e-1"]
 
 
@@ -100,8 +124,8 @@ async def test_orchestrator_with_another_life_tells_all_anew_and_what_is_gone_go
         orchestrator.said.put_nowait(whole("e-9", instance(), REVISION))
         orchestrator.said.put_nowait(None)
         orchestrator.said.put_nowait(whole("f-1", instance(id_="a2")))
-        await until_async(lambda: set(found.instances) == {"a2"})
-        assert found.revisions == {}
+        await until_async(lambda: set(found.there.instances) == {"a2"})
+        assert found.there.revisions == {}
 
 
 @alive
@@ -113,7 +137,7 @@ async def test_what_was_told_stays_while_nobody_tells(tmp_path: Path) -> None:
             orchestrator.said.put_nowait(whole("e-1", instance()))
             await until_async(lambda: found.connected)
         await until_async(lambda: not found.connected)
-        assert set(found.instances) == {"a1"}
+        assert set(found.there.instances) == {"a1"}
         # Once for each reason, however often it is tried.
         assert len(journal.problems) == len(set(journal.problems))
 
@@ -129,9 +153,9 @@ def test_what_cannot_be_read_is_told_and_changes_nothing(tmp_path: Path, said: s
             orchestrator.said.put_nowait(whole("e-1", instance()))
             orchestrator.said.put_nowait(said)
             await until_async(lambda: journal.problems)
-            assert set(found.instances) == {"a1"}
+            assert set(found.there.instances) == {"a1"}
             orchestrator.said.put_nowait(whole("e-3", instance(id_="a3")))
-            await until_async(lambda: set(found.instances) == {"a3"})
+            await until_async(lambda: set(found.there.instances) == {"a3"})
 
     asyncio.run(whole_story())
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from runyard.contracts import OrchestratorStatus, RouteRequest, TrafficShare
+from runyard.contracts import Objective, OrchestratorStatus, RouteRequest, TrafficShare
 from services.orchestrator.traffic.commitment import Commitment
 
 from ..world import World, document, sign
@@ -54,3 +54,42 @@ def test_status_names_documents_that_cannot_be_read(tmp_path: Path) -> None:
     status = status_of(tmp_path)
     assert status.problems == ("file services/default.other.json cannot be read",)
     assert not status.in_step
+
+
+def test_status_tells_what_a_service_promises_and_how_many_instances_it_may_have(tmp_path: Path) -> None:
+    async def whole() -> OrchestratorStatus:
+        async with World(tmp_path) as world:
+            world.parts.documents.put([sign(document(min_instances=1, max_instances=4))])
+            commitment = Commitment("default", "hello", (TrafficShare("hello-1", 100),))
+            objective = Objective(errors=0.01)
+            world.parts.store.put(RouteRequest("default", "hello", ("h.localhost",), objective=objective), commitment)
+            await world.pass_time(6)
+            return world.orchestrator.status()
+
+    status = asyncio.run(whole())
+    assert status.services[0].objective == Objective(errors=0.01)
+    assert status.revisions[0].most == 4
+
+
+def test_status_counts_instances_that_the_kernel_ended_for_their_memory(tmp_path: Path) -> None:
+    async def whole() -> OrchestratorStatus:
+        async with World(tmp_path) as world:
+            world.parts.documents.put([sign(document(min_instances=1))])
+            commitment = Commitment("default", "hello", (TrafficShare("hello-1", 100),))
+            world.parts.store.put(RouteRequest("default", "hello", ("h.localhost",)), commitment)
+            await world.pass_time(6)
+            for exit_code, oom in ((137, True), (1, False)):
+                (container,) = [each for each in world.engine.containers if each in serving(world)]
+                world.engine.die(container, exit_code, oom=oom)
+                await world.pass_time(30)
+            return world.orchestrator.status()
+
+    (revision,) = asyncio.run(whole()).revisions
+    assert (revision.restarts, revision.oom_kills) == (2, 1)
+
+
+def serving(world: World) -> set[str]:
+    """Name the containers that run the program of an instance."""
+    return {
+        part.id for each in world.parts.tools.inventory.instances() for part in each.containers if part.role == "app"
+    }

@@ -41,3 +41,10 @@ def test_log_lines_are_the_last_ones_and_bounded() -> None:
 def test_line_is_shown_without_what_would_act_on_a_terminal(written: str, shown: str) -> None:
     assert shown_line(written) == shown
     assert FailureLog().note("a", written).reason == shown
+
+
+def test_kills_for_memory_are_counted_among_the_failures() -> None:
+    log = FailureLog()
+    assert log.note("a", "x", oom=True).oom_kills == 1
+    assert log.note("a", "y").oom_kills == 1
+    assert (log.note("a", "x", oom=True).oom_kills, log.last()["a"].total) == (2, 3)

@@ -1,0 +1,3 @@
+module runyard.dev/alertmanager
+
+go 1.24

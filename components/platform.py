@@ -19,7 +19,7 @@ from components.service import Service, ServicePlatform
 from runyard.names import service_key
 from runyard.plan import Plan, ServicePlan
 from runyard.plan.outlook import Facts
-from runyard.plan.parts import BesideKind
+from runyard.plan.part import BesideKind
 from runyard.secrets import TenantSecrets
 
 BESIDES: Mapping[BesideKind, type[Beside]] = {

@@ -14,7 +14,7 @@ from policies.property import Properties, Unknown
 from runyard import names
 from runyard.images import image_reference
 from runyard.plan import parts
-from runyard.plan.parts import Part
+from runyard.plan.part import Part
 
 # What a program can change of an image without changing its name.
 _REPLACEMENTS = (

@@ -15,7 +15,8 @@ from runyard.plan.facts import describe_service
 from runyard.plan.history import keep_revisions
 from runyard.plan.model import NetworkPlan, Plan, RevisionPlan, ServicePlan
 from runyard.plan.network import plan_networks
-from runyard.plan.parts import PartPlan, plan_parts
+from runyard.plan.part import PartPlan
+from runyard.plan.parts import plan_parts
 from runyard.plan.revision import RevisionContext, plan_revision
 from runyard.pricing.settings import BillingSettings
 

@@ -13,7 +13,7 @@ from runyard import contracts, names
 from runyard.errors import ContractError
 from runyard.manifest.model import Manifests
 from runyard.plan.model import Plan
-from runyard.plan.parts import PartPlan
+from runyard.plan.part import PartPlan
 from runyard.plan.quota import Use, use_of
 from runyard.plan.use import larger, use_of_revisions
 

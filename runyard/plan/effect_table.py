@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from runyard.plan.effect import Effect
-from runyard.plan.parts import PARTS, BesideKind, Part
+from runyard.plan.part import BesideKind, Part
+from runyard.plan.parts import PARTS
 
 Operation = Literal["add", "remove", "change"]
 # A kind of component: Network, Service, or that of a part of the platform.

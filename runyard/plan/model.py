@@ -13,7 +13,7 @@ from typing import Any
 
 from runyard.contracts import RevisionDocument, RolloutRequest, RouteRequest
 from runyard.manifest.model import Location, Platform
-from runyard.plan.parts import PartPlan
+from runyard.plan.part import PartPlan
 from runyard.scaling.counts import Span, revision_span, settings_of, with_scheduled
 from runyard.scaling.schedule import minimums
 from runyard.scaling.settings import ScalingSettings, scaling_settings

@@ -19,6 +19,8 @@ RunyardError                    exit 1
 +-- LedgerError                 exit 1  the ledger refuses what was asked of it (services.billing)
 +-- LedgerUnavailable           exit 1  the ledger's database does not answer (services.billing)
 +-- MeterUnavailable            exit 1  the meter does not answer, or not with windows (services.billing)
++-- Refusal                     exit 1  the console says no, with the status of its answer (services.console)
++-- SourceUnavailable           exit 1  what the console reads from does not answer (services.console)
 +-- LockError                   exit 1  another update holds the stack, or its lock cannot be judged
 +-- GeneratorError              exit 3  a load says nothing of its target: the generator did not keep its own times
 +-- PolicyError                 exit 5  a policy, quota or budget refuses the change

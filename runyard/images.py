@@ -18,7 +18,7 @@ CATALOG = Path("images", "catalog.yaml")
 REPOSITORY = "runyard"
 # 48 bits: no two builds of one image will ever meet, and the tag stays readable.
 TAG_LENGTH = 12
-PREPARE_KINDS = ("go-binary", "python-wheels")
+PREPARE_KINDS = ("go-binary", "npm-page", "python-wheels")
 KEYS = frozenset({"dockerfile", "inputs", "arguments", "tags", "prepare"})
 # Left beside the sources by interpreters and editors; never part of an image.
 IGNORED_DIRECTORIES = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"})

@@ -45,6 +45,7 @@ ROLE_PROMETHEUS = "prometheus"
 ROLE_ALERTMANAGER = "alertmanager"
 ROLE_POSTGRES = "postgres"
 ROLE_BILLING = "billing"
+ROLE_CONSOLE = "console"
 ROLE_NETWORK = "network"
 ROLE_VOLUME = "volume"
 # Of volumes: what a tenant keeps, and what goes with an instance.
@@ -112,8 +113,15 @@ AUTHORITY_NAME = "ca.pem"
 POSTGRES_DIRECTORY = "/var/lib/runyard/postgres"
 BILLING_DIRECTORY = "/var/lib/runyard/billing"
 BILLING_SOCKET = BILLING_DIRECTORY + "/control.sock"
-# What asks that socket, in the image whose working directory is where its code lies.
-BILLING_ASK = ("python3", "-m", "services.billing.ask", BILLING_SOCKET)
+# What asks a socket, in the images whose working directory is where their code lies.
+_ASK = ("python3", "-m", "runyard.ask")
+BILLING_ASK = (*_ASK, BILLING_SOCKET)
+# Where the ledger tells parts that may change nothing what tenants pay.
+STATEMENTS_DIRECTORY = "/var/lib/runyard/statements"
+STATEMENTS_SOCKET = STATEMENTS_DIRECTORY + "/statements.sock"
+CONSOLE_DIRECTORY = "/var/lib/runyard/console"
+CONSOLE_SOCKET = CONSOLE_DIRECTORY + "/control.sock"
+CONSOLE_ASK = (*_ASK, CONSOLE_SOCKET)
 # Containers of an instance that stand in no document, named as no container of one can be: the first owns the network
 # and holds what is shared, the second makes volumes fit to be mounted, the third holds the directories of them.
 HOLDER = "_holder"

@@ -69,15 +69,9 @@ def check_references(manifests: Manifests, secrets: TenantSecrets) -> None:
 
     What is optional and has no value is in no plan.
     """
-<<<<<<< HEAD
     known = with_manifests(manifests, secrets)
     missing = [problem for each in manifests.services for problem in describe_missing(each, known[each.tenant])]
-=======
-    missing = [
-        problem for each in manifests.services for problem in describe_missing(each, secrets.get(each.tenant, {}))
-    ]
     missing += missing_secrets(plan_alerting(manifests), secrets)
->>>>>>> observed
     if missing:
         raise UsageError("\n".join(missing))
 

@@ -19,6 +19,7 @@ from runyard.plan.parts import PARTS, parts_of
 from toolchain import cache
 from toolchain.base import BaseImage, has_image
 from toolchain.gobuild import Go
+from toolchain.nodebuild import Node
 from toolchain.step import Steps
 
 # Builds wait for the network and the disk more than for a core; four images, so four at once.
@@ -45,6 +46,7 @@ class ImageBuilder:
     checkout: Path
     python: Path
     go: Go
+    node: Node
     base: BaseImage
 
     def bring(self, unasked: Collection[str] = ()) -> None:
@@ -85,6 +87,8 @@ class ImageBuilder:
         if prepare.kind == "go-binary":
             # Without symbols and paths: the same sources give the same program on every machine.
             self.go.build(self.checkout / prepare.source, target, flags=["-trimpath", "-ldflags=-s -w"])
+        elif prepare.kind == "npm-page":
+            self.node.build(self.checkout / prepare.source, target)
         else:
             shutil.copytree(self._wheels(subject, prepare), target)
 

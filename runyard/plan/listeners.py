@@ -82,6 +82,11 @@ def plan_billing_listeners(platform: Platform, inner_address: str) -> tuple[List
     return (ListenerPlan("status", _LOOPBACK, platform.billing_port),)
 
 
+def plan_console_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
+    """Plan where the console answers browsers and programs."""
+    return (ListenerPlan("status", _LOOPBACK, platform.console_port),)
+
+
 def check_apart(platform: Platform, listeners: Iterable[ListenerPlan]) -> None:
     """Refuse two listeners on one address and port; ManifestError names both and where the second was said."""
     taken: dict[str, ListenerPlan] = {}

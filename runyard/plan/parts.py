@@ -18,6 +18,7 @@ from runyard.plan.listeners import (
     check_apart,
     plan_alertmanager_listeners,
     plan_billing_listeners,
+    plan_console_listeners,
     plan_gateway_listeners,
     plan_meter_listeners,
     plan_orchestrator_listeners,
@@ -108,12 +109,27 @@ def _tell_billing(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping
     return told if stack.billing is None else {**told, "RUNYARD_BILLING": encode(stack.billing)}
 
 
+def _tell_console(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    (status,) = listeners
+    (registry,) = plan_orchestrator_listeners(stack.platform, "")
+    (ledger,) = plan_billing_listeners(stack.platform, "")
+    return {
+        "RUNYARD_HTTP_ADDRESS": status.address,
+        "RUNYARD_REGISTRY_ADDRESS": registry.address,
+        "RUNYARD_LEDGER_ADDRESS": ledger.address,
+    }
+
+
 def _is_observed(platform: Platform) -> bool:
     return platform.observability.on
 
 
 def _is_billed(platform: Platform) -> bool:
     return platform.billing == "on"
+
+
+def _has_console(platform: Platform) -> bool:
+    return platform.console == "on"
 
 
 def _is_metered(platform: Platform) -> bool:
@@ -272,6 +288,8 @@ _ENTRIES = (
             memory_mib=256,
             volumes=(
                 PartVolume("billing", names.BILLING_DIRECTORY),
+                # In which it tells what tenants pay, to whom the volume is given.
+                PartVolume("statements", names.STATEMENTS_DIRECTORY),
                 # In which it reaches the database's socket; the files there are closed to it.
                 PartVolume("postgres", names.POSTGRES_DIRECTORY, own=False),
             ),
@@ -281,6 +299,23 @@ _ENTRIES = (
         plan_billing_listeners,
         _tell_billing,
         _is_billed,
+    ),
+    _Entry(
+        Part(
+            names.ROLE_CONSOLE,
+            Effect("none", "nothing that runs depends on the console; who is signed in stays so"),
+            # Some 90 MiB at rest, and 64 for each of two passwords that are compared at once.
+            memory_mib=320,
+            volumes=(
+                PartVolume("console", names.CONSOLE_DIRECTORY),
+                PartVolume("postgres", names.POSTGRES_DIRECTORY, own=False),
+                PartVolume("statements", names.STATEMENTS_DIRECTORY, own=False, read_only=True),
+            ),
+            health="/healthz",
+        ),
+        plan_console_listeners,
+        _tell_console,
+        _has_console,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Service: the ledger's parts joined: its schema, the collector's thread, the exporter and the control socket."""
+"""Service: the ledger's parts joined: its schema, the collector's thread, the exporter and the sockets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.billing.adapters.database import LedgerUnavailable, connect, migra
 from services.billing.adapters.meter import Meter
 from services.billing.adapters.prices import record_book
 from services.billing.adapters.revisions import record_bases
-from services.billing.api.control import make_control
+from services.billing.api.control import make_control, make_statements
 from services.billing.api.exporter import make_exporter
 from services.billing.api.metrics import LedgerMetrics
 from services.billing.collector import Collector
@@ -70,7 +70,8 @@ class Service:
         host, port = self.settings.address
         servers = [
             _server(make_exporter(engine, registry), host=host, port=port),
-            _server(make_control(invoicing), uds=str(self._free_socket())),
+            _server(make_control(invoicing), uds=_free(self.settings.socket)),
+            _server(make_statements(invoicing), uds=_free(self.settings.statements)),
         ]
         runner = threading.Thread(target=collector.run, args=(ending,), name="collector")
         runner.start()
@@ -85,11 +86,6 @@ class Service:
                 each.should_exit = True
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(runner.join)
-
-    def _free_socket(self) -> Path:
-        # Of a process that was killed.
-        self.settings.socket.unlink(missing_ok=True)
-        return self.settings.socket
 
 
 class _Server(uvicorn.Server):
@@ -106,6 +102,12 @@ def _server(app: FastAPI, **place: str | int) -> _Server:
     return _Server(
         uvicorn.Config(app, **place, **limits, log_level="warning", access_log=False, lifespan="off", ws="none")  # type: ignore[arg-type]
     )
+
+
+def _free(socket: Path) -> str:
+    # Of a process that was killed.
+    socket.unlink(missing_ok=True)
+    return str(socket)
 
 
 def _split(name: str) -> tuple[str, str, str]:

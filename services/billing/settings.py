@@ -9,7 +9,7 @@ from pathlib import Path
 from runyard.codec import decode
 from runyard.environment import parse_address
 from runyard.errors import UsageError
-from runyard.names import BILLING_DIRECTORY, POSTGRES_DIRECTORY
+from runyard.names import BILLING_DIRECTORY, POSTGRES_DIRECTORY, STATEMENTS_SOCKET
 from runyard.pricing.settings import BillingSettings
 
 DEFAULT_ADDRESS = "127.0.0.1:3002"
@@ -24,6 +24,7 @@ class Settings:
     meter: tuple[str, int]
     database: str
     directory: Path
+    statements: Path
     billing: BillingSettings
 
     @property
@@ -42,6 +43,7 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         meter=parse_address(environment, "RUNYARD_METER_ADDRESS", DEFAULT_METER),
         database=_as_sqlalchemy_has_it(environment.get("DATABASE_URL", "") or local),
         directory=Path(environment.get("RUNYARD_BILLING_DIRECTORY", BILLING_DIRECTORY)),
+        statements=Path(environment.get("RUNYARD_STATEMENTS_SOCKET", STATEMENTS_SOCKET)),
         billing=decode(BillingSettings, environment["RUNYARD_BILLING"]),
     )
 

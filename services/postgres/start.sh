@@ -15,4 +15,12 @@ if [ ! -e "$data/PG_VERSION" ]; then
 fi
 # A server that was killed has left its number, and in another container that may be somebody else's.
 rm -f "$data/postmaster.pid" "$directory/.s.PGSQL.5432" "$directory/.s.PGSQL.5432.lock"
+# The console's own schema: it sees nothing of the ledger's, which has no schema of that name. In a database that was
+# made before there was a console, too.
+if [ ! -e "$data/console.made" ]; then
+    printf '%s\n\n' "DO 'BEGIN IF to_regrole(''console'') IS NULL THEN CREATE ROLE console LOGIN; END IF; END';" \
+        'CREATE SCHEMA IF NOT EXISTS console AUTHORIZATION console;' |
+        postgres --single -j -D "$data" billing
+    touch "$data/console.made"
+fi
 exec postgres -D "$data" -c config_file=/opt/runyard/postgresql.conf

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from runyard import images
 from toolchain.environment import LOCK
-from toolchain.requirements import FUZZ_LOCK, GO_LOCK
+from toolchain.requirements import FUZZ_LOCK, GO_LOCK, NODE_LOCK
 
 # As OSV names them (https://ossf.github.io/osv-schema/#defined-ecosystems).
 PYTHON = "PyPI"
-PYTHON_LOCKS = (LOCK, GO_LOCK, FUZZ_LOCK)
+PYTHON_LOCKS = (LOCK, GO_LOCK, NODE_LOCK, FUZZ_LOCK)
 # One line a package: what OSV knows of Debian is by source package.
 _ASK_DPKG = ("dpkg-query", "--show", "--showformat", "${source:Package} ${source:Version}\\n")
 _ASK_RELEASE = ("cat", "/etc/os-release")

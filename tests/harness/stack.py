@@ -146,8 +146,8 @@ class Stack:
         return done
 
     def runyard(self, verb: str, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run a command of Runyard's on the stack, as its user does."""
-        command = [sys.executable, "-m", "runyard.cli.main", verb, "--stack", self.name, *arguments]
+        """Run a command of Runyard's, such as `status` or `console invite`, on the stack, as its user does."""
+        command = [sys.executable, "-m", "runyard.cli.main", *verb.split(), "--stack", self.name, *arguments]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=600, check=False
         )

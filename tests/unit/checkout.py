@@ -25,6 +25,7 @@ LAYERS = (
     ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
     ("runyard.codec", "runyard.environment", "runyard.zones"),
     (
+        "runyard.ask",
         "runyard.cgroups",
         "runyard.errors",
         "runyard.files",
@@ -70,7 +71,16 @@ INNER_LAYERS = {
         ("invoicing",),
         ("adapters",),
         ("domain",),
-        ("ask", "migrations"),
+        ("migrations",),
+    ),
+    "services.console": (
+        ("__main__",),
+        ("document", "service"),
+        ("api", "settings"),
+        ("scope",),
+        ("identity",),
+        ("adapters",),
+        ("migrations", "refusal"),
     ),
 }
 SOURCE_ROOTS = ("runyard", "components", "policies", "provider", "services", "stacks", "toolchain")

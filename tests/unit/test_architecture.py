@@ -60,6 +60,10 @@ BESIDE = {
         "tests/preview/test_mutations.py",
     ),
     "policies": ("tests/preview/test_policies.py", "tests/e2e/test_admission.py"),
+    "services": (
+        *("tests/e2e/orchestrator", "tests/e2e/test_billing.py", "tests/e2e/test_elastic.py"),
+        *("tests/e2e/test_gateway.py", "tests/e2e/test_observability.py", "tests/e2e/test_succession.py"),
+    ),
     "stacks": ("tests/e2e/test_lifecycle.py",),
 }
 # The one tree that is lighter than it should be, by so much.

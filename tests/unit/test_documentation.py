@@ -130,7 +130,7 @@ def test_architectures_layers_are_those_that_are_held() -> None:
     assert [tuple(line.split(" · ")) for line in drawn] == [tuple(layer) for layer in checkout.LAYERS]
 
 
-@pytest.mark.parametrize("house", ["services.billing", "services.orchestrator"])
+@pytest.mark.parametrize("house", ["services.billing", "services.console", "services.orchestrator"])
 def test_layers_of_a_house_are_those_that_are_held(house: str) -> None:
     text = checkout.text(Path("docs/architecture.md")).split(f"<!-- {house.rpartition('.')[2]} -->", 1)[1]
     drawn = [tuple(line.split(" · ")) for line in blocks(text, "")[0].splitlines()]

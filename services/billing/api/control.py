@@ -21,14 +21,21 @@ from services.billing.domain.month import parse_month
 from services.billing.invoicing import Invoicing
 
 
-def make_control(invoicing: Invoicing) -> FastAPI:
-    """Make the application of one ledger."""
+def make_statements(invoicing: Invoicing) -> FastAPI:
+    """Make the application of one ledger for parts that may know what tenants pay, and change nothing."""
     app = FastAPI(title="Runyard billing, control", version="v1", docs_url=None, redoc_url=None, openapi_url=None)
     answer_with_problems(app)
 
     @app.get("/v1/tenants/{tenant}/statements/{month}")
     def state(tenant: str, month: str) -> Response:
         return _message(encode(invoicing.state(tenant, parse_month(month))))
+
+    return app
+
+
+def make_control(invoicing: Invoicing) -> FastAPI:
+    """Make the application of one ledger for the administrator of its host."""
+    app = make_statements(invoicing)
 
     @app.post("/v1/tenants/{tenant}/invoices/{month}")
     def issue(tenant: str, month: str) -> Response:

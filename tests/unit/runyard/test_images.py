@@ -138,11 +138,11 @@ def test_missing_input_is_named(checkout: Path) -> None:
         ),
         (
             "web: {dockerfile: a, inputs: [a], prepare: [{kind: npm}]}",
-            "image web: prepare[0].kind: must be one of go-binary, python-wheels, got 'npm'",
+            "image web: prepare[0].kind: must be one of go-binary, npm-page, python-wheels, got 'npm'",
         ),
         (
             "web: {dockerfile: a, inputs: [a], prepare: [wheels]}",
-            "image web: prepare[0].kind: must be one of go-binary, python-wheels, got 'wheels'",
+            "image web: prepare[0].kind: must be one of go-binary, npm-page, python-wheels, got 'wheels'",
         ),
         (
             "web: {dockerfile: a, inputs: [a], prepare: [{kind: python-wheels, source: a, into: b}]}",

@@ -14,6 +14,7 @@ from toolchain.base import BaseImage
 from toolchain.cache import Cache
 from toolchain.gobuild import Go
 from toolchain.images import ImageBuilder, unasked
+from toolchain.nodebuild import Node
 from toolchain.step import Steps
 
 CATALOG = """
@@ -87,7 +88,8 @@ def builder(
     python = program("python", PYTHON.format(store=engine))
     go = Go(steps, store, variables, "1.26", "1.26.6", tmp_path / "python", usual_place=tmp_path / "none")
     base = BaseImage(steps, store, variables, pins.load())
-    return ImageBuilder(steps, store, variables, checkout, python, go, base)
+    node = Node(steps, store, variables, "20.19", "22.20.0", tmp_path / "python")
+    return ImageBuilder(steps, store, variables, checkout, python, go, node, base)
 
 
 @pytest.fixture
@@ -124,9 +126,9 @@ def test_images_that_nobody_asked_for_are_not_built(builder: ImageBuilder, engin
 def test_parts_that_a_platform_does_without_are_unasked(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\nmetadata: {name: default}\nspec: {}\n")
-    assert {"alertmanager", "meter", "prometheus", "postgres", "billing"} == unasked(str(file))
+    assert {"alertmanager", "meter", "prometheus", "postgres", "billing", "console"} == unasked(str(file))
     file.write_text(file.read_text().replace("{}", "{observability: {level: basic}}"))
-    assert {"postgres", "billing"} == unasked(str(file))
+    assert {"postgres", "billing", "console"} == unasked(str(file))
     file.write_text("kind: [")
     assert "prometheus" in unasked(str(file))
 

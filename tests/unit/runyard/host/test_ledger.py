@@ -78,7 +78,7 @@ def test_problem_is_an_error_of_its_kind(status: int, kind: type[RunyardError]) 
 def test_whatever_else_the_container_wrote_is_told_by_its_last_line(output: str, said: str) -> None:
     with pytest.raises(HostError) as raised:
         Ledger(FakeHost(1, output), "dev").state("shop", "2026-10")
-    assert str(raised.value) == f"ask the ledger: {said}"
+    assert str(raised.value) == f"ask runyard.dev.billing: {said}"
 
 
 def test_answer_that_is_no_statement_is_refused() -> None:

@@ -39,7 +39,7 @@ def test_parts_have_names_of_their_stack_on_the_host() -> None:
 
 
 def test_platform_has_meter_and_prometheus_when_it_asks_for_them() -> None:
-    bare, full = Platform(), Platform(observability=Observability("basic", 4005, 4090, 30), billing="on")
+    bare, full = Platform(), Platform(observability=Observability("basic", 4005, 4090, 30), billing="on", console="on")
     assert not {"meter", "prometheus"} & {each.name for each in parts_of(bare)}
     assert parts_of(full) == PARTS
     assert list(planned(bare)) == [each.name for each in parts_of(bare)]
@@ -170,7 +170,22 @@ def test_platform_that_bills_has_the_ledger_its_database_and_the_meter() -> None
     assert [(each.kind, each.address) for each in parts["billing"].listeners] == [("status", "127.0.0.1:4002")]
     assert (parts["postgres"].listeners, parts["postgres"].environment) == ((), {})
     assert parts["billing"].volumes["runyard.prod.postgres"] == parts["postgres"].volumes["runyard.prod.postgres"]
-    assert list(parts["billing"].own_volumes) == ["runyard.prod.billing"]
+    assert list(parts["billing"].own_volumes) == ["runyard.prod.billing", "runyard.prod.statements"]
+    assert "console" not in parts
+
+
+def test_console_reads_on_the_loopback_and_from_the_socket_that_tells_statements_alone() -> None:
+    platform = Platform(billing="on", billing_port=4002, console="on", console_port=4003, orchestrator_port=4001)
+    console = planned(platform)["console"]
+    assert console.environment == {
+        "RUNYARD_HTTP_ADDRESS": "127.0.0.1:4003",
+        "RUNYARD_REGISTRY_ADDRESS": "127.0.0.1:4001",
+        "RUNYARD_LEDGER_ADDRESS": "127.0.0.1:4002",
+    }
+    assert [(each.kind, each.address) for each in console.listeners] == [("status", "127.0.0.1:4003")]
+    assert set(console.volumes) == {f"runyard.prod.{each}" for each in ("console", "postgres", "statements")}
+    assert console.read_only == {"runyard.prod.statements"}
+    assert (dict(console.part.binds), console.part.host_reads, console.part.capabilities) == ({}, (), ())
 
 
 def test_ledger_is_told_prices_and_what_is_billed_by_instance() -> None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runyard.ask import ask
 from runyard.codec import encode
 from runyard.pricing.settings import BillingSettings
-from services.billing.ask import ask
 from tests.harness.ports import free_port
 from tests.harness.waiting import until
 from tests.unit.checkout import ROOT
@@ -64,6 +64,7 @@ def running(directory: Path, database: str, meter: int, **more: str) -> Iterator
     environment = {
         **{"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", "DATABASE_URL": database},
         **{"RUNYARD_BILLING_DIRECTORY": str(directory), "RUNYARD_METER_ADDRESS": f"127.0.0.1:{meter}"},
+        "RUNYARD_STATEMENTS_SOCKET": str(directory / "statements.sock"),
         "RUNYARD_BILLING": encode(BillingSettings("acme", BOOK, ("shop/web/web-2",))),
         **more,
     }

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from services.billing.ask import ask
+from runyard.ask import ask
 from tests.unit.checkout import ROOT
 
 
@@ -51,7 +51,7 @@ def socket(tmp_path: Path) -> Iterator[Path]:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "services.billing.ask", *arguments]
+    command = [sys.executable, "-m", "runyard.ask", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -1,4 +1,4 @@
-"""Ask: one request to the control socket, for whoever may execute a command in the container; its answer is printed.
+"""Ask: one request to a unix socket, for whoever may execute a command in its container; the answer is printed.
 
 Standard library alone and no imports of ours: it must start in a few milliseconds.
 """

@@ -1,0 +1,1 @@
+"""Adapters: all that knows the database, the registry and the ledger."""

@@ -1,0 +1,1 @@
+"""Identity: who somebody is: invitations, passwords, sessions, and how often one may guess."""

@@ -1,0 +1,1 @@
+"""Migrations of the schema `console`, carried out by Alembic."""

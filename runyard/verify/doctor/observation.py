@@ -18,7 +18,7 @@ from runyard.errors import HostError, HostUnreachable
 from runyard.host import Engine
 from runyard.host.address import USUAL
 from runyard.host.survey import Survey, observe_survey
-from runyard.plan.parts import PartPlan
+from runyard.plan.part import PartPlan
 from runyard.pulumi.backend import (
     PASSPHRASE_VARIABLES,
     backend_directory,

@@ -244,7 +244,7 @@ _ENTRIES = (
         Part(
             names.ROLE_ALERTMANAGER,
             Effect("none", "nothing that runs depends on Alertmanager; alerts wait at Prometheus until it is back"),
-            # 24 MiB with its guard while it has nothing to tell, and some for each alert that lasts.
+            # 16 MiB with its guard while it has nothing to tell, and some for each alert that lasts.
             memory_mib=128,
             volumes=(PartVolume("alertmanager", names.ALERTMANAGER_DIRECTORY),),
             metrics=True,

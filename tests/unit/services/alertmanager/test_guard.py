@@ -71,6 +71,13 @@ class Subject:
         first, _, rest = done.stdout.partition("\n")
         return int(first.split()[1]), rest.partition("\n\n")[2]
 
+    def status(self) -> int:
+        """Give the answer's status, 0 while it does not listen yet."""
+        try:
+            return self.ask("GET")[0]
+        except IndexError:
+            return 0
+
     def put(self, *receivers: tuple[str, Receiver]) -> tuple[int, str]:
         alerting = Alerting(True, 0, 14_400, tuple(TenantReceiver(*each) for each in receivers))
         return self.ask("PUT", render_receivers(alerting, {}))
@@ -107,9 +114,11 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
         *("--env", "RUNYARD_HTTP_ADDRESS=127.0.0.1:9093", "--env", f"RUNYARD_ADDRESS_POOL={POOL}"),
     )
     made = Subject(name, hosts)
-    until(lambda: made.ask("GET")[0] == 200, "it takes its configuration")
-    yield made
-    docker("rm", "--force", name)
+    try:
+        until(lambda: made.status() == 200, "it takes its configuration")
+        yield made
+    finally:
+        docker("rm", "--force", name)
 
 
 def hook(url: str, name: str = "hook") -> Receiver:

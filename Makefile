@@ -6,6 +6,8 @@ PLAN ?=
 # Anything: `up` and `preview` ask Pulumi, whatever the record of the last update says; `down` takes away a stack whose
 # state is lost.
 FORCE ?=
+# Anything: `down` takes a production stack away without asking.
+YES ?=
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
 # Ours that need the standard library alone; those in toolchain/ have Pulumi's sources below them.
@@ -41,7 +43,8 @@ preview:
 	@$(BOOTSTRAP) preview --stack $(STACK) --manifests $(MANIFESTS) $(if $(FORCE),--force)
 
 down:
-	@$(BOOTSTRAP) down --stack $(STACK) $(if $(FORCE),--force)
+	@$(BOOTSTRAP) environment >/dev/null
+	@.venv/bin/runyard down --stack $(STACK) $(if $(FORCE),--force) $(if $(YES),--yes)
 
 verify:
 	@$(BOOTSTRAP) run -- .venv/bin/runyard verify --stack $(STACK) $(MANIFESTS)

@@ -8,11 +8,9 @@ import sys
 signal.signal(signal.SIGINT, lambda *_: os._exit(0))
 
 from policies.analyzer import serve  # noqa: E402
-from policies.declared import ROOT  # noqa: E402
 from policies.pack import Pack  # noqa: E402
 
-# The state is that of the checkout's project, and what Pulumi passes on of the configuration is secret in part.
-os.chdir(ROOT)
+# What Pulumi passes on of the configuration is secret in part.
 os.environ.pop("PULUMI_CONFIG", None)
 server, port = serve(Pack())
 print(port, flush=True)

@@ -5,6 +5,7 @@ Every method answers, and none may be called unimplemented: Pulumi passes over w
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +18,7 @@ from policies.property import read_properties
 from policies.resource import Resource
 from policies.rule import Finding
 from runyard.errors import RunyardError
+from runyard.pulumi.project import project_of_pack
 from runyard.pulumi.protocol import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
 NAME, VERSION = "runyard", "0.1.0"
@@ -32,9 +34,13 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
     def __init__(self, pack: Pack) -> None:
         """Serve `pack`."""
         self._pack = pack
+        self._root = ""
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's names, all of them here
-        """Agree on nothing: the engine is never called back."""
+        """Take note of where the pack was found, which tells the project; the engine is never called back."""
+        # As the user typed it, so perhaps from the directory on in which Pulumi was started.
+        if request.root_directory:
+            self._root = project_of_pack(os.path.join(_started_in(), request.root_directory))
         return analyzer_pb2.AnalyzerHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -59,7 +65,7 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
 
     def ConfigureStack(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Judge what the stack declares; the error that it gives otherwise ends the update before it begins."""
-        settings = Settings(request.stack, request.project, dict(request.config), request.dry_run)
+        settings = Settings(request.stack, request.project, dict(request.config), request.dry_run, self._root)
         try:
             self._pack.configure(settings)
         except Exception as error:
@@ -96,6 +102,14 @@ def serve(pack: Pack) -> tuple[grpc.Server, int]:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, port
+
+
+def _started_in() -> str:
+    """Find the directory of the process that started this one; "" where there is none to be found."""
+    try:
+        return os.readlink(f"/proc/{os.getppid()}/cwd")
+    except OSError:
+        return ""
 
 
 def _read(request: Any) -> Resource:

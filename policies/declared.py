@@ -20,21 +20,22 @@ from runyard.names import DEFAULT_TENANT, service_key
 from runyard.plan import Plan, keep_revisions, plan
 from runyard.plan.history import Pasts
 from runyard.plan.quota import Capacity
+from runyard.pulumi.project import split_paths
 from runyard.secrets import digest_secrets, flatten_secrets
 
-ROOT = Path(__file__).resolve().parent.parent
 # Of the configuration's keys, and of the project whose state is ours.
 PROJECT = "runyard"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What Pulumi tells of the stack; structured values of `config` are JSON."""
+    """What Pulumi tells of the stack; structured values of `config` are JSON, its paths are from `root` on."""
 
     stack: str
     project: str
     config: Mapping[str, str]
     dry_run: bool
+    root: str = ""
 
     def get(self, key: str) -> str:
         """Give a value of ours; empty if there is none."""
@@ -50,7 +51,7 @@ class KeptServices:
 
 
 def observe_state(settings: Settings) -> KeptServices:
-    """Read the stack's state; UsageError for a project that is not this checkout's."""
+    """Read the stack's state; UsageError for a project that is not Runyard's."""
     if settings.project != PROJECT:
         raise UsageError(f"state of project {settings.project}: earlier revisions are kept in that of {PROJECT} alone")
     # Here, as few stacks need it: it takes a part of what a pack takes to start.
@@ -74,7 +75,7 @@ def judge_declared(
     that are gone. Without manifests there is nothing to judge yet. Raises what reading and planning raise.
     """
     paths = settings.get("manifests")
-    manifests = load([ROOT / path.strip() for path in paths.split(",")]).manifests if paths else _NOTHING
+    manifests = load(split_paths(paths, settings.root)).manifests if paths else _NOTHING
     planned = _plan(manifests, settings, state)
     usage = settings.get("usage")
     context = Context(
@@ -82,7 +83,7 @@ def judge_declared(
         day,
         environment_of(settings.stack),
         capacity(),
-        _usages(ROOT / usage, manifests, state()) if usage else None,
+        _usages(Path(settings.root, usage), manifests, state()) if usage else None,
         plan=planned,
     )
     return context, judge(context)

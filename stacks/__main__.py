@@ -27,7 +27,7 @@ try:
         secrets = flatten_secrets(config.get_object("secrets") or {}, config.get_object("receiverSecrets") or {})
         certificates = flatten_certificates(config.get_object("certificates") or {})
         with told_reads(os.environ):
-            admitted = admission.load_plan(stack, config.require("manifests"), config.get("usage"), secrets, export)
+            admitted = admission.load_plan(admission.declared(stack, config), secrets, export)
         binding.check_plan(os.environ, admitted, export.read())
     preparation.prepare_host(admitted, dry_run=dry_run)
     tell_observability(admitted.plan.platform)

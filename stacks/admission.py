@@ -26,6 +26,7 @@ from runyard.plan.claim import Claim, make_claim
 from runyard.plan.quota import Capacity, Use
 from runyard.pulumi.deployment import Deployment, check_form, parse_deployment
 from runyard.pulumi.export import Export
+from runyard.pulumi.project import split_paths
 from runyard.secrets import TenantSecrets, check_references, digest_secrets
 
 
@@ -54,14 +55,31 @@ class Admitted:
         judge(context, [rule for rule in RULES if rule.id in SHARED]).check()
 
 
-def load_plan(stack: str, paths: str, usage: str | None, secrets: TenantSecrets, export: Export) -> Admitted:
-    """Load the manifests at `paths` (comma-separated, relative to the project) and plan the stack.
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A stack by name, its project's directory, and the settings of ours that are paths from there on.
 
     `usage` is the usage file on which budgets are judged; without one every service is small, as in a review.
+    """
+
+    stack: str
+    project: Path
+    manifests: str
+    usage: str | None
+
+
+def declared(stack: str, config: pulumi.Config) -> Declared:
+    """Give what Pulumi has of the settings of ours."""
+    return Declared(stack, Path(pulumi.get_root_directory()), config.require("manifests"), config.get("usage"))
+
+
+def load_plan(declared: Declared, secrets: TenantSecrets, export: Export) -> Admitted:
+    """Load the manifests and plan the stack.
+
     Raises ManifestError for manifests that break rules, or that a checkout made something else of than was committed.
     """
-    root = Path(__file__).resolve().parent.parent
-    places = [root / path.strip() for path in paths.split(",")]
+    stack, usage = declared.stack, declared.usage
+    places = split_paths(declared.manifests, str(declared.project))
     loaded = load(places)
     check_checkout(find_files(places)[0])
     for warning in loaded.warnings:
@@ -69,7 +87,7 @@ def load_plan(stack: str, paths: str, usage: str | None, secrets: TenantSecrets,
     day, capacity = _today(), _capacity()
     deployment = parse_deployment(export.read())
     check_form(stack, deployment)
-    usages = load_usages(root / usage, loaded.manifests, deployment) if usage else None
+    usages = load_usages(declared.project / usage, loaded.manifests, deployment) if usage else None
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
     planned = keep_revisions(planned, loaded.manifests, deployment.pasts)
     admit_manifests(Context(loaded.manifests, day, environment_of(stack), capacity, usages, plan=planned))

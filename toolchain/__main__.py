@@ -7,22 +7,27 @@ import sys
 from collections.abc import Callable, Sequence
 
 from runyard.errors import CancelledError, RunyardError
+from toolchain import CHECKOUT
 from toolchain.arguments import parse_arguments
 
 
 def main(arguments: Sequence[str]) -> int:
     """Carry out one verb and return the exit code."""
     parsed = parse_arguments(arguments)
+    project = os.path.abspath(parsed.project) if parsed.project else CHECKOUT
     if parsed.verb in ("up", "preview") and not (parsed.force or parsed.plan or parsed.extra):
         from toolchain.answer import answer
 
-        if answer(parsed.verb, parsed.stack, parsed.manifests):
+        if answer(parsed.verb, project, parsed.stack, parsed.manifests, verbose=parsed.verbose):
             return 0
     # Here, because what is answered above needs none of it, and its import takes longer than the answer.
+    from pathlib import Path
+
     from toolchain.kit import Kit
     from toolchain.requirements import write_locks
+    from toolchain.work import STACK_VERBS, work
 
-    kit = Kit(dict(os.environ))
+    kit = Kit(dict(os.environ), project=Path(project), calm=parsed.verb in STACK_VERBS and not parsed.verbose)
     plain: dict[str, Callable[[], object]] = {
         "environment": kit.bring_environment,
         "images": lambda: kit.bring_images(parsed.manifests),
@@ -38,10 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     elif parsed.verb in running:
         running[parsed.verb](parsed.extra)
     else:
-        update = kit.update(kit.bring(os.path.abspath(parsed.manifests)), parsed.stack, parsed.plan)
-        if parsed.verb == "down":
-            return update.down(parsed.extra, force=parsed.force)
-        return (update.up if parsed.verb == "up" else update.preview)(parsed.manifests, parsed.extra)
+        return work(kit, parsed, project)
     return 0
 
 

@@ -26,8 +26,14 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="toolchain/bootstrap", description=DESCRIPTION)
     parser.add_argument("verb", choices=VERBS)
     parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
-    parser.add_argument("--manifests", default="", help=f"file, directory or glob of manifests (default: {MANIFESTS})")
+    parser.add_argument(
+        "--manifests", default="", help=f"of manifests: files, directories, globs, with commas ({MANIFESTS})"
+    )
+    parser.add_argument("--as-set", action="store_true", help="the manifests are those that the settings have already")
     parser.add_argument("--plan", default="", help="of up: a plan that `runyard review --save` wrote, to hold to")
+    parser.add_argument("--project", default="", help="directory whose Pulumi.yaml is in force (default: the checkout)")
+    parser.add_argument("--verbose", action="store_true", help="of up and down: show Pulumi's own tree")
+    parser.add_argument("--expect-no-changes", action="store_true", help="of preview: exit with 7 if there are changes")
     parser.add_argument("--force", action="store_true", help=FORCE_HELP)
     parser.add_argument("--dry-run", action="store_true", help="of restart-engine: only look whether it could be done")
     parser.epilog = "after --: more arguments for pulumi, or the command to run"

@@ -34,7 +34,7 @@ class BaseImage:
         """Pull the image where a registry answers, else make it; nothing happens when the engine has it."""
         image = self.pins.base_image
         if has_image(image, self.environment):
-            self.steps.say("base image", f"{image} is there")
+            self.steps.found("base image", f"{image} is there")
             return
         try:
             with self.steps.step("base image", f"pull {image}"):

@@ -17,7 +17,9 @@ from urllib.parse import quote
 from runyard import files
 from runyard.errors import HostError, ToolchainError
 from runyard.host.transport import Transport
+from runyard.pulumi.project import split_paths
 from runyard.uptodate.fingerprint import of_code
+from toolchain.cache import KEY_LENGTH, Cache
 
 # Where all images were built, whatever a platform asks for.
 _ALL = ""
@@ -25,17 +27,18 @@ _OURS = "/images/json?filters=" + quote(json.dumps({"reference": ["runyard/*"]})
 
 
 class BuiltImages:
-    """The note of one checkout: the fingerprint of its code, and what our images' names stood for after a build."""
+    """The note of one checkout, in the cache: its code's fingerprint, and what our images' names stood for."""
 
-    def __init__(self, checkout: Path, address: str, manifests: str = "") -> None:
+    def __init__(self, checkout: Path, store: Cache, address: str, manifests: str = "") -> None:
         """Take a checkout and the engine's address; what the platform of `manifests` needs is enough if they are given.
 
-        `manifests` are a file, a directory or a glob.
+        `manifests` are files, directories or globs, separated by commas.
         """
         self._checkout = checkout
         self._address = address
         self._manifests = manifests
-        self._file = checkout / ".runyard" / "images.json"
+        key = hashlib.sha256(os.fsencode(checkout)).hexdigest()[:KEY_LENGTH]
+        self._file = store.root / "built" / f"{key}.json"
 
     def are_there(self) -> bool:
         """Tell whether code and images are as they were noted; False when that cannot be told."""
@@ -53,8 +56,8 @@ class BuiltImages:
 
     def note(self) -> None:
         """Note what is there now, after a build that ended well."""
-        os.makedirs(self._file.parent, mode=0o700, exist_ok=True)
         try:
+            os.makedirs(self._file.parent, exist_ok=True)
             code = of_code(str(self._checkout))
             noted = {"code": code, "names": self._names(), "platform": self._platform() if self._manifests else _ALL}
             files.write(self._file, json.dumps(noted, sort_keys=True))
@@ -64,7 +67,9 @@ class BuiltImages:
     def _platform(self) -> str:
         """Give the digest of what can be a Platform in the manifests; without a reader of YAML, its word tells."""
         hasher = hashlib.sha256(self._manifests.encode())
-        for path in sorted(map(Path, glob(self._manifests, recursive=True))):
+        for path in sorted(
+            Path(found) for each in split_paths(self._manifests) for found in glob(each, recursive=True)
+        ):
             for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]:
                 content = file.read_bytes()
                 if b"Platform" in content:

@@ -119,11 +119,11 @@ class LocalEngine:
             return self._expect_named(named)
         answer = ping(self.default_address, self.environment)
         if answer.alive:
-            self.steps.say("engine", f"answers at {self.default_address}")
+            self.steps.found("engine", f"answers at {self.default_address}")
             return self.default_address
         context = self._context_address()
         if context and context != self.default_address and ping(context, self.environment).alive:
-            self.steps.say("engine", f"answers at {context}, the current docker context")
+            self.steps.found("engine", f"answers at {context}, the current docker context")
             return context
         if answer.denied:
             raise ToolchainError(
@@ -180,7 +180,7 @@ class LocalEngine:
                 f"engine: DOCKER_HOST {address}: {answer.reason}\n"
                 "  start that engine, or unset DOCKER_HOST to use the one on this machine"
             )
-        self.steps.say("engine", f"answers at {address} (DOCKER_HOST)")
+        self.steps.found("engine", f"answers at {address} (DOCKER_HOST)")
         return address
 
     def _context_address(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,9 @@ STAMP = ".runyard-lock"
 # PYTHONDONTWRITEBYTECODE is set, as in many container images, it would never get any.
 IMPORTED = ("pulumi", "grpc", "yaml", "jsonschema", "jsonschema_rs", "jinja2", "click")
 IMPORT = "import importlib.util as u; [__import__(each) for each in {names!r} if u.find_spec(each)]"
-SCRIPT = """#!{python}
-import sys
+# Of a script's first line (BINPRM_BUF_SIZE was 128 before Linux 5.1).
+KERNELS_LIMIT = 127
+SCRIPT = """import sys
 
 from {module} import {function}
 
@@ -57,7 +59,7 @@ class Environment:
     def bring(self) -> None:
         """Make the environment unless it is there, whole, and of this lock file."""
         if self.is_whole():
-            self.steps.say("environment", f"{self.directory} is up to date")
+            self.steps.found("environment", f"{self.directory} is up to date")
             return
         with self.steps.step("environment", f"make {self.directory} from {LOCK}"):
             # Here: it is slow to import, and an environment is seldom made.
@@ -106,5 +108,16 @@ class Environment:
         for name, target in project["scripts"].items():
             module, function = target.split(":")
             script = self.directory / "bin" / name
-            script.write_text(SCRIPT.format(python=self.python, module=module, function=function))
+            script.write_text(first_line(self.python) + SCRIPT.format(module=module, function=function))
             script.chmod(0o755)
+
+
+def first_line(python: Path) -> str:
+    """Give the line that starts a script's Python; the kernel takes neither spaces nor more than 127 bytes for it.
+
+    Then a shell starts it, by lines that are a text to Python, as pip's own scripts have them.
+    """
+    plain = f"#!{python}\n"
+    if " " not in plain and len(os.fsencode(plain)) <= KERNELS_LIMIT:
+        return plain
+    return f"#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n"

@@ -16,6 +16,7 @@ from runyard.errors import ManifestError
 from runyard.manifest import load
 from runyard.manifest.model import Platform
 from runyard.plan.parts import PARTS, parts_of
+from runyard.pulumi.project import split_paths
 from toolchain import cache
 from toolchain.base import BaseImage, has_image
 from toolchain.gobuild import Go
@@ -27,9 +28,9 @@ PARALLEL_BUILDS = 4
 
 
 def unasked(manifests: str) -> frozenset[str]:
-    """Name the images of the parts that the platform of some manifests, a file, directory or glob, does without."""
+    """Name the images of the parts that the platform of some manifests, with commas between, does without."""
     try:
-        platform = load([manifests]).manifests.platform
+        platform = load(split_paths(manifests)).manifests.platform
     except ManifestError:
         # The update says what is wrong.
         platform = Platform()

@@ -6,17 +6,24 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 from runyard import files
 from runyard.errors import ToolchainError, UsageError
+from runyard.host.transport import Transport
+from runyard.pulumi.backend import data_directory
 from runyard.pulumi.marks import PLAN_VARIABLE
-from toolchain import cache, pins
+from runyard.pulumi.project import link_checkout
+from runyard.uptodate.observation import observe_listing
+from toolchain import CHECKOUT, cache, pins
 from toolchain.base import BaseImage
+from toolchain.belonging import Belonging
 from toolchain.built import BuiltImages
+from toolchain.command import Command
 from toolchain.engine import LocalEngine
 from toolchain.environment import STAMP, Environment
 from toolchain.gobuild import Go
@@ -30,7 +37,6 @@ from toolchain.step import Steps
 from toolchain.update import Update
 from toolchain.uptodate import UpToDate
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 # What a shell needs to run plain `pulumi` as `make up` does.
 EXPORTED = (
     "PATH",
@@ -56,14 +62,23 @@ class Tools:
 
 
 class Kit:
-    """The toolchain of one checkout on one machine."""
+    """The toolchain of one checkout on one machine; `project` has the Pulumi.yaml that is in force."""
 
-    def __init__(self, variables: Mapping[str, str], checkout: Path = CHECKOUT, out: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        checkout: Path = Path(CHECKOUT),
+        out: TextIO | None = None,
+        project: Path | None = None,
+        *,
+        calm: bool = False,
+    ) -> None:
         self.checkout = checkout
+        self.project = project or checkout
         self.variables = variables
         self.pins = pins.load()
         self.store = cache.Cache(cache.locate(variables))
-        self.steps = Steps(self.store.logs, out)
+        self.steps = Steps(self.store.logs, out, calm=calm)
         self.environment = Environment(self.steps, checkout, variables)
         self.go = Go(
             self.steps,
@@ -104,9 +119,9 @@ class Kit:
                 hold()
             plugin.bring(pulumi)
             variables = {**pulumi.environment(self.variables), "DOCKER_HOST": engine}
-            variables |= Backend(self.steps, self.checkout, self.variables).bring()
+            variables |= self._backend().bring()
             variables["PATH"] = f"{self.environment.directory / 'bin'}:{variables['PATH']}"
-            built = BuiltImages(self.checkout, engine, manifests)
+            built = BuiltImages(self.checkout, self.store, engine, manifests)
             if not built.are_there():
                 hold()
                 # In the environment just made: reading the catalog takes its YAML library.
@@ -118,6 +133,13 @@ class Kit:
     def restart_engine(self, *, dry_run: bool) -> None:
         """Restart the dockerd that the toolchain started on this machine, or only see whether it could be."""
         self._engine().restart(dry_run=dry_run)
+
+    def _stands(self, tools: Tools, stack: str) -> bool:
+        with closing(Transport(tools.environment["DOCKER_HOST"])) as transport:
+            return bool(observe_listing(transport, stack).containers)
+
+    def _backend(self) -> Backend:
+        return Backend(self.steps, self.project, self.variables)
 
     def _engine(self) -> LocalEngine:
         return LocalEngine(self.steps, self.variables, self.store.root / "engine")
@@ -168,14 +190,40 @@ class Kit:
             go = self.go.command()
         return {**variables, "PATH": f"{go.parent}:{variables['PATH']}"}
 
-    def update(self, tools: Tools, stack: str, plan: str = "") -> Update:
-        """Return Pulumi's verbs on a stack that exists and that no dead update holds, held to a saved plan if given."""
-        Backend(self.steps, self.checkout, self.variables).select(tools.pulumi.command, stack, tools.environment)
+    @contextmanager
+    def foreseen(self, tools: Tools, stack: str) -> Iterator[Tools]:
+        """Yield tools that find the stack: these, or for one that is not there, some that have it empty meanwhile."""
+        backend = self._backend()
+        if stack in backend.stacks(tools.pulumi.command, tools.environment):
+            yield tools
+            return
+        self.steps.say("preview", f"stack {stack} is not there yet: `up` would make it, and all that follows")
+        link_checkout(str(self.project), str(self.checkout))
+        with backend.pretended(tools.pulumi.command, stack, tools.environment) as environment:
+            yield replace(tools, environment=environment)
+
+    def update(self, tools: Tools, stack: str, verb: str = "up", plan: str = "") -> Update:
+        """Return Pulumi's verbs on a stack that no dead update holds, held to a saved plan if given.
+
+        For `up` it is made where it is not there; NotFound lists those that are otherwise.
+        """
+        belonging = Belonging(self.variables, self.project, stack)
+        belonging.check()
+        backend = self._backend()
+        link_checkout(str(self.project), str(self.checkout))
+        if verb == "up":
+            backend.select(tools.pulumi.command, stack, tools.environment)
+            Command(self.steps, self.environment.directory / "bin" / "runyard", self.variables).offer()
+        elif verb == "down" and self._stands(tools, stack):
+            # Its state may be lost, which `down` itself tells of.
+            backend.select(tools.pulumi.command, stack, tools.environment)
+        else:
+            backend.check_there(tools.pulumi.command, stack, tools.environment)
         LockKeeper(self.steps).release_stale(tools.environment["PULUMI_BACKEND_URL"], stack)
         environment = {**tools.environment, **({PLAN_VARIABLE: str(Path(plan).absolute())} if plan else {})}
         needed = [str(tools.pulumi.command), tools.plugin, str(self.environment.directory / STAMP)]
-        uptodate = UpToDate(str(self.checkout), self.variables, stack)
-        return Update(self.steps, self.checkout, tools.pulumi, stack, environment, uptodate, needed)
+        uptodate = UpToDate(str(self.checkout), str(self.project), self.variables, stack)
+        return Update(self.steps, self.project, tools.pulumi, stack, environment, uptodate, belonging, needed)
 
     def _build_images(self, variables: Mapping[str, str], manifests: str) -> None:
         command: list[str | Path] = [self.environment.python, "-m", "toolchain", "images"]
@@ -186,8 +234,8 @@ class Kit:
 
     def _write_exports(self, variables: Mapping[str, str]) -> None:
         lines = [f"export {name}={shlex.quote(variables[name])}" for name in EXPORTED if name in variables]
-        file = self.checkout / ".runyard" / "env"
-        file.parent.mkdir(exist_ok=True)
+        file = Path(data_directory(self.variables), "env")
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = "# Source this to run plain `pulumi` on what `make up` made.\n" + "\n".join(lines) + "\n"
         files.write(file, text)
 

@@ -32,7 +32,7 @@ class PluginInstaller:
         """Install the plugin unless this Pulumi's home has it."""
         version = self.pins.docker_plugin.version
         if self.is_installed(pulumi):
-            self.steps.say("docker plugin", f"{version} is installed")
+            self.steps.found("docker plugin", f"{version} is installed")
             return
         if not self._install_official(pulumi):
             self._install(pulumi, self._build())

@@ -114,7 +114,7 @@ class Installer:
         if not self._has_host(path):
             self.steps.say("pulumi", f"{command} has no pulumi-language-python beside it or on PATH")
             return None
-        self.steps.say("pulumi", f"{asked.stdout.strip()} is installed at {command}")
+        self.steps.found("pulumi", f"{asked.stdout.strip()} is installed at {command}")
         return Pulumi(path, None)
 
     def _has_host(self, command: Path) -> bool:
@@ -134,7 +134,7 @@ class Installer:
     def _cached(self) -> Pulumi | None:
         for name in (self._official_name(), self._built_name()):
             if (self.store.root / name / "pulumi").exists():
-                self.steps.say("pulumi", f"{self.pins.pulumi.version} is in the cache")
+                self.steps.found("pulumi", f"{self.pins.pulumi.version} is in the cache")
                 return self._at(name)
         return None
 

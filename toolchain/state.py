@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from runyard import files
-from runyard.errors import ToolchainError
-from runyard.pulumi.backend import PASSPHRASE_VARIABLES, PROJECT, file_backend, private_directory, state_file
+from runyard.errors import NotFound, ToolchainError
+from runyard.pulumi.backend import (
+    PASSPHRASE_VARIABLES,
+    PROJECT,
+    data_directory,
+    file_backend,
+    list_stacks,
+    state_file,
+)
 from toolchain.step import Steps
 
 # 32 random bytes: as strong as the key that is derived from them.
@@ -22,29 +32,29 @@ PASSPHRASE_BYTES = 32
 
 @dataclass
 class Backend:
-    """The backend of one checkout: a directory in it, unless PULUMI_BACKEND_URL names another."""
+    """The backend of a project: a directory in the user's data, unless PULUMI_BACKEND_URL names another."""
 
     steps: Steps
-    checkout: Path
+    project: Path
     environment: Mapping[str, str]
 
     @property
     def directory(self) -> Path:
-        """What is private to this checkout and ignored by git."""
-        return Path(private_directory(str(self.checkout)))
+        """What is private to this user, outside every repository."""
+        return Path(data_directory(self.environment))
 
     def bring(self) -> dict[str, str]:
         """Return the variables that point Pulumi at its state, having made directory and passphrase."""
         added: dict[str, str] = {}
         backend = self.environment.get("PULUMI_BACKEND_URL")
         if backend:
-            self.steps.say("state", f"in {_without_secrets(backend)} (PULUMI_BACKEND_URL)")
+            self.steps.found("state", f"in {_without_secrets(backend)} (PULUMI_BACKEND_URL)")
         else:
             directory = self.directory / "state"
             directory.mkdir(parents=True, exist_ok=True)
             self.directory.chmod(0o700)
             added["PULUMI_BACKEND_URL"] = file_backend(directory)
-            self.steps.say("state", f"in {directory}")
+            self.steps.found("state", f"in {directory}")
         if not any(name in self.environment for name in PASSPHRASE_VARIABLES):
             added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self._passphrase())
         return added
@@ -61,6 +71,50 @@ class Backend:
             self.steps.say("state", f"took everybody else's rights from {file}")
         return file
 
+    def check_there(self, pulumi: Path, stack: str, environment: Mapping[str, str]) -> None:
+        """Refuse a stack that is not in the backend; NotFound lists those that are."""
+        there = self.stacks(pulumi, environment)
+        if stack not in there:
+            raise NotFound(f"stack {stack}: must be one of those that are there ({', '.join(there) or 'none'})")
+
+    def stacks(self, pulumi: Path, environment: Mapping[str, str]) -> list[str]:
+        """List the project's stacks by name."""
+        there = list_stacks(environment.get("PULUMI_BACKEND_URL", ""))
+        if there is not None:
+            return there
+        asked = subprocess.run(
+            [pulumi, "stack", "ls", "--json", "--non-interactive"],
+            cwd=self.project,
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.returncode != 0:
+            raise ToolchainError(f"state: list the stacks: {asked.stderr.strip()}")
+        return sorted(each["name"].rpartition("/")[2] for each in json.loads(asked.stdout))
+
+    @contextmanager
+    def pretended(self, pulumi: Path, stack: str, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """Yield an environment in which there is the stack, empty, in a backend that vanishes afterwards.
+
+        Pulumi previews nothing else. What it writes into the stack's settings goes too.
+        """
+        settings = self.project / "stacks" / f"Pulumi.{stack}.yaml"
+        before = settings.read_bytes() if settings.exists() else None
+        with tempfile.TemporaryDirectory(prefix="runyard-preview-") as directory:
+            pretending = {**environment, "PULUMI_BACKEND_URL": file_backend(directory)}
+            try:
+                self._stack(pulumi, stack, "init", ["--no-select"], pretending)
+                yield pretending
+            finally:
+                if before is not None:
+                    settings.write_bytes(before)
+                else:
+                    settings.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):
+                        settings.parent.rmdir()
+
     def select(self, pulumi: Path, stack: str, environment: Mapping[str, str]) -> None:
         """Select the stack for what is typed by hand, making it in the backend when it is not there.
 
@@ -69,9 +123,12 @@ class Backend:
         there = state_file(environment.get("PULUMI_BACKEND_URL", ""), stack)
         if there and self._selected(environment) == f"organization/{PROJECT}/{stack}":
             return
-        command: list[str | Path] = [pulumi, "stack", "select", stack, "--create", "--non-interactive"]
+        self._stack(pulumi, stack, "select", ["--create"], environment)
+
+    def _stack(self, pulumi: Path, stack: str, verb: str, options: list[str], environment: Mapping[str, str]) -> None:
+        command: list[str | Path] = [pulumi, "stack", verb, stack, *options, "--non-interactive"]
         asked = subprocess.run(
-            command, cwd=self.checkout, env=dict(environment), capture_output=True, text=True, check=False
+            command, cwd=self.project, env=dict(environment), capture_output=True, text=True, check=False
         )
         if asked.returncode == 0:
             return
@@ -82,13 +139,13 @@ class Backend:
                 f"\n  stacks/Pulumi.{stack}.yaml was encrypted with another passphrase: put that one in"
                 f" {self.directory / 'passphrase'}, or remove the file's encryptionsalt and secrets to start anew"
             )
-        raise ToolchainError(f"state: select stack {stack}: {reason}{hint}")
+        raise ToolchainError(f"state: {verb} stack {stack}: {reason}{hint}")
 
     def _selected(self, environment: Mapping[str, str]) -> str:
-        """Read which stack Pulumi keeps as selected for this checkout; "" when that cannot be told."""
+        """Read which stack Pulumi keeps as selected for this project; "" when that cannot be told."""
         home = Path(environment.get("PULUMI_HOME") or os.path.expanduser("~/.pulumi"))
         # As Pulumi names it (pkg/workspace, settings): by project and the path of its file.
-        key = hashlib.sha1(str(self.checkout / "Pulumi.yaml").encode()).hexdigest()  # noqa: S324
+        key = hashlib.sha1(str(self.project / "Pulumi.yaml").encode()).hexdigest()  # noqa: S324
         try:
             kept = json.loads((home / "workspaces" / f"{PROJECT}-{key}-workspace.json").read_text())
             return str(kept["stacks"][environment["PULUMI_BACKEND_URL"]])
@@ -101,7 +158,7 @@ class StackState:
     """What Pulumi knows of one stack: the backend's file where it is one, else asked of the Pulumi command."""
 
     pulumi: Path
-    checkout: Path
+    project: Path
     stack: str
     environment: Mapping[str, str]
 
@@ -125,7 +182,7 @@ class StackState:
     def _ask(self, *arguments: str, given: str | None = None) -> str:
         asked = subprocess.run(
             [self.pulumi, *arguments, "--stack", self.stack],
-            cwd=self.checkout,
+            cwd=self.project,
             env=dict(self.environment),
             input=given,
             capture_output=True,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from runyard.errors import ToolchainError
+from toolchain.progress import Progress
 
 # Often enough to see that nothing hangs, seldom enough to keep a CI log readable.
 HEARTBEAT_S = 15.0
@@ -28,7 +30,10 @@ class Steps:
         out: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
         heartbeat_s: float = HEARTBEAT_S,
+        *,
+        calm: bool = False,
     ) -> None:
+        self.calm = calm
         self.log_directory = log_directory
         self._out = out or sys.stdout
         self._clock = clock
@@ -40,6 +45,18 @@ class Steps:
         """Print one line about a subject, such as `engine: answers at unix:///var/run/docker.sock`."""
         with self._lock:
             print(f"{subject}: {text}", file=self._out, flush=True)
+
+    def found(self, subject: str, text: str) -> None:
+        """Print a line about what is there already, unless only what is done is to be told."""
+        if not self.calm:
+            self.say(subject, text)
+
+    def follow(self, lines: Iterable[str]) -> Sequence[str]:
+        """Tell of Pulumi's events, and name what failed."""
+        colour = self._out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        progress = Progress(self._out, colour, self._clock)
+        progress.follow(lines)
+        return progress.failed
 
     @contextmanager
     def step(self, subject: str, action: str) -> Iterator[None]:

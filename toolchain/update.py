@@ -13,18 +13,19 @@ from types import FrameType
 from runyard import names
 from runyard.errors import ToolchainError
 from runyard.host.transport import Transport
-from runyard.pulumi.backend import PROJECT, private_directory
+from runyard.pulumi.backend import PROJECT, data_directory
 from runyard.pulumi.marks import PLAN_VARIABLE
+from runyard.pulumi.project import policy_pack
 from runyard.pulumi.state import missing, parse_state, shown_outputs
 from runyard.uptodate.observation import Listing, observe_listing
-from toolchain.outputs import flatten
+from toolchain.belonging import Belonging
+from toolchain.outputs import list_outputs
+from toolchain.progress import short_name
 from toolchain.pulumi import Pulumi
 from toolchain.state import StackState
 from toolchain.step import Steps
 from toolchain.uptodate import UpToDate
 
-# Every update asks it; with a pack that cannot be loaded, Pulumi changes nothing.
-POLICY_PACK = ("--policy-pack", "policies")
 # Services that a destroy withdraws at a time. Each takes milliseconds; with more, more instances end at once. When
 # many do, Docker 20.10 may say of their network for ever that it has endpoints, so that it cannot be removed: seen in
 # one of six destroys of 40 to 100 services on a machine under load, one with 32 at a time, and of Compose's own too.
@@ -45,26 +46,35 @@ class Update:
     """
 
     steps: Steps
-    checkout: Path
+    project: Path
     pulumi: Pulumi
     stack: str
     environment: Mapping[str, str]
     uptodate: UpToDate
+    belonging: Belonging
     tools: Sequence[str] = ()
+    # Whether the manifests are those of the settings: Pulumi writes what it is given on its command line there.
+    as_set: bool = False
+    # Whether Pulumi's own tree is shown, instead of a line for each service.
+    verbose: bool = False
+    # What the last run of Pulumi told as failed, by name.
+    failed: Sequence[str] = ()
 
     def up(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Apply the manifests and print the outputs; return the exit code of the error that ended it, or Pulumi's."""
         if self._lacks_something():
             # A run of its own: the program reads the state, which `up --refresh` writes only at its end.
-            code = self._pulumi("refresh", ["--yes", "--skip-preview", "--suppress-outputs"])
+            arguments = ["--yes", "--skip-preview", *self._shape("--suppress-outputs")]
+            code, _ = self._run("refresh", arguments, calm=not self.verbose)
             if code != 0:
                 return code
+        self.belonging.note()
         added = self.uptodate.begin(manifests, self.tools)
         # The preview is `make preview`; the outputs are printed below, one a line.
-        arguments = ["--yes", "--skip-preview", "--suppress-outputs", *self._common(manifests), *extra]
-        code, ended = self._run("up", arguments, added)
-        if code != 0 and not ended:
-            self._tell_failed()
+        arguments = ["--yes", "--skip-preview", *self._shape("--suppress-outputs"), *self._common(manifests), *extra]
+        code, ended = self._run("up", arguments, added, calm=not self.verbose)
+        if code != 0:
+            self._tell_failed(changed=not ended)
         if code == 0:
             self._settle()
             # A plan or arguments of the user's may have made it another update than the manifests ask for.
@@ -88,13 +98,15 @@ class Update:
             raise ToolchainError(
                 f"down: the state knows nothing of stack {self.stack}, and {_carriers(standing)} its label,"
                 f" {standing[0]}{', ...' if standing[1:] else ''}: another checkout's, or its state is lost"
-                "\n  make down FORCE=1 removes everything with that label, but for volumes that a service keeps"
+                "\n  --force (make: FORCE=1) removes everything with that label, but for volumes that a service keeps"
             )
         if standing:
             self.steps.say("down", self._runyard("release", "--everything"))
-        code = self._pulumi("destroy", ["--yes", "--skip-preview", "--parallel", WITHDRAWALS, *extra])
+        arguments = ["--yes", "--skip-preview", *self._shape(), "--parallel", WITHDRAWALS, *extra]
+        code, _ = self._run("destroy", arguments, calm=not self.verbose)
         if code == 0:
             self._release()
+            self.belonging.forget()
         return code
 
     def _release(self) -> None:
@@ -103,7 +115,7 @@ class Update:
 
     def _runyard(self, verb: str, *arguments: str) -> str:
         """Run one of Runyard's own commands on the stack and give what it prints."""
-        command = [str(self.checkout / ".venv" / "bin" / "runyard"), verb, "--stack", self.stack, *arguments]
+        command = ["runyard", verb, "--stack", self.stack, *arguments]
         try:
             asked = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
         except OSError as error:
@@ -120,7 +132,9 @@ class Update:
         return sorted(each.name for each in self._listing().containers if each.role != names.ROLE_CLAIM)
 
     def _common(self, manifests: str) -> list[str]:
-        return [*POLICY_PACK, "-c", f"{PROJECT}:manifests={manifests}"]
+        # Every update asks the pack; with one that cannot be loaded, Pulumi changes nothing.
+        pack = policy_pack(str(self.project))
+        return ["--policy-pack", pack, *([] if self.as_set else ["-c", f"{PROJECT}:manifests={manifests}"])]
 
     def _lacks_something(self) -> bool:
         """Tell whether the host lacks what the state has, and say what: Pulumi's Docker provider would not see it."""
@@ -140,19 +154,26 @@ class Update:
     def _pulumi(self, verb: str, arguments: Sequence[str]) -> int:
         return self._run(verb, arguments)[0]
 
-    def _run(self, verb: str, arguments: Sequence[str], added: Mapping[str, str] | None = None) -> tuple[int, bool]:
-        """Run Pulumi; give the exit code, and whether the program ended it, before anything was changed."""
+    def _shape(self, *tree: str) -> list[str]:
+        """Give the options for the output that is wanted: events to tell of, or a tree with options of its own."""
+        return list(tree) if self.verbose else ["--json"]
+
+    def _run(
+        self, verb: str, arguments: Sequence[str], added: Mapping[str, str] | None = None, *, calm: bool = False
+    ) -> tuple[int, bool]:
+        """Run Pulumi; give the exit code, and whether the program ended it, before anything was changed.
+
+        `calm` has its output told as events.
+        """
         command = [str(self.pulumi.command), verb, "--stack", self.stack, *arguments]
-        ending = Path(private_directory(str(self.checkout)), f"ending.{self.stack}")
+        ending = Path(data_directory(self.environment), f"ending.{self.stack}")
         ending.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         ending.unlink(missing_ok=True)
         variables = {**self.environment, **(added or {}), ENDING_VARIABLE: str(ending)}
         # Program, policies and provider are processes of their own, and without bytecode of our sources each compiles
         # them anew, for 0.16 s of processor time in all. Container images forbid it to keep their layers small.
         variables.pop(BYTECODE_VARIABLE, None)
-        process = subprocess.Popen(command, cwd=self.checkout, env=variables)
-        with _passing_signals_to(process):
-            code = process.wait()
+        code = self._follow(command, variables) if calm else self._wait(command, variables)
         if code > 0 and ending.exists():
             # The program's error, where Pulumi has one code for every failure.
             code = int(ending.read_text())
@@ -161,9 +182,30 @@ class Update:
         # A process that died of a signal has a negative code, which a shell writes as 128 + signal.
         return (code if code >= 0 else 128 - code), False
 
+    def _wait(self, command: Sequence[str], variables: Mapping[str, str]) -> int:
+        process = subprocess.Popen(command, cwd=self.project, env=variables)
+        with _passing_signals_to(process):
+            return process.wait()
+
+    def _follow(self, command: Sequence[str], variables: Mapping[str, str]) -> int:
+        with (
+            subprocess.Popen(
+                command,
+                cwd=self.project,
+                env=variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            ) as process,
+            _passing_signals_to(process),
+        ):
+            self.failed = self.steps.follow(process.stdout or ())
+            return process.wait()
+
     @property
     def _state(self) -> StackState:
-        return StackState(self.pulumi.command, self.checkout, self.stack, self.environment)
+        return StackState(self.pulumi.command, self.project, self.stack, self.environment)
 
     def _settle(self) -> None:
         """Print the outputs, and drop the creations that a killed update left pending.
@@ -173,24 +215,31 @@ class Update:
         deployed = parse_state(self._state.read())
         if deployed.pending and self._state.forget_pending():
             self.steps.say("state", "dropped the pending creations of an update that was killed: this one settled them")
-        for name, text in flatten(shown_outputs(deployed)):
+        for name, text in list_outputs(shown_outputs(deployed)):
             self.steps.say(name, text)
 
-    def _tell_failed(self) -> None:
-        """Name the services that are not as asked: in Pulumi's own report they stand among all the others."""
+    def _tell_failed(self, *, changed: bool) -> None:
+        """Name what is not as asked, last of all: its reason stands where it failed, among what went well."""
+        if not changed:
+            self.steps.say("up", "refused, nothing was changed")
+            return
+        if not (self.failed or self.verbose):
+            # Nothing was begun: what the state has as broken was so before.
+            return
         services = parse_state(self._state.read()).services
-        failed = sorted(
-            names.service_key(each["inputs"]["tenant"], each["inputs"]["service"])
+        broken = (
+            short_name(each["inputs"]["tenant"], each["inputs"]["service"])
             for each in services
             if each.get("initErrors")
         )
+        failed = sorted({*self.failed, *broken})
         if failed:
-            self.steps.say("update", f"failed: {', '.join(failed)}; what does not depend on them was carried out")
+            self.steps.say("up", f"failed: {', '.join(failed)}; what does not depend on them was carried out")
 
     def _record(self, manifests: str) -> None:
         reason = self.uptodate.record(manifests, self.tools, self.environment["DOCKER_HOST"])
         if reason:
-            self.steps.say("update", f"the next one asks Pulumi, whatever it is: {reason}")
+            self.steps.found("update", f"the next one asks Pulumi, whatever it is: {reason}")
 
 
 def _carriers(standing: Sequence[str]) -> str:
@@ -200,7 +249,7 @@ def _carriers(standing: Sequence[str]) -> str:
 
 
 @contextmanager
-def _passing_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+def _passing_signals_to(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> Iterator[None]:
     """Leave the end to Pulumi: it finishes its step, saves its state and gives up the lock.
 
     Ctrl-C reaches the whole process group, Pulumi too; dying here first would leave it without a terminal, and

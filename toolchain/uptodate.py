@@ -15,7 +15,7 @@ from contextlib import closing
 
 from runyard.errors import RunyardError
 from runyard.host.transport import Transport
-from runyard.pulumi.backend import backend_of, lock_directory, passphrase_file, private_directory, state_file
+from runyard.pulumi.backend import backend_of, data_directory, lock_directory, passphrase_file, state_file
 from runyard.pulumi.marks import PLAN_VARIABLE
 from runyard.pulumi.state import parse_state
 from runyard.uptodate import fingerprint
@@ -31,22 +31,24 @@ READS_VARIABLE = "RUNYARD_READS"
 
 
 class UpToDate:
-    """The record of one stack of a checkout, and what is compared with it; `environment` is the user's own."""
+    """The record of one stack of a project, and what is compared with it; `environment` is the user's own."""
 
     def __init__(
         self,
         checkout: str,
+        project: str,
         environment: Mapping[str, str],
         stack: str,
         today: Callable[[], str] = lambda: time.strftime("%Y-%m-%d", time.gmtime()),
     ) -> None:
         self._checkout = checkout
+        self._project = project
         self._environment = environment
         self._stack = stack
         # The ISO date in UTC, as the program has it.
         self._today = today
-        self._backend = backend_of(environment, checkout)
-        directory = private_directory(checkout)
+        self._backend = backend_of(environment)
+        directory = data_directory(environment)
         self._file = os.path.join(directory, f"record.{stack}.json")
         self._reads_file = os.path.join(directory, f"reads.{stack}.json")
         self._before: Mapping[str, str] = {}
@@ -113,10 +115,11 @@ class UpToDate:
     def _subject(self, manifests: str) -> Subject:
         return Subject(
             checkout=self._checkout,
+            project=self._project,
             stack=self._stack,
             manifests=manifests,
             environment=self._environment,
-            passphrase_file=passphrase_file(self._environment, self._checkout),
+            passphrase_file=passphrase_file(self._environment),
             state_file=state_file(self._backend, self._stack),
             locks=lock_directory(self._backend, self._stack),
         )

@@ -8,12 +8,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("runyard.cli.completion:completion", "Write what makes a shell complete commands and options."),
     "console": ("runyard.cli.console:console", "Say who may sign in to the console."),
     "doctor": ("runyard.cli.doctor:doctor", "Say what host and checkout lack for a stack, and what mends it."),
+    "down": ("runyard.cli.update:down", "Take a stack away, and all that carries its label."),
     "drain": ("runyard.cli.drain:drain", "Take instances from the traffic at once, and replace them."),
     "exec": ("runyard.cli.exec:execute", "Run a program in an instance of a service."),
+    "init": ("runyard.cli.init:init", "Write a repository that deploys."),
     "invoice": ("runyard.cli.invoice:invoice", "Show, issue and verify what a tenant pays for a month."),
     "load": ("runyard.cli.load:load", "Send load to services, hold it to thresholds, and compare two runs."),
     "logs": ("runyard.cli.logs:logs", "Show what the instances of a service write, and go on with -f."),
     "pause": ("runyard.cli.pause:pause", "Keep a service's requests from its instances for a while."),
+    "preview": ("runyard.cli.update:preview", "Show what an update would change, changing nothing."),
     "ps": ("runyard.cli.ps:ps", "List the instances of a live stack: their states, and where they are."),
     "release": ("runyard.cli.release:release", "Give back what a stack has claimed of its host and does not use."),
     "review": ("runyard.cli.review:review", "Compare two sides of manifests: changes, policies, quotas and cost."),
@@ -28,7 +31,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("runyard.cli.simulate:simulate", "Show how manifests scale under a trace, and what that costs."),
     "status": ("runyard.cli.status:status", "Show what runs: services, traffic, revisions and why they failed."),
     "trust": ("runyard.cli.trust:trust", "Trust the local CA of a stack, so that its https:// addresses work."),
+    "up": ("runyard.cli.update:up", "Run the manifests: make what changes, and move to it when it is ready."),
     "validate": ("runyard.cli.validate:validate", "Check manifests; needs neither Docker nor Pulumi."),
     "verify": ("runyard.cli.verify:verify", "Prove that what runs is what was asked for, or advise on its host."),
     "why": ("runyard.cli.why:why", "Say why a service has as many instances as it has."),
 }
+
+# What other tools call the same.
+ALIASES = {"apply": "up", "deploy": "up", "plan": "preview", "diff": "preview", "destroy": "down"}

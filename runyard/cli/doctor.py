@@ -12,7 +12,6 @@ from runyard.manifest import load
 from runyard.manifest.model import Platform
 from runyard.plan import plan
 from runyard.plan.parts import plan_parts
-from runyard.pulumi.stack import ROOT
 from runyard.units import render_count
 from runyard.verify.doctor.observation import observe
 from runyard.verify.doctor.rules import examine
@@ -31,7 +30,7 @@ def doctor(manifests: tuple[str, ...], stack: str, out: Output) -> None:
     """
     # Nobody is asked for the inner addresses, which come with the first update.
     parts = plan(load(manifests).manifests, stack).parts if manifests else plan_parts(Platform(), stack, "127.0.0.1")
-    report = examine(observe(stack, parts, ROOT, os.environ))
+    report = examine(observe(stack, parts, os.environ))
     out.show(report.describe, report.render, markdown=report.render_markdown, failed=bool(report.lacking))
     if report.lacking:
         raise HostError(f"doctor: {render_count(report.lacking, 'thing')} lacking for stack {stack}, told first above")

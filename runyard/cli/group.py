@@ -15,9 +15,16 @@ from runyard.errors import CancelledError, RunyardError, UsageError
 class LazyGroup(click.Group):
     """A group that imports a command on its first use, so that `validate` never waits for Docker or Pulumi."""
 
-    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **keywords: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        table: Mapping[str, tuple[str, str]],
+        aliases: Mapping[str, str] | None = None,
+        **keywords: Any,
+    ) -> None:
         super().__init__(*args, **keywords)
         self.table = table
+        self.aliases = aliases or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Give the names of all commands, sorted."""
@@ -25,6 +32,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; None if there is none of this name."""
+        cmd_name = self.aliases.get(cmd_name, cmd_name)
         if cmd_name not in self.table:
             return None
         module, _, function = self.table[cmd_name][0].partition(":")
@@ -36,11 +44,11 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; of one that there is not, tell the closest."""
-        if args and args[0] not in self.table and not args[0].startswith("-"):
+        if args and args[0] not in (*self.table, *self.aliases) and not args[0].startswith("-"):
             # Imported here because a command that there is needs it not.
             from difflib import get_close_matches
 
-            close = get_close_matches(args[0], self.table, n=1)
+            close = get_close_matches(args[0], [*self.table, *self.aliases], n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(self.table))}"
             raise click.UsageError(f"No such command '{args[0]}': {hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import click
 
 from runyard import __version__
-from runyard.cli.commands import COMMANDS
+from runyard.cli.commands import ALIASES, COMMANDS
 from runyard.cli.group import LazyGroup, usage_error
 from runyard.cli.output import tell_error
 
 
-@click.group(cls=LazyGroup, table=COMMANDS)
+@click.group(cls=LazyGroup, table=COMMANDS, aliases=ALIASES)
 @click.version_option(__version__, message="%(version)s")
 def cli() -> None:
     """Runyard: a private Cloud Run on machines you own.

@@ -23,20 +23,40 @@ def file_backend(directory: str | os.PathLike[str]) -> str:
     return f"file://{quote(os.fspath(directory))}?metadata=skip"
 
 
-def private_directory(checkout: str) -> str:
-    """Say where a checkout has what is private to it and ignored by git."""
-    return os.path.join(checkout, ".runyard")
+def data_directory(environment: Mapping[str, str]) -> str:
+    """Say where a user's stacks have state, passphrase and records: RUNYARD_DATA, or `runyard` in the XDG data.
+
+    Outside every repository, as a stack is a thing of its host and not of the directory that brought it up. The default
+    is that of the XDG Base Directory Specification.
+    """
+    own = environment.get("RUNYARD_DATA")
+    home = environment.get("HOME", "/root")
+    shared = environment.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+    return os.path.abspath(own or os.path.join(shared, "runyard"))
 
 
-def backend_of(environment: Mapping[str, str], checkout: str) -> str:
-    """Give the address of the backend in force: the environment's, or the checkout's own directory."""
-    own = os.path.join(private_directory(checkout), "state")
-    return environment.get("PULUMI_BACKEND_URL") or file_backend(own)
+def backend_of(environment: Mapping[str, str]) -> str:
+    """Give the address of the backend in force: the environment's, or the one in the user's data."""
+    return environment.get("PULUMI_BACKEND_URL") or file_backend(os.path.join(data_directory(environment), "state"))
 
 
-def passphrase_file(environment: Mapping[str, str], checkout: str) -> str:
+def passphrase_file(environment: Mapping[str, str]) -> str:
     """Say which file has the passphrase where the environment does not have it itself."""
-    return environment.get("PULUMI_CONFIG_PASSPHRASE_FILE") or os.path.join(private_directory(checkout), "passphrase")
+    own = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    return own or os.path.join(data_directory(environment), "passphrase")
+
+
+def list_stacks(backend: str) -> list[str] | None:
+    """List the stacks of a file backend by name; None for any other backend, which Pulumi alone can ask."""
+    directory = backend_directory(backend)
+    if not directory:
+        return None
+    try:
+        found = os.listdir(os.path.dirname(stack_file(directory, "")))
+    except FileNotFoundError:
+        return []
+    # Beside each lies what it was before (`dev.json.bak`), and notes where a backend has them (`dev.json.attrs`).
+    return sorted(each.removesuffix(".json") for each in found if each.endswith(".json"))
 
 
 def backend_directory(backend: str) -> str:

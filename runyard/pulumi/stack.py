@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from runyard.errors import HostError, PolicyError, UsageError
+from runyard.pulumi.project import find_checkout, find_project, link_checkout, policy_pack
 from runyard.secrets import flatten_secrets
 
-ROOT = Path(__file__).resolve().parents[2]
 # A preview of a thousand services takes two minutes on two cores; longer means that a provider does not answer.
 _TIMEOUT_S = 600
 # Of Pulumi's output, which repeats itself, this is enough to see the reason.
@@ -25,7 +25,7 @@ _LINES_SHOWN = 30
 
 @dataclass(frozen=True, slots=True)
 class StackSource:
-    """One stack; `config_file` is None for stacks/Pulumi.<stack>.yaml of this checkout.
+    """One stack; `config_file` is None for stacks/Pulumi.<stack>.yaml of the project in which this runs.
 
     `usage_file` takes the place of the one in its configuration, for previews alone.
     """
@@ -33,6 +33,14 @@ class StackSource:
     name: str
     config_file: str | None = None
     usage_file: str | None = None
+
+    @property
+    def _project(self) -> str:
+        """The project in which this runs, or else Runyard's own, linked with the checkout as Pulumi wants it."""
+        checkout = find_checkout()
+        project = find_project(".") or checkout
+        link_checkout(project, checkout)
+        return project
 
     def export(self) -> str:
         """Export the stack's state, its secrets encrypted."""
@@ -78,7 +86,7 @@ class StackSource:
         """
         with self._config() as config:
             value = f"runyard:manifests={','.join(map(str, manifests))}"
-            arguments = ["preview", "--policy-pack", "policies", "--config-file", config, "-c", value]
+            arguments = ["preview", "--policy-pack", policy_pack(self._project), "--config-file", config, "-c", value]
             if self.usage_file:
                 arguments += ["-c", f"runyard:usage={Path(self.usage_file).resolve()}"]
             done = self._run([*arguments, "--json"])
@@ -91,7 +99,9 @@ class StackSource:
     @contextmanager
     def _config(self) -> Iterator[str]:
         """Copy the stack's configuration: `-c` writes its value into the file, and a review changes nothing."""
-        source = Path(self.config_file) if self.config_file else ROOT / "stacks" / f"Pulumi.{self.name}.yaml"
+        source = (
+            Path(self.config_file) if self.config_file else Path(self._project, "stacks", f"Pulumi.{self.name}.yaml")
+        )
         with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory:
             # Pulumi takes the file's name for that of the stack when it looks for the salt of its secrets.
             copy = Path(directory) / f"Pulumi.{self.name}.yaml"
@@ -107,7 +117,7 @@ class StackSource:
         try:
             return subprocess.run(  # noqa: S603 - a fixed argument list
                 command,
-                cwd=ROOT,
+                cwd=self._project,
                 env=environment,
                 input=given,
                 capture_output=True,

@@ -27,13 +27,15 @@ _PASSING = (names.ROLE_INSTANCE, names.ROLE_RUN, names.ROLE_CLAIM)
 
 
 class Subject(NamedTuple):
-    """The update that is asked about: a stack of a checkout, with these manifests, from this environment.
+    """The update that is asked about: a stack of a project, with these manifests, from this environment.
 
+    `checkout` is Runyard's own, `project` the directory whose Pulumi.yaml is in force, which may be the same.
     `state_file` is the file backend's own, `locks` the directory in which an update holds the stack, and
     `passphrase_file` the one that is in force unless the environment has a passphrase.
     """
 
     checkout: str
+    project: str
     stack: str
     manifests: str
     environment: Mapping[str, str]
@@ -89,10 +91,10 @@ def changed_reads(reads: Mapping[fingerprint.Read, str]) -> list[str]:
 def take_parts(subject: Subject, tools: Sequence[str], day: str) -> dict[str, str]:
     """Take the fingerprints of what an update reads on this machine and does not change itself."""
     return {
-        "request": subject.manifests,
+        "request": fingerprint.of([subject.project, subject.manifests]),
         "day": day,
         "code": fingerprint.of_code(subject.checkout),
-        "settings": fingerprint.of_settings(subject.checkout, subject.stack),
+        "settings": fingerprint.of_settings(subject.project, subject.stack),
         "tools": fingerprint.of_tools([*tools, fingerprint.find_command("pulumi", subject.environment)]),
     }
 

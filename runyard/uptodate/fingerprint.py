@@ -5,6 +5,7 @@ Everything is hashed by name and content, never by time: what is as it was has t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -69,14 +70,14 @@ def _is_settings(folder: str, name: str) -> bool:
     return folder == "stacks" and name.startswith("Pulumi.") and name.endswith(".yaml")
 
 
-def of_settings(checkout: str, stack: str) -> str:
-    """Hash a stack's settings, but for the manifests that the command line names anyway; "" without any."""
-    try:
-        with open(os.path.join(checkout, "stacks", f"Pulumi.{stack}.yaml"), "rb") as file:
-            lines = file.read().splitlines()
-    except FileNotFoundError:
-        return ""
-    return hashlib.sha256(b"\n".join(line for line in lines if not line.strip().startswith(_SAID))).hexdigest()
+def of_settings(project: str, stack: str) -> str:
+    """Hash the settings of a project and its stack, but for the manifests, which the command line names; "" without."""
+    lines: list[bytes] = []
+    for name in ("Pulumi.yaml", os.path.join("stacks", f"Pulumi.{stack}.yaml")):
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(project, name), "rb") as file:
+            lines += [name.encode(), *file.read().splitlines()]
+    said = b"\n".join(line for line in lines if not line.strip().startswith(_SAID))
+    return hashlib.sha256(said).hexdigest() if lines else ""
 
 
 def of_environment(environment: Mapping[str, str], passphrase_file: str, salt: str) -> str:

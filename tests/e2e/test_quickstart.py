@@ -13,6 +13,7 @@ import pytest
 
 from runyard.manifest import load
 from runyard.plan import plan
+from runyard.pulumi.backend import data_directory
 from tests.harness.stack import ROOT, Stack, firewall_table, new_stack
 from tests.harness.waiting import until
 
@@ -30,7 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             yield made
         finally:
             # The record by which the next `make up` may say that there is nothing to do.
-            for left in Path(ROOT, ".runyard").glob(f"*.{made.name}*"):
+            for left in Path(data_directory(made.environment)).glob(f"*.{made.name}*"):
                 left.unlink()
 
 

@@ -44,7 +44,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """A file or directory that is private to the checkout; `place` is empty where the environment stands for it."""
+    """A file or directory that is private to the user; `place` is empty where the environment stands for it."""
 
     place: str
     there: bool
@@ -80,10 +80,8 @@ class Sight:
     has_stack: bool = False
 
 
-def observe(
-    stack: str, parts: Sequence[PartPlan], checkout: Path, environment: Mapping[str, str], root: Path = Path("/")
-) -> Sight:
-    """Look at the engine that DOCKER_HOST names, at this machine below `root` if it is on it, and at a checkout."""
+def observe(stack: str, parts: Sequence[PartPlan], environment: Mapping[str, str], root: Path = Path("/")) -> Sight:
+    """Look at the engine that DOCKER_HOST names, at this machine below `root` if it is on it, and at where the state is."""
     address = environment.get("DOCKER_HOST") or USUAL
     here = address.startswith(_UNIX)
     survey, unreachable, running, skew_s = None, "", frozenset[str](), 0.0
@@ -95,7 +93,7 @@ def observe(
             running = frozenset(each.name for each in engine.labelled(names.ROLE) if each.state == "running")
     except HostUnreachable as error:
         unreachable = str(error)
-    backend = backend_of(environment, str(checkout))
+    backend = backend_of(environment)
     directory = backend_directory(backend)
     return Sight(
         stack=stack,
@@ -112,7 +110,7 @@ def observe(
         stacks=tuple(sorted({name.split(".")[1] for name in running if name.count(".") == 2})),
         parts=parts,
         pulumi=_pulumi(environment),
-        passphrase=_passphrase(environment, checkout),
+        passphrase=_passphrase(environment),
         state=_look(Path(directory)) if directory else Private(backend, there=True, readable=True, writable=True),
         has_stack=bool(directory) and os.path.exists(stack_file(directory, stack)),
     )
@@ -181,10 +179,10 @@ def _pulumi(environment: Mapping[str, str]) -> str:
     return done.stdout.strip().removeprefix("v")
 
 
-def _passphrase(environment: Mapping[str, str], checkout: Path) -> Private:
+def _passphrase(environment: Mapping[str, str]) -> Private:
     if PASSPHRASE_VARIABLES[0] in environment:
         return Private("", there=True, readable=True, writable=True)
-    return _look(Path(passphrase_file(environment, str(checkout))))
+    return _look(Path(passphrase_file(environment)))
 
 
 def _look(path: Path) -> Private:

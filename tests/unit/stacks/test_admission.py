@@ -67,7 +67,7 @@ def test_manifest_that_a_checkout_made_something_else_of_is_refused(tmp_path: Pa
     file.unlink()
     git(tmp_path, "checkout", "-q", "--", ".")
     with pytest.raises(ManifestError, match=r"got what ident in \.gitattributes makes of it"):
-        admission.load_plan("dev", str(file), None, {}, NoExport())  # type: ignore[arg-type]
+        admission.load_plan(admission.Declared("dev", tmp_path, str(file), None), {}, NoExport())  # type: ignore[arg-type]
 
 
 def test_change_one_unit_over_a_quota_is_refused_with_file_and_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from runyard.errors import ToolchainError
 from tests.unit.runyard.host.docker_api import DockerApi, serve
 from toolchain.built import BuiltImages
+from toolchain.cache import Cache
 
 
 def image(name: str, identity: str) -> dict[str, object]:
@@ -17,7 +18,7 @@ def test_images_are_there_while_code_and_names_are_as_they_were_noted(tmp_path: 
     api = DockerApi()
     api.answers["GET /images/json"] = [image("runyard/hello:1", "sha256:1"), {"Id": "sha256:9", "RepoTags": None}]
     with serve(api, tmp_path / "docker.sock"):
-        built = BuiltImages(tmp_path, f"unix://{tmp_path}/docker.sock")
+        built = BuiltImages(tmp_path, Cache(tmp_path / "cache"), f"unix://{tmp_path}/docker.sock")
         assert not built.are_there()
         built.note()
         assert built.are_there()
@@ -37,7 +38,11 @@ def test_images_of_a_platform_are_enough_for_it_and_not_for_all(tmp_path: Path) 
     api, address = DockerApi(), f"unix://{tmp_path}/docker.sock"
     api.answers["GET /images/json"] = [image("runyard/hello:1", "sha256:1")]
     with serve(api, tmp_path / "docker.sock"):
-        of_platform, of_all = BuiltImages(tmp_path, address, str(manifests)), BuiltImages(tmp_path, address)
+        store = Cache(tmp_path / "cache")
+        of_platform, of_all = (
+            BuiltImages(tmp_path, store, address, str(manifests)),
+            BuiltImages(tmp_path, store, address),
+        )
         of_platform.note()
         assert (of_platform.are_there(), of_all.are_there()) == (True, False)
         (manifests / "service.yaml").write_text("kind: Service\n")
@@ -49,7 +54,7 @@ def test_images_of_a_platform_are_enough_for_it_and_not_for_all(tmp_path: Path) 
 
 
 def test_images_of_an_engine_that_is_silent_are_not_there_and_cannot_be_noted(tmp_path: Path) -> None:
-    built = BuiltImages(tmp_path, f"unix://{tmp_path}/none.sock")
+    built = BuiltImages(tmp_path, Cache(tmp_path / "cache"), f"unix://{tmp_path}/none.sock")
     assert not built.are_there()
     with pytest.raises(ToolchainError, match=r"^images: note what was built: no Docker engine answers"):
         built.note()
@@ -57,6 +62,12 @@ def test_images_of_an_engine_that_is_silent_are_not_there_and_cannot_be_noted(tm
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"code": 1}'])
 def test_note_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / ".runyard").mkdir()
-    (tmp_path / ".runyard" / "images.json").write_text(text)
-    assert not BuiltImages(tmp_path, f"unix://{tmp_path}/none.sock").are_there()
+    api, address = DockerApi(), f"unix://{tmp_path}/docker.sock"
+    api.answers["GET /images/json"] = []
+    built = BuiltImages(tmp_path, Cache(tmp_path / "cache"), address)
+    with serve(api, tmp_path / "docker.sock"):
+        built.note()
+        assert built.are_there()
+        (note,) = (tmp_path / "cache" / "built").iterdir()
+        note.write_text(text)
+        assert not built.are_there()

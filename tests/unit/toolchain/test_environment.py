@@ -3,13 +3,14 @@ from __future__ import annotations
 import hashlib
 import io
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from runyard.errors import ToolchainError
-from toolchain.environment import STAMP, Environment
+from toolchain.environment import STAMP, Environment, first_line
 from toolchain.step import Steps
 
 PROJECT = '[project]\nname = "runyard"\n[project.scripts]\nrunyard = "runyard_stub.entry:main"\n'
@@ -91,3 +92,15 @@ def test_environment_has_bytecode_even_where_python_is_told_to_write_none(checko
     checkout.environment.imported = ("sample", "package_that_is_not_locked")
     checkout.environment.bring()
     assert list(checkout.environment.directory.glob("lib/python3*/site-packages/__pycache__/sample.*.pyc"))
+
+
+@pytest.mark.parametrize("name", ["python", "with a space/python", "x" * 120 + "/python"])
+def test_scripts_start_their_python_wherever_it_is(tmp_path: Path, name: str) -> None:
+    python = tmp_path / name
+    python.parent.mkdir(exist_ok=True)
+    python.symlink_to(sys.executable)
+    script = tmp_path / "script"
+    script.write_text(first_line(python) + "import sys\nprint(sys.argv[1:])\n")
+    script.chmod(0o755)
+    ran = subprocess.run([script, "a b", "c"], capture_output=True, text=True, check=True)
+    assert ran.stdout == "['a b', 'c']\n"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import LockError, UsageError
+from runyard.errors import LockError, NotFound, UsageError
 from tests.unit.toolchain.conftest import WriteProgram
 from tests.unit.toolchain.test_engine import answering
-from toolchain import cache
+from toolchain import CHECKOUT, cache
 from toolchain.environment import LOCK, STAMP
-from toolchain.kit import CHECKOUT, Kit
+from toolchain.kit import Kit
 from toolchain.packages import FOR_LINT, FOR_TESTS
 from toolchain.pulumi import Pulumi
 
@@ -31,8 +31,8 @@ esac"""
 def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "checkout"
     (root / "toolchain").mkdir(parents=True)
-    shutil.copyfile(CHECKOUT / LOCK, root / LOCK)
-    shutil.copyfile(CHECKOUT / "pyproject.toml", root / "pyproject.toml")
+    shutil.copyfile(Path(CHECKOUT, LOCK), root / LOCK)
+    shutil.copyfile(Path(CHECKOUT, "pyproject.toml"), root / "pyproject.toml")
     (root / ".venv" / "bin").mkdir(parents=True)
     (root / ".venv" / STAMP).write_text(cache.key([root / LOCK, root / "pyproject.toml"]))
     # `python -m toolchain images`, run with everything that was brought.
@@ -69,8 +69,9 @@ def test_kit_on_a_machine_that_has_everything_only_looks(kit: Kit, tmp_path: Pat
         f"engine: answers at unix://{tmp_path}/docker.sock (DOCKER_HOST)",
         f"pulumi: v3.259.0 is installed at {tmp_path}/programs/pulumi",
         "docker plugin: 5.2.0 is installed",
-        f"state: in {tmp_path}/checkout/.runyard/state",
-        f"state: made a passphrase in {tmp_path}/checkout/.runyard/passphrase: keep it, the stack's secrets need it",
+        f"state: in {tmp_path}/home/.local/share/runyard/state",
+        f"state: made a passphrase in {tmp_path}/home/.local/share/runyard/passphrase: "
+        "keep it, the stack's secrets need it",
     ]
     assert (tmp_path / "python").read_text() == f"unix://{tmp_path}/docker.sock -m toolchain images\n"
 
@@ -79,13 +80,13 @@ def test_kit_gives_commands_exactly_what_it_found(kit: Kit, tmp_path: Path) -> N
     environment = kit.bring().environment
     assert environment["PATH"].split(":")[:2] == [f"{tmp_path}/checkout/.venv/bin", f"{tmp_path}/programs"]
     assert environment["DOCKER_HOST"] == f"unix://{tmp_path}/docker.sock"
-    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/checkout/.runyard/state?metadata=skip"
-    assert environment["PULUMI_CONFIG_PASSPHRASE_FILE"] == f"{tmp_path}/checkout/.runyard/passphrase"
+    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/home/.local/share/runyard/state?metadata=skip"
+    assert environment["PULUMI_CONFIG_PASSPHRASE_FILE"] == f"{tmp_path}/home/.local/share/runyard/passphrase"
 
 
 def test_kit_writes_what_a_shell_needs_for_plain_pulumi(kit: Kit, tmp_path: Path) -> None:
     environment = kit.bring().environment
-    script = f'. {tmp_path}/checkout/.runyard/env; echo "$PULUMI_BACKEND_URL"; command -v pulumi'
+    script = f'. {tmp_path}/home/.local/share/runyard/env; echo "$PULUMI_BACKEND_URL"; command -v pulumi'
     told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env={"PATH": "/bin"}, check=True)
     assert told.stdout.splitlines() == [environment["PULUMI_BACKEND_URL"], f"{tmp_path}/programs/pulumi"]
 
@@ -114,20 +115,37 @@ def test_kit_asks_for_images_again_when_the_code_has_changed(kit: Kit, tmp_path:
 
 def test_update_selects_the_stack_and_then_judges_its_lock(kit: Kit, tmp_path: Path) -> None:
     tools = kit.bring()
-    locks = tmp_path / "checkout/.runyard/state/.pulumi/locks/organization/runyard/dev"
+    locks = tmp_path / "home/.local/share/runyard/state/.pulumi/locks/organization/runyard/dev"
     locks.mkdir(parents=True)
     (locks / "1.json").write_text('{"pid": 1, "hostname": "elsewhere", "timestamp": "2026-11-23T08:00:00Z"}')
     with pytest.raises(LockError, match="held by unknown@elsewhere, pid 1"):
         kit.update(tools, "dev")
     assert (tmp_path / "pulumi.log").read_text() == (
-        f"file://{tmp_path}/checkout/.runyard/state?metadata=skip stack select dev --create --non-interactive\n"
+        f"file://{tmp_path}/home/.local/share/runyard/state?metadata=skip stack select dev --create --non-interactive\n"
     )
 
 
 def test_update_is_held_to_a_saved_plan_only_when_one_is_given(kit: Kit) -> None:
     tools = kit.bring()
-    assert kit.update(tools, "dev", "plan.json").environment["RUNYARD_PLAN"] == str(Path("plan.json").absolute())
+    assert kit.update(tools, "dev", "up", "plan.json").environment["RUNYARD_PLAN"] == str(Path("plan.json").absolute())
     assert "RUNYARD_PLAN" not in kit.update(tools, "dev").environment
+
+
+def test_preview_of_a_stack_that_is_not_there_pretends_one_and_makes_none(
+    kit: Kit, tmp_path: Path, words: io.StringIO
+) -> None:
+    tools = kit.bring()
+    with kit.foreseen(tools, "new") as found:
+        assert found.environment["PULUMI_BACKEND_URL"] != tools.environment["PULUMI_BACKEND_URL"]
+        assert found.pulumi == tools.pulumi
+    assert "preview: stack new is not there yet: `up` would make it, and all that follows\n" in words.getvalue()
+    stacks = tmp_path / "home/.local/share/runyard/state/.pulumi/stacks/runyard"
+    stacks.mkdir(parents=True)
+    (stacks / "new.json").write_text("{}")
+    with kit.foreseen(tools, "new") as found:
+        assert found is tools
+    with pytest.raises(NotFound, match=r"^stack other: must be one of those that are there \(new\)$"):
+        kit.update(tools, "other", "preview")
 
 
 @pytest.mark.parametrize("verb", ["run", "tests", "lint", "benchmarks"])
@@ -198,7 +216,7 @@ def test_kit_that_brings_something_leaves_nothing_of_a_killed_run(kit: Kit, tmp_
 )
 def test_bootstrap_ends_with_one_clear_error(arguments: list[str], code: int, text: str) -> None:
     ended = subprocess.run(
-        [CHECKOUT / "toolchain" / "bootstrap", *arguments], capture_output=True, text=True, check=False
+        [Path(CHECKOUT, "toolchain", "bootstrap"), *arguments], capture_output=True, text=True, check=False
     )
     assert ended.returncode == code
     assert text in ended.stderr
@@ -210,7 +228,7 @@ def bootstrap(tmp_path: Path) -> Path:
     """The bootstrap of a checkout that has no environment yet."""
     place = tmp_path / "bare" / "toolchain"
     place.mkdir(parents=True)
-    return Path(shutil.copy(CHECKOUT / "toolchain" / "bootstrap", place))
+    return Path(shutil.copy(Path(CHECKOUT, "toolchain", "bootstrap"), place))
 
 
 def run_bare(bootstrap: Path, verb: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:

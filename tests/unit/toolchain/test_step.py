@@ -76,3 +76,12 @@ def test_run_of_a_missing_program_names_it(steps: Steps) -> None:
 def test_run_gives_the_command_no_input_to_wait_for(steps: Steps) -> None:
     steps.run("engine", ["sh", "-c", "cat"])
     assert (steps.log_directory / "engine.log").read_text() == "$ sh -c cat\n"
+
+
+def test_what_is_there_already_is_told_unless_all_is_to_be_calm(tmp_path: Path) -> None:
+    out = io.StringIO()
+    for calm in (False, True):
+        steps = Steps(tmp_path, out, calm=calm)
+        steps.found("engine", "answers")
+        steps.say("engine", "started")
+    assert out.getvalue() == "engine: answers\nengine: started\nengine: started\n"

@@ -17,6 +17,7 @@ from runyard import names
 from runyard.errors import ToolchainError
 from tests.unit.runyard.host.docker_api import DockerApi, serve
 from tests.unit.toolchain.conftest import WriteProgram
+from toolchain.belonging import Belonging
 from toolchain.pulumi import Pulumi
 from toolchain.step import Steps
 from toolchain.update import Update
@@ -59,17 +60,19 @@ def write_state(tmp_path: Path, **more: Any) -> Path:
 
 def make(steps: Steps, program: WriteProgram, tmp_path: Path, body: str) -> Update:
     command = program("pulumi", body)
-    (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    program("runyard", 'echo "runyard $@" >> "$ASKED"').rename(tmp_path / ".venv" / "bin" / "runyard")
+    released = program("runyard", 'echo "runyard $@" >> "$ASKED"')
     write_state(tmp_path)
     environment = {
         **os.environ,
+        "PATH": f"{released.parent}:{os.environ['PATH']}",
+        "RUNYARD_DATA": f"{tmp_path}/data",
         "ASKED": str(tmp_path / "asked"),
         "DOCKER_HOST": f"unix://{tmp_path}/docker.sock",
         "PULUMI_BACKEND_URL": f"file://{tmp_path}/state",
     }
-    uptodate = UpToDate(str(tmp_path), environment, "dev")
-    return Update(steps, tmp_path, Pulumi(command, None), "dev", environment, uptodate)
+    uptodate = UpToDate(str(tmp_path), str(tmp_path), environment, "dev")
+    belonging = Belonging(environment, tmp_path, "dev")
+    return Update(steps, tmp_path, Pulumi(command, None), "dev", environment, uptodate, belonging)
 
 
 def asked(tmp_path: Path) -> list[str]:
@@ -82,8 +85,8 @@ def test_up_runs_pulumi_as_by_hand_and_says_where_things_answer(
 ) -> None:
     update = make(steps, program, tmp_path, PULUMI.format(code=0))
     assert update.up("manifests/shop") == 0
-    assert asked(tmp_path) == [f"up --stack dev --yes --skip-preview --suppress-outputs {COMMON}manifests/shop"]
-    assert words.getvalue().startswith("domain: localhost\nurls.hello: http://hello.localhost:3000/\n")
+    assert asked(tmp_path) == [f"up --stack dev --yes --skip-preview --json {COMMON}manifests/shop"]
+    assert words.getvalue().startswith("domain: localhost\nhello: http://hello.localhost:3000/\n")
 
 
 @pytest.mark.usefixtures("engine")
@@ -145,9 +148,16 @@ def test_up_of_which_a_part_failed_names_the_services_and_what_the_program_refus
     ]
     write_state(tmp_path, resources=[*STATE["resources"], *services])
     assert update.up("refused.yaml") == 5
-    assert words.getvalue() == ""
+    refused = "up: refused, nothing was changed\n"
+    assert words.getvalue() == refused
+    # Without an event of a failure nothing was begun, and what is broken was so before.
     assert update.up("manifests/shop") == 255
-    assert words.getvalue() == "update: failed: bank/pay, shop/web; what does not depend on them was carried out\n"
+    assert words.getvalue() == refused
+    update.verbose = True
+    assert update.up("manifests/shop") == 255
+    assert (
+        words.getvalue() == f"{refused}up: failed: bank/pay, shop/web; what does not depend on them was carried out\n"
+    )
 
 
 @pytest.mark.usefixtures("engine")
@@ -163,7 +173,7 @@ def test_up_that_the_program_ended_gives_the_code_of_its_error_once(
 @pytest.mark.parametrize(
     ("verb", "expected"),
     [
-        ("up", "refresh --stack dev --yes --skip-preview --suppress-outputs"),
+        ("up", "refresh --stack dev --yes --skip-preview --json"),
         ("preview", "preview --stack dev --diff --refresh --policy-pack policies"),
     ],
 )
@@ -186,7 +196,7 @@ def test_preview_and_down_are_pulumis_own(steps: Steps, program: WriteProgram, t
     assert update.down() == 0
     assert asked(tmp_path) == [
         f"preview --stack dev --diff {COMMON}m.yaml --expect-no-changes",
-        "destroy --stack dev --yes --skip-preview --parallel 8",
+        "destroy --stack dev --yes --skip-preview --json --parallel 8",
         "runyard release --stack dev",
     ]
 
@@ -205,13 +215,13 @@ def test_down_of_a_stack_that_the_state_does_not_know_asks_for_force(
     assert str(caught.value) == (
         "down: the state knows nothing of stack dev, and 1 container of the host carries its label,"
         " runyard.dev.gateway: another checkout's, or its state is lost"
-        "\n  make down FORCE=1 removes everything with that label, but for volumes that a service keeps"
+        "\n  --force (make: FORCE=1) removes everything with that label, but for volumes that a service keeps"
     )
     assert not (tmp_path / "asked").exists()
     assert update.down(force=True) == 0
     assert asked(tmp_path) == [
         "runyard release --stack dev --everything",
-        "destroy --stack dev --yes --skip-preview --parallel 8",
+        "destroy --stack dev --yes --skip-preview --json --parallel 8",
         "runyard release --stack dev",
     ]
 
@@ -219,12 +229,12 @@ def test_down_of_a_stack_that_the_state_does_not_know_asks_for_force(
 def test_down_that_fails_leaves_the_stacks_claims(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
     update = make(steps, program, tmp_path, PULUMI.format(code=255))
     assert update.down() == 255
-    assert asked(tmp_path) == ["destroy --stack dev --yes --skip-preview --parallel 8"]
+    assert asked(tmp_path) == ["destroy --stack dev --yes --skip-preview --json --parallel 8"]
 
 
 def test_claims_that_cannot_be_released_are_an_error(steps: Steps, program: WriteProgram, tmp_path: Path) -> None:
     update = make(steps, program, tmp_path, PULUMI.format(code=0))
-    (tmp_path / ".venv" / "bin" / "runyard").write_text("#!/bin/sh\necho 'error: no engine' >&2; exit 1\n")
+    (tmp_path / "programs" / "runyard").write_text("#!/bin/sh\necho 'error: no engine' >&2; exit 1\n")
     with pytest.raises(ToolchainError, match=r"^update: runyard release: error: no engine$"):
         update.down()
 
@@ -267,13 +277,14 @@ def test_pulumi_that_is_killed_gives_the_shells_code(steps: Steps, program: Writ
 INTERRUPTED = """
 import os, sys
 from pathlib import Path
+from toolchain.belonging import Belonging
 from toolchain.pulumi import Pulumi
 from toolchain.step import Steps
 from toolchain.update import Update
 from toolchain.uptodate import UpToDate
 place, environment = Path(sys.argv[1]), dict(os.environ)
-pulumi, uptodate = Pulumi(Path(sys.argv[2]), None), UpToDate(str(place), environment, "dev")
-update = Update(Steps(place), place, pulumi, "dev", environment, uptodate)
+pulumi, uptodate = Pulumi(Path(sys.argv[2]), None), UpToDate(str(place), str(place), environment, "dev")
+update = Update(Steps(place), place, pulumi, "dev", environment, uptodate, Belonging(environment, place, "dev"))
 print("code", update.down(), flush=True)
 """
 PATIENT = """import signal, sys
@@ -291,8 +302,13 @@ def test_interrupted_update_lets_pulumi_end_in_its_own_time(
     command = program("pulumi", f"exec {sys.executable} {tmp_path}/patient.py")
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)
+    write_state(tmp_path)
     with subprocess.Popen(
-        [sys.executable, script, tmp_path, command], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, script, tmp_path, command],
+        env={**os.environ, "RUNYARD_DATA": f"{tmp_path}/data", "PULUMI_BACKEND_URL": f"file://{tmp_path}/state"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"

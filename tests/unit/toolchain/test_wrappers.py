@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import cache, pins
+from toolchain import CHECKOUT, cache, pins
 from toolchain.gobuild import Go
-from toolchain.kit import CHECKOUT
 from toolchain.step import Steps
 
 
@@ -22,6 +21,8 @@ def test_wrapper_passes_its_own_tests(steps: Steps, wrapper: str) -> None:
         pytest.skip("this machine has the official one, and compiling it anew takes minutes")
     loaded = pins.load()
     go = Go(steps, store, dict(os.environ), loaded.go_minimum, loaded.go_version, Path(sys.executable))
-    steps.run(f"go {wrapper}", [go.command(), "test", "-vet=off", "."], CHECKOUT / "toolchain" / wrapper, go.settings())
+    steps.run(
+        f"go {wrapper}", [go.command(), "test", "-vet=off", "."], Path(CHECKOUT, "toolchain", wrapper), go.settings()
+    )
     log: Path = steps.log_directory / f"go-{wrapper}.log"
     assert log.read_text().splitlines()[-1].startswith("ok")

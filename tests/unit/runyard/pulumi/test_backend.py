@@ -44,10 +44,33 @@ def test_state_file_is_named_only_where_it_is(tmp_path: Path) -> None:
     assert backend.state_file("s3://bucket", "dev") == ""
 
 
-def test_backend_is_the_environments_or_the_checkouts_own() -> None:
-    assert backend.backend_of({}, "/c") == "file:///c/.runyard/state?metadata=skip"
-    assert backend.backend_of({"PULUMI_BACKEND_URL": "s3://b"}, "/c") == "s3://b"
-    assert backend.passphrase_file({}, "/c") == "/c/.runyard/passphrase"
-    assert backend.passphrase_file({"PULUMI_CONFIG_PASSPHRASE_FILE": "/p"}, "/c") == "/p"
+def test_backend_is_the_environments_or_the_users_own() -> None:
+    assert backend.backend_of({"HOME": "/h"}) == "file:///h/.local/share/runyard/state?metadata=skip"
+    assert backend.backend_of({"PULUMI_BACKEND_URL": "s3://b"}) == "s3://b"
+    assert backend.passphrase_file({"HOME": "/h"}) == "/h/.local/share/runyard/passphrase"
+    assert backend.passphrase_file({"PULUMI_CONFIG_PASSPHRASE_FILE": "/p"}) == "/p"
     assert backend.lock_directory("file:///s", "dev") == "/s/.pulumi/locks/organization/runyard/dev"
     assert backend.lock_directory("s3://b", "dev") == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "directory"),
+    [
+        ({"HOME": "/h"}, "/h/.local/share/runyard"),
+        ({"HOME": "/h", "XDG_DATA_HOME": "/x"}, "/x/runyard"),
+        ({"HOME": "/h", "XDG_DATA_HOME": "/x", "RUNYARD_DATA": "/d"}, "/d"),
+    ],
+)
+def test_data_is_where_the_user_or_the_xdg_specification_says(environment: dict[str, str], directory: str) -> None:
+    assert backend.data_directory(environment) == directory
+
+
+def test_stacks_of_a_file_backend_are_listed_by_name_and_those_of_another_are_not_known(tmp_path: Path) -> None:
+    address = backend.file_backend(str(tmp_path))
+    assert backend.list_stacks(address) == []
+    directory = tmp_path / ".pulumi/stacks/runyard"
+    directory.mkdir(parents=True)
+    for name in ("prod.json", "dev.json", "dev.json.bak", "dev.json.attrs"):
+        (directory / name).touch()
+    assert backend.list_stacks(address) == ["dev", "prod"]
+    assert backend.list_stacks("s3://bucket") is None

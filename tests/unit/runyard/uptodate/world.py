@@ -174,10 +174,10 @@ class World:
 
     @property
     def record_file(self) -> Path:
-        return self.checkout / ".runyard" / f"record.{STACK}.json"
+        return Path(self.environment["HOME"], ".local", "share", "runyard", f"record.{STACK}.json")
 
     def uptodate(self) -> UpToDate:
-        return UpToDate(str(self.checkout), self.environment, STACK, lambda: self.day)
+        return UpToDate(str(self.checkout), str(self.checkout), self.environment, STACK, lambda: self.day)
 
     def update(self, meanwhile: Any = None) -> str:
         """Do what `make up` does around a Pulumi that changes nothing, and give why it was not recorded."""

@@ -1,4 +1,4 @@
-"""What the doctor sees of a machine and a checkout, each of the test's own."""
+"""What the doctor sees of a machine and of where the state is, each of the test's own."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from runyard.verify.doctor.observation import Private, Sight, observe
 def seen(tmp_path: Path, port: int = 1, **environment: str) -> Sight:
     """Look with an engine's address at which nobody listens."""
     parts = plan_parts(Platform(gateway=Gateway(port=port)), "dev", "127.0.0.1")
-    given = {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock", "PATH": str(tmp_path), **environment}
-    return observe("dev", parts, tmp_path / "checkout", given, tmp_path / "root")
+    given = {
+        "DOCKER_HOST": f"unix://{tmp_path}/docker.sock",
+        "PATH": str(tmp_path),
+        "RUNYARD_DATA": str(tmp_path / "data"),
+    }
+    given |= environment
+    return observe("dev", parts, given, tmp_path / "root")
 
 
 @pytest.fixture(autouse=True)
@@ -66,8 +71,8 @@ def test_pulumi_is_asked_for_its_version(tmp_path: Path) -> None:
     assert seen(tmp_path).pulumi == "3.259.0"
 
 
-def test_passphrase_and_state_are_the_checkout_s_or_the_environment_s(tmp_path: Path) -> None:
-    private = tmp_path / "checkout/.runyard"
+def test_passphrase_and_state_are_the_user_s_or_the_environment_s(tmp_path: Path) -> None:
+    private = tmp_path / "data"
     private.mkdir(parents=True)
     (private / "passphrase").write_text("x")
     (private / "passphrase").chmod(0o600)

@@ -81,7 +81,7 @@ class Sight:
 
 
 def observe(stack: str, parts: Sequence[PartPlan], environment: Mapping[str, str], root: Path = Path("/")) -> Sight:
-    """Look at the engine that DOCKER_HOST names, at this machine below `root` if it is on it, and at where the state is."""
+    """Look at the engine that DOCKER_HOST names, at this machine below `root` if it is on it, and at the state."""
     address = environment.get("DOCKER_HOST") or USUAL
     here = address.startswith(_UNIX)
     survey, unreachable, running, skew_s = None, "", frozenset[str](), 0.0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from runyard.manifest.documents import YamlDocument
+from runyard.manifest.model import Platform, Tenant
 from runyard.manifest.observability import Receiver, ReceiverKind, SecretKey
-from runyard.manifest.problems import Findings, Path, render_value
+from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import Raw, mapping_at, mappings_at, text_at, value_at
 
 KINDS: tuple[ReceiverKind, ...] = ("webhook", "slack", "email")
@@ -34,6 +37,21 @@ def check_receivers(document: Raw, findings: Findings) -> None:
             findings.error((*path, index), "receivers.kind", message)
         for kind in kinds:
             _check_address(mapping_at(receiver, kind), (*path, index, kind), findings)
+
+
+def check_told(
+    tenants: Iterable[tuple[Tenant, YamlDocument]], platform: Platform, document: YamlDocument | None
+) -> Iterator[Problem]:
+    """Warn of receivers that are told nothing, because the Platform's `observability` keeps no metrics."""
+    if platform.observability.on:
+        return
+    said: list[tuple[YamlDocument, Path]] = [(each, _TENANT) for tenant, each in tenants if tenant.receivers]
+    if document is not None and platform.observability.receivers:
+        said.append((document, _PLATFORM))
+    for each, path in said:
+        findings = Findings(each.locate)
+        findings.warning(path, "receivers.told", "are told nothing while the Platform's observability.level is none")
+        yield from findings.problems
 
 
 def _check_address(said: Raw, path: Path, findings: Findings) -> None:

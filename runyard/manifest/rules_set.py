@@ -9,6 +9,7 @@ from runyard.manifest.documents import YamlDocument
 from runyard.manifest.model import Manifests, Platform, Service, Tenant, Values
 from runyard.manifest.problems import Findings, Path, Problem, render_value
 from runyard.manifest.raw import SERVICE_ANNOTATIONS, Raw, text_at
+from runyard.manifest.receivers import check_told
 from runyard.manifest.rules_containers import check_roots
 from runyard.manifest.rules_handling import check_sizes
 from runyard.manifest.rules_persistence import check_writers
@@ -91,6 +92,7 @@ def check_set(found: ServiceSet) -> list[Problem]:
         *check_roots(services, found.platform or Platform()),
         *check_writers(found.services),
         *check_default_backend(found.services, found.platform or Platform(), found.platform_document),
+        *check_told(found.tenants, found.platform or Platform(), found.platform_document),
         *_check_subnets(found),
         *_check_currencies(found),
         *_check_discounts(found),

@@ -121,3 +121,25 @@ def test_receiver_that_is_none_says_where_and_why(
 )
 def test_url_is_one_that_can_be_asked(text: str, good: bool) -> None:
     assert is_url(text) is good
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "column"),
+    [
+        (PLATFORM.replace("level: basic, ", ""), "spec.observability.receivers", 19),
+        (TENANT, "spec.receivers", 8),
+    ],
+)
+def test_receivers_that_are_told_nothing_are_warned_of(tmp_path: Path, text: str, path: str, column: int) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text % "{name: a, webhook: {url: 'https://a.example/x'}}")
+    (warning,) = load([file]).warnings
+    assert (warning.path, warning.location.line, warning.location.column) == (path, 4, column)
+    assert warning.message == "are told nothing while the Platform's observability.level is none"
+
+
+def test_receivers_of_a_platform_that_keeps_metrics_are_no_warning(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    hook = "{name: a, webhook: {url: 'https://a.example/x'}}"
+    file.write_text(f"{PLATFORM % hook}---\n{TENANT % hook}")
+    assert load([file]).warnings == ()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,10 +181,20 @@ def test_report_of_something_else_is_refused(capsys: pytest.CaptureFixture[str],
 def test_load_that_is_interrupted_ends_at_once_with_its_workers() -> None:
     with serving() as served:
         command = [sys.executable, "-m", "runyard.cli.main", "load", "--url", served.url, "--rate", "20", "--for", "1h"]
-        with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True) as process:
+        # A shell that puts tests into the background has them ignore the signal, and whom they start.
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        process = subprocess.Popen(
+            [*command, "--workers", "2"], stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed
+        )
+        try:
             until(lambda: served.requests, "load comes")
             process.send_signal(signal.SIGINT)
             _, told = process.communicate(timeout=PATIENCE_S)
+        finally:
+            # With its workers, or the next tests wait for an hour.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     assert (process.returncode, told) == (8, "error: interrupted\n")
 
 

@@ -11,6 +11,7 @@ RunyardError                    exit 1
 |   +-- RelayEnded              exit 1  the orchestrator's end of a relay went away
 |   +-- RefusedConfiguration    exit 1  nginx does not take the gateway's configuration
 |   +-- Refused                 exit 1  the engine will refuse this each time (services.orchestrator)
+|   +-- Released                exit 1  nobody needs a run any more that is being made (services.orchestrator)
 +-- RolloutError                exit 1  a revision did not become ready; nothing was switched
 |   +-- RolloutFailed           exit 1  it was given up, with its last log lines (services.orchestrator)
 |   +-- RolloutSuperseded       exit 1  a newer request replaced it (services.orchestrator)

@@ -109,7 +109,6 @@ def _hand_over(
     if files is not None:
         given += ["--manifests", _name_paths(files, project)] if files else _as_set(verb, project, stack)
     program = os.path.join(checkout, "toolchain", "bootstrap")
-    sys.stdout.flush()
     command = [program, verb, *given, *(["--", *more] if more else [])]
     os.execv(program, command)  # noqa: S606 - a fixed list, no shell
 

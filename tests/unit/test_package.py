@@ -16,7 +16,10 @@ from tests.unit.checkout import ROOT
 
 # As pip does it without isolation; what it prints is of no use here.
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-SCHEMAS = ["manifest.json", "platform.json", "pricebook.json", "service.json", "tenant.json", "workload.json"]
+SCHEMAS = [
+    *("configmap.json", "manifest.json", "platform.json", "pricebook.json", "secret.json", "service.json"),
+    *("tenant.json", "workload.json"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ FIELDS: dict[str, tuple[str, tuple[Any, ...], Words]] = {
     "note": ("S:example.com/note", (None, "free", "other"), NOTHING),
     "description": (f"S:{RUN}description", (None, "Says hello", "Says more"), NOTHING),
     "metadata-labels": ("R:metadata.labels", (None, {"team": "front"}), NOTHING),
-    "requests": ("C:resources.requests", (None, {"cpu": "500m", "memory": "64Mi"}), NOTHING),
+    "requests": ("C:resources.requests", (None, {"cpu": "250m", "memory": "64Mi"}), REVISION),
 }
 
 _USUAL_PORT = [{"containerPort": 8080}]

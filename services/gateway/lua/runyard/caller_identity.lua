@@ -91,7 +91,8 @@ function M.issue(subject, audience, claims)
     end
     local now = ngx.time()
     claims = claims or {}
-    claims.iss, claims.sub, claims.aud, claims.iat, claims.exp = issuer(found.stack), subject, audience, now, now + LIFE_S
+    claims.iss, claims.sub, claims.aud = issuer(found.stack), subject, audience
+    claims.iat, claims.exp = now, now + LIFE_S
     return jwt.sign(found.key, found.kid, claims)
 end
 

@@ -39,7 +39,8 @@ M.noted = {
 M.told = {
     listener = "edge or internal", here = "the location that it is in", usual_location = "where it goes by its Accept",
     upgrade = "the protocol that it asks to switch to, if that is one that is known",
-    remote_addr = "its peer", binary_remote_addr = "its peer", server_addr = "where it came to", scheme = "http or https", http2 = "h2, h2c or nothing",
+    remote_addr = "its peer", binary_remote_addr = "its peer", server_addr = "where it came to",
+    scheme = "http or https", http2 = "h2, h2c or nothing",
     request_method = "method", request_uri = "path and query as they came", uri = "path as nginx reads it",
     ssl_server_name = "the host that its connection was made for (SNI)",
     host = "host as nginx reads it", content_type = "Content-Type", arg_wait = "how long the orchestrator waits",

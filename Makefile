@@ -19,6 +19,10 @@ TWO_STACKS = -n 2 --dist loadfile
 # What holds layers, sizes and lists of parts, of Python, Lua and Go alike: `lint` runs it, so the rest leaves it out.
 HOUSE = tests/unit/test_architecture.py
 
+# Anything: a test that failed is tried once more (.ci/run). No variable of pytest's own, which `runyard verify` has too.
+AGAIN ?=
+RERUNS = $(if $(AGAIN),--reruns 1)
+
 # How long each target of `make fuzz` is tried, in seconds.
 FUZZ_S ?= 60
 
@@ -65,10 +69,10 @@ check: lint
 # Everything: all tests that need no engine, with their coverage, then what needs it. What they start, nginx, Go and
 # the engine, the toolchain brings; a test that is skipped fails (tests/harness/skips.py has the few that may be).
 test: lint
-	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q -m "not engine" --ignore $(HOUSE) --cov --cov-report= tests/unit tests/preview
+	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q $(RERUNS) -m "not engine" --ignore $(HOUSE) --cov --cov-report= tests/unit tests/preview
 	$(PYTHON) -m tests.harness.floors
-	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest $(TWO_STACKS) -q -m "engine and not alone" tests/e2e tests/unit
-	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q -m alone tests/e2e
+	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest $(TWO_STACKS) -q $(RERUNS) -m "engine and not alone" tests/e2e tests/unit
+	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q $(RERUNS) -m alone tests/e2e
 
 # Known weaknesses of our code (bandit) and of what others wrote (advisories of Go, Python and Debian). It ends well only
 # when all of it was checked; what was not is told as NOT CHECKED, and is error 3.

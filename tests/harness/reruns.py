@@ -9,7 +9,7 @@ FORGIVEN = 2
 
 
 class Reruns:
-    """Plugin that counts the tests which failed and were tried again (`--reruns`, which .ci/run gives)."""
+    """Plugin that counts the tests which failed and were tried again (`--reruns`, by `make test AGAIN=1`)."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []

@@ -6,19 +6,17 @@ import asyncio
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
+from runyard.database import connect, when_it_answers
 from runyard.journal import Journal
-from services.billing.adapters.database import LedgerUnavailable, connect, migrate, writing
+from runyard.serving import make_server, serve_together
+from services.billing.adapters.database import LedgerUnavailable, migrate, writing
 from services.billing.adapters.meter import Meter
 from services.billing.adapters.prices import record_book
 from services.billing.adapters.revisions import record_bases
@@ -29,12 +27,6 @@ from services.billing.collector import Collector
 from services.billing.invoicing import Invoicing, Issuer
 from services.billing.reports import gauges
 from services.billing.settings import Settings
-
-# Postgres begins beside this, and makes its files the first time.
-DATABASE_PATIENCE_S = 120.0
-RETRY_S = 0.25
-# What is under way when the process is told to end.
-END_S = 5
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,7 @@ class Service:
             engine.dispose()
 
     def _prepare(self, engine: Engine) -> None:
-        _when_it_answers(lambda: migrate(engine))
+        when_it_answers(lambda: migrate(engine), LedgerUnavailable)
         billing = self.settings.billing
         with writing(engine) as connection:
             new = record_book(connection, billing.prices)
@@ -69,39 +61,17 @@ class Service:
         registry.register(LedgerMetrics(lambda: read(datetime.now(UTC)), collector.counts, time.time))
         host, port = self.settings.address
         servers = [
-            _server(make_exporter(engine, registry), host=host, port=port),
-            _server(make_control(invoicing), uds=_free(self.settings.socket)),
-            _server(make_statements(invoicing), uds=_free(self.settings.statements)),
+            make_server(make_exporter(engine, registry), host=host, port=port),
+            make_server(make_control(invoicing), uds=_free(self.settings.socket)),
+            make_server(make_statements(invoicing), uds=_free(self.settings.statements)),
         ]
         runner = threading.Thread(target=collector.run, args=(ending,), name="collector")
         runner.start()
-        tasks = [asyncio.create_task(each.serve()) for each in servers]
+        begun = functools.partial(self.journal.write, "serving", address=f"{host}:{port}")
         try:
-            self.journal.write("serving", address=f"{host}:{port}")
-            # Any that ends by itself takes the others along: the engine starts the process anew.
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await serve_together(servers, begun, ending.set)
         finally:
-            ending.set()
-            for each in servers:
-                each.should_exit = True
-            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(runner.join)
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to the process, which has two of them."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take none."""
-        yield
-
-
-def _server(app: FastAPI, **place: str | int) -> _Server:
-    limits = {"limit_concurrency": 64, "timeout_keep_alive": 15, "timeout_graceful_shutdown": END_S}
-    return _Server(
-        uvicorn.Config(app, **place, **limits, log_level="warning", access_log=False, lifespan="off", ws="none")  # type: ignore[arg-type]
-    )
 
 
 def _free(socket: Path) -> str:
@@ -113,14 +83,3 @@ def _free(socket: Path) -> str:
 def _split(name: str) -> tuple[str, str, str]:
     tenant, service, revision = name.split("/")
     return tenant, service, revision
-
-
-def _when_it_answers(action: Callable[[], None]) -> None:
-    give_up = time.monotonic() + DATABASE_PATIENCE_S
-    while True:
-        try:
-            return action()
-        except LedgerUnavailable:
-            if time.monotonic() >= give_up:
-                raise
-            time.sleep(RETRY_S)

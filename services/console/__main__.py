@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-import sys
 
-from runyard.errors import RunyardError
-from runyard.journal import JsonJournal
+from runyard.journal import Journal
+from runyard.process import run_until_told
 from services.console.service import Service
 from services.console.settings import parse_settings
 
 
-async def main() -> None:
-    """Run until SIGTERM or SIGINT."""
-    service = Service(parse_settings(os.environ), JsonJournal())
-    task = asyncio.current_task()
-    if task is not None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await service.run()
+async def main(journal: Journal) -> None:
+    """Run until cancelled."""
+    await Service(parse_settings(os.environ), journal).run()
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except asyncio.CancelledError:
-        sys.exit(0)
-    except RunyardError as error:
-        JsonJournal().write("stopped", level="error", error=str(error))
-        sys.exit(error.exit_code)
+    run_until_told(main)

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-import sys
 
-from runyard.errors import RunyardError
-from runyard.journal import JsonJournal
+from runyard.journal import Journal
+from runyard.process import run_until_told
 from services.meter.service import serve
 from services.meter.settings import parse_settings
 
 
-async def main() -> None:
-    """Run until SIGTERM or SIGINT."""
-    settings = parse_settings(os.environ)
-    task = asyncio.current_task()
-    if task is not None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await serve(settings, JsonJournal())
+async def main(journal: Journal) -> None:
+    """Run until cancelled."""
+    await serve(parse_settings(os.environ), journal)
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except asyncio.CancelledError:
-        sys.exit(0)
-    except RunyardError as error:
-        JsonJournal().write("stopped", level="error", error=str(error))
-        sys.exit(error.exit_code)
+    run_until_told(main)

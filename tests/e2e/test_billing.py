@@ -90,7 +90,8 @@ class Billing:
 AN_HOUR = """
 from datetime import UTC, datetime
 from runyard.contracts import UsageAmounts, UsageWindow
-from services.billing.adapters.database import connect, writing
+from runyard.database import connect
+from services.billing.adapters.database import writing
 from services.billing.adapters.usage import take_windows
 from services.billing.settings import parse_settings
 import os

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from runyard.database import limit_statements, lock_migration, reason_of, upgrade
 from runyard.errors import RunyardError
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-# What readers and the collector have open at once; Postgres gives a connection some MiB.
-POOL_SIZE = 4
 # A statement of the ledger takes milliseconds, and that of a large month some seconds; more is a fault.
 STATEMENT_TIMEOUT_S = 120
 # Two processes that migrate wait for each other, by a number that nobody else locks.
@@ -30,17 +27,6 @@ class LedgerUnavailable(RunyardError):
     """The database does not answer; what was under way is as if it had never begun, and may be done again."""
 
 
-def connect(url: str) -> Engine:
-    """Make the pool of connections to a database, `postgresql+psycopg://…`; nothing is connected yet.
-
-    No prepared statements and no settings of a session: so that a pooler that gives a connection for a transaction
-    alone, such as pgbouncer, may stand between.
-    """
-    return create_engine(
-        url, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True, connect_args={"prepare_threshold": None}
-    )
-
-
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give a transaction that is committed at the end, or undone as a whole.
@@ -49,7 +35,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     that is written has a key of its own. Raises LedgerError for what a constraint refuses.
     """
     with _translated(), engine.begin() as connection:
-        connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'"))
+        limit_statements(connection, STATEMENT_TIMEOUT_S)
         yield connection
 
 
@@ -58,18 +44,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Give a transaction that sees one moment of the ledger and can change nothing; errors as in `writing`."""
     with _translated(), engine.begin() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-        connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'"))
+        limit_statements(connection, STATEMENT_TIMEOUT_S)
         yield connection
 
 
 def migrate(engine: Engine) -> None:
     """Bring the schema up to date, in one transaction; two that do so at once wait for each other."""
-    settings = Config()
-    settings.set_main_option("script_location", str(MIGRATIONS))
     with writing(engine) as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        lock_migration(connection, _MIGRATION_LOCK)
+        upgrade(connection, MIGRATIONS)
 
 
 @contextmanager
@@ -77,13 +60,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise LedgerError(f"write to the ledger: {_reason(error)}") from error
+        raise LedgerError(f"write to the ledger: {reason_of(error)}") from error
     except DBAPIError as error:
         # An OperationalError is also one that Postgres gives before it goes, such as "terminating connection".
         if error.connection_invalidated or isinstance(error, OperationalError):
-            raise LedgerUnavailable(f"ask the ledger's database: {_reason(error)}") from error
+            raise LedgerUnavailable(f"ask the ledger's database: {reason_of(error)}") from error
         raise
-
-
-def _reason(error: DBAPIError) -> str:
-    return str(error.orig).partition("\n")[0].strip()

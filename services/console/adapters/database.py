@@ -6,32 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+from runyard import database
 from services.console.refusal import SourceUnavailable
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-# Statements take milliseconds; Postgres has twenty connections for everybody.
-POOL_SIZE = 4
+# Statements take milliseconds.
 STATEMENT_TIMEOUT_S = 10
 # Two processes that migrate wait for each other, by a number that nobody else locks (the ledger's is one less).
 _MIGRATION_LOCK = 7_203_003
 
 
 def connect(url: str) -> Engine:
-    """Make the pool of connections to a database, `postgresql+psycopg://…`; nothing is connected yet."""
-    return create_engine(
-        url,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=STATEMENT_TIMEOUT_S,
-        pool_pre_ping=True,
-        connect_args={"prepare_threshold": None},
-    )
+    """Make the pool of connections to the database; nothing is connected yet."""
+    return database.connect(url, pool_timeout_s=STATEMENT_TIMEOUT_S)
 
 
 @contextmanager
@@ -39,21 +30,17 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """Give a transaction that is committed at the end, or undone as a whole; SourceUnavailable without a database."""
     try:
         with engine.begin() as connection:
-            connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'"))
+            database.limit_statements(connection, STATEMENT_TIMEOUT_S)
             yield connection
     except (OperationalError, PoolExhausted) as error:
-        reason = str(getattr(error, "orig", error)).partition("\n")[0].strip()
-        raise SourceUnavailable(f"ask the console's database: {reason}") from error
+        raise SourceUnavailable(f"ask the console's database: {database.reason_of(error)}") from error
 
 
 def migrate(engine: Engine) -> None:
     """Bring the schema up to date, in one transaction; two that do so at once wait for each other."""
-    settings = Config()
-    settings.set_main_option("script_location", str(MIGRATIONS))
     with transaction(engine) as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        database.lock_migration(connection, _MIGRATION_LOCK)
         # Where the stack's database has it, the console may make none.
         if connection.execute(text("SELECT to_regnamespace('console') IS NULL")).scalar_one():
             connection.execute(text("CREATE SCHEMA console"))
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        database.upgrade(connection, MIGRATIONS)

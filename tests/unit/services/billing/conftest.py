@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from services.billing.adapters.database import connect, migrate
+from runyard.database import connect
+from services.billing.adapters.database import migrate
 from tests.harness.postgres import Postgres, postgres
 
 

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from runyard.contracts import UsageBatch, UsageWindow
-from services.billing.adapters.database import LedgerUnavailable, connect, migrate, reading, writing
+from runyard.database import connect
+from services.billing.adapters.database import LedgerUnavailable, migrate, reading, writing
 from services.billing.adapters.meter import Meter, MeterUnavailable
 from services.billing.adapters.revisions import record_bases
 from services.billing.collector import Collector

@@ -10,11 +10,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import InternalError
 
+from runyard.database import connect
 from services.billing.adapters.database import (
     MIGRATIONS,
     LedgerError,
     LedgerUnavailable,
-    connect,
     migrate,
     reading,
     writing,

@@ -20,7 +20,8 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
-from services.billing.adapters.database import LedgerError, connect, reading, writing
+from runyard.database import connect
+from services.billing.adapters.database import LedgerError, reading, writing
 from services.billing.adapters.journal import Subject, find_problems, post
 from services.billing.domain.posting import Entry, Posting, post_settlement
 from services.billing.invoicing import Invoicing, Issuer

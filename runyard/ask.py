@@ -15,12 +15,22 @@ TIMEOUT_S = 120.0
 REFUSED = 1
 
 
+def dial(path: str, timeout_s: float) -> http.client.HTTPConnection:
+    """Connect to the server at a unix socket, each step within `timeout_s`; OSError without one."""
+    connection = http.client.HTTPConnection("localhost", timeout=timeout_s)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(timeout_s)
+    try:
+        connection.sock.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
 def ask(path: str, method: str, target: str, body: str) -> tuple[int, str]:
     """Ask the server at a unix socket and give status and body; OSError without one."""
-    connection = http.client.HTTPConnection("localhost", timeout=TIMEOUT_S)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(TIMEOUT_S)
-    connection.sock.connect(path)
+    connection = dial(path, TIMEOUT_S)
     try:
         headers = {"Content-Type": "application/json"} if body else {}
         connection.request(method, target, body or None, headers)

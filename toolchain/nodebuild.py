@@ -12,6 +12,7 @@ from pathlib import Path
 from runyard.errors import ToolchainError
 from toolchain.cache import Cache, key
 from toolchain.step import Steps
+from toolchain.wheels import unpack_command
 
 # The PyPI package that is Node with npm, with its hashes.
 LOCK = Path(__file__).with_name("node-requirements.txt")
@@ -100,14 +101,7 @@ class Node:
             self.steps.step("node", f"bring Node {self.version} from PyPI"),
             self.cache.staged(f"node-{self.version}") as stage,
         ):
-            self.steps.run(
-                "node",
-                [
-                    *(self.python, "-m", "pip", "install", "--target", stage, "--only-binary=:all:"),
-                    *("--no-deps", "--no-compile", "--progress-bar", "off", "--require-hashes", "-r", LOCK),
-                ],
-                environment=self.environment,
-            )
+            self.steps.run("node", unpack_command(self.python, LOCK, stage), environment=self.environment)
 
 
 def _is_made(file: Path, package: Path) -> bool:

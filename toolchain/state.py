@@ -24,6 +24,7 @@ from runyard.pulumi.backend import (
     list_stacks,
     state_file,
 )
+from runyard.pulumi.project import SETTINGS, stack_settings
 from toolchain.step import Steps
 
 # 32 random bytes: as strong as the key that is derived from them.
@@ -100,7 +101,7 @@ class Backend:
 
         Pulumi previews nothing else. What it writes into the stack's settings goes too.
         """
-        settings = self.project / "stacks" / f"Pulumi.{stack}.yaml"
+        settings = self.project / stack_settings(stack)
         before = settings.read_bytes() if settings.exists() else None
         with tempfile.TemporaryDirectory(prefix="runyard-preview-") as directory:
             pretending = {**environment, "PULUMI_BACKEND_URL": file_backend(directory)}
@@ -136,7 +137,7 @@ class Backend:
         hint = ""
         if "passphrase" in reason:
             hint = (
-                f"\n  stacks/Pulumi.{stack}.yaml was encrypted with another passphrase: put that one in"
+                f"\n  {stack_settings(stack)} was encrypted with another passphrase: put that one in"
                 f" {self.directory / 'passphrase'}, or remove the file's encryptionsalt and secrets to start anew"
             )
         raise ToolchainError(f"state: {verb} stack {stack}: {reason}{hint}")
@@ -145,7 +146,7 @@ class Backend:
         """Read which stack Pulumi keeps as selected for this project; "" when that cannot be told."""
         home = Path(environment.get("PULUMI_HOME") or os.path.expanduser("~/.pulumi"))
         # As Pulumi names it (pkg/workspace, settings): by project and the path of its file.
-        key = hashlib.sha1(str(self.project / "Pulumi.yaml").encode()).hexdigest()  # noqa: S324
+        key = hashlib.sha1(str(self.project / SETTINGS).encode()).hexdigest()  # noqa: S324
         try:
             kept = json.loads((home / "workspaces" / f"{PROJECT}-{key}-workspace.json").read_text())
             return str(kept["stacks"][environment["PULUMI_BACKEND_URL"]])

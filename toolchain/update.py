@@ -26,6 +26,8 @@ from toolchain.state import StackState
 from toolchain.step import Steps
 from toolchain.uptodate import UpToDate
 
+# Of Pulumi's tree: the outputs are printed after it, one a line.
+WITHOUT_OUTPUTS = ("--suppress-outputs",)
 # Services that a destroy withdraws at a time. Each takes milliseconds; with more, more instances end at once. When
 # many do, Docker 20.10 may say of their network for ever that it has endpoints, so that it cannot be removed: seen in
 # one of six destroys of 40 to 100 services on a machine under load, one with 32 at a time, and of Compose's own too.
@@ -64,15 +66,12 @@ class Update:
         """Apply the manifests and print the outputs; return the exit code of the error that ended it, or Pulumi's."""
         if self._lacks_something():
             # A run of its own: the program reads the state, which `up --refresh` writes only at its end.
-            arguments = ["--yes", "--skip-preview", *self._shape("--suppress-outputs")]
-            code, _ = self._run("refresh", arguments, calm=not self.verbose)
+            code, _ = self._change("refresh", [], tree=WITHOUT_OUTPUTS)
             if code != 0:
                 return code
         self.belonging.note()
         added = self.uptodate.begin(manifests, self.tools)
-        # The preview is `make preview`; the outputs are printed below, one a line.
-        arguments = ["--yes", "--skip-preview", *self._shape("--suppress-outputs"), *self._common(manifests), *extra]
-        code, ended = self._run("up", arguments, added, calm=not self.verbose)
+        code, ended = self._change("up", [*self._common(manifests), *extra], added, tree=WITHOUT_OUTPUTS)
         if code != 0:
             self._tell_failed(changed=not ended)
         if code == 0:
@@ -85,7 +84,8 @@ class Update:
     def preview(self, manifests: str, extra: Sequence[str] = ()) -> int:
         """Show what `up` would change; return Pulumi's exit code."""
         refresh = ["--refresh"] if self._lacks_something() else []
-        return self._pulumi("preview", ["--diff", *refresh, *self._common(manifests), *extra])
+        code, _ = self._run("preview", ["--diff", *refresh, *self._common(manifests), *extra])
+        return code
 
     def down(self, extra: Sequence[str] = (), *, force: bool = False) -> int:
         """Destroy everything in the stack; return Pulumi's exit code.
@@ -102,8 +102,7 @@ class Update:
             )
         if standing:
             self.steps.say("down", self._runyard("release", "--everything"))
-        arguments = ["--yes", "--skip-preview", *self._shape(), "--parallel", WITHDRAWALS, *extra]
-        code, _ = self._run("destroy", arguments, calm=not self.verbose)
+        code, _ = self._change("destroy", ["--parallel", WITHDRAWALS, *extra])
         if code == 0:
             self._release()
             self.belonging.forget()
@@ -151,12 +150,15 @@ class Update:
         with closing(Transport(self.environment["DOCKER_HOST"])) as transport:
             return observe_listing(transport, self.stack)
 
-    def _pulumi(self, verb: str, arguments: Sequence[str]) -> int:
-        return self._run(verb, arguments)[0]
+    def _change(
+        self, verb: str, arguments: Sequence[str], added: Mapping[str, str] | None = None, tree: Sequence[str] = ()
+    ) -> tuple[int, bool]:
+        """Run what changes something and has its preview apart; told as events, or as a tree with options of its own.
 
-    def _shape(self, *tree: str) -> list[str]:
-        """Give the options for the output that is wanted: events to tell of, or a tree with options of its own."""
-        return list(tree) if self.verbose else ["--json"]
+        Gives what `_run` gives.
+        """
+        shape = tree if self.verbose else ("--json",)
+        return self._run(verb, ["--yes", "--skip-preview", *shape, *arguments], added, calm=not self.verbose)
 
     def _run(
         self, verb: str, arguments: Sequence[str], added: Mapping[str, str] | None = None, *, calm: bool = False

@@ -55,6 +55,11 @@ def find_project(directory: str) -> str | None:
     return here
 
 
+def stack_settings(stack: str) -> str:
+    """Say where a project has the settings of a stack, by a path from the project."""
+    return os.path.join("stacks", f"Pulumi.{stack}.yaml")
+
+
 def split_paths(manifests: str, project: str = "") -> list[str]:
     """Give the paths of a setting of manifests, which commas separate, from a project's directory on."""
     return [os.path.join(project, each.strip()) for each in manifests.split(",") if each.strip()]

@@ -9,7 +9,7 @@ import yaml
 
 from runyard.errors import UsageError
 from runyard.pulumi.backend import PROJECT
-from runyard.pulumi.project import SETTINGS
+from runyard.pulumi.project import SETTINGS, stack_settings
 
 _MANIFESTS = f"{PROJECT}:manifests"
 
@@ -19,7 +19,7 @@ def read_manifests(project: Path, stack: str) -> str:
 
     The stack's own setting counts before the project's, as with Pulumi. UsageError names a file that cannot be read.
     """
-    for file in (project / "stacks" / f"Pulumi.{stack}.yaml", project / SETTINGS):
+    for file in (project / stack_settings(stack), project / SETTINGS):
         value = _config(file).get(_MANIFESTS)
         # In a project's settings, a value may stand below a key of its own.
         value = value.get("value", value.get("default")) if isinstance(value, dict) else value

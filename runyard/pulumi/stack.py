@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.errors import HostError, PolicyError, UsageError
-from runyard.pulumi.project import find_checkout, find_project, link_checkout, policy_pack
+from runyard.pulumi.project import find_checkout, find_project, link_checkout, policy_pack, stack_settings
 from runyard.secrets import flatten_secrets
 
 # A preview of a thousand services takes two minutes on two cores; longer means that a provider does not answer.
@@ -99,9 +99,7 @@ class StackSource:
     @contextmanager
     def _config(self) -> Iterator[str]:
         """Copy the stack's configuration: `-c` writes its value into the file, and a review changes nothing."""
-        source = (
-            Path(self.config_file) if self.config_file else Path(self._project, "stacks", f"Pulumi.{self.name}.yaml")
-        )
+        source = Path(self.config_file or os.path.join(self._project, stack_settings(self.name)))
         with tempfile.TemporaryDirectory(prefix="runyard-review-") as directory:
             # Pulumi takes the file's name for that of the stack when it looks for the salt of its secrets.
             copy = Path(directory) / f"Pulumi.{self.name}.yaml"

@@ -13,6 +13,8 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from runyard.pulumi.project import SETTINGS, stack_settings
+
 # What makes an update what it is. docs, manifests and tests have no part in it; what is read of manifests is told.
 CODE = (
     "components",
@@ -25,7 +27,7 @@ CODE = (
     "templates",
     "toolchain",
 )
-CODE_FILES = ("Pulumi.yaml", "pyproject.toml")
+CODE_FILES = (SETTINGS, "pyproject.toml")
 _LEFTOVERS = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 # Of the environment, what changes how Pulumi, the toolchain or the engine's client behave.
 VARIABLES = ("DOCKER_", "PULUMI_", "PYTHON", "RUNYARD_")
@@ -73,7 +75,7 @@ def _is_settings(folder: str, name: str) -> bool:
 def of_settings(project: str, stack: str) -> str:
     """Hash the settings of a project and its stack, but for the manifests, which the command line names; "" without."""
     lines: list[bytes] = []
-    for name in ("Pulumi.yaml", os.path.join("stacks", f"Pulumi.{stack}.yaml")):
+    for name in (SETTINGS, stack_settings(stack)):
         with contextlib.suppress(FileNotFoundError), open(os.path.join(project, name), "rb") as file:
             lines += [name.encode(), *file.read().splitlines()]
     said = b"\n".join(line for line in lines if not line.strip().startswith(_SAID))

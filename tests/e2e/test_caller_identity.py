@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import jwt
 import pytest
 
 from tests.harness.client import Answer
-from tests.harness.stack import Stack, docker, inspect, new_stack, service
+from tests.harness.stack import Stack, docker, new_stack, service
 from tests.harness.waiting import until
 
 TIMEOUT_MS = 5000
@@ -53,11 +52,6 @@ def claims_of(keys: jwt.PyJWKSet, token: str, stack: Stack) -> dict[str, Any]:
     return claims
 
 
-def instance_of(stack: Stack, tenant: str, name: str) -> dict[str, Any]:
-    (found,) = [each for each in stack.names("instance", running=True) if f".{tenant}.{name}-" in each]
-    return dict(inspect(found))
-
-
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_callee_verifies_who_called_by_keys_that_it_is_told(stack: Stack, scheme: str):
     keys = keys_of(stack, "cart.alpha")
@@ -70,14 +64,9 @@ def test_callee_verifies_who_called_by_keys_that_it_is_told(stack: Stack, scheme
 
 def test_who_does_not_trust_the_stacks_authority_is_not_answered_over_tls(stack: Stack):
     # The same name and address, without the CA: an image's own CAs do not sign `.internal`.
-    told = call(stack, "cart.alpha", f"https://{gateway_of(stack)}/", "cart.internal")
+    told = call(stack, "cart.alpha", f"https://{stack.host_address('platform')}/", "cart.internal")
     assert told["status"] == 0
     assert "tls" in told["error"] or "x509" in told["error"]
-
-
-def gateway_of(stack: Stack) -> str:
-    (described,) = json.loads(docker("network", "inspect", f"runyard.{stack.name}.platform"))
-    return str(described["IPAM"]["Config"][0]["Gateway"])
 
 
 def test_calls_that_are_not_declared_stay_closed_over_tls(stack: Stack):
@@ -92,7 +81,7 @@ def test_instance_is_told_where_to_ask_and_what_to_trust(stack: Stack):
     for tenant, name in (("alpha", "web"), ("alpha", "cart"), ("beta", "web")):
         environment = stack.get(f"{name}.{tenant}.localhost", "/env").json()
         assert environment["GCE_METADATA_HOST"] == "metadata.internal"
-        assert environment["GCE_METADATA_IP"] == gateway_of(stack)
+        assert environment["GCE_METADATA_IP"] == stack.host_address("platform")
         assert environment["RUNYARD_CA_FILE"] == "/run/runyard/ca.pem"
 
 

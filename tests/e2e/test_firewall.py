@@ -56,11 +56,6 @@ def address_of(stack: Stack, name: str) -> str:
     return str(network["IPAddress"])
 
 
-def host_address(stack: Stack, network: str) -> str:
-    described = json.loads(docker("network", "inspect", f"runyard.{stack.name}.{network}"))
-    return str(described[0]["IPAM"]["Config"][0]["Gateway"])
-
-
 def flood(stack: Stack, name: str, protocol: str, target: str, count: int) -> None:
     """Begin `count` connections from the instance's own network, of ports 20000 and up or of one that is given."""
     host, _, port = target.partition(":")
@@ -95,7 +90,7 @@ def fault(stack: Stack) -> str:
 def test_flood_of_udp_to_the_host_reaches_the_limit_and_takes_no_room(guarded: Stack, name: str):
     before, turned = refused(guarded, "new connections a second"), refused(guarded, "the host itself")
     network = "tenant.default" if name == "attacker" else "tenant.default.internal"
-    flood(guarded, name, "udp", host_address(guarded, network), 3000)
+    flood(guarded, name, "udp", guarded.host_address(network), 3000)
     assert refused(guarded, "new connections a second") > before
     # Those within the rate come as far as the next rule.
     assert refused(guarded, "the host itself") >= turned + RATE
@@ -104,17 +99,17 @@ def test_flood_of_udp_to_the_host_reaches_the_limit_and_takes_no_room(guarded: S
 
 
 def test_connections_that_end_at_once_are_tracked_for_seconds_and_not_for_minutes(guarded: Stack):
-    attacker, gateway = address_of(guarded, "attacker"), host_address(guarded, "platform")
+    attacker, gateway = address_of(guarded, "attacker"), guarded.host_address("platform")
     bound = FLOWS + RATE * (ENDED_S + BURST_S)
     # What is beyond the rate is sent again by TCP, so this takes a second for each hundred.
     flood(guarded, "attacker", "tcp", f"{gateway}:80", 1000)
     assert RATE < tracked(attacker) <= bound
     # Two minutes without the rule for them.
-    until(lambda: tracked(attacker) < RATE, "what has ended is forgotten" * ENDED_S)
+    until(lambda: tracked(attacker) < RATE, "what has ended is forgotten")
 
 
 def test_connections_that_stay_open_reach_the_limit_for_whoever_holds_them_alone(guarded: Stack):
-    attacker, gateway = address_of(guarded, "attacker"), host_address(guarded, "platform")
+    attacker, gateway = address_of(guarded, "attacker"), guarded.host_address("platform")
     before = refused(guarded, "connections")
     with hold(guarded, "attacker", gateway, FLOWS + 100):
         until(lambda: refused(guarded, "connections") > before, "the limit is reached")
@@ -144,7 +139,7 @@ def hold(stack: Stack, name: str, host: str, count: int) -> Iterator[None]:
 def test_instance_reaches_nothing_that_listens_on_the_host_but_the_gateway(guarded: Stack):
     for name, network in (("neighbour", "tenant.default"), ("closed", "tenant.default.internal")):
         with socket.create_server(("0.0.0.0", 0)) as listener:
-            target = f"http://{host_address(guarded, network)}:{listener.getsockname()[1]}/"
+            target = f"http://{guarded.host_address(network)}:{listener.getsockname()[1]}/"
             told = guarded.get(f"{name}.localhost", f"/call?url={target}&timeout_ms=1500").json()
             assert "connection refused" in told["error"], told
 
@@ -172,7 +167,7 @@ def test_platform_that_wants_no_firewall_has_no_rules_and_verify_says_so(guarded
     assert guarded.names("firewall") == []
     assert checked(guarded).startswith("skipped Skipped: spec.firewall.enabled is false")
     # Closed all the same, but for what listens on every address.
-    address = IPv4Address(host_address(guarded, "tenant.default"))
+    address = IPv4Address(guarded.host_address("tenant.default"))
     with socket.create_server(("0.0.0.0", 0)) as listener:
         listener.settimeout(10)
         guarded.get("neighbour.localhost", f"/call?url=http://{address}:{listener.getsockname()[1]}/&timeout_ms=1500")

@@ -35,11 +35,6 @@ def call(stack: Stack, caller: str, url: str, host: str = "") -> Answer:
     return stack.get(f"{caller}.localhost", f"/call?url={url}&host={host}&timeout_ms={DROPPED_MS}")
 
 
-def host_address(stack: Stack, network: str) -> str:
-    described = json.loads(docker("network", "inspect", f"runyard.{stack.name}.{network}"))
-    return str(described[0]["IPAM"]["Config"][0]["Gateway"])
-
-
 def instance_of(stack: Stack, tenant: str, name: str) -> str:
     (found,) = [each for each in stack.names("instance", running=True) if f".{tenant}.{name}-" in each]
     return found
@@ -80,7 +75,7 @@ def test_name_of_a_callee_is_the_callers_own_tenants(tenants: Stack):
     ],
 )
 def test_host_header_opens_no_way_to_what_is_not_declared(tenants: Stack, caller: str, host: str, kind: str):
-    assert kind_of(call(tenants, caller, f"http://{host_address(tenants, 'platform')}/", host)) == kind
+    assert kind_of(call(tenants, caller, f"http://{tenants.host_address('platform')}/", host)) == kind
 
 
 @pytest.mark.parametrize(
@@ -99,7 +94,7 @@ def test_no_instance_is_reached_by_its_address(tenants: Stack, caller: str, targ
 
 @pytest.mark.parametrize("network", ["tenant.alpha", "platform"])
 def test_ports_of_the_platform_do_not_answer_instances(tenants: Stack, network: str):
-    address = host_address(tenants, network)
+    address = tenants.host_address(network)
     for port, path in ((tenants.port, "/"), (tenants.orchestrator_port, "/v1/status"), (2375, "/version")):
         told = call(tenants, "web.alpha", f"http://{address}:{port}{path}", "cart.beta.localhost").json()
         assert "connection refused" in told["error"], (port, told)
@@ -114,7 +109,7 @@ def test_instance_without_egress_answers_and_reaches_nothing_outside_the_host(te
 
 
 def test_edge_on_every_address_still_refuses_instances(tenants: Stack):
-    address = host_address(tenants, "tenant.alpha")
+    address = tenants.host_address("tenant.alpha")
     spec = {"port": tenants.port, "address": "0.0.0.0"}
     calls = [("web.alpha", "cart.beta.localhost"), ("web.beta", "cart.alpha.localhost")]
     tenants.platform(gateway=spec)
@@ -162,6 +157,6 @@ def test_volume_of_an_image_takes_no_disk_of_the_host(tenants: Stack, tmp_path: 
 def test_listener_of_the_host_on_every_address_is_out_of_reach(tenants: Stack):
     for caller, network in (("web.alpha", "tenant.alpha"), ("closed.alpha", "tenant.alpha.internal")):
         with socket.create_server(("0.0.0.0", 0)) as listener:
-            target = f"http://{host_address(tenants, network)}:{listener.getsockname()[1]}/"
+            target = f"http://{tenants.host_address(network)}:{listener.getsockname()[1]}/"
             told = call(tenants, caller, target).json()
             assert "connection refused" in told["error"], told

@@ -199,6 +199,11 @@ class Stack:
     def status(self) -> dict[str, Any]:
         return dict(ask(self.orchestrator_port, "/v1/status").json())
 
+    def host_address(self, network: str) -> str:
+        """Give the address that the host has on a network of the stack, such as `platform`."""
+        (described,) = json.loads(docker("network", "inspect", f"runyard.{self.name}.{network}"))
+        return str(described["IPAM"]["Config"][0]["Gateway"])
+
     def held(self) -> set[str]:
         """Give the identities of the revisions whose documents the orchestrator keeps."""
         with Engine() as engine, contextlib.closing(Orchestrator(engine, self.name)) as orchestrator:

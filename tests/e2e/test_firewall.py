@@ -105,7 +105,7 @@ def test_connections_that_end_at_once_are_tracked_for_seconds_and_not_for_minute
     flood(guarded, "attacker", "tcp", f"{gateway}:80", 1000)
     assert RATE < tracked(attacker) <= bound
     # Two minutes without the rule for them.
-    until(lambda: tracked(attacker) < RATE, "what has ended is forgotten")
+    until(lambda: tracked(attacker) < RATE, "what has ended is forgotten", within_s=2 * ENDED_S)
 
 
 def test_connections_that_stay_open_reach_the_limit_for_whoever_holds_them_alone(guarded: Stack):

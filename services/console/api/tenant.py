@@ -47,8 +47,10 @@ def make_router() -> APIRouter:
     )  # fmt: skip
     def get_service(scope: Annotated[Scope, Depends(_entering("services"))], service: Name) -> shapes.ServiceDetail:
         today = _today()
-        days = (today - timedelta(days=SHOWN_DAYS - 1), today + timedelta(days=1))
-        return views.detail(scope.service(service), _month(scope), _costs(scope, days) or ())
+        first, shown = today.replace(day=1), today - timedelta(days=SHOWN_DAYS - 1)
+        rows = _costs(scope, (min(first, shown), today + timedelta(days=1)))
+        month = None if rows is None else _since(first, rows)
+        return views.detail(scope.service(service), month, _since(shown, rows or ()))
 
     @router.get("/usage", summary="What services had, by day.", responses=problems(400, 401, 403, 404, 503))
     def list_usage(
@@ -97,6 +99,10 @@ def _today() -> date:
 def _month(scope: Scope) -> Sequence[Row] | None:
     today = _today()
     return _costs(scope, (today.replace(day=1), today + timedelta(days=1)))
+
+
+def _since(day: date, rows: Sequence[Row]) -> Sequence[Row]:
+    return [each for each in rows if str(each["day"]) >= day.isoformat()]
 
 
 def _costs(scope: Scope, days: tuple[date, date]) -> Sequence[Row] | None:

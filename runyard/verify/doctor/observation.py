@@ -117,7 +117,8 @@ def observe(stack: str, parts: Sequence[PartPlan], environment: Mapping[str, str
 
 
 def _denied(path: Path) -> bool:
-    return path.exists() and not os.access(path, os.R_OK | os.W_OK)
+    found = _look(path)
+    return found.there and not (found.readable and found.writable)
 
 
 def _memory_free(root: Path) -> int | None:
@@ -188,8 +189,9 @@ def _passphrase(environment: Mapping[str, str]) -> Private:
 def _look(path: Path) -> Private:
     try:
         mode = path.stat().st_mode & 0o777
-    except OSError:
-        return Private(str(path), there=path.exists(), readable=False, writable=False)
+    except OSError as error:
+        # What is in a directory that this user may not enter may well be there.
+        return Private(str(path), there=isinstance(error, PermissionError), readable=False, writable=False)
     return Private(
         str(path), there=True, readable=os.access(path, os.R_OK), writable=os.access(path, os.W_OK), mode=mode
     )

@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -83,7 +83,7 @@ def run(
     return exit_code_of(target, status)
 
 
-def parse_variables(given: Iterable[str], environment: os._Environ[str] | dict[str, str]) -> dict[str, str]:
+def parse_variables(given: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Read `NAME=VALUE`, or `NAME` for this environment's value; UsageError names what is neither."""
     found = {}
     for each in given:

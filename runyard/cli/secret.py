@@ -72,7 +72,7 @@ def set_(  # noqa: PLR0913 - click gives one parameter for each option
     if change != "unchanged":
         source.set_secret(place, value)
     told = {"tenant": tenant, "secret": name, "change": change}
-    out.show(lambda: told, lambda: _said([name], tenant, change))
+    out.show(lambda: told, lambda: _said(name, tenant, change))
 
 
 @secret.command("import")
@@ -96,7 +96,7 @@ def import_(name: str, file: str, tenant: str, stack: str, config_file: str | No
         if change != "unchanged":
             source.set_secret(places[key], values[key])
     told = [{"tenant": tenant, "secret": f"{name}/{key}", "change": change} for key, change in changes.items()]
-    out.show(lambda: told, lambda: "\n".join(_said([f"{name}/{key}"], tenant, each) for key, each in changes.items()))
+    out.show(lambda: told, lambda: "\n".join(_said(f"{name}/{key}", tenant, each) for key, each in changes.items()))
 
 
 @secret.command("list")
@@ -123,7 +123,7 @@ def remove(name: str, tenant: str, stack: str, config_file: str | None, out: Out
     if place[1] not in there or (len(place) > 2 and not (isinstance(known, Mapping) and place[2] in known)):
         raise NotFound(f"secret remove {tenant} {name}: there is none (runyard secret list has those that are)")
     source.remove_secret(place)
-    out.show(lambda: {"tenant": tenant, "secret": name, "change": "removed"}, lambda: _said([name], tenant, "removed"))
+    out.show(lambda: {"tenant": tenant, "secret": name, "change": "removed"}, lambda: _said(name, tenant, "removed"))
 
 
 def parse_place(tenant: str, name: str) -> tuple[str, ...]:
@@ -162,9 +162,9 @@ def plan_value(secrets: Secrets, place: tuple[str, ...], value: str) -> str:
     return "new" if before is None else "unchanged" if str(before) == value else "changed"
 
 
-def _said(names: list[str], tenant: str, change: str) -> str:
+def _said(name: str, tenant: str, change: str) -> str:
     ending = "" if change == "unchanged" else "; the next up puts it in force"
-    return f"{tenant}: {', '.join(names)} {change}{ending}"
+    return f"{tenant}: {name} {change}{ending}"
 
 
 def _read_file(file: Path) -> str:

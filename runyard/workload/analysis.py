@@ -51,13 +51,16 @@ THRESHOLDS = frozenset(_RULES)
 
 def analyse(
     scenario: Scenario,
-    recordings: Sequence[Recording],
+    rows: Sequence[Row],
+    usages: Sequence[Usage],
     began_unix_s: float,
     audits: Sequence[Audit] = (),
     capacities: Sequence[Capacity] = (),
 ) -> Outcome:
-    """Make the outcome of a run; `audits` and `capacities` are what its services' gateway and orchestrator told."""
-    rows = merged(recordings)
+    """Make the outcome of a run from the rows of all workers and what each of them used.
+
+    `audits` and `capacities` are what its services' gateway and orchestrator told.
+    """
     counted = [row for row in rows if row.due >= scenario.warm_up_s]
     totals = _totals(counted)
     intended = _latency(_latencies(counted, from_send=False))
@@ -70,7 +73,7 @@ def analyse(
         totals=totals,
         intended=intended,
         from_send=_latency(_latencies(counted, from_send=True)),
-        generator=judge_generator(scenario, counted, [each.usage for each in recordings]),
+        generator=judge_generator(scenario, counted, usages),
         targets=_targets(scenario, counted),
         causes=_causes(scenario, counted),
         judgements=tuple(

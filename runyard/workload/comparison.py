@@ -63,8 +63,9 @@ def compare(before: Outcome, after: Outcome, seed: int = 1) -> tuple[Difference,
     """Compare two runs without their warm-up; the same seed gives the same intervals. UsageError for too short ones."""
     # To be repeated: no secret hangs on it.
     chance = random.Random(seed)  # noqa: S311
-    drawn = [_draw(_measured(each), chance) for each in (before, after)]
-    whole = [_sum(stretches, Counter(range(len(stretches)))) for stretches in map(_measured, (before, after))]
+    measured = [_measured(each) for each in (before, after)]
+    drawn = [_draw(stretches, chance) for stretches in measured]
+    whole = [_sum(stretches, Counter(range(len(stretches)))) for stretches in measured]
     return tuple(
         _difference(name, less, [measure(each) for each in whole], [[measure(each) for each in part] for part in drawn])
         for name, measure, less in _MEASURES

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 from runyard.codec import encode
 from runyard.errors import GeneratorError
 from runyard.workload.model import Job, Scenario
-from runyard.workload.recording import Recording, read_recording
+from runyard.workload.recording import Recording, Usage, read_recording
 from runyard.workload.worker import READY
 
 # From the word to the first request: for all workers to have read it.
@@ -26,6 +26,11 @@ class Run(NamedTuple):
 
     recordings: list[Recording]
     began_unix_s: float
+
+    @property
+    def usages(self) -> list[Usage]:
+        """What each worker used."""
+        return [each.usage for each in self.recordings]
 
 
 def run_crew(scenario: Scenario) -> Run:

@@ -17,7 +17,7 @@ def run(scenario: Scenario, live: tuple[Engine, str] | None) -> Outcome:
     """Run a scenario, one with services on the stack of an engine; errors are of what could not be asked at all."""
     if live is None:
         done = run_crew(scenario)
-        return analyse(scenario, done.recordings, done.began_unix_s)
+        return analyse(scenario, merged(done.recordings), done.usages, done.began_unix_s)
     engine, name = live
     stack, services = LiveStack(engine, name), scenario.services
     resolved = stack.resolve(scenario)
@@ -30,7 +30,7 @@ def run(scenario: Scenario, live: tuple[Engine, str] | None) -> Outcome:
         mine = {number for number, target in enumerate(resolved.targets) if target.service == service}
         audits.append(stack.audit(service, [row for row in rows if row.target in mine]))
     capacities = watch.capacities(done.began_unix_s)
-    return analyse(resolved, done.recordings, done.began_unix_s, audits, capacities)
+    return analyse(resolved, rows, done.usages, done.began_unix_s, audits, capacities)
 
 
 def describe_plan(scenario: Scenario) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from runyard.workload.analysis import analyse
+from runyard.workload.analysis import analyse, merged
 from runyard.workload.crew import run_crew
 from runyard.workload.model import Generator, Phase, Scenario, Target
 from tests.bench import load, table
@@ -56,7 +56,7 @@ def our_round(port: int, rate: int, seconds: int, workers: int) -> Round:
         timeout_s=float(load.PATIENCE_S),
     )
     run = run_crew(scenario)
-    outcome = analyse(scenario, run.recordings, run.began_unix_s)
+    outcome = analyse(scenario, merged(run.recordings), run.usages, run.began_unix_s)
     for problem in outcome.generator.problems:
         print(f"{OURS}: {problem}", flush=True)
     latency = outcome.from_send

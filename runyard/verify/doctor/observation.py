@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from runyard import names
@@ -47,9 +47,9 @@ class Private:
     """A file or directory that is private to the user; `place` is empty where the environment stands for it."""
 
     place: str
-    there: bool
-    readable: bool
-    writable: bool
+    there: bool = True
+    readable: bool = True
+    writable: bool = True
     mode: int = 0
 
 
@@ -73,10 +73,10 @@ class Sight:
     seccomp: bool | None = None
     ports: tuple[Port, ...] = ()
     stacks: tuple[str, ...] = ()
-    parts: Sequence[PartPlan] = field(default=())
+    parts: Sequence[PartPlan] = ()
     pulumi: str = ""
-    passphrase: Private = field(default_factory=lambda: Private("", there=True, readable=True, writable=True))
-    state: Private = field(default_factory=lambda: Private("", there=True, readable=True, writable=True))
+    passphrase: Private = Private("")
+    state: Private = Private("")
     has_stack: bool = False
 
 
@@ -111,13 +111,14 @@ def observe(stack: str, parts: Sequence[PartPlan], environment: Mapping[str, str
         parts=parts,
         pulumi=_pulumi(environment),
         passphrase=_passphrase(environment),
-        state=_look(Path(directory)) if directory else Private(backend, there=True, readable=True, writable=True),
+        state=_look(Path(directory)) if directory else Private(backend),
         has_stack=bool(directory) and os.path.exists(stack_file(directory, stack)),
     )
 
 
 def _denied(path: Path) -> bool:
-    return path.exists() and not os.access(path, os.R_OK | os.W_OK)
+    found = _look(path)
+    return found.there and not (found.readable and found.writable)
 
 
 def _memory_free(root: Path) -> int | None:
@@ -181,15 +182,14 @@ def _pulumi(environment: Mapping[str, str]) -> str:
 
 def _passphrase(environment: Mapping[str, str]) -> Private:
     if PASSPHRASE_VARIABLES[0] in environment:
-        return Private("", there=True, readable=True, writable=True)
+        return Private("")
     return _look(Path(passphrase_file(environment)))
 
 
 def _look(path: Path) -> Private:
     try:
         mode = path.stat().st_mode & 0o777
-    except OSError:
-        return Private(str(path), there=path.exists(), readable=False, writable=False)
-    return Private(
-        str(path), there=True, readable=os.access(path, os.R_OK), writable=os.access(path, os.W_OK), mode=mode
-    )
+    except OSError as error:
+        # What is in a directory that this user may not enter may well be there.
+        return Private(str(path), there=isinstance(error, PermissionError), readable=False, writable=False)
+    return Private(str(path), readable=os.access(path, os.R_OK), writable=os.access(path, os.W_OK), mode=mode)

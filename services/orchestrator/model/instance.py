@@ -95,6 +95,7 @@ class Health:
 
 
 UNKNOWN = Health()
+OUT_OF_MEMORY = "killed for using more memory than its limit (OOM)"
 
 
 def failure_of(instance: Instance, health: Mapping[str, Health]) -> str:
@@ -104,7 +105,7 @@ def failure_of(instance: Instance, health: Mapping[str, Health]) -> str:
             continue
         if container.state == "ended":
             if container.oom_killed:
-                return f"{container.title}: killed for using more memory than its limit (OOM)"
+                return f"{container.title}: {OUT_OF_MEMORY}"
             return f"{container.title}: exited with code {container.exit_code}"
         if container.fault:
             return f"{container.title}: {container.fault}"

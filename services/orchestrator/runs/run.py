@@ -5,17 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from runyard.contracts import ContainerStatus, InstanceState, InstanceStatus, RunState, RunStatus
+from runyard.contracts import ContainerStatus, InstanceStatus, RunState, RunStatus
 from services.orchestrator.store.run_book import RunEntry
-
-# What an instance's list says of each.
-_STATES: dict[RunState, InstanceState] = {
-    "starting": "starting",
-    "running": "running",
-    "ended": "ended",
-    "failed": "failed",
-    "ending": "ending",
-}
 
 
 @dataclass(eq=False, slots=True)
@@ -76,7 +67,7 @@ class Run:
             service=made.service,
             revision=made.revision,
             instance=self.id,
-            state=_STATES[self.state],
+            state=self.state,
             address=made.address,
             reason=self.reason,
             run=True,

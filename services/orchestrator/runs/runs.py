@@ -81,7 +81,8 @@ class Runs:
         if rollout is None:
             raise NotFound(f"{where}: it has no traffic in force")
         # Where traffic is on its way, that is where it goes; of equal shares the newest.
-        shares, newest = percents(rollout.traffic), [*rollout.history, *sorted(percents(rollout.traffic))]
+        shares = percents(rollout.traffic)
+        newest = [*rollout.history, *sorted(shares)]
         name = request.revision or max(shares, key=lambda each: (shares[each], -newest.index(each)))
         revision = self._parts.documents.revisions.get(service_key(request.tenant, name))
         if revision is None or revision.service != request.service:

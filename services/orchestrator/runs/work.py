@@ -10,6 +10,7 @@ from runyard.errors import HostError, HostUnreachable
 from services.orchestrator.engine.port import SeenContainer
 from services.orchestrator.instances.operations import CALLER_WAIT_S, RETRY_S
 from services.orchestrator.model.entry import BookedContainer, container_name, entry_of
+from services.orchestrator.model.instance import OUT_OF_MEMORY
 from services.orchestrator.model.parts import data_volumes
 from services.orchestrator.model.revision import Revision
 from services.orchestrator.rollout.joined import Parts
@@ -18,8 +19,6 @@ from services.orchestrator.store.run_book import RunEntry
 
 # One wait of the engine's: after it the container is looked at anyway, should its end have been missed.
 WAIT_S = 30.0
-# As failure_of says it of an instance.
-OUT_OF_MEMORY = "killed for using more memory than its limit (OOM)"
 
 # Tells the gateway all that is known now, and whether it knows it in time.
 Publish = Callable[[float], Awaitable[bool]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from runyard.workload.analysis import analyse
+from runyard.workload.analysis import analyse, merged
 from runyard.workload.model import Generator, Phase, Scenario, Target, Thresholds
 from runyard.workload.outcome import Outcome
 from runyard.workload.recording import Recording, Usage
@@ -51,6 +51,11 @@ def recording(rows: Iterable[dict[str, Any]], usage: Usage | None = None) -> Rec
     return made
 
 
+def outcome_of(made: Scenario, *recordings: Recording) -> Outcome:
+    """Make the outcome of what workers recorded."""
+    return analyse(made, merged(recordings), [each.usage for each in recordings], BEGAN_UNIX_S)
+
+
 def outcome(
     ms: float = 10.0, spread_ms: float = 2.0, seconds: int = 20, rate: int = 20, failing: int = 0, **parts: Any
 ) -> Outcome:
@@ -67,4 +72,4 @@ def outcome(
         for number in range(count)
     )
     made = scenario(rate=rate, seconds=seconds)
-    return replace(analyse(made, [recording(rows)], BEGAN_UNIX_S), **parts)
+    return replace(outcome_of(made, recording(rows)), **parts)

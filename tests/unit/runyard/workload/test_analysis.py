@@ -12,7 +12,7 @@ from runyard.workload.analysis import analyse, merged
 from runyard.workload.model import Generator, Phase, Target
 from runyard.workload.outcome import FAILED, PASSED, VOID, Audit, Capacity, Outcome
 from runyard.workload.recording import UNSENT, Usage
-from tests.unit.runyard.workload.made import BEGAN_UNIX_S, recording, scenario, thresholds
+from tests.unit.runyard.workload.made import BEGAN_UNIX_S, outcome_of, recording, scenario, thresholds
 
 UNSENT_ROW = {"sent": False, "ms": math.nan, "late_ms": math.nan, "status": 0, "cause": UNSENT}
 REFUSED = {"sent": False, "ms": 0.4, "status": 0, "cause": "connection refused"}
@@ -20,7 +20,7 @@ SILENT = {"ms": 5_000.0, "status": 0, "cause": "no answer in time"}
 
 
 def analysed(*rows: dict[str, Any], **parts: Any) -> Outcome:
-    return analyse(scenario(**parts), [recording(rows)], BEGAN_UNIX_S)
+    return outcome_of(scenario(**parts), recording(rows))
 
 
 def test_attempted_sent_answered_and_served_are_four_counts() -> None:
@@ -122,7 +122,7 @@ def test_slowest_requests_are_told_with_their_ids() -> None:
 
 def test_long_run_has_no_more_stretches_than_fit_a_page() -> None:
     made = scenario(phases=(Phase("constant", 3600.0, 1.0),))
-    found = analyse(made, [recording({"due": at + 0.5} for at in range(3600))], BEGAN_UNIX_S)
+    found = outcome_of(made, recording({"due": at + 0.5} for at in range(3600)))
     assert (len(found.stretches), found.stretches[0].length_s) == (120, 30.0)
     assert {each.attempted for each in found.stretches} == {30}
 
@@ -146,10 +146,9 @@ STRICT = Generator(late_ms=50.0, late_percent=1.0)
 
 def test_run_whose_generator_was_late_is_void_whatever_its_thresholds_say() -> None:
     rows = [*[{}] * 97, *[{"late_ms": 80.0}] * 3]
-    found = analyse(
+    found = outcome_of(
         scenario(generator=STRICT, thresholds=thresholds(failedPercent=0)),
-        [recording(rows, Usage(cpu_s=0.5, waited_s=0.25, elapsed_s=1.0))],
-        BEGAN_UNIX_S,
+        recording(rows, Usage(cpu_s=0.5, waited_s=0.25, elapsed_s=1.0)),
     )
     assert (found.verdict, found.generator.late, found.generator.worst_late_ms) == (VOID, 3, pytest.approx(80.0))
     assert found.generator.problems == (
@@ -171,13 +170,13 @@ def test_one_request_that_was_not_sent_makes_a_run_void() -> None:
 
 def test_use_of_workers_is_their_mean() -> None:
     parts = [recording([{}], Usage(1.0, 0.0, 2.0)), recording([{}], Usage(0.0, 1.0, 2.0))]
-    found = analyse(scenario(), parts, BEGAN_UNIX_S).generator
+    found = outcome_of(scenario(), *parts).generator
     assert (found.workers, found.cpu_percent, found.waited_percent) == (2, 25.0, 25.0)
 
 
 def test_audit_that_does_not_agree_fails_a_run() -> None:
     agreed = Audit("shop/web", 1, 1, 0, 1, 1, 0, 0.0, 0)
     capacity = Capacity("shop/web", ((0.0, 1),), 0, 0.0)
-    right = analyse(scenario(), [recording([{}])], BEGAN_UNIX_S, [agreed], [capacity])
+    right = analyse(scenario(), recording([{}]).rows(), [Usage()], BEGAN_UNIX_S, [agreed], [capacity])
     wrong = replace(right, audits=(replace(agreed, problems=("not in the log",)),))
     assert (right.verdict, wrong.verdict, right.capacities) == (PASSED, FAILED, (capacity,))

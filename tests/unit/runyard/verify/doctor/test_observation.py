@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,26 @@ def test_passphrase_and_state_are_the_user_s_or_the_environment_s(tmp_path: Path
     assert (seen(tmp_path).state.there, seen(tmp_path).has_stack) == (True, True)
     assert seen(tmp_path, PULUMI_CONFIG_PASSPHRASE="").passphrase.place == ""
     assert seen(tmp_path, PULUMI_BACKEND_URL="s3://bucket").state.place == "s3://bucket"
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Be a user whom permissions hold back, as root is not."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_what_is_where_this_user_may_not_enter_is_told_as_closed(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    with without_rights():
+        given = {"DOCKER_HOST": f"unix://{closed}/docker.sock", "RUNYARD_DATA": str(closed), "PATH": ""}
+        found = observe("dev", (), given)
+    assert found.denied
+    assert found.passphrase == Private(str(closed / "passphrase"), there=True, readable=False, writable=False)
+    assert (found.state.there, found.state.readable, found.has_stack) == (True, False, False)

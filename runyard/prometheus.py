@@ -45,7 +45,7 @@ SLOW_BURNS = (
     Burn("ServiceSlowFast", 14.4, "1h", "5m", "critical"),
     Burn("ServiceSlowSlow", 6, "6h", "30m", "warning"),
 )
-# All windows of these, the longest last.
+# All windows of these.
 WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 
 
@@ -62,9 +62,14 @@ def render_rules() -> str:
 
 def render_alerts(quotas: Iterable[tuple[str, Quotas]] = ()) -> str:
     """Render alerts and what they are judged by; of tenants that have quotas, their use and their limits too."""
+    slow = {window for burn in SLOW_BURNS for window in (burn.long, burn.short)}
     template = _environment().get_template("alerts.yml.j2")
     return template.render(
-        windows=WINDOWS, error_burns=ERROR_BURNS, slow_burns=SLOW_BURNS, quotas=tuple(_limits(quotas))
+        windows=WINDOWS,
+        slow_windows=[each for each in WINDOWS if each in slow],
+        error_burns=ERROR_BURNS,
+        slow_burns=SLOW_BURNS,
+        quotas=tuple(_limits(quotas)),
     )
 
 

@@ -29,13 +29,16 @@ def check_limits(service: Raw, findings: Findings) -> None:
             message = f"must stand beside {_RATE}, got it alone"
             findings.error((*SERVICE_ANNOTATIONS, name), "limits.client", message, at_key=True)
     _check_fallback(text_at(annotations, _FALLBACK), findings)
-    for name, parse in ((RETRIES, parse_retries), (BREAKER, parse_breaker), (SLO, parse_objective)):
+    for name, parse, rule in (
+        (RETRIES, parse_retries, "limits.failures"),
+        (BREAKER, parse_breaker, "limits.failures"),
+        (SLO, parse_objective, "slo.form"),
+    ):
         text = text_at(annotations, name)
         try:
             if text:
                 parse(text)
         except ValueError as error:
-            rule = "slo.form" if name == SLO else "limits.failures"
             findings.error((*SERVICE_ANNOTATIONS, name), rule, str(error))
     text = text_at(annotations, _WAIT)
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from runyard.manifest.values import Source
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeMount:
@@ -29,7 +31,7 @@ class VolumeItem:
 class FileSource:
     """A secret or config map as files of a volume: those of its keys that `items` names, or all."""
 
-    kind: Literal["secret", "configMap"]
+    kind: Source
     name: str
     items: tuple[VolumeItem, ...] = ()
     optional: bool = False

@@ -61,8 +61,7 @@ def plan(
             secret_digests=ChainMap(*known),
             caller_identity=manifests.platform.gateway.caller_identity,
         )
-        planned = _plan_service(service, manifests.platform, quotas.get(service.tenant, Quotas()), context)
-        services.append(replace(planned, facts=describe_service(service, manifests.values)))
+        services.append(_plan_service(service, manifests, quotas.get(service.tenant, Quotas()), context))
     billing = _plan_billing(manifests, services)
     parts = plan_parts(manifests.platform, stack, networks[0].host_address, billing)
     return Plan(stack, manifests.platform, networks, parts, tuple(services), plan_alerting(manifests))
@@ -82,15 +81,15 @@ def _plan_billing(manifests: Manifests, services: Sequence[ServicePlan]) -> Bill
     )
 
 
-def _plan_service(service: Service, platform: Platform, quotas: Quotas, context: RevisionContext) -> ServicePlan:
+def _plan_service(service: Service, manifests: Manifests, quotas: Quotas, context: RevisionContext) -> ServicePlan:
     revision = plan_revision(service, context)
     return ServicePlan(
         tenant=service.tenant,
         name=service.name,
         revision=revision,
-        route=_plan_route(service, platform, quotas),
+        route=_plan_route(service, manifests.platform, quotas),
         rollout=_plan_rollout(service, revision),
-        facts={},
+        facts=describe_service(service, manifests.values),
         location=service.location,
     )
 

@@ -11,15 +11,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from runyard.contracts import SecretValue
 from runyard.manifest.model import Container, EnvFrom, FileSource, Manifests, Service, VolumeItem
+from runyard.manifest.values import Source
 
 # `name/key` of a tenant's secret to the digest of its value.
 Digests = Mapping[str, str]
-
-Source = Literal["secret", "configMap"]
 
 # Slow enough that a short hash of a guessable secret is no shortcut to it. The digest itself is never shown: it is
 # one part of what a revision's 32-bit hash is made of. What a config map holds is no secret.
@@ -144,7 +142,7 @@ def _missing_files(service: Service, source: FileSource, digests: Digests) -> It
 
 def _no_key(service: Service, kind: str, name: str, key: str) -> str:
     # A secret's only value is what these two keys ask for.
-    path = name if key in ("latest", "1") else f"{name}/{key}"
+    path = name if key in _VERSIONS else f"{name}/{key}"
     return f"{kind} {name} has no key {key} in this stack{_hint(service, path)}"
 
 

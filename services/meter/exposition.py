@@ -75,7 +75,8 @@ class Exposition(Collector):
         )  # fmt: skip
 
     def _revisions(self) -> Iterator[Metric]:
-        found = sorted(self._registry.there.revisions.items())
+        there = self._registry.there.revisions
+        found = [((each.tenant, each.service, each.revision), each) for _, each in sorted(there.items())]
         for name, help_, amounts in (
             ("desired_instances", "Instances that a revision should have.", [each.desired for _, each in found]),
             ("ready_instances", "Instances of a revision that take requests.", [each.ready for _, each in found]),
@@ -84,9 +85,9 @@ class Exposition(Collector):
             ("oom_kills_total", "Instances that the kernel ended for their memory, since the orchestrator started.",
              [each.oom_kills for _, each in found]),
         ):  # fmt: skip
-            owners = [(each.tenant, each.service, each.revision) for _, each in found]
+            owners = (owner for owner, _ in found)
             yield _family(f"runyard_revision_{name}", help_, _REVISION, zip(owners, amounts, strict=True))
-        bounded = (((each.tenant, each.service, each.revision), each.most) for _, each in found if each.most >= 0)
+        bounded = ((owner, each.most) for owner, each in found if each.most >= 0)
         yield _family("runyard_revision_most_instances", "Instances that a revision may have.", _REVISION, bounded)
 
     def _services(self) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from runyard import names
 from runyard.errors import UsageError
@@ -83,11 +84,13 @@ def build_tls(settings: Settings, around: Surroundings) -> Tls:
         def hosts() -> frozenset[str]:
             return public_hosts(around.store.routes, around.store.rollouts)
 
-    callers = _build_callers(settings, around) if settings.caller_identity else None
+    # Opened once, when somebody asks: the launcher does for every container that it starts.
+    inner = cache(lambda: _inner_issuer(settings))
+    callers = _build_callers(settings, around, inner()) if settings.caller_identity else None
     admin: Admin = OneSide(gateway, internal=False) if callers else gateway
     sources = Sources(vault, issuer, admin, time.time)
     certificates = Certificates(sources, hosts, around.timing, around.journal)
-    return Tls(certificates, lambda: _inner_issuer(settings).authority(), local, callers)
+    return Tls(certificates, lambda: inner().authority(), local, callers)
 
 
 def _inner_vault(settings: Settings) -> Vault:
@@ -100,8 +103,8 @@ def _inner_issuer(settings: Settings) -> LocalIssuer:
     return LocalIssuer(authority, time.time)
 
 
-def _build_callers(settings: Settings, around: Surroundings) -> CallerIdentity:
-    vault, issuer = _inner_vault(settings), _inner_issuer(settings)
+def _build_callers(settings: Settings, around: Surroundings, issuer: LocalIssuer) -> CallerIdentity:
+    vault = _inner_vault(settings)
 
     def hosts() -> frozenset[str]:
         return internal_hosts(each.uses for each in around.documents.revisions.values())

@@ -192,7 +192,7 @@ def test_catalog_of_this_checkout_names_every_image_that_the_platform_needs() ->
         assert images.image_reference(name).startswith(f"runyard/{name}:")
 
 
-@pytest.mark.parametrize("service", ["meter", "orchestrator"])
+@pytest.mark.parametrize("service", ["billing", "console", "meter", "orchestrator"])
 def test_inputs_of_a_service_are_all_that_it_imports(tmp_path: Path, service: str) -> None:
     """A module that the image lacks would be noticed only when the service starts."""
     for file in images.input_files(images.load_catalog()[service]):

@@ -19,7 +19,7 @@ _TOLD_APART = {"containers", "init_containers", "volumes", "labels", "annotation
 _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
 
 
-def describe_service(service: Service, values: Sequence[Values] = ()) -> dict[str, Any]:
+def describe_service(service: Service, values: Sequence[Values]) -> dict[str, Any]:
     """Describe what a Service says, without its metadata and location; empty values are left out.
 
     Of `values`, what the manifests hold, it shows the config maps that the service names; of secrets nothing.

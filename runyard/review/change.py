@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
 from policies.secret import SECRET, is_secret, render_words
 from policies.waiver import ANNOTATION
-from runyard.manifest.model import Manifests, Service, Tenant
+from runyard.manifest.model import Manifests, Service, Tenant, Values
 from runyard.manifest.problems import render_path
 from runyard.manifest.rules_annotations import AUTOSCALING, CLOUD_RUN
 from runyard.manifest.schema import known_annotations
@@ -85,7 +85,7 @@ def _compare(key: tuple[ManifestKind, str], old: Facts, new: Facts) -> Iterator[
 def _facts(manifests: Manifests) -> Facts:
     found: dict[tuple[ManifestKind, str], Mapping[Path, Any]] = {}
     for service in manifests.services:
-        found["Service", service_key(service.tenant, service.name)] = dict(_flat(_describe(service)))
+        found["Service", service_key(service.tenant, service.name)] = dict(_flat(_describe(service, manifests.values)))
     for tenant in manifests.tenants:
         if tenant.location is not None:
             found["Tenant", tenant.name] = dict(_flat(_describe_tenant(tenant)))
@@ -96,8 +96,8 @@ def _facts(manifests: Manifests) -> Facts:
     return found
 
 
-def _describe(service: Service) -> dict[str, Any]:
-    facts = dict(describe_service(service))
+def _describe(service: Service, values: Sequence[Values]) -> dict[str, Any]:
+    facts = dict(describe_service(service, values))
     waivers = _describe_waivers(service)
     facts["annotations"] = _describe_annotations(service.annotations) | ({ANNOTATION: waivers} if waivers else {})
     facts["templateAnnotations"] = _describe_annotations(service.template.annotations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runyard.accounts import Budget, Member, Quotas
+from runyard.manifest import load
 from runyard.manifest.model import (
     EnvVar,
     Gateway,
@@ -30,6 +32,20 @@ from runyard.pricing.prices import PriceBook, PricePeriod
 from runyard.review.change import Change, find_changes
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
+WITH_SETTINGS = """\
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {{ name: web }}
+spec:
+  template:
+    spec:
+      containers: [{{ image: "web:1", envFrom: [{{ configMapRef: {{ name: settings }} }}] }}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{ name: settings }}
+data: {{ COLOUR: {colour} }}
+"""
 PLACE = Location("manifests/tenant.yaml", 1, 1)
 
 
@@ -269,3 +285,13 @@ def test_changes_do_not_depend_on_the_order_of_files(order: list[str], changed: 
 
 def test_undeclared_tenant_is_no_document() -> None:
     assert find_changes(manifests(), dataclasses.replace(manifests(), tenants=(Tenant("shop"),))) == ()
+
+
+def test_changed_value_of_a_config_map_is_told_where_it_is_used(tmp_path: Path) -> None:
+    both = []
+    for name, colour in (("before", "blue"), ("after", "red")):
+        file = tmp_path / name / "web.yaml"
+        file.parent.mkdir()
+        file.write_text(WITH_SETTINGS.format(colour=colour))
+        both.append(load([file]).manifests)
+    assert told(*both) == [("change", "configMaps.settings.COLOUR", "blue", "red")]

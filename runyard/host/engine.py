@@ -37,13 +37,17 @@ _ATTACHED = {"Detach": False, "Tty": False}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Thing:
-    """A container, network or volume on the host; `stack` and `role` are its labels, empty when it has none."""
+    """A container, network or volume on the host; `stack` and `role` are its labels, empty when it has none.
+
+    `subnets` are those of a network, as `address/length`.
+    """
 
     kind: Kind
     name: str
     id: str
     stack: str = ""
     role: str = ""
+    subnets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Engine:
         networks = self._get(doing, "/networks")
         volumes = self._get(doing, "/volumes").get("Volumes") or []
         found = [_thing("container", _name(each), each["Id"], each["Labels"]) for each in containers]
-        found += [_thing("network", each["Name"], each["Id"], each["Labels"]) for each in networks]
+        found += [_thing("network", each["Name"], each["Id"], each["Labels"], _subnets(each)) for each in networks]
         found += [_thing("volume", each["Name"], each["Name"], each["Labels"]) for each in volumes]
         return sorted(found)
 
@@ -373,9 +377,17 @@ def _name(listed: Mapping[str, Any]) -> str:
     return str((listed["Names"] or [""])[0]).lstrip("/")
 
 
-def _thing(kind: Kind, name: str, identifier: str, labels: dict[str, str] | None) -> Thing:
+def _thing(
+    kind: Kind, name: str, identifier: str, labels: dict[str, str] | None, subnets: tuple[str, ...] = ()
+) -> Thing:
     labels = labels or {}
-    return Thing(kind, name, identifier, labels.get(names.STACK, ""), labels.get(names.ROLE, ""))
+    return Thing(kind, name, identifier, labels.get(names.STACK, ""), labels.get(names.ROLE, ""), subnets)
+
+
+def _subnets(network: Mapping[str, Any]) -> tuple[str, ...]:
+    # The host's own network and `none` have no addresses to give.
+    settings = (network.get("IPAM") or {}).get("Config") or ()
+    return tuple(each["Subnet"] for each in settings if each.get("Subnet"))
 
 
 def _found(listed: Mapping[str, Any]) -> Found:

@@ -9,7 +9,8 @@ stranger: it is reported, never served, and left alone. A host where another sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 
 from runyard import names
 from runyard.errors import Conflict
@@ -54,18 +55,33 @@ def _in_the_way(stack: str, thing: Thing, deployment: Deployment) -> bool:
 
 
 def admit(plan: Plan, things: Iterable[Thing], deployment: Deployment) -> None:
-    """Refuse a plan whose names are taken on the host by what this stack's state does not own.
+    """Refuse a plan whose names or addresses are taken on the host by what this stack's state does not own.
 
     Raises Conflict that names each of them; nothing is touched. What an update would remove is in nobody's way.
     """
     found = sorted(things)
     ours = set(find_left(plan.stack, found, deployment))
+    foreign = [each for each in found if each not in ours and deployment.owned.get((each.kind, each.name)) != each.id]
     wanted = planned_names(plan)
-    taken = [thing for thing in found if (thing.kind, thing.name) in wanted and thing not in ours]
-    taken = [thing for thing in taken if deployment.owned.get((thing.kind, thing.name)) != thing.id]
+    taken = [thing for thing in foreign if (thing.kind, thing.name) in wanted]
     if taken:
         lines = [f"{each.kind} {each.name} ({each.id[:12]}): {_owner(each, plan.stack)}" for each in taken]
         raise Conflict("take names on the host: already in use, left alone:\n  " + "\n  ".join(lines))
+    overlaps = list(_overlaps(plan, foreign))
+    if overlaps:
+        hint = "set spec.addressPool of the Platform, or spec.subnet of the tenant, to addresses that nothing has here"
+        raise Conflict("take addresses on the host: already in use:\n  " + "\n  ".join([*overlaps, f"({hint})"]))
+
+
+def _overlaps(plan: Plan, foreign: Iterable[Thing]) -> Iterator[str]:
+    """Tell the planned networks of which the engine would say, in the midst of an update, that their pool overlaps."""
+    held = [(ip_network(subnet), each) for each in foreign for subnet in each.subnets]
+    for network in plan.networks:
+        subnet = ip_network(network.subnet)
+        for other, thing in held:
+            # One of IPv6 overlaps none of IPv4.
+            if subnet.version == other.version and subnet.overlaps(other):
+                yield f"network {network.name} ({subnet}): {thing.name} has {other} and {_owner(thing, plan.stack)}"
 
 
 def planned_names(plan: Plan) -> set[tuple[Kind, str]]:

@@ -28,11 +28,16 @@ def engine(docker_api: DockerApi) -> Iterator[Engine]:
 def test_things_are_containers_networks_and_volumes_with_their_labels(docker_api: DockerApi, engine: Engine) -> None:
     docker_api.answers |= {
         "GET /containers/json": [{"Names": ["/web-1"], "Id": "c1", "Labels": MINE}],
-        "GET /networks": [{"Name": "bridge", "Id": "n1", "Labels": None}],
+        "GET /networks": [
+            {"Name": "bridge", "Id": "n1", "Labels": None, "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}, {}]}},
+            {"Name": "host", "Id": "n2", "Labels": {}, "IPAM": {"Config": None}},
+        ],
         "GET /volumes": {"Volumes": [{"Name": "data", "Labels": {names.STACK: "prod"}}]},
     }
     web = Thing("container", "web-1", "c1", "dev", names.ROLE_INSTANCE)
-    assert engine.things() == [web, Thing("network", "bridge", "n1"), Thing("volume", "data", "data", "prod")]
+    bridge = Thing("network", "bridge", "n1", subnets=("172.17.0.0/16",))
+    host, data = Thing("network", "host", "n2"), Thing("volume", "data", "data", "prod")
+    assert engine.things() == [web, bridge, host, data]
     assert engine.owned("dev") == [web]
 
 

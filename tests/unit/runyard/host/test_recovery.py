@@ -1,3 +1,5 @@
+from ipaddress import ip_network
+
 import pytest
 
 from runyard.errors import Conflict
@@ -134,3 +136,28 @@ def test_admission_lets_a_plan_have_what_the_state_owns_or_an_update_removes():
     deployment = Deployment({**RULING, ("container", GATEWAY): "c-1"}, frozenset({("volume", "runyard.dev.gateway")}))
     things = [PLATFORM, gateway("by-hand"), Thing("volume", "runyard.dev.gateway", "v", "dev", "volume")]
     admit(plan(manifests()), things, deployment)
+
+
+def test_admission_refuses_addresses_that_a_strangers_network_has_and_names_both():
+    wanted = plan(manifests())
+    (network,) = [each for each in wanted.networks if each.name.endswith(".platform")]
+    wide = str(ip_network(network.subnet).supernet(2))
+    others = [
+        Thing("network", "host", "h"),
+        Thing("network", "six", "s", subnets=("fd00::/64",)),
+        Thing("network", "bridge", "b", subnets=("172.17.0.0/16",)),
+        Thing("network", "vpn", "v", "prod", "network", (wide,)),
+    ]
+    with pytest.raises(Conflict) as caught:
+        admit(wanted, others, Deployment({}, frozenset()))
+    first, told, hint = str(caught.value).splitlines()
+    assert first == "take addresses on the host: already in use:"
+    assert told == f"  network {network.name} ({network.subnet}): vpn has {wide} and belongs to stack prod"
+    assert "spec.addressPool" in hint
+    admit(wanted, others[:3], Deployment({}, frozenset()))
+
+
+def test_admission_lets_networks_of_the_state_stand_where_they_are():
+    wanted = plan(manifests())
+    own = [Thing("network", each.name, each.name, "dev", "network", (each.subnet,)) for each in wanted.networks]
+    admit(wanted, own, Deployment({("network", each.name): each.name for each in wanted.networks}))

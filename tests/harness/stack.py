@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runyard import names
 from runyard.host import Engine, Orchestrator
 from runyard.images import image_reference
+from runyard.manifest import Platform
+from runyard.plan.network import derive_subnet
 from runyard.pulumi.backend import file_backend, lock_directory
 from tests.harness.client import Answer, ask
 from tests.harness.ports import StackPorts, stack_ports
@@ -26,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # instances of a whole CPU each would be one file's alone.
 MINIMUM = "autoscaling.knative.dev/minScale"
 LIMITS = {"cpu": "200m", "memory": "128Mi"}
+# The platform's default, which no test changes.
+POOL = IPv4Network(Platform().address_pool)
 
 
 def service(service_name: str, /, *, image: str = "runyard/hello:1", **parts: Any) -> dict[str, Any]:
@@ -274,14 +280,29 @@ def descendants(pid: int) -> list[int]:
     return sorted({*children, *(grandchild for child in children for grandchild in descendants(child))})
 
 
+def _draw() -> tuple[str, StackPorts]:
+    """Draw a stack's name and ports, whose networks find their addresses free.
+
+    A run that was killed leaves networks behind; with a hundred of them one stack in thirty would meet one.
+    """
+    with Engine() as engine:
+        taken = [IPv4Network(subnet) for each in engine.things() for subnet in each.subnets if ":" not in subnet]
+    while True:
+        ports = stack_ports()
+        name = f"e2e{ports.edge}"
+        tenant = [names.tenant_network(name, "default", internal=internal) for internal in (False, True)]
+        networks = [derive_subnet(POOL, network) for network in (names.platform_network(name), *tenant)]
+        if not any(network.overlaps(each) for network in networks for each in taken):
+            return name, ports
+
+
 @contextlib.contextmanager
 def new_stack(directories: pytest.TempPathFactory, purpose: str) -> Iterator[Stack]:
     """Give a stack with nothing in it, on ports and in a directory that no other has, and destroy it afterwards.
 
     Whatever happened: what is then left on the host is a failure.
     """
-    ports = stack_ports()
-    name = f"e2e{ports.edge}"
+    name, ports = _draw()
     stack = Stack(directories.mktemp(purpose), name, ports)
     try:
         yield stack

@@ -18,7 +18,7 @@ import pytest
 from runyard import names
 from runyard.host import Engine, Orchestrator
 from runyard.images import image_reference
-from runyard.manifest import Platform
+from runyard.manifest.model import Platform
 from runyard.plan.network import derive_subnet
 from runyard.pulumi.backend import file_backend, lock_directory
 from tests.harness.client import Answer, ask

@@ -134,7 +134,9 @@ def _inputs(settings: ScalingSettings, memory: Memory, situation: Situation, now
         sudden = now if now >= settings.panic_ratio * max(1, situation.ready) else 0.0
         if signal.kind == "concurrency" and last.waiting:
             # What waits is worked off by all that instances can take, not by what they are to have.
-            sudden = max(sudden, (values[0] + _backlog(memory, recent, situation)) / settings.capacity)
+            # Both may tell of the same requests; with a place for each that is there, none waits.
+            at_once = min(values[0] + _backlog(memory, recent, situation), best.requests)
+            sudden = max(sudden, at_once / settings.capacity)
         if sudden > max(rise, trend):
             rise, over_s, value = sudden, REACTION_S, values[0]
         need = max(rise, trend)
@@ -183,7 +185,8 @@ def _work(memory: Memory, recent: Totals, situation: Situation) -> float:
         served = float(last.in_flight)
     # Of longer requests two seconds of arrivals are too few to go by; those that wait tell then.
     arriving = recent.rps * took if took is not None and took <= REACTION_S else 0.0
-    return max(served, arriving)
+    # Of what was told for less time than a request takes, no rate can be had: no more are there than came.
+    return max(served, min(arriving, recent.arrivals))
 
 
 def _backlog(memory: Memory, recent: Totals, situation: Situation) -> float:

@@ -6,27 +6,36 @@ import concurrent.futures
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import grpc
 import pytest
 
 from tests.e2e.load import Load
+from tests.e2e.websocket import Socket
 from tests.harness.stack import MINIMUM, Stack, docker, new_stack, service
-from tests.harness.waiting import SLACK_S, until
+from tests.harness.waiting import PATIENCE_S, SLACK_S, until
 
 # The shortest window that Knative allows.
 WINDOW = {"autoscaling.knative.dev/window": "6s", MINIMUM: "0"}
 # A window, what of it must have been told, and what a busy machine adds.
 ASLEEP_S = 40
-BURST = 50
+BURST, FEW = 50, 20
+# A whole CPU takes 80 requests at once.
+WHOLE = {"cpu": "1", "memory": "128Mi"}
+CHECK, SERVING = "/grpc.health.v1.Health/Check", b"\x08\x01"
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a stack with services that sleep soon, and one that takes two requests at once."""
     with new_stack(tmp_path_factory, "elastic") as made:
-        made.write("hello", service("hello", template=WINDOW, limits={"cpu": "1", "memory": "128Mi"}))
+        made.platform(gateway={"port": made.port, "h2cPort": made.h2c_port})
+        made.write("hello", service("hello", template=WINDOW, limits=WHOLE))
+        made.write(
+            "called", service("called", template=WINDOW, limits=WHOLE, ports=[{"name": "h2c", "containerPort": 8080}])
+        )
         made.write("cold", service("cold", template={**WINDOW, "runyard.dev/idle": "freeze"}))
         # Below a whole CPU an instance takes one request at once, as on Cloud Run.
         made.write("busy", service("busy", template={**WINDOW, "autoscaling.knative.dev/maxScale": "4"}))
@@ -40,6 +49,13 @@ def instances(stack: Stack, name: str) -> list[str]:
 
 def verify(stack: Stack, *options: str) -> dict[str, Any]:
     return dict(json.loads(stack.verify("-o", "json", *options).stdout))
+
+
+def begun(stack: Stack, name: str) -> int:
+    """Count the instances that a service was given since it slept last."""
+    counts = [int(each["count"]) for each in stack.told("why", name)["decisions"]]
+    asleep = max(at for at, count in enumerate([0, *counts]) if not count)
+    return max(counts[asleep:], default=0)
 
 
 def put_to_sleep(stack: Stack, name: str = "hello") -> None:
@@ -73,7 +89,37 @@ def test_first_requests_at_once_are_all_answered_by_one_instance(stack: Stack) -
         answers = list(pool.map(ask, range(BURST)))
     assert {status for status, _ in answers} == {200}
     assert len({request for _, request in answers}) == BURST
-    assert len([each for each in stack.names("instance") if ".hello-" in each]) == 1
+    assert begun(stack, "hello") == 1
+
+
+def ask_by_websocket(stack: Stack, number: int) -> bool:
+    with Socket(stack.port, "hello.localhost") as socket:
+        return socket.echo(f"first {number}") == f"first {number}"
+
+
+def ask_by_grpc(stack: Stack, number: int) -> bool:
+    authority = [("grpc.default_authority", "called.localhost"), ("grpc.enable_retries", 0)]
+    # A connection of its own, as of a client of its own.
+    options = [*authority, ("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(f"127.0.0.1:{stack.h2c_port}", options) as channel:
+        return bool(channel.unary_unary(CHECK)(b"", timeout=PATIENCE_S) == SERVING)
+
+
+def ask_for_http2(stack: Stack, number: int) -> bool:
+    """Ask over HTTP/1.1 what speaks HTTP/2 alone."""
+    answer = stack.get("called.localhost", f"/headers?{number}")
+    return (answer.status, answer.json()["protocol"]) == (200, "HTTP/2.0")
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("hello", [ask_by_websocket]), ("called", [ask_by_grpc, ask_for_http2])])
+def test_first_sockets_and_calls_at_once_wait_for_one_instance(
+    stack: Stack, name: str, kinds: list[Callable[[Stack, int], bool]]
+) -> None:
+    put_to_sleep(stack, name)
+    with concurrent.futures.ThreadPoolExecutor(FEW) as pool:
+        answered = list(pool.map(lambda number: kinds[number % len(kinds)](stack, number), range(FEW)))
+    assert answered == [True] * FEW
+    assert begun(stack, name) == 1
 
 
 def test_load_scales_out_within_three_seconds_to_the_maximum_and_in_again_without_a_lost_request(stack: Stack) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import aiohttp
 import pytest
 
 from tests.e2e.load import Load
+from tests.e2e.websocket import Socket
 from tests.harness.stack import Stack, descendants, docker, inspect, new_stack, service
 from tests.harness.waiting import until
 
@@ -28,37 +26,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             made.write(name, manifest(name, "1", minimum, **annotations))
         made.up()
         yield made
-
-
-class Socket:
-    """A WebSocket to the sample service, which sends back what it gets."""
-
-    def __init__(self, port: int, host: str) -> None:
-        self._url, self._host = f"http://127.0.0.1:{port}/socket", host
-        self._runner = asyncio.Runner()
-
-    def __enter__(self) -> Socket:
-        self._runner.run(self._connect())
-        return self
-
-    async def _connect(self) -> None:
-        self._session = aiohttp.ClientSession()
-        self._socket = await self._session.ws_connect(self._url, headers={"Host": self._host})
-
-    def echo(self, text: str) -> str:
-        """Send a message and give the one that comes back."""
-
-        async def turn() -> str:
-            await self._socket.send_str(text)
-            return await self._socket.receive_str(timeout=10)
-
-        return self._runner.run(turn())
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._runner.run(self._session.close())
-        self._runner.close()
 
 
 def manifest(name: str, version: str, minimum: int = 1, **annotations: str) -> dict[str, Any]:

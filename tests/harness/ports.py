@@ -22,6 +22,7 @@ class StackPorts(NamedTuple):
     edge: int
     orchestrator: int
     tls: int
+    h2c: int
 
 
 def free_ports(count: int) -> list[int]:
@@ -45,4 +46,4 @@ def free_port() -> int:
 
 def stack_ports() -> StackPorts:
     """Give ports for a stack. Drawn, as its name is from them: two runs on one machine must not share a stack."""
-    return StackPorts(*free_ports(3))
+    return StackPorts(*free_ports(4))

@@ -78,7 +78,7 @@ class Stack:
 
     def __init__(self, directory: Path, name: str, ports: StackPorts) -> None:
         self.name = name
-        self.port, self.orchestrator_port, self.tls_port = ports
+        self.port, self.orchestrator_port, self.tls_port, self.h2c_port = ports
         # Before anything is made, and so that nothing is cleaned up: what has the name already is somebody else's.
         assert self.left_on_host() == [], f"stack {name}: is somebody else's, left alone"
         self.directory = directory

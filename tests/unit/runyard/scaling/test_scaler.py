@@ -130,6 +130,33 @@ def test_many_first_requests_start_what_they_need_and_no_more_while_they_wait() 
     assert counts == [6] * 10
 
 
+@pytest.mark.parametrize("told_s", [0.01, 0.2, 1.5])
+@pytest.mark.parametrize("took_s", [0.01, 0.4, 1.9])
+def test_first_requests_that_one_instance_takes_start_one_however_long_they_took_before(
+    told_s: float, took_s: float
+) -> None:
+    at_once = 50
+    settings = dataclasses.replace(SETTINGS, signals=(ScalingSignal("concurrency", 56.0),), capacity=80)
+    memory, span = Memory(settings, 0.0), Span(0, 100)
+    memory.took_s = took_s
+    memory.observe(Sample(100.0, 0, 0, 0, 0))
+    # Woken between two samples, of which the second may come at once or late.
+    now_s = 100.0 + told_s
+    for _ in range(10):
+        memory.observe(Sample(now_s, 0, at_once, at_once, round(1000 * at_once * (now_s - 100.0))))
+        decision = decide(settings, memory, Situation(1, 0, span, woken=True), now_s)
+        assert (decision.count, decision.inputs.waiting) == (1, at_once), decision.reason
+        now_s = round(now_s + TICK_S, 3)
+
+
+def test_first_requests_beyond_one_instance_start_as_many_as_those_that_came_need() -> None:
+    memory, span = Memory(SETTINGS, 0.0), Span(0, 100)
+    memory.took_s = 1.0
+    memory.observe(Sample(100.0, 0, 0, 0, 0))
+    memory.observe(Sample(100.01, 0, 35, 35, 350))
+    assert decide(SETTINGS, memory, Situation(1, 0, span, woken=True), 100.01).count == 5
+
+
 def test_requests_that_wait_are_worked_off_by_what_they_take_where_that_is_known() -> None:
     story = Story()
     story.run(steady(6), 60)

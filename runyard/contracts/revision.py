@@ -117,9 +117,10 @@ class VolumeDocument:
 class ContainerDocument:
     """One container of a revision's instances; `entrypoint` and `command` are Docker's, empty for the image's own.
 
-    Hosts, users and paths are as the manifest has them; `cpu_millis` is in thousandths of a core, and
-    `cpu_weight_millis` what it counts for beside others where CPU is short. `depends_on` names the containers that must
-    have started before.
+    Hosts, users and paths are as the manifest has them; `cpu_millis` is in thousandths of a core, `startup_cpu_millis`
+    what it may take until its instance has been ready for a while, 0 for no more than later, and `cpu_weight_millis`
+    what it counts for beside others where CPU is short. `depends_on` names the containers that must have started
+    before.
     """
 
     name: str
@@ -141,6 +142,7 @@ class ContainerDocument:
     readiness_probe: Probe | None = None
     depends_on: tuple[str, ...] = ()
     writable_root: bool = False
+    startup_cpu_millis: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,6 @@ LATER: tuple[str, ...] = (
     f"{_SERVICE}|run.googleapis.com/invoker-iam-disabled",
     f"{_SERVICE}|run.googleapis.com/iap-enabled",
     f"{_SERVICE}|run.googleapis.com/custom-audiences",
-    f"{_TEMPLATE}|run.googleapis.com/startup-cpu-boost",
     f"{_POD}.serviceAccountName",
     f"{_POD}.nodeSelector",
     *(f"{container}.imagePullPolicy" for container in _CONTAINERS),

@@ -114,6 +114,7 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
                 "progressDeadlineSeconds",
                 "revision",
                 "runtimeClass",
+                "startupCpuBoost",
                 "templateAnnotations",
                 "templateLabels",
                 "tmpBytes",
@@ -124,7 +125,7 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
         "scaling": _REVISION,
         # Of these, nothing is carried out yet.
         **dict.fromkeys(("cpuThrottling", "customAudiences", "imagePullSecrets", "nodeSelector"), _NOT_RUNNING),
-        **dict.fromkeys(("requireCallerAuth", "serviceAccount", "startupCpuBoost"), _NOT_RUNNING),
+        **dict.fromkeys(("requireCallerAuth", "serviceAccount"), _NOT_RUNNING),
         **dict.fromkeys(("manualInstanceCount", "maxScale", "minScale", "schedule"), _COUNTS),
         **dict.fromkeys(
             ("breaker", "cache", "fallback", "retries", "idleTimeoutSeconds", "ingress", "maxRequestBytes"), _DATA

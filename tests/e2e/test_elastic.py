@@ -14,10 +14,11 @@ import pytest
 
 from tests.e2e.load import Load
 from tests.e2e.websocket import Socket
-from tests.harness.stack import MINIMUM, Stack, docker, new_stack, service
+from tests.harness.stack import MINIMUM, Stack, docker, inspect, new_stack, service
 from tests.harness.waiting import PATIENCE_S, SLACK_S, until
 
 # The shortest window that Knative allows.
+BOOST, MAXIMUM = "run.googleapis.com/startup-cpu-boost", "autoscaling.knative.dev/maxScale"
 WINDOW = {"autoscaling.knative.dev/window": "6s", MINIMUM: "0"}
 # A window, what of it must have been told, and what a busy machine adds.
 ASLEEP_S = 40
@@ -38,7 +39,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         )
         made.write("cold", service("cold", template={**WINDOW, "runyard.dev/idle": "freeze"}))
         # Below a whole CPU an instance takes one request at once, as on Cloud Run.
-        made.write("busy", service("busy", template={**WINDOW, "autoscaling.knative.dev/maxScale": "4"}))
+        made.write("busy", service("busy", template={**WINDOW, MAXIMUM: "4"}))
+        made.write("eager", service("eager", template={BOOST: "true", MAXIMUM: "1"}))
         made.up()
         yield made
 
@@ -182,6 +184,24 @@ def test_frozen_service_keeps_its_instance_and_goes_on_by_a_request(stack: Stack
         assert paused(stack, "cold") == []
     assert instances(stack, "cold") == [before]
     print(f"awake in {', '.join(f'{each * 1000:.0f}' for each in times)} ms")
+
+
+def test_instance_has_more_cpu_until_it_was_ready_for_ten_seconds(stack: Stack) -> None:
+    def quotas() -> list[int]:
+        return [inspect(each)["HostConfig"]["CpuQuota"] for each in instances(stack, "eager")]
+
+    (before,) = instances(stack, "eager")
+    until(lambda: quotas() == [20_000], "the first one's boost is over")
+    docker("kill", before)
+    until(lambda: quotas() == [200_000], "another one starts with more")
+    told = verify(stack)
+    assert (told["good"], told["summary"]["failed"]) == (True, 0)
+    (second,) = instances(stack, "eager")
+    took = until(lambda: quotas() == [20_000], "its boost is over")
+    print(f"boost over {took:.1f} s later")
+    assert instances(stack, "eager") == [second]
+    assert stack.get("eager.localhost").status == 200
+    stack.expect_no_changes()
 
 
 def test_schedule_has_its_instances_there_when_their_minute_begins(stack: Stack) -> None:

@@ -57,10 +57,14 @@ class SeenContainer:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """What of a container of ours is not as it was made: `fault` keeps it from serving, `edited` does not."""
+    """What of a container of ours is not as it was made: `fault` keeps it from serving, `edited` does not.
+
+    One that is `boosted` still may take the CPU of its start.
+    """
 
     fault: str = ""
     edited: str = ""
+    boosted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,10 @@ class Engine(Protocol):
 
     async def resume(self, container: str) -> None:
         """Let a paused container go on; one that runs is left alone."""
+        ...
+
+    async def limit_cpu(self, container: str, millis: int) -> None:
+        """Hold a container to so many thousandths of a core from now on."""
         ...
 
     async def stop(self, container: str, grace_s: int) -> None:

@@ -10,6 +10,7 @@ from services.orchestrator.instances.backoff import slot_after_failure
 from services.orchestrator.instances.observation import (
     Action,
     CreateInstance,
+    EndBoost,
     FreezeInstance,
     Memory,
     Observation,
@@ -22,6 +23,8 @@ from services.orchestrator.model.instance import UNKNOWN, Health, Instance, edit
 from services.orchestrator.model.parts import data_volumes
 
 FRESH = Slot(failures=0, not_before=0.0)
+# How long after it became ready an instance may take the CPU of its start (Cloud Run: 10 s).
+BOOST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,12 @@ def decide(observation: Observation, memory: Memory, now: float) -> Decision:
         if instance.id not in memory.surplus_since:
             actions += _next_starts(instance, observation)
             actions += _frozen_or_thawed(instance, observation)
+    chosen = {each.instance for each in actions}
+    ended, ending = _boosts(memory, [each for each in alive if each.id not in chosen], now)
+    actions += ended
     created, memory, waiting = _create_missing(observation, memory, alive, now)
     waiting += [memory.surplus_since[each.id] + SURPLUS_GRACE_S for each in excess if each.id not in expired]
+    waiting += ending
     return Decision((*actions, *created), memory, min(waiting, default=None))
 
 
@@ -130,6 +137,8 @@ def _remember(
             slots[instance.key] = (*slots.get(instance.key, ()), slot)
     known = {each.id for each in observation.instances} | set(observation.starting)
     ready = {each.id for each in alive if is_ready(each, observation.health)}
+    # One that is held to its CPU now serves on.
+    ready |= memory.ready_since.keys() & observation.starting.keys()
     return replace(
         memory,
         slots=slots,
@@ -176,6 +185,14 @@ def _frozen_or_thawed(instance: Instance, observation: Observation) -> list[Free
     if not wanted and instance.key in observation.freezing and is_ready(instance, observation.health):
         return [FreezeInstance(instance.id)]
     return []
+
+
+def _boosts(memory: Memory, alive: Iterable[Instance], now: float) -> tuple[list[EndBoost], list[float]]:
+    """End the boosts that are over; also give the times at which others will be."""
+    boosted = [each for each in alive if each.boosted and each.id in memory.ready_since]
+    ends = {each.id: memory.ready_since[each.id] + BOOST_S for each in boosted}
+    over = [EndBoost(each.id, each.key) for each in boosted if ends[each.id] <= now]
+    return over, [at for at in ends.values() if at > now]
 
 
 def _next_starts(instance: Instance, observation: Observation) -> list[StartContainer]:

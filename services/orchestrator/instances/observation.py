@@ -98,6 +98,14 @@ class ThawInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class EndBoost:
+    """Hold an instance to its limit of CPU, of which it could take more to start."""
+
+    instance: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveInstance:
     """Withdraw and remove an instance; `failure` says why and is empty when it is merely surplus.
 
@@ -109,7 +117,7 @@ class RemoveInstance:
     drained: bool = True
 
 
-Action = CreateInstance | StartContainer | FreezeInstance | ThawInstance | RemoveInstance
+Action = CreateInstance | StartContainer | FreezeInstance | ThawInstance | EndBoost | RemoveInstance
 
 
 def one_of_each(instances: Iterable[Instance], restarting: Collection[str]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from services.orchestrator.instances.launcher import Launcher
 from services.orchestrator.instances.observation import (
     Action,
     CreateInstance,
+    EndBoost,
     FreezeInstance,
     RemoveInstance,
     StartContainer,
@@ -130,6 +131,10 @@ class Operations:
         elif isinstance(action, ThawInstance) and instance is not None:
             self._starting[action.instance] = instance.key
             self._spawn(action, self._thaw(instance))
+        elif isinstance(action, EndBoost) and instance is not None and revision is not None:
+            # It serves on meanwhile.
+            self._starting[action.instance] = instance.key
+            self._spawn(action, self._end_boost(instance, revision))
         elif isinstance(action, RemoveInstance) and instance is not None:
             self._spawn(action, self._remove(action, instance))
 
@@ -139,7 +144,8 @@ class Operations:
             try:
                 succeeded = await work
             except HostError as error:
-                self._tools.journal.write("operation failed", level="error", **_told(action), error=str(error))
+                told = {"action": type(action).__name__, "instance": action.instance, "error": str(error)}
+                self._tools.journal.write("operation failed", level="error", **told)
                 await self._tools.sleep(RETRY_S)
             finally:
                 del self._tasks[action.instance]
@@ -277,6 +283,15 @@ class Operations:
         self._tools.journal.write("instance thawed", instance=instance.id, revision=instance.key)
         return True
 
+    async def _end_boost(self, instance: Instance, revision: Revision) -> bool:
+        limits = {each.id: part.document.cpu_millis for each in instance.boosted if (part := revision.part(each.name))}
+        try:
+            for container, millis in limits.items():
+                await self._tools.engine.limit_cpu(container, millis)
+        finally:
+            await self._tools.inventory.refresh_some(limits)
+        return True
+
     async def _remove(self, action: RemoveInstance, instance: Instance) -> bool:
         engine, containers = self._tools.engine, [each.id for each in instance.containers]
         # Helpers have nothing to end; the others need what they hold until they are gone.
@@ -382,7 +397,3 @@ def _with_ids(entry: BookEntry, made: list[str]) -> BookEntry:
 def _telling(container: Container) -> tuple[bool, bool, str]:
     """Order containers by what their logs tell of a failure: first those that ended as they should not."""
     return container.state != "ended" or container.done, container.state == "running", container.name
-
-
-def _told(action: Action) -> dict[str, str]:
-    return {"action": type(action).__name__, "instance": action.instance}

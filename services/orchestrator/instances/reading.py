@@ -49,6 +49,7 @@ def _read_container(
         oom_killed=seen.oom_killed,
         fault=departure.fault,
         edited=departure.edited,
+        boosted=departure.boosted,
         role=part.role if part else "app",
         started_ms=seen.started_ms,
     )

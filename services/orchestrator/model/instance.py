@@ -23,7 +23,8 @@ class Container:
     """One container of an instance, as the engine showed it last.
 
     `started_ms` is when it was started last, in milliseconds since 1970; 0 before it was. `fault` says why it cannot go
-    on as it is, and `edited` what of it is no longer as its document says.
+    on as it is, and `edited` what of it is no longer as its document says. One that is `boosted` still may take the CPU
+    of its start.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Container:
     edited: str = ""
     role: Role = "app"
     started_ms: int = 0
+    boosted: bool = False
 
     @property
     def done(self) -> bool:
@@ -76,6 +78,11 @@ class Instance:
     def frozen(self) -> bool:
         """Whether it is paused, wholly or in part."""
         return any(each.state == "paused" for each in self.containers)
+
+    @property
+    def boosted(self) -> tuple[Container, ...]:
+        """The containers that run and still may take the CPU of their start."""
+        return tuple(each for each in self.containers if each.boosted and each.state == "running")
 
     @property
     def service_key(self) -> str:

@@ -34,6 +34,8 @@ def revision_of_run(revision: Revision, request: RunRequest) -> Revision:
         liveness_probe=None,
         readiness_probe=None,
         depends_on=(),
+        # It is never ready, so the CPU of a start would never end.
+        startup_cpu_millis=0,
     )
     mounted = {each.volume for each in container.volume_mounts}
     alone = replace(

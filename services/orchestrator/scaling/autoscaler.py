@@ -122,7 +122,9 @@ class Autoscaler:
         for each in sight.serving:
             # What an instance needs to start says nothing of what it needs to serve.
             ready[each.key] = ready.get(each.key, 0) + 1
-            running = [part.id for part in each.containers if part.state == "running" and part.role == "app"]
+            # Nor does what it takes of more CPU than it will have.
+            counted = [part for part in each.containers if part.role == "app" and not part.boosted]
+            running = [part.id for part in counted if part.state == "running"]
             containers.setdefault(each.key, []).extend(running)
         self._consumption.follow(containers)
         for gone in self._followed.keys() - subjects.keys():

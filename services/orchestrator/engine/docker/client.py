@@ -118,6 +118,13 @@ class DockerClient:
                     await found.start()
                     await stream.write_in(standard_input.encode())
 
+    async def update(self, container: str, limits: Mapping[str, int]) -> None:
+        """Change these limits of a container, in Docker's words."""
+        with translated(f"update container {container[:12]}"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                # aiodocker has no word for it.
+                await self._docker._query_json(f"containers/{container}/update", method="POST", data=dict(limits))
+
     async def pause(self, container: str) -> None:
         """Take all CPU from a container, which keeps its memory; one that is paused is left alone."""
         with translated(f"pause container {container[:12]}", unless="already paused"):

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from runyard.contracts import ContainerDocument
 from services.orchestrator.engine.docker.json import Json, name_of
+from services.orchestrator.engine.docker.making import cpu_quota
 
 # What the engine adds to every container's host configuration by itself, whatever its value.
 _ENGINES_OWN = frozenset({"CgroupnsMode", "ConsoleSize", "Isolation", "ContainerIDFile", "MemorySwappiness"})
@@ -77,6 +79,12 @@ def describe_edit(inspection: Json, config: Json, name: str) -> str:
             return f"was edited: {key} is {here or 0} and must be {there or 0}"
     here, there = _networks(inspection), _wanted_networks(config)
     return "" if here == there else f"is on {_told(here)} and must be on {_told(there)}"
+
+
+def is_boosted(inspection: Json, document: ContainerDocument) -> bool:
+    """Tell whether a container still may take the CPU of its start."""
+    boosted = document.startup_cpu_millis
+    return bool(boosted) and inspection["HostConfig"].get("CpuQuota") == cpu_quota(boosted)
 
 
 def describe_fault(inspection: Json, config: Json, *, may_pause: bool = False) -> str:

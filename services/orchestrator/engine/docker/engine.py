@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import replace
 from typing import cast
 
 from runyard import names
 from runyard.errors import NotFound
 from services.orchestrator.engine.docker.client import DockerClient
-from services.orchestrator.engine.docker.comparison import describe_edit, describe_fault, difference
+from services.orchestrator.engine.docker.comparison import describe_edit, describe_fault, difference, is_boosted
 from services.orchestrator.engine.docker.descriptions import read_container, read_state, read_subnet
 from services.orchestrator.engine.docker.images import Image, Images
 from services.orchestrator.engine.docker.json import Json, labels_of
-from services.orchestrator.engine.docker.making import container_config, placement_of
+from services.orchestrator.engine.docker.making import container_config, cpu_quota, placement_of
 from services.orchestrator.engine.docker.volumes import make_volumes
 from services.orchestrator.engine.port import Departure, Event, SeenContainer, Subnet
 from services.orchestrator.model.entry import BookEntry, container_name
@@ -65,10 +66,12 @@ class DockerEngine:
 
     def departure(self, entry: BookEntry, revision: Revision, container: str, seen: SeenContainer) -> Departure:
         """Tell how a container of an instance in the book departs from what was made."""
-        config = self._config(entry, revision, container, _ANY_IMAGE)
         inspection = cast(Json, seen.native)
+        config = self._config(entry, revision, container, _ANY_IMAGE, inspection)
         edited = describe_edit(inspection, config, container_name(revision, container, entry.instance))
-        return Departure(describe_fault(inspection, config, may_pause=may_freeze(revision.spec)), edited)
+        fault = describe_fault(inspection, config, may_pause=may_freeze(revision.spec))
+        part = revision.part(container)
+        return Departure(fault, edited, part is not None and is_boosted(inspection, part.document))
 
     async def difference(self, entry: BookEntry, revision: Revision, seen: SeenContainer) -> str:
         """Name the first thing in which a container is not what this revision makes; empty when there is none."""
@@ -79,13 +82,20 @@ class DockerEngine:
             image = await self._images.find(revision.spec, part.document)
         except NotFound:
             return "image"
-        config = self._config(entry, revision, seen.container, image)
-        return difference(cast(Json, seen.native), config, container_name(revision, seen.container, entry.instance))
+        inspection = cast(Json, seen.native)
+        config = self._config(entry, revision, seen.container, image, inspection)
+        return difference(inspection, config, container_name(revision, seen.container, entry.instance))
 
-    def _config(self, entry: BookEntry, revision: Revision, container: str, image: Image) -> Json:
+    def _config(
+        self, entry: BookEntry, revision: Revision, container: str, image: Image, seen: Json | None = None
+    ) -> Json:
         part = revision.part(container)
         assert part is not None  # noqa: S101 - the caller has it of this revision
-        return container_config(revision, part.document, placement_of(entry, revision, container), image)
+        document = part.document
+        if seen is not None and not is_boosted(seen, document):
+            # What it had more of when it was made is over.
+            document = replace(document, startup_cpu_millis=0)
+        return container_config(revision, document, placement_of(entry, revision, container), image)
 
     async def subnet(self, network: str) -> Subnet:
         """Describe a network; HostError if it has no IPv4 range."""
@@ -107,6 +117,10 @@ class DockerEngine:
             # Pruned since it was found.
             await self._images.bring_back(revision.spec, part.document)
         return await self._docker.create(name, self._config(entry, revision, container, image))
+
+    async def limit_cpu(self, container: str, millis: int) -> None:
+        """Hold a container to so many thousandths of a core from now on."""
+        await self._docker.update(container, {"CpuQuota": cpu_quota(millis)})
 
     def events(self) -> AsyncIterator[Event]:
         """Yield what happens to containers of this stack, and to others' networks, until Docker goes away."""

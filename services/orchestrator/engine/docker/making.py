@@ -119,7 +119,7 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
         # Equal to memory: no swap, so a limit is a limit.
         "MemorySwap": container.memory_bytes,
         "CpuPeriod": CPU_PERIOD_US,
-        "CpuQuota": container.cpu_millis * CPU_PERIOD_US // 1000,
+        "CpuQuota": cpu_quota(container.startup_cpu_millis or container.cpu_millis),
         "CpuShares": _cpu_shares(container.cpu_weight_millis),
         "PidsLimit": container.pids_limit,
         "Ulimits": [
@@ -137,6 +137,11 @@ def _host_config(revision: Revision, container: ContainerDocument, instance: str
         "Tmpfs": _memory(container, image),
         "Mounts": _mounts(revision, container, instance),
     }
+
+
+def cpu_quota(millis: int) -> int:
+    """Turn thousandths of a core into the microseconds of each period that a container may run."""
+    return millis * CPU_PERIOD_US // _CORE_MILLIS
 
 
 def _cpu_shares(millis: int) -> int:

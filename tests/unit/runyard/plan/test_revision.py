@@ -356,3 +356,14 @@ def test_weight_of_cpu_is_the_request_or_where_there_is_none_the_limit():
         for limit, request in ((2000, None), (2000, 250), (1000, 0))
     ]
     assert weights == [2000, 250, 0]
+
+
+@pytest.mark.parametrize(
+    ("limit", "boosted"), [(80, 2000), (1000, 2000), (1500, 4000), (2000, 4000), (4000, 8000), (6000, 8000), (8000, 0)]
+)
+def test_boost_is_cloud_runs_of_every_container_and_another_revision(limit, boosted):
+    held = with_container(cpu_millis=limit)
+    eager = dataclasses.replace(held, template=dataclasses.replace(held.template, startup_cpu_boost=True))
+    assert only_container(held).startup_cpu_millis == 0
+    assert only_container(eager).startup_cpu_millis == boosted
+    assert (revision(held).name == revision(eager).name) == (not boosted)

@@ -6,6 +6,7 @@ import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ class FakeSubject:
             "Name": f"/{name}",
             "Image": "sha256:1",
             "State": {"Running": True},
+            "Created": datetime.now(UTC).isoformat(),
             "Config": {
                 "Env": [
                     "A=b",
@@ -200,6 +202,20 @@ def test_stack_that_is_as_planned_passes_every_check() -> None:
 )
 def test_instance_that_is_not_as_documented_fails_the_check_of_it(path: str, value: Any, check: str) -> None:
     assert failing(changed(path, value)) == {check}
+
+
+@pytest.mark.parametrize(
+    ("quota", "age_s", "passes"),
+    [(200_000, 0, True), (200_000, 500, True), (200_000, 700, False), (100_000, 700, True), (150_000, 0, False)],
+)
+def test_boosted_instance_is_as_documented_for_as_long_as_it_may_start(quota: int, age_s: int, passes: bool) -> None:
+    subject = FakeSubject()
+    document = subject.service.revision.document
+    containers = (replace(document.containers[0], startup_cpu_millis=2000),)
+    subject.service = replace(subject.service, revision=RevisionPlan(replace(document, containers=containers)))
+    subject.found[0]["HostConfig"]["CpuQuota"] = quota
+    subject.found[0]["Created"] = (datetime.now(UTC) - timedelta(seconds=age_s)).isoformat()
+    assert failing(subject) == (set() if passes else {"are_limited_as_documented"})
 
 
 def test_services_own_counts_are_what_must_run() -> None:

@@ -315,6 +315,10 @@ class FakeEngine:
         assert self._get(container)["State"]["Status"] == "paused"
         self.containers[container]["State"]["Status"] = "running"
 
+    async def update(self, container: str, limits: Mapping[str, int]) -> None:
+        self._enter("update", container)
+        self._get(container)["HostConfig"].update(limits)
+
     def die(self, container: str, exit_code: int, *, oom: bool = False) -> None:
         """End a container as its own process would."""
         self.containers[container]["State"] = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": oom}

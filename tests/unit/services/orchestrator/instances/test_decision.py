@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from runyard import names
 from runyard.contracts import VolumeDocument
 from runyard.scaling.settings import SURPLUS_GRACE_S
-from services.orchestrator.instances.decision import decide, note_failed_start
+from services.orchestrator.instances.decision import BOOST_S, decide, note_failed_start
 from services.orchestrator.instances.observation import (
     CreateInstance,
+    EndBoost,
     FreezeInstance,
     Memory,
     Observation,
@@ -435,3 +436,27 @@ def test_of_too_many_the_newest_with_the_least_in_flight_goes(in_flight: dict[st
 def test_instance_that_turns_to_sleep_and_is_wanted_again_needs_no_other_in_its_place() -> None:
     turning = observation(instance("1"), busy=frozenset({"1"}), turning={"1": "default/hello-1"}, freezing=FREEZING)
     assert decide(turning, MEMORY, 100).actions == ()
+
+
+def test_boost_is_over_a_while_after_the_instance_was_ready() -> None:
+    boosted = observation(instance("1", boosted=True))
+    first = decide(boosted, MEMORY, 100)
+    assert (first.actions, first.due) == ((), 100 + BOOST_S)
+    over = decide(boosted, first.memory, 100 + BOOST_S)
+    assert (over.actions, over.due) == ((EndBoost("1", "default/hello-1"),), None)
+
+
+def test_instance_whose_boost_is_being_ended_is_ready_all_the_while() -> None:
+    memory = decide(observation(instance("1", boosted=True)), MEMORY, 100).memory
+    ending = {"busy": frozenset({"1"}), "starting": {"1": "default/hello-1"}}
+    memory = decide(observation(instance("1", boosted=True), **ending), memory, 110).memory
+    assert decide(observation(instance("1")), memory, 111).memory.ready_since == {"1": 100}
+
+
+def test_boost_goes_on_while_the_instance_is_not_ready_and_with_what_is_removed() -> None:
+    unready = observation(instance("1", boosted=True), ready=False)
+    memory = decide(unready, MEMORY, 100).memory
+    assert decide(unready, memory, 500).actions == ()
+    surplus = observation(instance("1", boosted=True), wanted=0)
+    memory = decide(surplus, MEMORY, 100).memory
+    assert decide(surplus, memory, 500).actions == (RemoveInstance("1"),)

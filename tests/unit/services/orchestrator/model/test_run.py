@@ -35,6 +35,7 @@ APP = container(
     depends_on=("db",),
     user="7:7",
     cpu_millis=250,
+    startup_cpu_millis=2000,
 )
 SPEC = document(
     "hello-1",
@@ -49,7 +50,9 @@ SPEC = document(
 def test_only_command_variables_and_probes_differ() -> None:
     made = revision_of_run(Revision(SPEC), replace(REQUEST, container="app"))
     (only,) = made.spec.containers
-    kept = replace(APP, startup_probe=None, liveness_probe=None, readiness_probe=None, depends_on=())
+    kept = replace(
+        APP, startup_probe=None, liveness_probe=None, readiness_probe=None, depends_on=(), startup_cpu_millis=0
+    )
     assert only == replace(kept, entrypoint=("migrate",), command=("--all",))
     assert (made.role, made.name, made.spec.callees, made.spec.network) == (
         names.ROLE_RUN, "hello-1", ("cart",), SPEC.network,

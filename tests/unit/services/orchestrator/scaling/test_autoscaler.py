@@ -46,10 +46,13 @@ class Story:
         self.service: dict[str, Any] = {}
         self.follow(present)
 
-    def follow(self, present: int, ready: int | None = None) -> None:
+    def follow(self, present: int, ready: int | None = None, *, boosted: bool = False) -> None:
         commitment = Commitment("default", "hello", (TrafficShare("hello-1", 100),), **self.service)
         made = tuple(
-            Instance(str(each), "default", "hello", "hello-1", "", "", (Container(str(each), "app", "running"),))
+            Instance(
+                *(str(each), "default", "hello", "hello-1", "", ""),
+                (Container(str(each), "app", "running", boosted=boosted),),
+            )
             for each in range(present)
         )
         sight = Sight({"default/hello": commitment}, {KEY: self._revision}, made, made[:ready])
@@ -287,3 +290,15 @@ def test_cpu_that_an_instance_needs_to_start_adds_no_others() -> None:
         story.tell(waiting=1)
         story.follow(1, ready=0)
     assert (story.count, story.meter.reads) == (1, 0)
+
+
+def test_cpu_of_a_boost_adds_no_others() -> None:
+    def counted(*, boosted: bool) -> int:
+        story = Story(present=1)
+        for _ in range(50):
+            story.meter.usage = Usage(round((story.now_s - 100) * 3000), 0)
+            story.follow(1, boosted=boosted)
+            story.tell(in_flight=1)
+        return story.count
+
+    assert (counted(boosted=True), counted(boosted=False) > 1) == (1, True)

@@ -67,3 +67,26 @@ def test_address_of_an_engine_that_cannot_be_one_is_refused(monkeypatch: pytest.
     monkeypatch.setenv("DOCKER_HOST", "nonsense")
     with pytest.raises(UsageError, match=r"^DOCKER_HOST: no Docker engine is configured and no socket was found$"):
         asyncio.run(whole())
+
+
+@pytest.mark.parametrize(("millis", "boosted"), [(2000, True), (500, False)])
+def test_container_of_a_boost_differs_in_nothing_before_and_after_its_end(
+    docker: FakeEngine, engine: DockerEngine, millis: int, *, boosted: bool
+) -> None:
+    revision = Revision(document("hello-1", container(cpu_millis=500, startup_cpu_millis=2000)))
+    made = asyncio.run(engine.make(ENTRY, revision, "app"))
+    assert docker.containers[made]["HostConfig"]["CpuQuota"] == 200_000
+    asyncio.run(engine.limit_cpu(made, millis))
+    seen = asyncio.run(engine.observe([made]))[made]
+    assert asyncio.run(engine.difference(ENTRY, revision, seen)) == ""
+    assert engine.departure(ENTRY, revision, "app", seen) == Departure(boosted=boosted)
+
+
+def test_limit_that_is_neither_of_the_boost_nor_the_containers_is_an_edit(engine: DockerEngine) -> None:
+    revision = Revision(document("hello-1", container(cpu_millis=500, startup_cpu_millis=2000)))
+    made = asyncio.run(engine.make(ENTRY, revision, "app"))
+    asyncio.run(engine.limit_cpu(made, 1500))
+    seen = asyncio.run(engine.observe([made]))[made]
+    assert asyncio.run(engine.difference(ENTRY, revision, seen)) == "CpuQuota"
+    edited = "was edited: CpuQuota is 150000 and must be 50000"
+    assert engine.departure(ENTRY, revision, "app", seen) == Departure(edited=edited)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runyard.codec import VERSION
-from runyard.contracts.scaling import ScheduledMinimum
+from runyard.contracts.scaling import PRIORITY, ScheduledMinimum
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class RolloutRequest:
 
     The counts are the service's own, over all revisions by their share, and take effect without a new revision:
     `manual_instances` is exact and excludes the others, `schedule` has the fewest from certain moments on beside
-    `min_instances`, and a `max_instances` of 0 is no limit. `duration_s` is the time over which the traffic moves; 0 is
-    at once.
+    `min_instances`, and a `max_instances` of 0 is no limit. `priority` says which of its tenant's services get
+    instances first on a host that is full. `duration_s` is the time over which the traffic moves; 0 is at once.
     """
 
     tenant: str
@@ -35,6 +35,7 @@ class RolloutRequest:
     max_instances: int = 0
     manual_instances: int | None = None
     schedule: tuple[ScheduledMinimum, ...] = ()
+    priority: int = PRIORITY
     duration_s: int = 0
     # Every revision of the service whose templates stay, newest first: where a rollback finds the one before.
     history: tuple[str, ...] = ()

@@ -13,6 +13,8 @@ IdleMode = Literal["stop", "freeze"]
 WINDOW_S = 60
 PANIC_WINDOW_PERCENT = 10.0
 PANIC_THRESHOLD_PERCENT = 200.0
+# Of a service that says nothing: in the middle of 0 to 9, so that others may have less.
+PRIORITY = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,14 @@ from runyard.contracts import PathRoute as PathRoute
 from runyard.contracts import Probe as Probe
 from runyard.contracts import ProbeKind as ProbeKind
 from runyard.contracts import Retries as Retries
-from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation, IdleMode
+from runyard.contracts.scaling import (
+    PANIC_THRESHOLD_PERCENT,
+    PANIC_WINDOW_PERCENT,
+    PRIORITY,
+    WINDOW_S,
+    Aggregation,
+    IdleMode,
+)
 from runyard.location import Location as Location
 from runyard.manifest.firewall import Firewall as Firewall
 from runyard.manifest.observability import Observability as Observability
@@ -200,6 +207,7 @@ class Service:
     manual_instance_count: int | None = None
     # Fewest instances from certain moments on, beside `min_scale`.
     schedule: tuple[ScheduledMinimum, ...] = ()
+    priority: int = PRIORITY
     ingress: Ingress = "all"
     require_caller_auth: bool = False
     custom_audiences: tuple[str, ...] = ()

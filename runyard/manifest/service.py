@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from runyard.contracts.scaling import PRIORITY
 from runyard.manifest.failures import BREAKER, RETRIES, parse_breaker, parse_retries
 from runyard.manifest.model import (
     DEFAULT_PORT,
@@ -87,6 +88,7 @@ def build_service(service: Raw, location: Location) -> Service:
         egress=annotations.get(RUNYARD + "egress", "all"),
         persistent_volumes=_persistent_volumes(annotations),
         cache=annotations.get(RUNYARD + "cache") == "true",
+        priority=int(annotations.get(RUNYARD + "priority", PRIORITY)),
         schedule=parse_schedule(annotations[SCHEDULE]) if SCHEDULE in annotations else (),
         routes=parse_routes(annotations[ROUTES]) if ROUTES in annotations else (),
         max_request_bytes=_bytes(annotations, MAX_REQUEST_SIZE),

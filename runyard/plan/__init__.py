@@ -167,6 +167,7 @@ def _plan_rollout(service: Service, revision: RevisionPlan) -> RolloutRequest:
         max_instances=service.max_scale or 0,
         manual_instances=service.manual_instance_count,
         schedule=service.schedule,
+        priority=service.priority,
         # As in Knative: what is asked for by name, such as a way back, is moved at once.
         duration_s=service.rollout_duration_s if follows_latest else 0,
     )

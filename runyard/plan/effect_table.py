@@ -38,6 +38,7 @@ _DATA = Effect("none", "data in the gateway, changed between two requests withou
 _NOT_RUNNING = Effect("none", "nothing that runs depends on it")
 _JUDGED = Effect("none", "alerts are judged by it from then on")
 _NEW = Effect("none", "nothing ran there before")
+_PRIORITY = Effect("none", "it counts while the host is full, for which of its tenant's services have instances first")
 _COUNTS = Effect("none", "instances come or go at once, without a new revision; those that go drain first")
 _NEXT_ROLLOUT = Effect("none", "it says how the next rollout moves the shares")
 _SHARES = Effect("none", "every revision named is ready before the shares move, in one step")
@@ -133,6 +134,7 @@ EFFECTS: Mapping[Document, Mapping[str, Effect | Row]] = {
         **dict.fromkeys(("maxRequestsPerSecond", "maxResponseBytes", "requestBuffering", "requestLimits"), _DATA),
         **dict.fromkeys(("responseStartTimeoutSeconds", "sessionAffinity", "timeoutSeconds"), _DATA),
         "objective": _JUDGED,
+        "priority": _PRIORITY,
         "rolloutDurationSeconds": _NEXT_ROLLOUT,
         "routes": Row(_DATA, remove=_UNROUTED),
         "tags": Row(_SHARES, remove=_UNTAGGED),

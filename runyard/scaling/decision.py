@@ -25,6 +25,7 @@ class Why(enum.Enum):
     RETAINED = "retained"
     LEAST = "least"
     MOST = "most"
+    SHARE = "share"
 
 
 # Decisions that keep a count because the load is not known.
@@ -133,4 +134,5 @@ _SENTENCES: Mapping[Why, Callable[[Decision], str]] = {
     Why.RETAINED: lambda each: f"idle for {each.inputs.idle_s or 0:.0f} s: the last instance is kept for a while",
     Why.LEAST: lambda each: f"{each.inputs.wanted} would do, at least {each.span.least} are asked for",
     Why.MOST: lambda each: f"{_load(each)}, at most {each.span.most} are allowed",
+    Why.SHARE: lambda each: f"{_load(each)}, {each.span.most} are its share while the host is full",
 }

@@ -49,13 +49,15 @@ _EPSILON = 1e-9
 class Situation:
     """What a revision has at a moment: `count` instances wanted until now, `ready` of them, and what it may have.
 
-    `woken` says that a request waits for it, whatever the samples tell.
+    `woken` says that a request waits for it, whatever the samples tell, and `shared` that the most of `span` is its
+    share of a host that is full.
     """
 
     count: int
     ready: int
     span: Span
     woken: bool = False
+    shared: bool = False
 
 
 class Memory:
@@ -240,7 +242,7 @@ def _bounded(situation: Situation, wanted: int, why: Why, inputs: Inputs) -> Dec
     if span.most is not None:
         count = min(count, span.most)
     if count < wanted:
-        why = Why.MOST
+        why = Why.SHARE if situation.shared else Why.MOST
     elif count > wanted:
         why = Why.LEAST
     inputs.wanted = wanted

@@ -96,7 +96,8 @@ def _problems(parts: Parts, scene: Scene) -> Iterator[str]:
         if each.state not in ("running", "between"):
             yield f"part {each.name} of the platform is {each.state}: {each.reason}"
     if shortage := parts.autoscaler.shortage:
-        yield f"the host is short of {shortage}: no instances are added but for services that have none"
+        shared = "tenants share what it has, and none is added but for services that have none"
+        yield f"the host is short of {shortage}: {shared}"
     for name in (*parts.store.corrupt, *parts.tools.book.corrupt):
         yield f"file {name} cannot be read"
     for name, why in sorted(parts.documents.corrupt.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Protocol
 
 from runyard.contracts import GatewayLoad
@@ -15,6 +16,8 @@ READ_S = 0.2
 HOLD_S = 1.0
 # Memory goes within seconds, not within milliseconds.
 HOST_LOOK_S = 1.0
+# What was given back for others would at once be taken again by who gave it.
+CALM_S = 60.0
 
 
 class Acting(Protocol):
@@ -40,6 +43,7 @@ class ScalingLoop:
         self._told = asyncio.Event()
         self._reads = True
         self._looked_s = float("-inf")
+        self._short_s = float("-inf")
 
     def hear(self, key: str) -> None:
         """Hear that a request waits for a revision."""
@@ -98,7 +102,18 @@ class ScalingLoop:
             return
         self._looked_s = now_s
         autoscaler, shortage = self._parts.autoscaler, self._parts.host.shortage()
+        relieved = not shortage
+        if shortage:
+            self._short_s = now_s
+        elif now_s - self._short_s < CALM_S:
+            shortage = autoscaler.shortage
         if bool(shortage) != bool(autoscaler.shortage):
             event, level = ("host short", "warning") if shortage else ("host has room", "info")
             self._parts.tools.journal.write(event, level=level, of=shortage)
-        autoscaler.note_shortage(shortage)
+        autoscaler.note_shortage(shortage, self._promises() if shortage else {}, relieved=relieved)
+
+    def _promises(self) -> Mapping[str, int]:
+        """Give the bytes of memory that the quotas of tenants allow them."""
+        tenants = {each.tenant for each in self._parts.documents.revisions.values()}
+        quotas = {tenant: self._parts.claim.quotas(tenant) for tenant in tenants}
+        return {tenant: limits["memory"] for tenant, limits in quotas.items() if "memory" in limits}

@@ -14,7 +14,8 @@ from operator import is_not
 from runyard.contracts import GatewayLoad, RevisionLoad
 from runyard.scaling.counts import Span
 from runyard.scaling.decision import Decision
-from runyard.scaling.scaler import Memory, Situation, decide
+from runyard.scaling.scaler import STALE_S, Memory, Situation, decide
+from runyard.scaling.sharing import Claimant, share
 from runyard.scaling.window import Sample
 from services.orchestrator.model.instance import Instance
 from services.orchestrator.model.revision import Revision
@@ -45,7 +46,10 @@ class Sight:
 
 @dataclass(slots=True)
 class Followed:
-    """A revision in force: what it should have, what is remembered of it, and what was decided on it."""
+    """A revision in force: what it should have, what is remembered of it, and what was decided on it.
+
+    `present` are all that are there, those on their way out too; `allowed` is its share of a host that is full.
+    """
 
     subject: Subject
     memory: Memory
@@ -55,6 +59,8 @@ class Followed:
     observed_s: float = -math.inf
     latest: Decision | None = None
     paused: bool = False
+    present: int = 0
+    allowed: int | None = None
 
 
 class Autoscaler:
@@ -68,6 +74,10 @@ class Autoscaler:
         # What the gateway told last of every revision, in this life of it.
         self._loads: dict[str, RevisionLoad] = {}
         self._shortage = ""
+        self._promises: Mapping[str, int] = {}
+        self._relieved = False
+        # What all instances together may take while the host is short: what they took when it began to be.
+        self._room: int | None = None
         self._life = ""
         self._generation = 0
         self._offset_s = 0.0
@@ -98,9 +108,19 @@ class Autoscaler:
         """What the host is short of, for which nothing is added; empty when it has room."""
         return self._shortage
 
-    def note_shortage(self, shortage: str) -> None:
-        """Add no instances while the host is short of something; what has none still gets its first."""
-        self._shortage = shortage
+    def note_shortage(
+        self, shortage: str, promises: Mapping[str, int] | None = None, *, relieved: bool = False
+    ) -> None:
+        """Take what the host is short of; until it is not, revisions share what they have, and each may have one.
+
+        `promises` are the bytes of memory that tenants' quotas allow them. Once it is `relieved` for the moment, those
+        below their share get what the others gave back.
+        """
+        self._shortage, self._promises, self._relieved = shortage, promises or {}, relieved
+        if not shortage:
+            self._room = None
+            for each in self._followed.values():
+                each.allowed = None
 
     @property
     def freezers(self) -> frozenset[str]:
@@ -138,7 +158,7 @@ class Autoscaler:
                 self._followed[key] = followed
             elif subject.settings != followed.subject.settings:
                 followed.memory = Memory(subject.settings, now_s)
-            followed.subject, followed.ready = subject, ready.get(key, 0)
+            followed.subject, followed.ready, followed.present = subject, ready.get(key, 0), present.get(key, 0)
             followed.count = subject.within(followed.count)
             followed.paused = sight.revisions[key].service_key in sight.paused
 
@@ -164,6 +184,7 @@ class Autoscaler:
             before[key] = self._loads.get(key, _NONE)
             self._loads[key] = told
         changed = False
+        self._share(at_s)
         for key, each in self._followed.items():
             if each.paused:
                 continue
@@ -179,6 +200,8 @@ class Autoscaler:
         """Decide without being told anything: everything keeps what it has, and says so."""
         self._now_s = max(self._now_s, now_s)
         for each in self._followed.values():
+            # Nothing is taken away for others on what is not told.
+            each.allowed = None
             if each.count > each.subject.span.least and not each.paused:
                 self._decide(each, self._now_s)
 
@@ -214,19 +237,44 @@ class Autoscaler:
             )
         )
 
+    def _share(self, at_s: float) -> None:
+        """Say how many each may have while the host is short: what others gave back, and not before it is free."""
+        if not self._shortage:
+            return
+        taken = sum(max(each.count, each.present) * each.subject.memory_bytes for each in self._followed.values())
+        self._room = taken if self._room is None else self._room
+        counts = share({key: _claimant(each, at_s) for key, each in self._followed.items()}, self._promises, self._room)
+        free = self._room - taken if self._relieved else 0
+        for key, each in self._followed.items():
+            more = max(0, counts[key] - each.count)
+            granted = min(more, max(0, free) // max(1, each.subject.memory_bytes))
+            free -= granted * each.subject.memory_bytes
+            each.allowed = min(counts[key], each.count) + granted
+
     def _span_of(self, each: Followed) -> Span:
         span = each.subject.span
         if not self._shortage or span.least == span.most:
             return span
-        most = max(1, each.count, span.least)
+        most = max(1, span.least, each.count if each.allowed is None else each.allowed)
         return Span(span.least, most if span.most is None else min(span.most, most))
 
     def _decide(self, each: Followed, now_s: float) -> bool:
         woken = now_s - each.woken_s <= WOKEN_S
-        situation = Situation(each.count, each.ready, self._span_of(each), woken)
+        span = self._span_of(each)
+        situation = Situation(each.count, each.ready, span, woken, shared=span != each.subject.span)
         decision = decide(each.subject.settings, each.memory, situation, now_s)
         each.latest = decision
         if decision.count == each.count:
             return False
         each.count = decision.count
         return True
+
+
+def _claimant(each: Followed, at_s: float) -> Claimant:
+    """Give what a revision claims of the host: what its load needs, where that is known of now."""
+    subject, latest, wanted = each.subject, each.latest, each.count
+    if latest is not None and not each.paused and not latest.hold and at_s - each.observed_s < STALE_S:
+        wanted = subject.within(latest.inputs.wanted)
+    # What is paused, and what has its number given, keeps what it has; what somebody calls has its first.
+    kept = each.count if each.paused else max(subject.span.least, min(1, each.count))
+    return Claimant(subject.tenant, subject.priority, subject.memory_bytes, kept, max(kept, wanted))

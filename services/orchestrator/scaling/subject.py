@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from runyard.contracts.scaling import PRIORITY
 from runyard.names import service_key
 from runyard.scaling.counts import REACHABLE, Span, revision_span, service_bound, settings_of
 from runyard.scaling.settings import ScalingSettings, scaling_settings
@@ -17,12 +18,16 @@ from services.orchestrator.traffic.shift import apportion
 class Subject:
     """A revision that the traffic in force names: how its instances are counted, and how many it may have.
 
-    One that `freezes` keeps an instance, paused, while it sleeps.
+    One that `freezes` keeps an instance, paused, while it sleeps. `priority` is its service's within `tenant`, and
+    `memory_bytes` what an instance may take.
     """
 
     settings: ScalingSettings
     span: Span
     freezes: bool = False
+    tenant: str = ""
+    priority: int = PRIORITY
+    memory_bytes: int = 0
 
     def within(self, count: int) -> int:
         """Hold a count within what it may have."""
@@ -52,7 +57,14 @@ def subjects(rollouts: Iterable[Commitment], revisions: Mapping[str, Revision]) 
                 span = replace(span, most=max(span.least, most))
             if counts.one_writer:
                 span = Span(min(span.least, REACHABLE), REACHABLE if span.most is None else min(span.most, REACHABLE))
-            found[key] = Subject(scaling_settings(revision.spec), span, may_freeze(revision.spec))
+            found[key] = Subject(
+                scaling_settings(revision.spec),
+                span,
+                may_freeze(revision.spec),
+                commitment.tenant,
+                commitment.priority,
+                revision.spec.memory_bytes,
+            )
     return found
 
 

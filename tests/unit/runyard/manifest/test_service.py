@@ -271,6 +271,11 @@ def test_schedule_is_read_with_its_zones(build: Any) -> None:
     assert build().schedule == ()
 
 
+def test_priority_is_read_and_is_in_the_middle_where_nothing_is_said(build: Any) -> None:
+    assert build(metadata={"annotations": {"runyard.dev/priority": "9"}}).priority == 9
+    assert build().priority == 5
+
+
 def test_limits_of_requests_are_read(build: Any) -> None:
     own = {
         "max-requests-per-second": "100",

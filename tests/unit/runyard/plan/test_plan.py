@@ -80,6 +80,12 @@ def test_counts_of_the_service_are_the_rollouts_and_make_no_new_revision():
     assert counted.revision == plain.revision
 
 
+def test_priority_is_the_rollouts_and_makes_no_new_revision():
+    plain, first = (plan(manifests(each)).services[0] for each in (service(), service(priority=9)))
+    assert (plain.rollout.priority, first.rollout.priority) == (5, 9)
+    assert first.revision == plain.revision
+
+
 @pytest.mark.parametrize(
     ("traffic", "duration_s"),
     [

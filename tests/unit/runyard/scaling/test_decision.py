@@ -25,6 +25,9 @@ WORDS = {
     Why.RETAINED: "idle for 12 s: the last instance is kept for a while",
     Why.LEAST: "3 would do, at least 2 are asked for",
     Why.MOST: "2.25 cores (4 waiting) over 6 s at 0.7 each need 3.21 instances, at most 9 are allowed",
+    Why.SHARE: (
+        "2.25 cores (4 waiting) over 6 s at 0.7 each need 3.21 instances, 9 are its share while the host is full"
+    ),
 }
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from runyard import names
 from runyard.contracts import RolloutRequest, ScalingDocument, TrafficShare
-from services.orchestrator.loop.scaling import READ_S
+from services.orchestrator.loop.scaling import CALM_S, READ_S
 
-from ..world import World, in_world, quiet
+from ..world import STACK, World, in_world, quiet
 
 KEY = "default/hello-1"
 WINDOW_S = 6
@@ -31,12 +35,13 @@ async def asleep(world: World) -> None:
     assert world.engine.clones() == []
 
 
-async def loaded(world: World, seconds: float, in_flight: int) -> None:
+async def loaded(world: World, seconds: float, in_flight: int, *, also: Mapping[str, int] | None = None) -> None:
     """Let time pass with so many requests in flight, which the gateway tells whenever it is asked."""
     for _ in range(round(seconds / READ_S)):
-        told = world.gateway.loads.get(KEY)
-        arrivals, served_ms = (told.arrivals, told.request_ms) if told else (0, 0)
-        world.gateway.tell(KEY, in_flight, 0, arrivals + in_flight, served_ms + round(in_flight * READ_S * 1000))
+        for key, load in {KEY: in_flight, **(also or {})}.items():
+            told = world.gateway.loads.get(key)
+            arrivals, served_ms = (told.arrivals, told.request_ms) if told else (0, 0)
+            world.gateway.tell(key, load, 0, arrivals + load, served_ms + round(load * READ_S * 1000))
         await world.pass_time(READ_S)
 
 
@@ -183,12 +188,15 @@ async def test_shortage_of_the_host_is_told_and_ends(world: World) -> None:
     await world.pass_time(2)
     assert world.orchestrator.status().problems == (
         "the host is short of memory: 1 of 1000 MiB are available: "
-        "no instances are added but for services that have none",
+        "tenants share what it has, and none is added but for services that have none",
     )
     await loaded(world, 4, in_flight=35)
     assert len(world.engine.clones("running")) == 1
     meminfo.write_text("MemTotal: 1024000 kB\nMemAvailable: 512000 kB\n")
-    await loaded(world, 4, in_flight=35)
+    # What was given back for others is not at once taken again.
+    await loaded(world, CALM_S - 10, in_flight=35)
+    assert len(world.engine.clones("running")) == 1
+    await loaded(world, 14, in_flight=35)
     assert len(world.engine.clones("running")) > 1
     assert [each for each in world.journal.events() if each.startswith("host")] == ["host short", "host has room"]
 
@@ -210,3 +218,35 @@ async def test_gateway_that_does_not_say_what_is_in_flight_keeps_nothing_from_go
     await asyncio.wait_for(world.roll_out(rollout(min_instances=1)), 5)
     await world.pass_time(20)
     assert len(world.gateway.addresses(KEY)) == 1
+
+
+@in_world
+async def test_full_host_moves_instances_from_one_tenant_to_another_by_their_quotas(world: World) -> None:
+    scaling = ScalingDocument(window_s=WINDOW_S)
+    world.parts.claim.put(json.dumps({"stack": STACK, "quotas": {"default": {"memory": 100}, "shop": {"memory": 300}}}))
+    world.add("hello-1", scaling=scaling, concurrency=10)
+    await asyncio.wait_for(world.roll_out(rollout()), 5)
+    world.add("web-1", scaling=scaling, concurrency=10, tenant="shop", service="web")
+    web = RolloutRequest("shop", "web", (TrafficShare("web-1", 100),), 20)
+    await asyncio.wait_for(world.roll_out(web), 5)
+    await loaded(world, 8, 55, also={"shop/web-1": 3})
+    assert count(world) == {"default": 8, "shop": 1}
+    meminfo = world.directory / "proc" / "meminfo"
+    meminfo.parent.mkdir()
+    meminfo.write_text("MemTotal: 1024000 kB\nMemAvailable: 1024 kB\n")
+    await loaded(world, 2, 55, also={"shop/web-1": 3})
+    assert count(world) == {"default": 8, "shop": 1}
+    await loaded(world, 20, 55, also={"shop/web-1": 55})
+    assert count(world) == {"default": 3, "shop": 1}
+    meminfo.write_text("MemTotal: 1024000 kB\nMemAvailable: 512000 kB\n")
+    await loaded(world, 20, 55, also={"shop/web-1": 55})
+    assert count(world) == {"default": 3, "shop": 6}
+    (told, *_) = [each for each in world.orchestrator.decisions().decisions[::-1] if each.tenant == "shop"]
+    assert told.why == "share"
+
+
+def count(world: World) -> dict[str, int]:
+    tenants = [
+        world.engine.containers[each]["Config"]["Labels"][names.TENANT] for each in world.engine.clones("running")
+    ]
+    return dict(Counter(sorted(tenants)))

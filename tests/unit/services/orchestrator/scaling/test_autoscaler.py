@@ -269,7 +269,7 @@ def test_host_that_is_short_gets_no_more_instances_and_keeps_what_it_has() -> No
     story.go(5, in_flight=60)
     latest = story.autoscaler.followed[KEY].latest
     assert latest is not None
-    assert (story.count, latest.why.value) == (2, "most")
+    assert (story.count, latest.why.value) == (2, "share")
     story.autoscaler.note_shortage("")
     story.go(3, in_flight=60)
     assert story.count > 2
@@ -302,3 +302,97 @@ def test_cpu_of_a_boost_adds_no_others() -> None:
         return story.count
 
     assert (counted(boosted=True), counted(boosted=False) > 1) == (1, True)
+
+
+class Host:
+    """Two tenants with a service each on one host: what they have, and a load of so many requests at once."""
+
+    def __init__(self, **present: int) -> None:
+        self.autoscaler, self.now_s, self.sums = Autoscaler(Consumption(Meter())), 100.0, dict.fromkeys(present, 0)
+        self.revisions = {
+            f"{tenant}/web-1": Revision(
+                document("web-1", tenant=tenant, service="web", scaling=ScalingDocument(window_s=6), concurrency=10)
+            )
+            for tenant in present
+        }
+        self.present = present
+        self.follow()
+
+    def follow(self) -> None:
+        rollouts = {
+            f"{tenant}/web": Commitment(tenant, "web", (TrafficShare("web-1", 100),)) for tenant in self.present
+        }
+        made = tuple(
+            Instance(
+                f"{tenant}{number}", tenant, "web", "web-1", "", "",
+                (Container(f"{tenant}{number}", "app", "running"),),
+            )
+            for tenant, count in self.present.items()
+            for number in range(count)
+        )  # fmt: skip
+        self.autoscaler.follow(Sight(rollouts, self.revisions, made, made), self.now_s)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {key.partition("/")[0]: count for key, count in self.autoscaler.scaled.items()}
+
+    def go(self, seconds: float, *, follows: bool = True, **in_flight: int) -> None:
+        """Let time pass under a load; what runs is what is wanted, or as it was."""
+        for _ in range(round(seconds / TICK_S)):
+            self.now_s += TICK_S
+            loads = {}
+            for tenant, load in in_flight.items():
+                self.sums[tenant] += round(load * TICK_S * 1000)
+                loads[f"{tenant}/web-1"] = RevisionLoad(load, 0, self.sums[tenant] // 1000, self.sums[tenant], 0)
+            told = GatewayLoad("life", round(self.now_s * 5), round(self.now_s * 1000), loads)
+            self.autoscaler.take(told, self.now_s)
+            self.present = self.counts if follows else self.present
+            self.follow()
+
+
+def test_full_host_is_shared_between_tenants_by_what_they_were_promised() -> None:
+    host = Host(a=8, b=0)
+    host.go(10, a=55, b=0)
+    assert host.counts == {"a": 8, "b": 0}
+    host.autoscaler.note_shortage("memory", {"a": 1000, "b": 1000})
+    host.go(10, a=55, b=55)
+    # Of a host that is still short nobody takes anything, but for the first.
+    assert host.counts == {"a": 4, "b": 1}
+    host.autoscaler.note_shortage("memory", {"a": 1000, "b": 1000}, relieved=True)
+    host.go(3, a=55, b=55)
+    assert host.counts == {"a": 4, "b": 4}
+    latest = host.autoscaler.decided("b/web-1")
+    assert latest is not None
+    assert latest.reason.endswith(", 4 are its share while the host is full")
+    host.autoscaler.note_shortage("")
+    host.go(10, a=55, b=55)
+    assert host.counts == {"a": 8, "b": 8}
+
+
+def test_share_is_taken_when_it_is_free_and_not_before() -> None:
+    host = Host(a=8, b=1)
+    host.go(10, a=55, b=3)
+    host.autoscaler.note_shortage("memory", relieved=True)
+    host.go(10, follows=False, a=55, b=60)
+    # What a gave up still runs.
+    assert host.counts == {"a": 5, "b": 1}
+    host.go(2, a=55, b=60)
+    assert host.counts == {"a": 5, "b": 4}
+
+
+def test_nothing_is_given_up_on_a_full_host_that_nobody_else_wants() -> None:
+    host = Host(a=8, b=1)
+    host.go(10, a=55, b=3)
+    host.autoscaler.note_shortage("memory", {"a": 1, "b": 1000})
+    host.go(30, a=55, b=3)
+    assert host.counts == {"a": 8, "b": 1}
+
+
+def test_load_that_is_not_told_gives_nothing_up_on_a_full_host() -> None:
+    host = Host(a=8, b=1)
+    host.go(10, a=55, b=3)
+    host.autoscaler.note_shortage("memory", relieved=True)
+    host.go(0.4, follows=False, a=55, b=60)
+    before = host.counts
+    host.autoscaler.hold(host.now_s + 60)
+    assert host.counts == before

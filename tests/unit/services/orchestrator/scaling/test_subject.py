@@ -79,3 +79,10 @@ def test_count_is_held_within_the_span(count: int, held: int) -> None:
     )["default/hello-1"].settings
     assert Subject(settings, Span(1, 3)).within(count) == held
     assert Subject(settings, Span(1, None)).within(count) == max(1, count)
+
+
+def test_subject_has_its_services_priority_and_what_an_instance_may_take() -> None:
+    revision = Revision(document("hello-1"))
+    commitment = Commitment("default", "hello", (TrafficShare("hello-1", 100),), priority=9)
+    found = subjects([commitment], {"default/hello-1": revision})["default/hello-1"]
+    assert (found.tenant, found.priority, found.memory_bytes) == ("default", 9, revision.spec.memory_bytes)

@@ -8,6 +8,7 @@ more than a ConfigMap or Secret of the manifests, which may be of one name and a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -32,21 +33,16 @@ _FILE = re.compile(r"(?!\.{1,2}$)[-._A-Za-z0-9]{1,253}")
 class LazyDigests(Mapping[str, str]):
     """The digests of a tenant's values by `name/key`; which keys there are costs nothing to tell.
 
-    Each is hashed when it is first asked for (PBKDF2-SHA256, salted by tenant and name): one takes 25 ms, and most
-    stacks keep more secrets than manifests name.
+    Each is hashed when it is asked for: most stacks keep more secrets than manifests name.
     """
 
     def __init__(self, tenant: str, values: Mapping[str, str]) -> None:
         """Take a tenant's values by `name/key`."""
         self._tenant = tenant
         self._values = values
-        self._made: dict[str, str] = {}
 
     def __getitem__(self, key: str) -> str:
-        if key not in self._made:
-            salt, value = f"{self._tenant}/{key}".encode(), self._values[key].encode()
-            self._made[key] = hashlib.pbkdf2_hmac("sha256", value, salt, _rounds(key)).hex()
-        return self._made[key]
+        return _digest(self._tenant, key, self._values[key])
 
     def __contains__(self, key: object) -> bool:
         return key in self._values
@@ -58,8 +54,14 @@ class LazyDigests(Mapping[str, str]):
         return len(self._values)
 
 
-def _rounds(key: str) -> int:
-    return 1 if key.startswith(_CONFIG_MAP) else _ROUNDS
+@functools.lru_cache(maxsize=4096)
+def _digest(tenant: str, key: str, value: str) -> str:
+    """Hash a value (PBKDF2-SHA256, salted by tenant and key), once in a process.
+
+    It takes 25 ms, and a review plans what manifests hold on both sides. Whoever asks has the value in memory already.
+    """
+    rounds = 1 if key.startswith(_CONFIG_MAP) else _ROUNDS
+    return hashlib.pbkdf2_hmac("sha256", value.encode(), f"{tenant}/{key}".encode(), rounds).hex()
 
 
 def values_of_manifests(manifests: Manifests, tenant: str) -> dict[str, str]:

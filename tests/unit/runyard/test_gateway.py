@@ -219,6 +219,7 @@ def holds(config: GatewayConfig, expected: tuple[Path, list[tuple[str, int]]]) -
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 # 250 times 40 are the 10,000 hostile values; few get past the grammar, so few cost the time of a parse.
 @settings(max_examples=250)
 @given(st.sampled_from(TEXTS), st.lists(hostile_text, min_size=40, max_size=40))

@@ -137,6 +137,7 @@ def counts(number: int, keys: Keys, value: Any, changed: Manifests) -> bool:
         return False
 
 
+@pytest.mark.no_cover
 def test_whatever_changes_the_model_or_the_plan_is_told() -> None:
     told, hidden = 0, []
     for number, keys, value in mutants():

@@ -23,7 +23,7 @@ ALONE = {
 }
 
 # Files that take minutes begin first, the longest at the front: for one that begins last the other worker waits.
-FIRST = ("test_succession", "test_operating", "test_failures", "test_trust", "test_interleavings", "test_admission")
+FIRST = ("test_failures", "test_succession", "test_operating", "test_trust", "test_interleavings", "test_admission")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,7 +14,15 @@ PYTHON = .venv/bin/python
 GO_MODULES = $(patsubst %/go.mod,%,$(wildcard services/*/go.mod services/*/*/go.mod))
 
 # Two files at a time, each with stacks of its own: an update waits for Pulumi's start and for probes about half its time.
-TWO_STACKS = -n 2 --dist loadfile
+# In the order of tests/e2e/conftest.py, and not by how many tests a file has.
+TWO_STACKS = -n 2 --dist loadfile --no-loadscope-reorder
+
+# Those of the unit tests that need the engine: to collect all the others takes each process half a minute.
+ENGINE_UNITS = $(shell grep -rlw --include 'test_*.py' 'mark\.engine' tests/unit)
+
+# Container images set it to keep their layers small. Each process of the tests, and each program that these start, would
+# compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What holds layers, sizes and lists of parts, of Python, Lua and Go alike: `lint` runs it, so the rest leaves it out.
 HOUSE = tests/unit/test_architecture.py
@@ -71,7 +79,7 @@ check: lint
 test: lint
 	@$(BOOTSTRAP) tests -- $(PYTHON) -m pytest -n 2 -q $(RERUNS) -m "not engine" --ignore $(HOUSE) --cov --cov-report= tests/unit tests/preview
 	$(PYTHON) -m tests.harness.floors
-	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest $(TWO_STACKS) -q $(RERUNS) -m "engine and not alone" tests/e2e tests/unit
+	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest $(TWO_STACKS) -q $(RERUNS) -m "engine and not alone" tests/e2e $(ENGINE_UNITS)
 	@$(BOOTSTRAP) run -- .venv/bin/python -m pytest -q $(RERUNS) -m alone tests/e2e
 
 # Known weaknesses of our code (bandit) and of what others wrote (advisories of Go, Python and Debian). It ends well only

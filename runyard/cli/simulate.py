@@ -71,10 +71,8 @@ def simulate(  # noqa: PLR0913 - click gives one parameter for each option
     """
     paths, only, trace = _named(paths, only, trace)
     load_of = _loads(trace, stack, Load(trace, None, peak, request_ms / 1000, start_ms / 1000, repeat), out)
-    found = _simulate(load(paths).manifests, only, load_of, parse_day(day))
+    found = _simulate(load(paths).manifests, only, load_of, parse_day(day), pictured=picture is not None)
     if picture is not None:
-        if len(found) != 1:
-            raise UsageError(f"--picture: must be of one service, got {len(found)}: name it with --service")
         write(Path(picture), render_picture(found[0]))
     out.show(lambda: describe_simulations(found), lambda: render_simulations(found))
 
@@ -115,17 +113,25 @@ def _recorded(services: Sequence[str], stack: str, asked: Load, out: Output) -> 
 
 
 def _simulate(
-    manifests: Manifests, only: str | None, load_of: Callable[[Sequence[str]], Mapping[str, Load]], day: str
+    manifests: Manifests,
+    only: str | None,
+    load_of: Callable[[Sequence[str]], Mapping[str, Load]],
+    day: str,
+    *,
+    pictured: bool,
 ) -> list[Simulated]:
     services = {service_key(each.tenant, each.name): each for each in manifests.services}
     known = sorted(key for key in services if only is None or only in (key, key.partition("/")[2]))
     if not known:
         raise UsageError(f"--service: must be one of {', '.join(sorted(services)) or 'no service'}, got {only}")
+    loads = load_of(known)
+    if pictured and len(loads) != 1:
+        raise UsageError(f"--picture: must be of one service, got {len(loads)}: name it with --service")
     plans = {service_key(each.tenant, each.name): each for each in plan(manifests).services}
     midnight = zones.parse_day(day).utc_s
     return [
         simulate_service(
             services[key], *plans[key].scaling(each.begins(midnight), each.length_s), each, (manifests, day)
         )
-        for key, each in load_of(known).items()
+        for key, each in loads.items()
     ]

@@ -107,7 +107,7 @@ def simulate_service(
         raise UsageError(f"{key}: must scale by concurrency or rps to be simulated, got {', '.join(left_out)}")
     peak_rps = _peak(signals, load)
     length_s = load.length_s
-    step_s = next(step_s for longest_s, step_s in _STEPS_S if length_s <= longest_s)
+    step_s = step_of(length_s)
     outcome = simulate(
         _batches(load, peak_rps, step_s),
         length_s,
@@ -118,6 +118,11 @@ def simulate_service(
     )
     currency, cost = _month_cost(service, _least_s(spans, length_s), outcome, terms)
     return Simulated(key, load, peak_rps, _widest(spans), outcome, currency, cost, left_out)
+
+
+def step_of(length_s: float) -> float:
+    """Give the length in seconds of the steps in which a trace of this length is simulated."""
+    return next(step_s for longest_s, step_s in _STEPS_S if length_s <= longest_s)
 
 
 def _widest(spans: Spans) -> Span:

@@ -10,7 +10,8 @@ from typing import Any
 from runyard.accounts import Quotas
 from runyard.manifest.model import Manifests
 from runyard.manifest.observability import Observability, Receiver, SecretKey
-from runyard.names import service_key
+from runyard.names import DNS_LABEL, service_key
+from runyard.plan.secret import VERSIONS, describe_no_key
 
 # Of each tenant, and of the platform as "": `name/key` of a secret to its value.
 Secrets = Mapping[str, Mapping[str, str]]
@@ -62,9 +63,17 @@ def missing_secrets(alerting: Alerting, secrets: Secrets) -> Iterator[str]:
     for each in alerting.receivers:
         for key in each.receiver.secrets:
             if _path(key) not in secrets.get(each.tenant, {}):
-                where = "receiverSecrets" if each.tenant == PLATFORM else f"secrets.{each.tenant}"
-                command = f"pulumi config set --secret --path 'runyard:{where}.{key.name}' VALUE"
-                yield f"receiver {each.name}: secret {key.name} has no key {key.key} in this stack ({command})"
+                platforms = each.tenant == PLATFORM
+                lack = _describe_own(key) if platforms else describe_no_key("secret", key.name, key.key, each.tenant)
+                yield f"receiver {each.name}: {lack}"
+
+
+def _describe_own(key: SecretKey) -> str:
+    # The platform's are no tenant's, for whom `runyard secret set` is.
+    parts = (key.name,) if key.key in VERSIONS else (key.name, key.key)
+    path = "".join(f".{each}" if DNS_LABEL.fullmatch(each) else f'["{each}"]' for each in parts)
+    command = f"pulumi config set --secret --path 'runyard:receiverSecrets{path}' VALUE"
+    return f"secret {key.name} has no key {key.key} in this stack ({command})"
 
 
 def render_receivers(alerting: Alerting, secrets: Secrets) -> str:

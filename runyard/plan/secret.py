@@ -8,6 +8,7 @@ more than a ConfigMap or Secret of the manifests, which may be of one name and a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,8 @@ Digests = Mapping[str, str]
 # one part of what a revision's 32-bit hash is made of. What a config map holds is no secret.
 _ROUNDS = 100_000
 _CONFIG_MAP = "configMap:"
-_VERSIONS = frozenset({"latest", "1"})
+# What a secret's only value is asked for by.
+VERSIONS = frozenset({"latest", "1"})
 # Kubernetes: what else a key may be has no place in an environment, or as a file's name.
 _VARIABLE = re.compile(r"(?!\.{1,2}$|\.\.)[-._A-Za-z][-._A-Za-z0-9]*")
 _FILE = re.compile(r"(?!\.{1,2}$)[-._A-Za-z0-9]{1,253}")
@@ -32,21 +34,16 @@ _FILE = re.compile(r"(?!\.{1,2}$)[-._A-Za-z0-9]{1,253}")
 class LazyDigests(Mapping[str, str]):
     """The digests of a tenant's values by `name/key`; which keys there are costs nothing to tell.
 
-    Each is hashed when it is first asked for (PBKDF2-SHA256, salted by tenant and name): one takes 25 ms, and most
-    stacks keep more secrets than manifests name.
+    Each is hashed when it is asked for: most stacks keep more secrets than manifests name.
     """
 
     def __init__(self, tenant: str, values: Mapping[str, str]) -> None:
         """Take a tenant's values by `name/key`."""
         self._tenant = tenant
         self._values = values
-        self._made: dict[str, str] = {}
 
     def __getitem__(self, key: str) -> str:
-        if key not in self._made:
-            salt, value = f"{self._tenant}/{key}".encode(), self._values[key].encode()
-            self._made[key] = hashlib.pbkdf2_hmac("sha256", value, salt, _rounds(key)).hex()
-        return self._made[key]
+        return _digest(self._tenant, key, self._values[key])
 
     def __contains__(self, key: object) -> bool:
         return key in self._values
@@ -58,8 +55,14 @@ class LazyDigests(Mapping[str, str]):
         return len(self._values)
 
 
-def _rounds(key: str) -> int:
-    return 1 if key.startswith(_CONFIG_MAP) else _ROUNDS
+@functools.lru_cache(maxsize=4096)
+def _digest(tenant: str, key: str, value: str) -> str:
+    """Hash a value (PBKDF2-SHA256, salted by tenant and key), once in a process.
+
+    It takes 25 ms, and a review plans what manifests hold on both sides. Whoever asks has the value in memory already.
+    """
+    rounds = 1 if key.startswith(_CONFIG_MAP) else _ROUNDS
+    return hashlib.pbkdf2_hmac("sha256", value.encode(), f"{tenant}/{key}".encode(), rounds).hex()
 
 
 def values_of_manifests(manifests: Manifests, tenant: str) -> dict[str, str]:
@@ -82,7 +85,7 @@ def has_value(source: Source, name: str, key: str, digests: Digests) -> bool:
 def variables_of(source: EnvFrom, digests: Digests) -> dict[str, SecretValue]:
     """Give every key of a secret that can be a variable, by the variable's name."""
     keys = _keys(source.source, source.name, digests)
-    named = {} if keys == _VERSIONS else {source.prefix + key: key for key in sorted(keys)}
+    named = {} if keys == VERSIONS else {source.prefix + key: key for key in sorted(keys)}
     return {
         variable: secret_value(source.source, source.name, key, digests)
         for variable, key in named.items()
@@ -97,7 +100,7 @@ def files_of(source: FileSource, digests: Digests) -> tuple[VolumeItem, ...]:
             i for i in source.items if not source.optional or has_value(source.kind, source.name, i.key, digests)
         )
     keys = _keys(source.kind, source.name, digests)
-    if keys == _VERSIONS:
+    if keys == VERSIONS:
         return (VolumeItem("latest", source.name),)
     return tuple(VolumeItem(key, key) for key in sorted(keys) if _FILE.fullmatch(key))
 
@@ -123,11 +126,12 @@ def _missing_variables(service: Service, container: Container, digests: Digests)
     for source in container.env_from:
         if not source.optional and not variables_of(source, digests):
             what = "has one value and no keys" if _keys(source.source, source.name, digests) else "has no keys"
-            yield f"envFrom: {source.source} {source.name} {what} in this stack{_hint(service, f'{source.name}/KEY')}"
+            hint = _hint(service.tenant, f"{source.name}/KEY")
+            yield f"envFrom: {source.source} {source.name} {what} in this stack{hint}"
     for variable in container.env:
         found = variable.reference
         if found is not None and not found.optional and not has_value(found.source, found.name, found.key, digests):
-            yield f"env {variable.name}: {_no_key(service, found.source, found.name, found.key)}"
+            yield f"env {variable.name}: {describe_no_key(found.source, found.name, found.key, service.tenant)}"
 
 
 def _missing_files(service: Service, source: FileSource, digests: Digests) -> Iterator[str]:
@@ -135,19 +139,19 @@ def _missing_files(service: Service, source: FileSource, digests: Digests) -> It
         return
     for item in source.items:
         if not has_value(source.kind, source.name, item.key, digests):
-            yield _no_key(service, source.kind, source.name, item.key)
+            yield describe_no_key(source.kind, source.name, item.key, service.tenant)
     if not source.items and not files_of(source, digests):
-        yield f"{source.kind} {source.name} has no keys in this stack{_hint(service, source.name)}"
+        yield f"{source.kind} {source.name} has no keys in this stack{_hint(service.tenant, source.name)}"
 
 
-def _no_key(service: Service, kind: str, name: str, key: str) -> str:
-    # A secret's only value is what these two keys ask for.
-    path = name if key in _VERSIONS else f"{name}/{key}"
-    return f"{kind} {name} has no key {key} in this stack{_hint(service, path)}"
+def describe_no_key(kind: str, name: str, key: str, tenant: str) -> str:
+    """Say that a tenant's secret or config map lacks a key, and what gives it one."""
+    path = name if key in VERSIONS else f"{name}/{key}"
+    return f"{kind} {name} has no key {key} in this stack{_hint(tenant, path)}"
 
 
-def _hint(service: Service, path: str) -> str:
-    return f" (runyard secret set {path} --tenant {service.tenant})"
+def _hint(tenant: str, path: str) -> str:
+    return f" (runyard secret set {path} --tenant {tenant})"
 
 
 def _keys(source: Source, name: str, digests: Digests) -> frozenset[str]:

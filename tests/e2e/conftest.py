@@ -22,14 +22,19 @@ ALONE = {
     "test_fidelity": "fills the host: while its orchestrator is silent, all its instances' limits count against others",
 }
 
+# Files that take minutes begin first, the longest at the front: for one that begins last the other worker waits.
+FIRST = ("test_failures", "test_succession", "test_operating", "test_trust", "test_interleavings", "test_admission")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        # All that are collected come here, those of other directories too.
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.engine)
-            if item.path.stem in ALONE:
-                item.add_marker(pytest.mark.alone)
+    # All that are collected come here, those of other directories too.
+    ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    for item in ours:
+        item.add_marker(pytest.mark.engine)
+        if item.path.stem in ALONE:
+            item.add_marker(pytest.mark.alone)
+    place = {item: FIRST.index(item.path.stem) for item in ours if item.path.stem in FIRST}
+    items.sort(key=lambda item: place.get(item, len(FIRST)))
 
 
 @pytest.fixture(scope="session", autouse=True)

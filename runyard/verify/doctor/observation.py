@@ -17,6 +17,7 @@ from runyard import names
 from runyard.errors import HostError, HostUnreachable
 from runyard.host import Engine
 from runyard.host.address import USUAL
+from runyard.host.engine import Found
 from runyard.host.survey import Survey, observe_survey
 from runyard.plan.part import PartPlan
 from runyard.pulumi.backend import (
@@ -84,13 +85,13 @@ def observe(stack: str, parts: Sequence[PartPlan], environment: Mapping[str, str
     """Look at the engine that DOCKER_HOST names, at this machine below `root` if it is on it, and at the state."""
     address = environment.get("DOCKER_HOST") or USUAL
     here = address.startswith(_UNIX)
-    survey, unreachable, running, skew_s = None, "", frozenset[str](), 0.0
+    survey, unreachable, running, skew_s = None, "", list[Found](), 0.0
     try:
         before = time.time()
         survey = observe_survey(root)
         with Engine() as engine:
             skew_s = engine.now().timestamp() - (before + time.time()) / 2
-            running = frozenset(each.name for each in engine.labelled(names.ROLE) if each.state == "running")
+            running = [each for each in engine.labelled(names.STACK) if each.state == "running"]
     except HostUnreachable as error:
         unreachable = str(error)
     backend = backend_of(environment)
@@ -106,8 +107,8 @@ def observe(stack: str, parts: Sequence[PartPlan], environment: Mapping[str, str
         memory_free_bytes=_memory_free(root) if here else None,
         packet_filter=_has_packet_filter(root) if here else None,
         seccomp=(root / "proc/sys/kernel/seccomp").is_dir() if here else None,
-        ports=tuple(_ports(parts, running)) if here else (),
-        stacks=tuple(sorted({name.split(".")[1] for name in running if name.count(".") == 2})),
+        ports=tuple(_ports(parts, frozenset(each.name for each in running))) if here else (),
+        stacks=tuple(sorted({each.labels[names.STACK] for each in running})),
         parts=parts,
         pulumi=_pulumi(environment),
         passphrase=_passphrase(environment),

@@ -51,6 +51,7 @@ def quoted(text: str) -> str:
     return f'"{"".join(plain)}"'
 
 
+# Without a representation, for Hypothesis prints what a test is given, and in here are thousands of directives.
 @dataclass(repr=False)
 class Way:
     """The way from a manifest to directives, which remembers the directives of each configuration."""
@@ -140,6 +141,7 @@ def hostile(name: str) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 # 250 times 40 are 10,000 manifests.
 @settings(max_examples=250)
 @given(

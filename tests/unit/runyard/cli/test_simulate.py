@@ -24,6 +24,14 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, captured.out, captured.err
 
 
+@pytest.fixture
+def bursts(tmp_path: Path) -> str:
+    """Give a trace of three minutes, where what a shape has is not what is tried: the shortest lasts an hour."""
+    path = tmp_path / "bursts.csv"
+    path.write_text("at_s,requests\n0,20\n120,20\n")
+    return str(path)
+
+
 def test_idle_trace_sleeps_between_its_bursts_and_costs_little(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, HELLO, "--trace", "idle", "-o", "json")
     (service,) = json.loads(out)["services"]
@@ -50,10 +58,12 @@ def test_trace_of_a_file_is_run_as_often_as_asked(capsys: pytest.CaptureFixture[
     assert (code, service["requests"], service["peakRequestsPerSecond"], service["lengthSeconds"]) == (0, 30, 5.0, 273)
 
 
-def test_picture_is_drawn_and_the_same_each_time(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_picture_is_drawn_and_the_same_each_time(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bursts: str
+) -> None:
     pictures = [tmp_path / "a.svg", tmp_path / "b.svg"]
     for picture in pictures:
-        assert run(capsys, HELLO, "--trace", "step", "--peak", "50", "--picture", str(picture))[0] == 0
+        assert run(capsys, HELLO, "--trace", bursts, "--picture", str(picture))[0] == 0
     first, second = (picture.read_bytes() for picture in pictures)
     assert first == second
     drawing = ElementTree.fromstring(first)
@@ -76,8 +86,8 @@ def test_what_cannot_be_simulated_is_said(
 
 
 def recorded(name: str, requests: int = 20) -> str:
-    """Answer as an orchestrator does that recorded an hour."""
-    return encode(RecordedLoad("shop", name, 0, 3600, ((2, requests, 2000, 4), (50, requests, 2000, 4))))
+    """Answer as an orchestrator does that recorded ten minutes."""
+    return encode(RecordedLoad("shop", name, 0, 600, ((2, requests, 2000, 4), (8, requests, 2000, 4))))
 
 
 def test_service_is_simulated_under_the_load_that_its_stack_recorded(
@@ -88,14 +98,18 @@ def test_service_is_simulated_under_the_load_that_its_stack_recorded(
     (service,) = json.loads(out)["services"]
     assert code == 0
     assert (service["trace"], service["lengthSeconds"], service["requests"]) == (
-        "the load of the last 60 minutes", 3600, 40,
+        "the load of the last 10 minutes", 600, 40,
     )  # fmt: skip
     assert docker_api.sent == [("GET /v1/recorded-load?service=shop/web", None)]
     assert "POST /containers/runyard.prod.orchestrator/exec" in docker_api.asked
 
 
 def test_name_of_a_service_stands_for_its_manifest_and_its_recorded_load(
-    capsys: pytest.CaptureFixture[str], docker_api: DockerApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
+    docker_api: DockerApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bursts: str,
 ) -> None:
     docker_api.relayed = [recorded("web")]
     (tmp_path / "manifests").symlink_to(SHOP)
@@ -103,10 +117,10 @@ def test_name_of_a_service_stands_for_its_manifest_and_its_recorded_load(
     for name in ("web", "shop/web"):
         code, out, _ = run(capsys, name)
         assert (code, out.splitlines()[1].split()[0]) == (0, "shop/web")
-        assert "Trace the load of the last 60 minutes: 60 minutes, 40 requests, at most 4 a second." in out
+        assert "Trace the load of the last 10 minutes: 10 minutes, 40 requests, at most 4 a second." in out
     # Another trace is as good, and what is there is no name.
-    assert json.loads(run(capsys, "web", "--trace", "idle", "-o", "json")[1])["services"][0]["trace"] == "idle"
-    assert len(json.loads(run(capsys, "manifests", "--trace", "idle", "-o", "json")[1])["services"]) == 3
+    assert json.loads(run(capsys, "web", "--trace", bursts, "-o", "json")[1])["services"][0]["trace"] == bursts
+    assert len(json.loads(run(capsys, "manifests", "--trace", bursts, "-o", "json")[1])["services"]) == 3
 
 
 def test_every_service_has_its_own_recorded_load_and_one_without_has_no_line(
@@ -119,8 +133,8 @@ def test_every_service_has_its_own_recorded_load_and_one_without_has_no_line(
     assert [line.split()[0] for line in out.splitlines()[1:3]] == ["shop/stock", "shop/web"]
     told = [line for line in out.splitlines() if ": Trace " in line]
     assert told == [
-        "shop/stock: Trace the load of the last 60 minutes: 60 minutes, 60 requests, at most 4 a second.",
-        "shop/web: Trace the load of the last 60 minutes: 60 minutes, 40 requests, at most 4 a second.",
+        "shop/stock: Trace the load of the last 10 minutes: 10 minutes, 60 requests, at most 4 a second.",
+        "shop/web: Trace the load of the last 10 minutes: 10 minutes, 40 requests, at most 4 a second.",
     ]
 
 
@@ -159,22 +173,22 @@ def test_least_instances_are_there_from_the_beginning(capsys: pytest.CaptureFixt
     assert service["instances"]["mean"] >= 2
 
 
-def test_slower_starts_keep_more_requests_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+def test_slower_starts_keep_more_requests_waiting(capsys: pytest.CaptureFixture[str], bursts: str) -> None:
     late = []
     for start_ms in ("100", "5000"):
-        _, out, _ = run(capsys, HELLO, "--trace", "idle", "--start-ms", start_ms, "-o", "json")
+        _, out, _ = run(capsys, HELLO, "--trace", bursts, "--start-ms", start_ms, "-o", "json")
         late.append(json.loads(out)["services"][0]["lateRequestSeconds"])
     assert late[0] < late[1]
 
 
-def test_same_trace_tells_the_same_each_time_in_both_forms(capsys: pytest.CaptureFixture[str]) -> None:
-    told = [run(capsys, HELLO, "--trace", "spike", "--peak", "40", "-o", form)[1] for form in ("json", "json", "yaml")]
+def test_same_trace_tells_the_same_each_time_in_both_forms(capsys: pytest.CaptureFixture[str], bursts: str) -> None:
+    told = [run(capsys, HELLO, "--trace", bursts, "-o", form)[1] for form in ("json", "json", "yaml")]
     assert told[0] == told[1]
     assert yaml.safe_load(told[2]) == json.loads(told[0])
 
 
-def test_markdown_is_the_table_as_a_block(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, HELLO, "--trace", "spike", "--peak", "40", "-o", "markdown")
+def test_markdown_is_the_table_as_a_block(capsys: pytest.CaptureFixture[str], bursts: str) -> None:
+    code, out, _ = run(capsys, HELLO, "--trace", bursts, "-o", "markdown")
     assert code == 0
     assert out.startswith("```text\nservice ")
     assert out.endswith("```\n")

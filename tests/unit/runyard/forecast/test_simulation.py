@@ -11,7 +11,7 @@ import pytest
 from runyard.contracts import ScalingSignal
 from runyard.errors import UsageError
 from runyard.forecast.picture import render_length, render_picture
-from runyard.forecast.simulation import Load, Simulated, simulate_service
+from runyard.forecast.simulation import Load, Simulated, simulate_service, step_of
 from runyard.forecast.simulation_report import describe_simulations, render_simulations
 from runyard.manifest.model import Manifests, Platform, Scaling, Service
 from runyard.scaling.counts import Span
@@ -42,6 +42,8 @@ def by(*signals: ScalingSignal) -> ScalingSettings:
     return dataclasses.replace(SETTINGS, signals=signals)
 
 
+# Each shape has tens of thousands of steps, which measuring coverage makes three times as long; others count them.
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("settings", "load", "peak"),
     [
@@ -74,12 +76,20 @@ def test_signals_that_no_trace_tells_are_left_out_and_named() -> None:
     assert str(caught.value) == "default/hello: must scale by concurrency or rps to be simulated, got memory"
 
 
-def test_week_is_simulated_in_steps_of_two_seconds_and_a_shape_in_fifths() -> None:
+@pytest.mark.parametrize(
+    ("length_s", "step_s"), [(7200, 0.2), (7201, 1.0), (2 * 86_400, 1.0), (2 * 86_400 + 1, 2.0), (7 * 86_400, 2.0)]
+)
+def test_longer_trace_has_longer_steps(length_s: float, step_s: float) -> None:
+    assert step_of(length_s) == step_s
+
+
+@pytest.mark.no_cover
+def test_moments_are_drawn_from_the_first_step_on_and_no_more_than_a_screen_has_points() -> None:
     hour = simulated(Load("spike", peak_rps=1.0))
     assert len(hour.outcome.moments) == 600
-    assert hour.outcome.moments[0].at_s == pytest.approx(0.2)
-    week = simulated(Load("day", peak_rps=1.0, repeated=7))
-    assert week.outcome.moments[0].at_s == 2.0
+    assert hour.outcome.moments[0].at_s == pytest.approx(step_of(3600))
+    longer = simulated(Load("t.csv", (Batch(0.0, 1, 0.5),), lasts_s=7800))
+    assert longer.outcome.moments[0].at_s == step_of(7800) == 1.0
 
 
 def cost(**changes: Any) -> Decimal:
@@ -87,11 +97,13 @@ def cost(**changes: Any) -> Decimal:
     return simulated(Load("spike", peak_rps=200.0), span=Span(0, 10), of=service(template=shape)).month_cost
 
 
+@pytest.mark.no_cover
 def test_billing_by_instance_pays_idle_instances_and_billing_by_request_does_not() -> None:
     assert Decimal(0) < cost()
     assert cost() != cost(cpu_throttling=False)
 
 
+@pytest.mark.no_cover
 def test_instances_that_min_scale_keeps_are_paid_idle_too() -> None:
     load = Load("idle", peak_rps=1.0)
     kept = simulated(load, span=Span(2, 10), of=service(template=template(scaling=Scaling(2, 10))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ DEFAULTS_OF_SHARED_KEYS = 1
 FIELDS = [(kind, path, field) for kind in KINDS.values() for path, field in list_fields(kind)]
 
 
+# Read once: a thousand tests ask.
+@functools.cache
 def documents(kind: str) -> list[YamlDocument]:
     names = {each: name for (_, name), each in KINDS.items()}
     everything = read_documents(str(REFERENCE), REFERENCE.read_text(encoding="utf-8"), [])

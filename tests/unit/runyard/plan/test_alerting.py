@@ -88,7 +88,12 @@ def test_secret_that_is_missing_is_named_with_what_gives_it_a_value() -> None:
         "receiver pager: secret pager has no key latest in this stack "
         "(pulumi config set --secret --path 'runyard:receiverSecrets.pager' VALUE)",
         "receiver shop/mail: secret mail has no key password in this stack "
-        "(pulumi config set --secret --path 'runyard:secrets.shop.mail' VALUE)",
+        "(runyard secret set mail/password --tenant shop)",
+    ]
+    keyed = dataclasses.replace(PAGER, url_from=SecretKey("pager", "on.call"))
+    assert list(missing_secrets(subject(keyed), {})) == [
+        "receiver pager: secret pager has no key on.call in this stack "
+        "(pulumi config set --secret --path 'runyard:receiverSecrets.pager[\"on.call\"]' VALUE)"
     ]
     assert list(missing_secrets(subject(PAGER, shop=[MAIL]), SECRETS)) == []
     # What a tenant has is not the platform's, nor another's.

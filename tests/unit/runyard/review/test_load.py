@@ -22,8 +22,8 @@ from .test_review import SCHEMA
 
 DAY = "2026-11-23"
 FIRST = 29_923_200
-# An hour of two bursts, and of a hundred requests at once in the second.
-MINUTES = ((FIRST, 10, 1000, 10), (FIRST + 30, 100, 100_000, 100))
+# Ten minutes of two bursts, and of a hundred requests at once in the second.
+MINUTES = ((FIRST, 10, 1000, 10), (FIRST + 5, 100, 100_000, 100))
 
 
 def web(name: str = "web", least: int = 0, most: int = 10, concurrency: int = 10, image: str = "shop/web:1") -> Service:
@@ -34,7 +34,7 @@ def web(name: str = "web", least: int = 0, most: int = 10, concurrency: int = 10
 
 
 def record(name: str = "web") -> RecordedLoad:
-    return RecordedLoad("shop", name, 60 * FIRST, 60 * (FIRST + 60), MINUTES)
+    return RecordedLoad("shop", name, 60 * FIRST, 60 * (FIRST + 10), MINUTES)
 
 
 def asked(*names: str) -> Asked:
@@ -60,7 +60,7 @@ def test_both_sides_are_simulated_with_their_own_scaling() -> None:
     (change,) = compared(web(), web(least=2, most=5)).services
     assert change.before.outcome.peak > change.after.outcome.peak == 5
     assert (change.before.outcome.cold_starts, change.after.outcome.cold_starts) == (2, 0)
-    assert change.after.outcome.instance_s > 2 * 3500 > change.before.outcome.instance_s
+    assert change.after.outcome.instance_s > 2 * 580 > change.before.outcome.instance_s
     assert change.before.month_cost < change.after.month_cost
 
 
@@ -77,12 +77,12 @@ def test_change_that_scales_nothing_is_simulated_once_and_priced_twice() -> None
 
 def test_line_tells_both_sides_where_they_differ() -> None:
     assert re.fullmatch(
-        r"service shop/web: with the load of the last 60 minutes: peak 5 instances instead of 9, "
+        r"service shop/web: with the load of the last 10 minutes: peak 5 instances instead of 10, "
         r"0 cold starts instead of 2, \d+\.\d\d instead of \d+\.\d\d a month",
         line(web(), web(least=2, most=5)),
     )
     assert re.fullmatch(
-        r"service shop/web: with the load of the last 60 minutes: peak 9 instances, 2 cold starts, \d+\.\d\d a month",
+        r"service shop/web: with the load of the last 10 minutes: peak 10 instances, 2 cold starts, \d+\.\d\d a month",
         line(web(), web(image="shop/web:2")),
     )
 
@@ -95,8 +95,8 @@ def test_every_form_has_it_and_data_fit_the_schema() -> None:
     (told,) = described["recordedLoad"]["services"]
     assert (told["service"], told["load"], told["seconds"], told["requests"]) == (
         "shop/web",
-        "the load of the last 60 minutes",
-        3600,
+        "the load of the last 10 minutes",
+        600,
         110,
     )
     assert told["before"]["coldStarts"] == 2

@@ -161,7 +161,7 @@ def test_no_request_sees_half_a_delta(
 ) -> None:
     # More than a writer writes at a time, so that others have their turn in between, in every worker; and each request
     # is for another host, of which its worker has read nothing yet.
-    gateway, count, last = start_gateway(workers=4), 400, 40
+    gateway, count, last = start_gateway(workers=4), 400, 16
     gateway.push()
     assert amend(gateway, renaming(1, count, instance.port)).status == 200
     over = threading.Event()

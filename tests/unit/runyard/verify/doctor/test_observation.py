@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from runyard.manifest.model import Gateway, Platform
 from runyard.plan.parts import plan_parts
 from runyard.pulumi.backend import stack_file
 from runyard.verify.doctor.observation import Private, Sight, observe
+from tests.unit.runyard.host.docker_api import DockerApi
 
 
 def seen(tmp_path: Path, port: int = 1, **environment: str) -> Sight:
@@ -41,6 +43,29 @@ def test_engine_that_does_not_answer_is_told_and_all_else_is_seen(tmp_path: Path
     assert "docker.sock" in found.unreachable
     assert (found.memory_free_bytes, found.packet_filter, found.seccomp) == (2 * 1024**2, None, False)
     assert (found.pulumi, found.denied, found.stacks) == ("", False, ())
+
+
+def test_stacks_are_those_of_the_labels_of_what_runs(tmp_path: Path, docker_api: DockerApi) -> None:
+    def container(name: str, stack: str, state: str = "running") -> dict[str, Any]:
+        return {
+            "Names": [f"/{name}"],
+            "Id": name,
+            "Created": 0,
+            "State": state,
+            "Labels": {"runyard.dev/stack": stack},
+        }
+
+    docker_api.answers |= {
+        "GET /info": {"SystemTime": "2026-11-28T00:00:00Z"},
+        "GET /version": {"Components": []},
+        "GET /networks/bridge": {"Options": {}},
+        "GET /containers/json": [
+            container("runyard.dev.gateway", "dev"),
+            container("named.by.hand", "prod"),
+            container("runyard.gone.gateway", "gone", "exited"),
+        ],
+    }
+    assert seen(tmp_path).stacks == ("dev", "prod")
 
 
 def test_packet_filter_is_a_module_or_built_in(tmp_path: Path) -> None:

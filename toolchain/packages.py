@@ -14,10 +14,10 @@ from toolchain.engine import install_packages
 from toolchain.step import Steps
 
 # The gateway as its image has it (services/gateway/Dockerfile), a client that reads what it compresses, the ledger's
-# database, and what draws an invoice as PDF.
+# database, what draws an invoice as PDF, and the browser that looks at the console.
 FOR_TESTS = (
     *("nginx", "libnginx-mod-http-lua", "libnginx-mod-http-brotli-filter", "lua-cjson", "openssl", "curl"),
-    *("postgresql", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
+    *("postgresql", "libpangoft2-1.0-0", "libharfbuzz-subset0", "chromium"),
 )
 # What holds the gateway's Lua.
 FOR_LINT = ("lua-check",)

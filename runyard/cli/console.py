@@ -28,3 +28,14 @@ def invite(email: str, stack: str, tenant: str, role: str, out: Output) -> None:
     with Engine() as engine:
         link = Console(engine, stack).invite(email, tenant, role)
     out.show(lambda: {"email": email, "tenant": tenant, "role": role, "link": link}, lambda: link)
+
+
+@console.command()
+@click.argument("email")
+@click.option("-s", "--stack", default="dev", show_default=True, help="The stack whose console it is.")
+@reporting()
+def reset(email: str, stack: str, out: Output) -> None:
+    """Show the link with which EMAIL sets another password: it works once, for a day, and ends their sessions."""
+    with Engine() as engine:
+        link = Console(engine, stack).reset(email)
+    out.show(lambda: {"email": email, "link": link}, lambda: link)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from runyard import names
 from runyard.host.asking import Host, ask_part
@@ -17,6 +18,12 @@ class Console:
 
     def invite(self, email: str, tenant: str, role: str) -> str:
         """Invite somebody to a tenant and give the link, which works once; UsageError says what does not fit."""
-        body = json.dumps({"email": email, "tenant": tenant, "role": role})
-        answer = ask_part(self._host, self._container, (*names.CONSOLE_ASK, "POST", "/v1/invitations", body))
+        return self._link("/v1/invitations", {"email": email, "tenant": tenant, "role": role})
+
+    def reset(self, email: str) -> str:
+        """Let somebody set another password, and give the link, which works once; UsageError where nobody is known."""
+        return self._link("/v1/resets", {"email": email})
+
+    def _link(self, path: str, body: Mapping[str, str]) -> str:
+        answer = ask_part(self._host, self._container, (*names.CONSOLE_ASK, "POST", path, json.dumps(body)))
         return str(json.loads(answer)["link"])

@@ -14,9 +14,10 @@ from tests.unit.checkout import SOURCE_ROOTS
 # Of which OSV knows an advisory, by ecosystem: who does not tell of them does not tell of others either.
 KNOWN = {
     components.PYTHON: components.Component(components.PYTHON, "jinja2", "2.4.1"),
+    components.NPM: components.Component(components.NPM, "lodash", "4.17.15"),
     "Debian:12": components.Component("Debian:12", "openssl", "3.0.9-1"),
 }
-PYTHON_PACKAGES, DEBIAN_PACKAGES = "Python packages", "Debian packages"
+PYTHON_PACKAGES, NPM_PACKAGES, DEBIAN_PACKAGES = "Python packages", "npm packages", "Debian packages"
 NOT_CHECKED = (code.Unread, components.Unlisted, osv.Unanswered, programs.Unscanned)
 
 
@@ -56,6 +57,11 @@ def check_python(settings: Settings) -> tuple[str, list[Finding]]:
     return ask_osv(PYTHON_PACKAGES, components.list_python(settings.root), settings.osv)
 
 
+def check_npm(settings: Settings) -> tuple[str, list[Finding]]:
+    """Ask OSV about the locked npm packages."""
+    return ask_osv(NPM_PACKAGES, components.list_npm(settings.root), settings.osv)
+
+
 def check_debian(settings: Settings) -> tuple[str, list[Finding]]:
     """Ask OSV about the Debian packages of the images."""
     return ask_osv(DEBIAN_PACKAGES, components.list_debian(settings.root), settings.osv)
@@ -80,6 +86,7 @@ CHECKS: dict[str, Callable[[Settings], tuple[str, list[Finding]]]] = {
     OWN_CODE: check_own_code,
     programs.GO_PROGRAMS: check_go,
     PYTHON_PACKAGES: check_python,
+    NPM_PACKAGES: check_npm,
     DEBIAN_PACKAGES: check_debian,
 }
 

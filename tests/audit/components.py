@@ -1,10 +1,11 @@
-"""Components: what Runyard is made of that others wrote, and OSV is asked about: Python and Debian packages.
+"""Components: what Runyard is made of that others wrote, and OSV is asked about: Python, npm and Debian packages.
 
 A list that cannot be made, or is empty, is no list: Unlisted says why.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,11 +14,11 @@ from pathlib import Path
 
 from runyard import images
 from toolchain.environment import LOCK
-from toolchain.requirements import FUZZ_LOCK, GO_LOCK, NODE_LOCK
+from toolchain.requirements import BROWSER_LOCK, FUZZ_LOCK, GO_LOCK, NODE_LOCK
 
 # As OSV names them (https://ossf.github.io/osv-schema/#defined-ecosystems).
-PYTHON = "PyPI"
-PYTHON_LOCKS = (LOCK, GO_LOCK, NODE_LOCK, FUZZ_LOCK)
+PYTHON, NPM = "PyPI", "npm"
+PYTHON_LOCKS = (LOCK, GO_LOCK, NODE_LOCK, FUZZ_LOCK, BROWSER_LOCK)
 # One line a package: what OSV knows of Debian is by source package.
 _ASK_DPKG = ("dpkg-query", "--show", "--showformat", "${source:Package} ${source:Version}\\n")
 _ASK_RELEASE = ("cat", "/etc/os-release")
@@ -61,6 +62,23 @@ def _pins(lock: Path) -> Iterator[tuple[str, str]]:
             if not found:
                 raise Unlisted(f"read {lock}: must pin with ==, got {line!r}")
             yield found[1], found[2]
+
+
+def list_npm(root: Path) -> list[Component]:
+    """List what the lock files of the images' pages pin, what builds them too."""
+    sources = [part.source for each in images.load_catalog(root).values() for part in each.prepare]
+    locks = [lock for lock in (root / each / "package-lock.json" for each in sources) if lock.exists()]
+    return _some((each for lock in locks for each in _npm_pins(lock)), "no lock file of npm pins anything")
+
+
+def _npm_pins(lock: Path) -> Iterator[Component]:
+    packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    for place, package in packages.items():
+        # The package itself has no place; others stand in each other's node_modules.
+        if place:
+            if "version" not in package:
+                raise Unlisted(f"read {lock}: {place}: must have a version")
+            yield Component(NPM, place.rpartition("node_modules/")[2], package["version"])
 
 
 def list_debian(root: Path) -> list[Component]:

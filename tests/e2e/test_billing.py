@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.browser import Tab, chromium
 from tests.harness.client import Answer, answer_of, ask, opened
 from tests.harness.ports import free_ports
 from tests.harness.stack import Stack, docker, inspect, new_stack, service
@@ -24,6 +25,8 @@ from tests.harness.waiting import until
 # Both parts together, at rest.
 MOST_IDLE_BYTES = 150 * 1024**2
 PASSWORD = "correct horse battery staple"
+# What the entrances of the page are called.
+JOIN, SIGN_IN, RESET = "Join by invitation", "Sign in to Runyard", "Set another password"
 
 
 class Browser:
@@ -70,12 +73,20 @@ class Billing:
         """Give a browser in which somebody has just registered by an invitation."""
         made = Browser(self.console_port)
         until(lambda: made.ask("GET", "/healthz").status == 200, "the console serves")
-        link = self.stack.runyard("console invite", email, "--tenant", tenant, "--role", role, check=True).stdout
-        token = link.strip().partition("#")[2]
+        token = self.invite(email, tenant, role).partition("#")[2]
         registered = made.ask("POST", "/api/v1/registrations", {"invitation": token, "password": PASSWORD})
         assert registered.status == 201, registered.text
         assert made.ask("POST", "/api/v1/registrations", {"invitation": token, "password": PASSWORD}).status == 404
         return made
+
+    def invite(self, email: str, tenant: str, role: str) -> str:
+        """Invite somebody, and give the link."""
+        command = ("console invite", email, "--tenant", tenant, "--role", role)
+        return self.stack.runyard(*command, check=True).stdout.strip()
+
+    def reset(self, email: str) -> str:
+        """Let somebody set another password, and give the link."""
+        return self.stack.runyard("console reset", email, check=True).stdout.strip()
 
     def restart(self, part: str) -> None:
         docker("kill", self.container(part))
@@ -228,6 +239,83 @@ def test_member_of_another_tenant_sees_nothing_of_it(billing: Billing) -> None:
         assert bob.ask("GET", f"/api/v1/tenants/default/{path}").status == 404
     assert bob.ask("GET", "/api/v1/tenants/shop/services/hello").status == 404
     assert bob.ask("GET", "/api/v1/tenants/shop/statements/2026-10").json()["bills"][0]["number"] == 1
+
+
+def enter(tab: Tab, title: str, *typed: str) -> None:
+    """Fill in the fields of an entrance when it is there, from the first on, and send them, by keyboard alone."""
+    tab.page.get_by_role("heading", name=title).wait_for()
+    for each in typed:
+        tab.page.keyboard.press("Tab")
+        tab.page.keyboard.type(each)
+    tab.page.keyboard.press("Enter")
+
+
+def walk_as_an_owner(tab: Tab, link: str) -> None:
+    """Join, look at every page of a tenant, leave, and come back, as somebody does who has no mouse at the doors."""
+    page = tab.page
+    page.goto(link)
+    page.get_by_role("heading", name=JOIN).wait_for()
+    tab.check("registration")
+    enter(tab, JOIN, PASSWORD)
+    page.get_by_role("article", name="hello").get_by_text("1 of 1 instances").wait_for()
+    tab.check("services")
+    page.get_by_role("link", name="hello").click()
+    page.get_by_role("region", name="Instances").get_by_text("ready", exact=True).wait_for()
+    tab.check("service")
+    page.get_by_role("link", name="Invoices").click()
+    # By itself, this test is faster than the ledger.
+    uncounted = page.get_by_text("Nothing is counted of this tenant yet.")
+    page.get_by_role("cell", name="hello").first.or_(uncounted).wait_for()
+    tab.check("invoices")
+    page.get_by_role("link", name="Audit").click()
+    page.get_by_role("row", name="carol@example.org register").wait_for()
+    tab.check("audit")
+    page.get_by_role("button", name="Account of carol@example.org").click()
+    page.get_by_role("menuitem", name="Sign out", exact=True).wait_for()
+    tab.check("account menu")
+    page.get_by_role("menuitem", name="Sign out", exact=True).click()
+    page.get_by_role("heading", name=SIGN_IN).wait_for()
+    page.goto("/tenants/default/audit")
+    enter(tab, SIGN_IN, "carol@example.org", "not the password")
+    page.get_by_role("alert").get_by_text("user and password must fit").wait_for()
+    tab.check("refused sign-in")
+    page.reload()
+    enter(tab, SIGN_IN, "carol@example.org", PASSWORD)
+    page.get_by_role("link", name="hello").wait_for()
+    with tab.on_a_phone():
+        page.get_by_role("button", name="Pages").click()
+        page.get_by_role("link", name="Audit").click()
+        page.get_by_role("heading", name="Audit").wait_for()
+
+
+def lose_a_password(tab: Tab, link: str) -> None:
+    """Set another password by a link, in a browser in which somebody is signed in still."""
+    tab.page.goto(link)
+    tab.page.get_by_role("heading", name=RESET).wait_for()
+    tab.check("reset")
+    enter(tab, RESET, "another horse battery")
+    tab.page.get_by_role("link", name="hello").wait_for()
+
+
+def test_page_is_for_everybody_and_shows_a_tenant_to_its_members_alone(billing: Billing) -> None:
+    with chromium() as browser:
+        address = f"http://127.0.0.1:{billing.console_port}"
+        carol = browser.tab(address)
+        walk_as_an_owner(carol, billing.invite("carol@example.org", "default", "owner"))
+        lose_a_password(carol, billing.reset("carol@example.org"))
+        dave = browser.tab(address)
+        dave.page.goto(billing.invite("dave@example.org", "shop", "owner"))
+        enter(dave, JOIN, PASSWORD)
+        dave.page.get_by_text("There is no service yet.").wait_for()
+        dave.check("services of a tenant that has none")
+        for path in ("", "/services/hello", "/invoices", "/audit"):
+            dave.page.goto(f"/tenants/default{path}")
+            dave.page.get_by_role("alert").get_by_text("must be one of which you are a member").wait_for()
+            assert "hello.localhost" not in dave.page.content()
+        dave.check("page that is refused")
+        dave.page.goto("/nothing")
+        dave.page.get_by_text("there is no such page").wait_for()
+        dave.check("page that is not there")
 
 
 def test_console_reaches_no_socket_that_changes_anything_and_no_table_of_the_ledgers(billing: Billing) -> None:

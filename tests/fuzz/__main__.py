@@ -17,9 +17,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.fuzz.fuzzer import ROOT, TARGETS, bring
+from tests.fuzz.fuzzer import TARGETS
 from tests.harness.seeds import VARIABLE, given_seed
+from tests.harness.wheels import unpacked
+from toolchain import CHECKOUT
 from toolchain.cache import Cache, locate
+from toolchain.requirements import FUZZ_LOCK
 
 # An input that takes longer hangs whoever sent it; the slowest manifest that is allowed takes about a second, and what
 # is counted takes some times as long.
@@ -66,7 +69,7 @@ def _fuzz_from(corpus: Path, cache: Cache, name: str, seconds: int, seed: int) -
     options = [f"-max_total_time={seconds}", f"-seed={seed}", f"-artifact_prefix={broke}/", f"-timeout={HANG_S}"]
     options += [f"-rss_limit_mb={MEMORY_MIB}", "-print_final_stats=1", "-use_value_profile=1"]
     command = [sys.executable, "-m", "tests.fuzz.fuzzer", name, *options, str(corpus)]
-    path = os.pathsep.join(filter(None, (str(bring(cache)), os.environ.get("PYTHONPATH", ""))))
+    path = os.pathsep.join(filter(None, (str(unpacked("fuzzer", FUZZ_LOCK)), os.environ.get("PYTHONPATH", ""))))
     print(f"fuzz: {name}: {seconds} s, seed {seed}", flush=True)
     code = _run(command, {**os.environ, "PYTHONPATH": path})
     if code != 0:
@@ -78,7 +81,9 @@ def _fuzz_from(corpus: Path, cache: Cache, name: str, seconds: int, seed: int) -
 def _run(command: Sequence[str], variables: dict[str, str]) -> int:
     """Run a command, and end with it whatever it has started: libFuzzer leaves without a word, and nginx would stay."""
     with tempfile.TemporaryDirectory(prefix="runyard-fuzz-") as directory:
-        process = subprocess.Popen(command, cwd=ROOT, env={**variables, "TMPDIR": directory}, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, env={**variables, "TMPDIR": directory}, start_new_session=True
+        )
         try:
             return process.wait()
         finally:

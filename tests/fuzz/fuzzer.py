@@ -1,4 +1,4 @@
-"""Fuzzer: brings Atheris (libFuzzer for Python), and drives one target with it, in a process of its own.
+"""Fuzzer: drives one target with Atheris (libFuzzer for Python), in a process of its own.
 
 python -m tests.fuzz.fuzzer TARGET [options of libFuzzer] [corpus…]
 """
@@ -6,18 +6,12 @@ python -m tests.fuzz.fuzzer TARGET [options of libFuzzer] [corpus…]
 from __future__ import annotations
 
 import importlib
-import os
 import random
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchain.cache import Cache, key
-from toolchain.requirements import FUZZ_LOCK
-from toolchain.step import Steps
-
-ROOT = Path(__file__).resolve().parents[2]
 # What is tried, and the modules of Python whose branches tell the fuzzer what is new: ours, and readers that have no C.
 TARGETS: dict[str, tuple[str, ...]] = {
     "manifest": ("runyard.manifest", "runyard.plan", "runyard.readable", "runyard.scaling"),
@@ -28,24 +22,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
 OTHERS = 500
 # How often a change is left to libFuzzer, which turns bytes about.
 BYTES = 0.2
-
-
-def bring(cache: Cache) -> Path:
-    """Give the directory that has Atheris, unpacked from its locked wheel into the cache; ToolchainError where not."""
-    lock = ROOT / FUZZ_LOCK
-    name = f"fuzzer-{sys.version_info.major}.{sys.version_info.minor}-{key([lock])}"
-    if not (cache.root / name).exists():
-        steps = Steps(cache.logs)
-        with steps.step("fuzzer", "bring Atheris from PyPI"), cache.staged(name) as stage:
-            steps.run(
-                "fuzzer",
-                [
-                    *(sys.executable, "-m", "pip", "install", "--target", stage, "--only-binary=:all:", "--no-deps"),
-                    *("--no-compile", "--progress-bar", "off", "--require-hashes", "-r", lock),
-                ],
-                environment={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-            )
-    return cache.root / name
 
 
 def import_target(atheris: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Users in the database: accounts, memberships, invitations, sessions and known devices. Tokens come hashed."""
+"""Users in the database: accounts, memberships, invitations, resets, sessions and known devices. Tokens come hashed."""
 
 from __future__ import annotations
 
@@ -98,6 +98,30 @@ def use_invitation(connection: Connection, token: bytes, now: datetime) -> Invit
         now=now,
     )
     return Invitation(row[0], Membership(row[1], row[2])) if row else None
+
+
+def add_reset(connection: Connection, token: bytes, user_id: int, expires_at: datetime) -> None:
+    """Keep a reset of an account's password, in the place of one that there is."""
+    _run(
+        connection,
+        "INSERT INTO console.resets (token, user_id, expires_at) VALUES (:token, :id, :expires_at)"
+        " ON CONFLICT (user_id) DO UPDATE SET token = excluded.token, expires_at = excluded.expires_at",
+        token=token,
+        id=user_id,
+        expires_at=expires_at,
+    )
+
+
+def use_reset(connection: Connection, token: bytes, now: datetime) -> User | None:
+    """Use a reset up and give whose it was; None where there is none, or it is over."""
+    row = _one(
+        connection,
+        "DELETE FROM console.resets AS r USING console.users AS u"
+        " WHERE r.token = :token AND r.expires_at > :now AND u.id = r.user_id RETURNING u.id, u.email, u.password",
+        token=token,
+        now=now,
+    )
+    return User(*row) if row else None
 
 
 def add_session(connection: Connection, token: bytes, user_id: int, expires_at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Control: what invites, on a unix socket that the host's administrator reaches."""
+"""Control: what invites and resets passwords, on a unix socket that the host's administrator reaches."""
 
 from __future__ import annotations
 
@@ -23,5 +23,9 @@ def make_control(accounts: Accounts, origin: str) -> FastAPI:
         token = accounts.invite(Invitation(email, Membership(tenant, role)))
         # Behind the sign, where no server and no log sees it.
         return {"link": f"{origin}/register#{token}"}
+
+    @app.post("/v1/resets")
+    def reset(email: Annotated[str, Body(embed=True)]) -> dict[str, str]:
+        return {"link": f"{origin}/reset#{accounts.reset(email)}"}
 
     return app

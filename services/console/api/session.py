@@ -47,6 +47,13 @@ def make_router(accounts: Accounts) -> APIRouter:
     def register(body: shapes.Registration, request: Request, response: Response, asking: AskingFrom) -> shapes.Session:
         return _begin(accounts.register(body.invitation, body.password, asking), request, response)
 
+    @router.post("/passwords", status_code=201, summary="Set a password by a reset, and sign in.",
+                 responses=problems(400, 403, 404, 429, 503))  # fmt: skip
+    def set_password(
+        body: shapes.NewPassword, request: Request, response: Response, asking: AskingFrom
+    ) -> shapes.Session:
+        return _begin(accounts.set_password(body.reset, body.password, asking), request, response)
+
     @router.post("/session", status_code=201, summary="Sign in.", responses=problems(400, 401, 403, 429, 503))
     def sign_in(body: shapes.SignIn, request: Request, response: Response, asking: AskingFrom) -> shapes.Session:
         return _begin(accounts.sign_in(body.email, body.password, asking), request, response)

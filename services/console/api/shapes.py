@@ -39,6 +39,13 @@ class Registration(_Shape):
     password: str = Field(max_length=1024, examples=["correct horse battery"])
 
 
+class NewPassword(_Shape):
+    """A reset's token, and the password that the account has from then on."""
+
+    reset: str = Field(max_length=100, examples=["9yfY0lV5nqAq3kqk0sCw3f2K8f0u3sHq7Yb4m1TzE1c"])
+    password: str = Field(max_length=1024, examples=["correct horse battery"])
+
+
 class Member(_Answer):
     """A tenant of which one is a member, and as what."""
 

@@ -1,4 +1,4 @@
-"""Accounts: people become members by invitation, sign in, and are signed out, here or everywhere."""
+"""Accounts: people become members by invitation, sign in, lose passwords, and are signed out, here or everywhere."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from services.console.identity.throttle import Throttle
 from services.console.refusal import Refusal
 
 INVITATION_LIFE = timedelta(days=3)
+# Handed on by people, so not in a quarter of an hour; but it opens an account that there is.
+RESET_LIFE = timedelta(days=1)
 SESSION_LIFE = timedelta(hours=12)
 # One @ with something around it, without what separates or hides; the rest only its server knows.
 _EMAIL = re.compile(r"[^\s@<>,;:\"\\\x00-\x1f\x7f]{1,64}@[a-z0-9]([a-z0-9.-]{0,190}[a-z0-9])?", re.IGNORECASE)
@@ -104,6 +106,35 @@ class Accounts:
         self.audit.write(actor, "register", "done", tenant=invitation.membership.tenant)
         return opened
 
+    def reset(self, email: str) -> str:
+        """Give a token by which another password is set once, for a day; UsageError where nobody has the address."""
+        token = secrets.token_urlsafe(32)
+        with transaction(self.engine) as connection:
+            user = users.find_user(connection, parse_email(email))
+            if user is None:
+                raise UsageError(f"email: must be that of an account, got {email!r}")
+            users.add_reset(connection, _digest(token), user.id, self.now() + RESET_LIFE)
+            tenants = users.memberships(connection, user.id)
+        self._tell(Actor("administrator"), "reset password", tenants, detail=user.email)
+        return token
+
+    def set_password(self, token: str, password: str, asking: Asking) -> Opened:
+        """Use a reset: set the password, end all sessions that there were, and sign in.
+
+        Refusal 404 for a reset that is none, 400 for a password that cannot be one, 429 after too many failures.
+        """
+        take_back = self.throttle.enter("", asking.address)
+        with transaction(self.engine) as connection:
+            user = users.use_reset(connection, _digest(token), self.now())
+            if user is None:
+                raise Refusal(HTTPStatus.NOT_FOUND, "reset: must be one that was not used and is not over")
+            users.change_password(connection, user.id, self.passwords.hash(password, user.email))
+            users.end_sessions(connection, user.id)
+            opened = self._open(connection, user)
+        take_back()
+        self._tell(Actor(user.email, asking.address), "set password", opened.who.memberships)
+        return opened
+
     def sign_in(self, email: str, password: str, asking: Asking) -> Opened:
         """Begin a session; Refusal 401 where user and password do not fit, 429 after too many failures."""
         email = email.strip().lower()[:255]
@@ -145,6 +176,11 @@ class Accounts:
         with transaction(self.engine) as connection:
             users.end_sessions(connection, who.user.id)
         self.audit.write(Actor(who.user.email, asking.address), "sign out everywhere", "done")
+
+    def _tell(self, actor: Actor, action: str, tenants: Sequence[Membership], detail: str = "") -> None:
+        """Write what was done to an account into the log of every tenant of which it is a member."""
+        for each in tenants:
+            self.audit.write(actor, action, "done", tenant=each.tenant, detail=detail)
 
     def _open(self, connection: Connection, user: User, device: str = "") -> Opened:
         session = secrets.token_urlsafe(32)

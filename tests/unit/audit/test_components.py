@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.components import PYTHON_LOCKS, Component, Unlisted, list_debian, list_python
+from tests.audit.components import PYTHON_LOCKS, Component, Unlisted, list_debian, list_npm, list_python
 from tests.unit.checkout import ROOT
 
 
@@ -35,6 +35,35 @@ def test_lock_that_pins_nothing_is_no_list(tmp_path: Path, text: str, said: str)
 def test_lock_that_is_not_there_is_no_list(tmp_path: Path) -> None:
     with pytest.raises(Unlisted, match="No such file"):
         list_python(tmp_path)
+
+
+def test_every_npm_package_of_a_page_is_listed_with_what_stands_inside_another() -> None:
+    names = {each.name for each in list_npm(ROOT)}
+    assert {"react", "@mantine/core", "vite", "typescript"} <= names
+    assert not any("node_modules" in each for each in names)
+
+
+def write_catalog(root: Path, lock: str) -> None:
+    page = root / "services" / "page" / "web"
+    page.mkdir(parents=True)
+    (page / "package-lock.json").write_text(lock)
+    (root / "images").mkdir()
+    (root / "images" / "catalog.yaml").write_text(
+        "page:\n  dockerfile: services/page/Dockerfile\n  inputs: [services/page]\n"
+        "  prepare: [{kind: npm-page, source: services/page/web, into: web}]\n"
+    )
+
+
+def test_npm_package_without_a_version_is_no_list(tmp_path: Path) -> None:
+    write_catalog(tmp_path, '{"packages": {"": {}, "node_modules/a/node_modules/@b/c": {}}}')
+    with pytest.raises(Unlisted, match=r"node_modules/a/node_modules/@b/c: must have a version"):
+        list_npm(tmp_path)
+
+
+def test_lock_of_npm_that_pins_nothing_is_no_list(tmp_path: Path) -> None:
+    write_catalog(tmp_path, '{"packages": {"": {}}}')
+    with pytest.raises(Unlisted, match="no lock file of npm pins anything"):
+        list_npm(tmp_path)
 
 
 def test_images_that_cannot_be_asked_are_no_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import acceptor, codec, manifest
-from tests.fuzz.fuzzer import ROOT, TARGETS, bring
+from tests.fuzz.fuzzer import TARGETS
 from tests.fuzz.json_mutation import mutate_json
-from toolchain.cache import Cache, locate
+from tests.harness.wheels import unpacked
+from toolchain import CHECKOUT
+from toolchain.requirements import FUZZ_LOCK
 
 pytestmark = pytest.mark.slow
 # For each target: enough to see that it runs and its seeds stand; `make fuzz` takes longer.
@@ -21,7 +23,7 @@ SAMPLE_S = 5
 
 def test_sample_of_fuzzing_breaks_nothing_and_tells_its_seed() -> None:
     command = [sys.executable, "-m", "tests.fuzz", "--fresh", "--seconds", str(SAMPLE_S)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "give it back with RUNYARD_SEED=" in done.stdout
     assert done.stdout.endswith("fuzz: nothing broke\n")
@@ -31,11 +33,11 @@ def test_sample_of_fuzzing_breaks_nothing_and_tells_its_seed() -> None:
 
 
 def test_fuzzer_follows_what_is_new_to_a_planted_fault(tmp_path: Path) -> None:
-    path = os.pathsep.join((str(bring(Cache(locate(os.environ)))), str(ROOT)))
+    path = os.pathsep.join((str(unpacked("fuzzer", FUZZ_LOCK)), CHECKOUT))
     options = ["-seed=7", "-max_total_time=60", f"-artifact_prefix={tmp_path}/", "-use_value_profile=1"]
     command = [sys.executable, "-m", "tests.fuzz.fuzzer", "tests.unit.fuzz.planted", *options]
     variables = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     (found,) = tmp_path.glob("crash-*")
     assert found.read_bytes().startswith(b"Run!")
@@ -44,8 +46,8 @@ def test_fuzzer_follows_what_is_new_to_a_planted_fault(tmp_path: Path) -> None:
 def test_input_that_broke_something_is_tried_again_by_itself(tmp_path: Path) -> None:
     (tmp_path / "one").write_bytes(bytes([0]) + b"{}")
     command = [sys.executable, "-m", "tests.fuzz", "--again", "codec", str(tmp_path / "one")]
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
-    refused = subprocess.run([*command[:4], "nothing", "x"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == 0
+    refused = subprocess.run([*command[:4], "nothing", "x"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert "TARGET: must be of manifest, acceptor, codec, got nothing" in refused.stderr
 

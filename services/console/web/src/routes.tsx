@@ -2,15 +2,15 @@
 import { createRootRoute, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
 import { queries, Refused, session } from "./api/client";
 import { Audit } from "./pages/Audit";
+import { Register, Reset } from "./pages/ByLink";
 import { Invoices } from "./pages/Invoices";
 import { Overview } from "./pages/Overview";
-import { Register } from "./pages/Register";
 import { ServicePage } from "./pages/ServicePage";
 import { SignIn } from "./pages/SignIn";
-import { Failure } from "./parts/Failure";
+import { FailedPage } from "./parts/Failure";
 import { Shell } from "./parts/Shell";
 
-const root = createRootRoute({ component: Outlet, errorComponent: ({ error }) => <Failure error={error} /> });
+const root = createRootRoute({ component: Outlet, errorComponent: ({ error }) => <FailedPage error={error} /> });
 
 /** Give who is signed in; whoever is not is led to the sign-in. */
 async function signedIn() {
@@ -29,10 +29,11 @@ const home = createRoute({
     const [first] = (await signedIn()).tenants;
     if (first) throw redirect({ to: "/tenants/$tenant", params: { tenant: first.tenant } });
   },
-  component: () => <Failure error={new Error("you are a member of no tenant: ask for an invitation")} />,
+  component: () => <FailedPage error={new Error("you are a member of no tenant: ask for an invitation")} />,
 });
 const signIn = createRoute({ getParentRoute: () => root, path: "/sign-in", component: SignIn });
 const register = createRoute({ getParentRoute: () => root, path: "/register", component: Register });
+const reset = createRoute({ getParentRoute: () => root, path: "/reset", component: Reset });
 const tenant = createRoute({
   getParentRoute: () => root,
   path: "/tenants/$tenant",
@@ -49,9 +50,10 @@ export const router = createRouter({
     home,
     signIn,
     register,
+    reset,
     tenant.addChildren([overview, service, invoices, audit]),
   ]),
-  defaultNotFoundComponent: () => <Failure error={new Error("there is no such page")} />,
+  defaultNotFoundComponent: () => <FailedPage error={new Error("there is no such page")} />,
 });
 
 declare module "@tanstack/react-router" {

@@ -20,6 +20,14 @@ def test_invitation_is_asked_for_in_the_container_of_the_stack() -> None:
     assert json.loads(command[-1]) == {"email": "ann@example.org", "tenant": "shop", "role": "owner"}
 
 
+def test_reset_is_asked_for_by_the_address_alone() -> None:
+    host = FakeHost(0, '{"link": "http://127.0.0.1:3003/reset#t"}')
+    assert Console(host, "prod").reset("ann@example.org") == "http://127.0.0.1:3003/reset#t"
+    ((container, command),) = host.asked
+    assert (container, tuple(command[:-1])) == ("runyard.prod.console", (*CONSOLE_ASK, "POST", "/v1/resets"))
+    assert json.loads(command[-1]) == {"email": "ann@example.org"}
+
+
 def test_what_does_not_fit_is_an_error_of_its_kind() -> None:
     refused = FakeHost(1, '{"status": 400, "detail": "tenant: must be a DNS label, got \'No\'"}')
     with pytest.raises(UsageError, match=r"^tenant: must be a DNS label, got 'No'$"):

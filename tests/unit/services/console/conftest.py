@@ -75,9 +75,14 @@ class Program:
     def browser(self) -> Browser:
         return Browser(self.port)
 
-    def control(self, **body: str) -> tuple[int, Any]:
-        status, answer = ask_socket(str(self.settings.socket), "POST", "/v1/invitations", json.dumps(body))
+    def control(self, path: str = "/v1/invitations", **body: str) -> tuple[int, Any]:
+        status, answer = ask_socket(str(self.settings.socket), "POST", path, json.dumps(body))
         return status, json.loads(answer)
+
+    def reset(self, email: str) -> str:
+        status, answer = self.control("/v1/resets", email=email)
+        assert status == 200, answer
+        return str(answer["link"]).partition("/reset#")[2]
 
     def invite(self, email: str, tenant: str = "shop", role: str = "owner") -> str:
         status, answer = self.control(email=email, tenant=tenant, role=role)

@@ -1,9 +1,9 @@
 // What a month costs: its invoice and notes, or a draft while it runs.
 import { Group, Stack, Table, Text, TextInput, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useParams } from "@tanstack/react-router";
+import { useParams, useRouteContext } from "@tanstack/react-router";
 import { useState } from "react";
-import { statement } from "../api/client";
+import { Refused, statement } from "../api/client";
 import { Loaded } from "../parts/Failure";
 import { money } from "../parts/form";
 import { Section } from "./ServicePage";
@@ -22,8 +22,12 @@ interface Bill {
 
 export function Invoices() {
   const { tenant } = useParams({ from: "/tenants/$tenant/invoices" });
+  const { who } = useRouteContext({ from: "/tenants/$tenant" });
   const [month, setMonth] = useState(() => new Date().toISOString().slice(0, 7));
   const found = useQuery(statement(tenant, month));
+  // Of a tenant of one's own the ledger has not heard yet; any other is not told of either.
+  const uncounted =
+    found.error instanceof Refused && found.error.status === 404 && who.tenants.some((each) => each.tenant === tenant);
   return (
     <Stack>
       <Group justify="space-between" align="end">
@@ -37,32 +41,36 @@ export function Invoices() {
           onChange={(event) => event.currentTarget.value && setMonth(event.currentTarget.value)}
         />
       </Group>
-      <Loaded of={found}>
-        {(data) => (
-          <>
-            {(data.bills as unknown as Bill[]).map((bill) => (
-              <Section
-                key={bill.number}
-                title={bill.number ? `${KINDS[bill.kind] ?? bill.kind} ${bill.number}` : "Draft, not issued yet"}
-                head={["Service", "What", "Days", "Amount"]}
-                empty="Nothing is charged."
-              >
-                {bill.lines.map((line) => (
-                  <Table.Tr key={line.position}>
-                    <Table.Td>{line.service}</Table.Td>
-                    <Table.Td>{line.item}</Table.Td>
-                    <Table.Td>
-                      {line.start} to {line.end}
-                    </Table.Td>
-                    <Table.Td>{money(line.amount, data.currency)}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </Section>
-            ))}
-            <Text fw={600}>In all {money(data.total, data.currency)}</Text>
-          </>
-        )}
-      </Loaded>
+      {uncounted ? (
+        <Text>Nothing is counted of this tenant yet. What its services use is here some minutes later.</Text>
+      ) : (
+        <Loaded of={found}>
+          {(data) => (
+            <>
+              {(data.bills as unknown as Bill[]).map((bill) => (
+                <Section
+                  key={bill.number}
+                  title={bill.number ? `${KINDS[bill.kind] ?? bill.kind} ${bill.number}` : "Draft, not issued yet"}
+                  head={["Service", "What", "Days", "Amount"]}
+                  empty="Nothing is charged."
+                >
+                  {bill.lines.map((line) => (
+                    <Table.Tr key={line.position}>
+                      <Table.Td>{line.service}</Table.Td>
+                      <Table.Td>{line.item}</Table.Td>
+                      <Table.Td>
+                        {line.start} to {line.end}
+                      </Table.Td>
+                      <Table.Td>{money(line.amount, data.currency)}</Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Section>
+              ))}
+              <Text fw={600}>In all {money(data.total, data.currency)}</Text>
+            </>
+          )}
+        </Loaded>
+      )}
     </Stack>
   );
 }

@@ -95,7 +95,8 @@ export function Section(props: { title: string; head: string[]; empty: string; c
       {props.children.length === 0 ? (
         <Text c="dimmed">{props.empty}</Text>
       ) : (
-        <Table.ScrollContainer minWidth={420}>
+        // In the order of the keyboard, by which it scrolls.
+        <Table.ScrollContainer minWidth={420} type="native" role="region" aria-label={props.title} tabIndex={0}>
           <Table>
             <Table.Thead>
               <Table.Tr>

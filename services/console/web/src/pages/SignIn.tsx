@@ -1,5 +1,5 @@
 // Sign-in with e-mail address and password.
-import { Alert, Button, Card, Center, PasswordInput, Stack, TextInput, Title } from "@mantine/core";
+import { Alert, Button, Card, Center, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, type ReactNode, useState } from "react";
@@ -33,6 +33,9 @@ export function SignIn() {
         value={password}
         onChange={(event) => setPassword(event.currentTarget.value)}
       />
+      <Text size="sm" c="dimmed">
+        Lost your password? Whoever runs this host gives you a link by which you set another.
+      </Text>
     </Entrance>
   );
 }

@@ -1,5 +1,5 @@
 // What a page shows instead of what it could not get, and while it gets it.
-import { Alert, Skeleton, Stack } from "@mantine/core";
+import { Alert, Skeleton, Stack, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 
 export function Failure({ error }: { error: unknown }) {
@@ -7,6 +7,18 @@ export function Failure({ error }: { error: unknown }) {
     <Alert color="red" title="That did not work" role="alert" m="md">
       {error instanceof Error ? error.message : String(error)}
     </Alert>
+  );
+}
+
+/** Be the page where there is no other. */
+export function FailedPage({ error }: { error: unknown }) {
+  return (
+    <main>
+      <Title order={1} size="h3" m="md">
+        Runyard
+      </Title>
+      <Failure error={error} />
+    </main>
   );
 }
 

@@ -76,7 +76,7 @@ function Account({ email }: { email: string }) {
     },
   });
   return (
-    <Menu position="bottom-end">
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Button variant="subtle" size="xs" px="xs" aria-label={`Account of ${email}`}>
           <Text span size="xs" truncate maw={{ base: 90, sm: 260 }}>

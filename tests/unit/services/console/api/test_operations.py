@@ -13,7 +13,7 @@ from tests.unit.services.console.conftest import PASSWORD, Browser, Program
 PARAMETERS = {"tenant": "shop", "service": "web", "month": "2026-11"}
 QUERIES = {"/api/v1/tenants/{tenant}/usage": "?from=2026-11-01&until=2026-11-02"}
 # What anybody may ask: it makes them somebody, or tells that the process serves.
-OPEN = {("get", "/healthz"), ("post", "/api/v1/session"), ("post", "/api/v1/registrations")}
+OPEN = {("get", "/healthz")} | {("post", f"/api/v1/{each}") for each in ("session", "registrations", "passwords")}
 # What may be read by whom (services/console/scope.py), by the end of the path.
 NEEDED = {"services": "services", "{service}": "services", "usage": "usage", "{month}": "invoices", "audit": "audit"}
 

@@ -78,6 +78,48 @@ def test_sign_out_everywhere_ends_every_session_of_one_user_alone(program: Progr
     assert [each.ask("GET", "/api/v1/session").status for each in (first, second, other)] == [401, 401, 200]
 
 
+def test_reset_sets_another_password_once_and_signs_out_everywhere_else(program: Program) -> None:
+    before = program.member("lost@example.org", "lost")
+    other = program.member("keeps@example.org", "lost")
+    body = {"reset": program.reset("Lost@example.org"), "password": "another horse battery"}
+    browser = program.browser()
+    done = browser.ask("POST", "/api/v1/passwords", body)
+    assert (done.status, done.json()["email"]) == (201, "lost@example.org")
+    assert [each.ask("GET", "/api/v1/session").status for each in (browser, before, other)] == [200, 401, 200]
+    signed_in = [program.browser().sign_in("lost@example.org", each).status for each in (PASSWORD, body["password"])]
+    assert signed_in == [401, 201]
+    again = program.browser().ask("POST", "/api/v1/passwords", body)
+    assert (again.status, again.json()["detail"]) == (404, "reset: must be one that was not used and is not over")
+    entries = other.ask("GET", "/api/v1/tenants/lost/audit").json()["entries"]
+    assert [(each["email"], each["action"], each["detail"]) for each in entries[:2]] == [
+        ("lost@example.org", "set password", ""),
+        ("administrator", "reset password", "lost@example.org"),
+    ]
+
+
+def test_reset_is_for_an_account_the_newest_alone_and_outlives_a_password_that_is_refused(program: Program) -> None:
+    status, answer = program.control("/v1/resets", email="nobody@example.org")
+    assert (status, answer["detail"]) == (400, "email: must be that of an account, got 'nobody@example.org'")
+    program.member("twice@example.org")
+    old, new = program.reset("twice@example.org"), program.reset("twice@example.org")
+    answers = [
+        program.browser().ask("POST", "/api/v1/passwords", {"reset": token, "password": password}).status
+        for token, password in ((old, "another horse battery"), (new, "short"), (new, "another horse battery"))
+    ]
+    assert answers == [404, 400, 201]
+
+
+def test_reset_that_is_over_sets_nothing(program: Program) -> None:
+    program.member("late@example.org")
+    token = program.reset("late@example.org")
+    engine = connect(program.settings.database)
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE console.resets SET expires_at = now() - interval '1 second'"))
+    engine.dispose()
+    body = {"reset": token, "password": "another horse battery"}
+    assert program.browser().ask("POST", "/api/v1/passwords", body).status == 404
+
+
 def test_user_and_password_that_do_not_fit_are_refused_in_the_same_words(program: Program) -> None:
     program.member("real@example.org")
     wrong, absent = (program.browser().sign_in(each, "wrong password") for each in ("real@example.org", "no@x.org"))
@@ -98,7 +140,7 @@ def test_guesser_is_told_to_wait_and_the_user_signs_in_from_her_browser(program:
 
 def test_nothing_that_is_kept_signs_anybody_in(program: Program) -> None:
     browser = program.member("kept@example.org")
-    invitation = program.invite("later@example.org")
+    invitation, reset = program.invite("later@example.org"), program.reset("kept@example.org")
     engine = connect(program.settings.database)
     with transaction(engine) as connection:
         tables = connection.execute(
@@ -113,7 +155,7 @@ def test_nothing_that_is_kept_signs_anybody_in(program: Program) -> None:
     engine.dispose()
     kept = " ".join(rows)
     assert "kept@example.org" in kept
-    for secret in (PASSWORD, invitation, *(each.value for each in browser.cookies.values())):
+    for secret in (PASSWORD, invitation, reset, *(each.value for each in browser.cookies.values())):
         assert secret not in kept
         assert secret.encode().hex() not in kept
 

@@ -8,6 +8,19 @@ understands an older writer; an unknown field is refused, so an older reader nev
 from __future__ import annotations
 
 from runyard.codec import decode, encode, encode_differing, fields_of
+from runyard.contracts.budget import (
+    Budget,
+    BudgetAction,
+    Budgets,
+    BudgetStatus,
+    BudgetStatuses,
+    Crossing,
+    Restriction,
+    Restrictions,
+    Spend,
+    Spending,
+    Threshold,
+)
 from runyard.contracts.certificate import CertificateRequest, CertificateStatus, TlsSettings
 from runyard.contracts.intervention import (
     DrainAccepted,
@@ -103,10 +116,16 @@ __all__ = [
     "WINDOW_MS",
     "Aggregation",
     "Breaker",
+    "Budget",
+    "BudgetAction",
+    "BudgetStatus",
+    "BudgetStatuses",
+    "Budgets",
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
     "ContainerStatus",
+    "Crossing",
     "DailyCost",
     "DecisionList",
     "DrainAccepted",
@@ -152,6 +171,8 @@ __all__ = [
     "RequestLine",
     "RestartAccepted",
     "RestartRequest",
+    "Restriction",
+    "Restrictions",
     "Retries",
     "RevisionDocument",
     "RevisionList",
@@ -181,7 +202,10 @@ __all__ = [
     "ShiftStatus",
     "SignalKind",
     "SignedRevision",
+    "Spend",
+    "Spending",
     "Statement",
+    "Threshold",
     "TlsSettings",
     "TrafficShare",
     "UsageAmounts",

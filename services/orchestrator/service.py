@@ -68,6 +68,10 @@ async def serve(settings: Settings, journal: Journal) -> None:
         api = ControlApi(orchestrator, journal, tls, parts.claim)
         await _listen(stack, api.control_app(), settings.socket, CONTROL, journal)
         await _listen(stack, api.registry_app(), settings.registry_socket, READING, journal)
+        if settings.restrictions_socket is not None:
+            await _listen(stack, api.restricting_app(), settings.restrictions_socket, READING, journal)
+            # The ledger is no user of ours. Who else has the volume is the meter, by whose usage the ledger goes.
+            settings.restrictions_socket.chmod(0o666)
         reading = api.reading_app(tuple(dict.fromkeys((*LOCAL_HOSTS, settings.host))))
         await _listen(stack, reading, (settings.host, settings.port), READING, journal)
         wakes = WakeSocket(settings.wake_socket, orchestrator.hear, journal)

@@ -174,6 +174,11 @@ def note_sequence(connection: Connection, feed: str, sequence: int) -> None:
     connection.execute(text(noted), {"name": feed, "sequence": sequence})
 
 
+def taken_sequence(connection: Connection) -> int:
+    """Give a number that grows with each batch that was taken whole, as the rows' own does before they are there."""
+    return int(connection.execute(text("SELECT coalesce(sum(sequence), 0) FROM feeds")).scalar_one())
+
+
 def close_usage(connection: Connection) -> int:
     """Wait for the batches under way, let no new one begin before this transaction ends, and give the last row."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _USAGE_LOCK})

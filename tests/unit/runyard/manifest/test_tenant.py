@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard.accounts import Budget, Member, Quotas
+from runyard.accounts import Member, Quotas
+from runyard.contracts import Budget
 from runyard.manifest import load
 from runyard.manifest.model import Location, Tenant
 

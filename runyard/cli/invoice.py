@@ -15,7 +15,7 @@ from runyard.codec import encode
 from runyard.errors import UsageError, VerifyError
 from runyard.host import Engine
 from runyard.host.ledger import Ledger
-from runyard.invoices import render_page, render_pdf, render_statement, render_verification
+from runyard.invoices import render_focus, render_page, render_pdf, render_statement, render_verification
 
 
 @click.command()
@@ -24,6 +24,7 @@ from runyard.invoices import render_page, render_pdf, render_statement, render_v
 @click.option("-s", "--stack", default="dev", show_default=True, help="The stack whose ledger is asked.")
 @click.option("--issue", is_flag=True, help="Issue the invoice of a month that is over, or a note of what came later.")
 @click.option("--pdf", "pdf_file", metavar="FILE", help="Write the bills as PDF/A-3b, too.")
+@click.option("--focus", "focus_file", metavar="FILE", help="Write the bills as CSV of FOCUS 1.2, too.")
 @click.option("--verify", is_flag=True, help="Recompute bills from raw usage by a second path; all by default.")
 @click.option("--payment", type=(int, str), metavar="NUMBER AMOUNT", help="Note that a bill was paid, or a part of it.")
 @click.option("--write-off", type=(int, str), metavar="NUMBER AMOUNT", help="Note that it will not be paid.")
@@ -48,6 +49,7 @@ class Asked:
     issue: bool = False
     verify: bool = False
     pdf_file: str | None = None
+    focus_file: str | None = None
     payment: tuple[int, str] | None = None
     write_off: tuple[int, str] | None = None
     key: str = ""
@@ -70,6 +72,8 @@ def report(ledger: Ledger, asked: Asked, out: Output) -> None:
     statement = state(asked.tenant, asked.month)
     if asked.pdf_file:
         files.write(Path(asked.pdf_file), render_pdf(statement))
+    if asked.focus_file:
+        files.write(Path(asked.focus_file), render_focus(statement))
     out.show(
         lambda: json.loads(encode(statement)),
         lambda: render_statement(statement),
@@ -88,7 +92,7 @@ def _verify(ledger: Ledger, asked: Asked, out: Output) -> None:
 def _settle(ledger: Ledger, asked: Asked, out: Output) -> None:
     settled = [("payment", asked.payment), ("write_off", asked.write_off)]
     found = [(kind, *what) for kind, what in settled if what]
-    others = asked.tenant or asked.month or asked.issue or asked.verify or asked.pdf_file
+    others = asked.tenant or asked.month or asked.issue or asked.verify or asked.pdf_file or asked.focus_file
     if len(found) != 1 or not asked.key or others:
         raise UsageError("invoice: must be given one of --payment and --write-off, with --key, and nothing else")
     ((kind, number, amount),) = found

@@ -15,7 +15,7 @@ from runyard.cli.output import Output
 from runyard.contracts import Verification, VerifiedBill, encode
 from runyard.errors import UsageError, VerifyError
 from runyard.host.ledger import Ledger
-from runyard.invoices import render_page, render_statement
+from runyard.invoices import render_focus, render_page, render_statement
 from tests.unit.runyard.host.test_ledger import FakeHost
 from tests.unit.runyard.invoices.example import INVOICE, NOTE, statement
 
@@ -109,3 +109,9 @@ def test_bill_is_settled_under_a_key(
 def test_settlement_is_one_thing_with_a_key_and_nothing_else(asked: Asked) -> None:
     with pytest.raises(UsageError, match=r"^invoice: must be given one of --payment and --write-off, with --key, and"):
         ask({"written": True}, asked)
+
+
+def test_bills_are_written_as_focus_has_costs(tmp_path: Path) -> None:
+    file = tmp_path / "october.csv"
+    ask(MONTH, Asked("shop", "2026-10", focus_file=str(file)), quiet=True)
+    assert file.read_text() == render_focus(MONTH)

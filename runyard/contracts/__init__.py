@@ -56,6 +56,7 @@ from runyard.contracts.listing import (
     ServiceList,
 )
 from runyard.contracts.load import GatewayLoad, RevisionLoad
+from runyard.contracts.measure import Measure, Measures
 from runyard.contracts.objective import BOUNDS_S, Objective
 from runyard.contracts.recorded import RECORDED_DAYS, RecordedLoad, RecordedMinute
 from runyard.contracts.request import RequestLine
@@ -154,6 +155,8 @@ __all__ = [
     "InvoiceLine",
     "Item",
     "Limits",
+    "Measure",
+    "Measures",
     "MemoryMount",
     "Objective",
     "OrchestratorStatus",

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from runyard import names
 from runyard.codec import decode
-from runyard.contracts import BudgetStatuses, Statement, Verification
+from runyard.contracts import BudgetStatuses, Measure, Measures, Statement, Verification
 from runyard.host.asking import Host, ask_part
 
 
@@ -42,6 +42,10 @@ class Ledger:
     def budgets(self) -> BudgetStatuses:
         """Ask how budgets with thresholds stand this month, of tenants that have usage."""
         return decode(BudgetStatuses, self._ask("GET", _path("budgets")))
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Ask what services did in the last 28 days."""
+        return decode(Measures, self._ask("GET", _path("measures"))).measures
 
     def _ask(self, method: str, target: str, *body: str) -> str:
         return ask_part(self._host, self._container, (*names.BILLING_ASK, method, target, *body))

@@ -20,6 +20,7 @@ from services.billing.api.problem import answer_with_problems
 from services.billing.budgeting import Budgeting
 from services.billing.domain.month import parse_month
 from services.billing.invoicing import Invoicing
+from services.billing.reports import measures
 
 
 def make_statements(invoicing: Invoicing) -> FastAPI:
@@ -37,6 +38,10 @@ def make_statements(invoicing: Invoicing) -> FastAPI:
 def make_control(invoicing: Invoicing, budgeting: Budgeting) -> FastAPI:
     """Make the application of one ledger for the administrator of its host."""
     app = make_statements(invoicing)
+
+    @app.get("/v1/measures")
+    def measure() -> Response:
+        return _message(encode(measures(invoicing.engine, invoicing.now())))
 
     @app.get("/v1/budgets")
     def budgets() -> Response:

@@ -108,6 +108,9 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     documents = DocumentStore(directory, settings.stack, settings.verifier, journal)
     values = SecretValues(directory, journal)
     interventions = Interventions(directory, journal)
+    if settings.restrictions_socket is None:
+        # Without a ledger nobody could lift them.
+        interventions.put_restrictions(())
     book = Book(directory, journal)
     tls = build_tls(settings, Surroundings(store, documents, gateway, timing, journal))
     launcher = Launcher(values, settings.launcher_directory, settings.launcher_program, tls.inner_authority)

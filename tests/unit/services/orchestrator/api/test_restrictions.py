@@ -17,6 +17,8 @@ from runyard.contracts import (
     ServiceList,
     encode,
 )
+from services.billing.adapters.orchestrator import Orchestrator, OrchestratorUnavailable
+from services.orchestrator.api.listener import READING, Connections, open_site
 
 from ..world import World
 from .test_control import Client, problem_of, put, serving
@@ -103,5 +105,26 @@ def test_ledger_s_socket_answers_restrictions_alone(tmp_path: Path, method: str,
         async with World(tmp_path) as world, TestClient(TestServer(world.api.restricting_app())) as client:
             assert (await client.put(RESTRICTIONS, data=encode(Restrictions()))).status == 200
             assert (await client.request(method, path, data="{}")).status == 404
+
+    asyncio.run(whole())
+
+
+def test_ledger_is_heard_on_its_socket_and_told_what_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "restrictions.sock"
+    ledger = Orchestrator(place)
+
+    async def whole() -> None:
+        async with World(tmp_path) as world:
+            connections = Connections(READING, world.journal)
+            runner = await open_site(world.api.restricting_app(), place, connections, shutdown_s=0)
+            try:
+                until = int(world.clock.now) + 600
+                wanted = (Restriction("default", 1, until, REASON),)
+                await asyncio.to_thread(ledger.restrict, Restrictions(wanted))
+                assert tuple(world.parts.interventions.restrictions(world.clock.now).values()) == wanted
+                with pytest.raises(OrchestratorUnavailable, match=r"it answered 400: .*must be a number from 0"):
+                    await asyncio.to_thread(ledger.restrict, Restrictions((Restriction("default", -1, until, REASON),)))
+            finally:
+                await runner.cleanup()
 
     asyncio.run(whole())

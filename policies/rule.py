@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from policies.environment import Environment
+from runyard.contracts import BudgetStatus
 from runyard.forecast import Usages
 from runyard.manifest.model import Location, Manifests, Service
 from runyard.plan import Plan
@@ -24,6 +25,7 @@ class Context:
 
     `elsewhere` is what is used beside them: by other stacks of the host, and by what was written by hand. `plan` is
     what the manifests make of the stack, with the earlier revisions that stay: of those, manifests tell only the names.
+    `budgets` say how tenants' months stand, and `deployed` names the revisions that the stack has, `tenant/revision`.
     """
 
     manifests: Manifests
@@ -33,6 +35,8 @@ class Context:
     usages: Usages | None = None
     elsewhere: tuple[Use, ...] = ()
     plan: Plan | None = None
+    budgets: tuple[BudgetStatus, ...] = ()
+    deployed: frozenset[str] = frozenset()
 
     @property
     def uses(self) -> Uses:

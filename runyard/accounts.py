@@ -1,9 +1,8 @@
-"""Accounts of tenants as frozen data: how much a tenant may use, what it may cost, and who belongs to it."""
+"""Accounts of tenants as frozen data: how much a tenant may use, and who belongs to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal
 
 Role = Literal["owner", "developer", "viewer"]
@@ -20,14 +19,6 @@ class Quotas:
     storage_bytes: int | None = None
     hosts: int | None = None
     requests_per_second: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a tenant may cost in a month."""
-
-    amount: Decimal
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRAT
 # Where the orchestrator tells parts that may change nothing what there is, and which containers it consists of.
 REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
 REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
+# Beside it, where the ledger says what budgets restrict; what else has the volume makes the usage that they go by.
+RESTRICTIONS_SOCKET = REGISTRY_DIRECTORY + "/restrictions.sock"
 PROMETHEUS_DIRECTORY = "/var/lib/runyard/prometheus"
 ALERTMANAGER_DIRECTORY = "/var/lib/runyard/alertmanager"
 # What joins its input and output to the socket on which whom to tell is put, in Alertmanager's image.

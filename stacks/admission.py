@@ -13,10 +13,13 @@ from policies.rule import Context
 from policies.rules import RULES
 from policies.rules.accounts import SHARED
 from policies.verdict import judge
-from runyard.errors import HostUnreachable
+from runyard.contracts import BudgetStatus
+from runyard.errors import HostError, HostUnreachable, NotFound
 from runyard.forecast import Usages, parse_usages
 from runyard.git.checkout import check_checkout
+from runyard.host import Engine
 from runyard.host.capacity import observe_capacity
+from runyard.host.ledger import Ledger
 from runyard.manifest import load
 from runyard.manifest.model import Manifests
 from runyard.manifest.sources import find_files, load_text
@@ -90,7 +93,18 @@ def load_plan(declared: Declared, secrets: TenantSecrets, export: Export) -> Adm
     usages = load_usages(declared.project / usage, loaded.manifests, deployment) if usage else None
     planned = plan(loaded.manifests, stack, digest_secrets(secrets))
     planned = keep_revisions(planned, loaded.manifests, deployment.pasts)
-    admit_manifests(Context(loaded.manifests, day, environment_of(stack), capacity, usages, plan=planned))
+    admit_manifests(
+        Context(
+            loaded.manifests,
+            day,
+            environment_of(stack),
+            capacity,
+            usages,
+            plan=planned,
+            budgets=_budgets(loaded.manifests, stack),
+            deployed=_deployed(deployment),
+        )
+    )
     check_references(loaded.manifests, secrets)
     return Admitted(loaded.manifests, planned, deployment, day, capacity)
 
@@ -109,6 +123,29 @@ def admit_manifests(context: Context) -> None:
     for finding in verdict.waived:
         pulumi.log.info(finding.text())
     verdict.check()
+
+
+def _deployed(deployment: Deployment) -> frozenset[str]:
+    return frozenset(
+        service_key(key.partition("/")[0], each.name) for key, past in deployment.pasts.items() for each in past
+    )
+
+
+def _budgets(manifests: Manifests, stack: str) -> tuple[BudgetStatus, ...]:
+    """Ask the ledger how budgets stand, where one of them may refuse the update; none where no ledger answers."""
+    budgets = [tenant.budget for tenant in manifests.tenants if tenant.budget]
+    if not any(each.action == "block" for budget in budgets for each in budget.thresholds):
+        return ()
+    try:
+        with Engine() as engine:
+            return Ledger(engine, stack).budgets().budgets
+    except NotFound:
+        # No ledger yet, or none any more.
+        return ()
+    except HostError as error:
+        # Who is not known to have spent anything is not refused.
+        pulumi.log.warn(f"budgets are not judged: {error}")
+        return ()
 
 
 def _today() -> str:

@@ -10,7 +10,7 @@ from runyard.forecast import Costs, price
 from runyard.forecast.report import render_money
 from runyard.manifest.model import Location, Tenant
 from runyard.manifest.schema import closest
-from runyard.names import DEFAULT_TENANT
+from runyard.names import DEFAULT_TENANT, service_key
 from runyard.plan.quota import check_capacity, check_quotas
 
 
@@ -39,6 +39,36 @@ def check_ceiling(context: Context) -> Iterator[Violation]:
     for tenant, _, _, ceiling in _budgeted(context):
         if tenant.budget and (ceiling is None or ceiling > tenant.budget.amount):
             yield _over(tenant, "highest possible", ceiling)
+
+
+def check_spent(context: Context) -> Iterator[Violation]:
+    """Find tenants who get new revisions although what they spent has come to where their budget lets them have none.
+
+    It is the budget of the manifests that counts: one that is raised enough is let in with what it is raised for.
+    """
+    tenants = {tenant.name: tenant for tenant in context.manifests.tenants}
+    for status in context.budgets:
+        tenant = tenants.get(status.tenant)
+        if tenant is None or tenant.budget is None:
+            continue
+        crossed = set(tenant.budget.crossed(status.spend))
+        if status.budget == tenant.budget:
+            # A forecast may have come back from there.
+            crossed |= {each.threshold for each in status.crossings}
+        blocking = sorted((each for each in crossed if each.action == "block"), key=lambda each: each.percent)
+        new = _renewed(context, tenant.name)
+        if blocking and new:
+            message = (
+                f"tenant {tenant.name} must have no new revisions once its {blocking[-1].spending} cost of "
+                f"{status.month} is {blocking[-1].percent} % of its budget of {render_money(tenant.budget.amount)} "
+                f"{tenant.budget.currency}, got one of {', '.join(new)}"
+            )
+            yield Violation(message, tenant.name, location=tenant.location)
+
+
+def _renewed(context: Context, tenant: str) -> list[str]:
+    planned = [each for each in (context.plan.services if context.plan else ()) if each.tenant == tenant]
+    return sorted(each.name for each in planned if service_key(tenant, each.revision.name) not in context.deployed)
 
 
 def check_known(context: Context) -> Iterator[Violation]:
@@ -123,6 +153,14 @@ RULES = (
         "advisory",
         "lower the maxScale of the largest services",
         check_ceiling,
+        waivable=False,
+    ),
+    Rule(
+        "budget-not-used-up",
+        "A tenant whose budget blocks at what it has spent this month gets no new revisions.",
+        "mandatory",
+        "raise the budget in the Tenant, or wait for the next month",
+        check_spent,
         waivable=False,
     ),
     Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Name of a command -> "module:function" of a click command, and the line that `runyard --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "budget": ("runyard.cli.budget:budget", "Show what tenants have spent of their budgets, and what that does."),
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
     "completion": ("runyard.cli.completion:completion", "Write what makes a shell complete commands and options."),
     "console": ("runyard.cli.console:console", "Say who may sign in to the console."),

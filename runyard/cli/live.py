@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from runyard.contracts import Override, ScheduleStatus, ServiceList, ServiceStatus
+from runyard.contracts import Override, Restriction, ScheduleStatus, ServiceList, ServiceStatus
 from runyard.errors import NotFound, UsageError
 from runyard.host import Engine, Orchestrator
 from runyard.names import DEFAULT_TENANT, DNS_LABEL, service_key
@@ -76,10 +76,17 @@ def render_override(override: Override) -> str:
 
 
 def render_standing(service: ServiceStatus) -> list[str]:
-    """Give a line for each thing beside traffic and load that holds for a service now: its pause, its schedule."""
+    """Give a line for each thing beside traffic and load that holds for a service now: pause, budget, schedule."""
     paused = service.paused_until_unix_s
     lines = [f"paused until {render_time(paused)}: its requests are held, and get 503"] if paused else []
+    lines += [render_restriction(service.restriction)] if service.restriction else []
     return lines + ([render_schedule(service.schedule)] if service.schedule else [])
+
+
+def render_restriction(restriction: Restriction) -> str:
+    """Say in a few words what a tenant's budget lets its service have."""
+    most, until = render_count(restriction.most, "instance"), render_time(restriction.until_unix_s)
+    return f"at most {most} by budget until {until}: {restriction.reason}"
 
 
 def render_schedule(schedule: ScheduleStatus) -> str:

@@ -91,6 +91,7 @@ def describe(
         "service": service.service,
         "override": asdict(override) if override else None,
         "schedule": asdict(service.schedule) if service.schedule else None,
+        "restriction": asdict(service.restriction) if service.restriction else None,
         "paused_until_unix_s": service.paused_until_unix_s,
         "revisions": [asdict(each) for each in revisions],
         "decisions": [asdict(each) for each in decisions],

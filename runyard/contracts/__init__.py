@@ -8,6 +8,19 @@ understands an older writer; an unknown field is refused, so an older reader nev
 from __future__ import annotations
 
 from runyard.codec import decode, encode, encode_differing, fields_of
+from runyard.contracts.budget import (
+    Budget,
+    BudgetAction,
+    Budgets,
+    BudgetStatus,
+    BudgetStatuses,
+    Crossing,
+    Restriction,
+    Restrictions,
+    Spend,
+    Spending,
+    Threshold,
+)
 from runyard.contracts.certificate import CertificateRequest, CertificateStatus, TlsSettings
 from runyard.contracts.intervention import (
     DrainAccepted,
@@ -43,6 +56,7 @@ from runyard.contracts.listing import (
     ServiceList,
 )
 from runyard.contracts.load import GatewayLoad, RevisionLoad
+from runyard.contracts.measure import Measure, Measures
 from runyard.contracts.objective import BOUNDS_S, Objective
 from runyard.contracts.recorded import RECORDED_DAYS, RecordedLoad, RecordedMinute
 from runyard.contracts.request import RequestLine
@@ -103,10 +117,16 @@ __all__ = [
     "WINDOW_MS",
     "Aggregation",
     "Breaker",
+    "Budget",
+    "BudgetAction",
+    "BudgetStatus",
+    "BudgetStatuses",
+    "Budgets",
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
     "ContainerStatus",
+    "Crossing",
     "DailyCost",
     "DecisionList",
     "DrainAccepted",
@@ -135,6 +155,8 @@ __all__ = [
     "InvoiceLine",
     "Item",
     "Limits",
+    "Measure",
+    "Measures",
     "MemoryMount",
     "Objective",
     "OrchestratorStatus",
@@ -152,6 +174,8 @@ __all__ = [
     "RequestLine",
     "RestartAccepted",
     "RestartRequest",
+    "Restriction",
+    "Restrictions",
     "Retries",
     "RevisionDocument",
     "RevisionList",
@@ -181,7 +205,10 @@ __all__ = [
     "ShiftStatus",
     "SignalKind",
     "SignedRevision",
+    "Spend",
+    "Spending",
     "Statement",
+    "Threshold",
     "TlsSettings",
     "TrafficShare",
     "UsageAmounts",

@@ -79,7 +79,8 @@ class DailyCost:
 class Statement:
     """All there is about a tenant's month: its bills, or a draft alone, what they come to, and its days.
 
-    `pending` is what a note issued now would add for usage that came after the last bill.
+    `pending` is what a note issued now would add for usage that came after the last bill, `settled` what was paid or
+    given up of the bills.
     """
 
     tenant: str
@@ -89,6 +90,7 @@ class Statement:
     total: Decimal
     pending: Decimal
     days: tuple[DailyCost, ...] = ()
+    settled: Decimal = Decimal("0.00")
     version: int = VERSION
 
 

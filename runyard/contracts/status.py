@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from runyard.codec import VERSION
+from runyard.contracts.budget import Restriction
 from runyard.contracts.certificate import CertificateStatus
 from runyard.contracts.objective import Objective
 from runyard.contracts.rollout import TrafficShare
@@ -62,7 +63,8 @@ class ServiceStatus:
     """A service as the orchestrator sees it: traffic and hosts in force, its revisions from new to old.
 
     `shift` tells of traffic on its way, `schedule` of what its manifest's schedule asks for, if it has one.
-    `paused_until_unix_s` is above 0 while its requests are kept from its instances, in seconds since 1970.
+    `paused_until_unix_s` is above 0 while its requests are kept from its instances, in seconds since 1970, and
+    `restriction` is what its tenant's budget lets it have.
     """
 
     tenant: str
@@ -75,6 +77,7 @@ class ServiceStatus:
     schedule: ScheduleStatus | None = None
     paused_until_unix_s: int = 0
     objective: Objective = field(default_factory=Objective)
+    restriction: Restriction | None = None
 
     @property
     def goal(self) -> tuple[TrafficShare, ...]:

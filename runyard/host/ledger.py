@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote, urlencode
 
 from runyard import names
 from runyard.codec import decode
-from runyard.contracts import Statement, Verification
+from runyard.contracts import BudgetStatuses, Measure, Measures, Statement, Verification
 from runyard.host.asking import Host, ask_part
 
 
@@ -30,8 +31,24 @@ class Ledger:
         asked = {name: value for name, value in (("tenant", tenant), ("month", month)) if value}
         return decode(Verification, self._ask("GET", f"{_path('verification')}?{urlencode(asked)}"))
 
-    def _ask(self, method: str, target: str) -> str:
-        return ask_part(self._host, self._container, (*names.BILLING_ASK, method, target))
+    def settle(self, key: str, number: int, kind: str, amount: str) -> bool:
+        """Note under a key of the asker's that a bill was paid (`payment`) or given up (`write_off`).
+
+        False where the key was used already, and nothing is noted; errors as in `state`.
+        """
+        body = json.dumps({"number": number, "kind": kind, "amount": amount})
+        return bool(json.loads(self._ask("PUT", _path("settlements", key), body))["written"])
+
+    def budgets(self) -> BudgetStatuses:
+        """Ask how budgets with thresholds stand this month, of tenants that have usage."""
+        return decode(BudgetStatuses, self._ask("GET", _path("budgets")))
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Ask what services did in the last 28 days."""
+        return decode(Measures, self._ask("GET", _path("measures"))).measures
+
+    def _ask(self, method: str, target: str, *body: str) -> str:
+        return ask_part(self._host, self._container, (*names.BILLING_ASK, method, target, *body))
 
 
 def _path(*parts: str) -> str:

@@ -16,6 +16,9 @@ def render_statement(statement: Statement) -> str:
     ending = []
     if len(statement.bills) > 1:
         ending.append(f"{statement.month} comes to {amount(statement.total)} {statement.currency}")
+    if statement.settled:
+        due = amount(statement.total - statement.settled)
+        ending.append(f"paid or written off: {amount(statement.settled)} {statement.currency}, {due} due")
     if statement.pending:
         ending.append(
             f"usage that came later: {amount(statement.pending)} {statement.currency}, which a note will have: --issue"

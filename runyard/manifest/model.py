@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runyard.accounts import Budget, Member, Quotas
+from runyard.accounts import Member, Quotas
 
 # Of the contracts, because the orchestrator and the gateway speak of them too, and import nothing of manifests.
 from runyard.contracts import Breaker as Breaker
+from runyard.contracts import Budget as Budget
 from runyard.contracts import Fallback as Fallback
 from runyard.contracts import Ingress as Ingress
 from runyard.contracts import InstanceLimits, ScalingSignal, ScheduledMinimum

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from runyard.accounts import Budget, Member, Quotas
+from runyard.accounts import Member, Quotas
+from runyard.contracts import Budget, Threshold
 from runyard.manifest.model import Location, Tenant
 from runyard.manifest.platform import check_network
 from runyard.manifest.problems import Findings, Path, render_value
@@ -27,6 +28,7 @@ def check_tenant(tenant: Raw, findings: Findings) -> None:
         if isinstance(value, str | int | float):
             _check(lambda parse=parse, value=value: parse(str(value)), ("spec", "quotas", key), "quotas.form", findings)  # type: ignore[misc]
     check_amount(tenant, ("spec", "budget", "amount"), findings)
+    _check_thresholds(tenant, findings)
     check_receivers(tenant, findings)
     seen: set[str] = set()
     for index, member in mappings_at(tenant, "spec", "members"):
@@ -52,17 +54,50 @@ def check_amount(document: Raw, path: tuple[str | int, ...], findings: Findings)
 def build_tenant(tenant: Raw, location: Location) -> Tenant:
     """Build a Tenant from data without errors."""
     spec = mapping_at(tenant, "spec")
-    budget = spec.get("budget")
     return Tenant(
         name=tenant["metadata"]["name"],
         subnet=spec.get("subnet"),
         location=location,
         quotas=_quotas(mapping_at(spec, "quotas")),
-        budget=Budget(parse_amount(budget["amount"]), budget.get("currency", DEFAULT_CURRENCY)) if budget else None,
+        budget=_budget(spec["budget"]) if "budget" in spec else None,
         allowed_registries=tuple(spec.get("allowedRegistries", ())),
         members=tuple(Member(each["user"], each["role"]) for each in spec.get("members", ())),
         receivers=build_receivers(spec.get("receivers")),
     )
+
+
+def _budget(budget: Raw) -> Budget:
+    return Budget(
+        amount=parse_amount(budget["amount"]),
+        currency=budget.get("currency", DEFAULT_CURRENCY),
+        thresholds=tuple(
+            Threshold(
+                percent=int(each["percent"]),
+                spending=each.get("spending", "actual"),
+                action=each.get("action", "warn"),
+                most=int(each.get("maxScale", 0)),
+            )
+            for each in budget.get("thresholds", ())
+        ),
+    )
+
+
+def _check_thresholds(tenant: Raw, findings: Findings) -> None:
+    """Check that a bound of instances is where it says something, and that no threshold is there twice."""
+    seen: set[tuple[object, ...]] = set()
+    for index, threshold in mappings_at(tenant, "spec", "budget", "thresholds"):
+        path: Path = ("spec", "budget", "thresholds", index)
+        action = threshold.get("action", "warn")
+        limits, bounded = action == "limit", "maxScale" in threshold
+        if limits and not bounded:
+            findings.error(path, "budget.max-scale", "must have a maxScale for its action limit, got none")
+        if bounded and not limits:
+            message = f"must be beside the action limit, got {render_value(action)}"
+            findings.error((*path, "maxScale"), "budget.max-scale", message)
+        key = (threshold.get("percent"), threshold.get("spending", "actual"), action)
+        if key in seen:
+            findings.error(path, "budget.unique", f"must be unique, got {' '.join(map(str, key))} twice")
+        seen.add(key)
 
 
 def _quotas(quotas: Raw) -> Quotas:

@@ -9,7 +9,7 @@ from typing import Any
 
 from runyard import names
 from runyard.accounts import Quotas
-from runyard.contracts import Handling, Limits, RolloutRequest, RouteRequest, TrafficShare
+from runyard.contracts import Budgets, Handling, Limits, RolloutRequest, RouteRequest, TrafficShare
 from runyard.manifest.model import Manifests, Platform, Service
 from runyard.manifest.pricebook import default_book
 from runyard.manifest.routes import is_whole_host
@@ -63,7 +63,8 @@ def plan(
         )
         services.append(_plan_service(service, manifests, quotas.get(service.tenant, Quotas()), context))
     billing = _plan_billing(manifests, services)
-    parts = plan_parts(manifests.platform, stack, networks[0].host_address, billing)
+    budgets = {each.name: each.budget for each in manifests.tenants if each.budget and each.budget.thresholds}
+    parts = plan_parts(manifests.platform, stack, networks[0].host_address, billing, Budgets(budgets))
     return Plan(stack, manifests.platform, networks, parts, tuple(services), plan_alerting(manifests))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from runyard import names
-from runyard.contracts import TlsSettings, encode
+from runyard.contracts import Budgets, TlsSettings, encode
 from runyard.manifest.model import Platform
 from runyard.plan.effect import Effect
 from runyard.plan.listeners import (
@@ -37,6 +37,7 @@ class _Stack:
     name: str
     platform: Platform
     billing: BillingSettings | None
+    budgets: Budgets
 
 
 # Of a stack, and the part's own listeners.
@@ -106,7 +107,11 @@ def _tell_billing(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping
     (meter,) = plan_meter_listeners(stack.platform, "")
     told = {"RUNYARD_HTTP_ADDRESS": status.address, "RUNYARD_METER_ADDRESS": meter.address}
     # Whoever asks for addresses alone knows no prices.
-    return told if stack.billing is None else {**told, "RUNYARD_BILLING": encode(stack.billing)}
+    if stack.billing is not None:
+        told["RUNYARD_BILLING"] = encode(stack.billing)
+    if stack.budgets.tenants:
+        told["RUNYARD_BUDGETS"] = encode(stack.budgets)
+    return told
 
 
 def _tell_console(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
@@ -292,6 +297,8 @@ _ENTRIES = (
                 PartVolume("statements", names.STATEMENTS_DIRECTORY),
                 # In which it reaches the database's socket; the files there are closed to it.
                 PartVolume("postgres", names.POSTGRES_DIRECTORY, own=False),
+                # In which it tells the orchestrator what budgets restrict; what else is there is closed to it.
+                PartVolume("registry", names.REGISTRY_DIRECTORY, own=False, read_only=True),
             ),
             metrics=True,
             health="/healthz",
@@ -329,15 +336,19 @@ def parts_of(platform: Platform) -> tuple[Part, ...]:
 
 
 def plan_parts(
-    platform: Platform, stack: str, inner_address: str, billing: BillingSettings | None = None
+    platform: Platform,
+    stack: str,
+    inner_address: str,
+    billing: BillingSettings | None = None,
+    budgets: Budgets | None = None,
 ) -> tuple[PartPlan, ...]:
     """Plan the parts of a stack; `inner_address` is the host's address on the platform's bridge.
 
-    `billing` is what its ledger must know of the manifests.
+    `billing` and `budgets` are what its ledger must know of the manifests.
 
     Raises ManifestError where two of them would listen at one address.
     """
-    told, planned = _Stack(stack, platform, billing), []
+    told, planned = _Stack(stack, platform, billing, budgets or Budgets()), []
     for entry in (each for each in _ENTRIES if each.wanted(platform)):
         listeners = entry.listeners(platform, inner_address)
         planned.append(PartPlan(stack, entry.part, entry.environment(told, listeners), listeners))

@@ -184,7 +184,7 @@ def _loosens(path: Path, before: Any, after: Any) -> bool:
     """Tell whether a change gives more room or sets a rule aside, so that a reviewer should look at it."""
     if path[:2] == _WAIVERS:
         return after is not None
-    if path[0] == "allowedRegistries":
+    if path[0] == "allowedRegistries" or path[:2] == ("budget", "thresholds"):
         return True
     if not (path[0] == "quotas" or path == ("budget", "amount")) or before is None:
         return False

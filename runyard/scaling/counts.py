@@ -58,6 +58,15 @@ def with_scheduled(rollout: Request, scheduled: int) -> Request:
     return rollout if scheduled <= rollout.min_instances else replace(rollout, min_instances=scheduled)
 
 
+def with_most(rollout: Request, most: int) -> Request:
+    """Give a rollout as it counts instances while its service may have so many at most, and by hand no more."""
+    by_hand = rollout.manual_instances
+    if most == 0:
+        return replace(rollout, manual_instances=0)
+    bound = min(most, rollout.max_instances or most)
+    return replace(rollout, max_instances=bound, manual_instances=None if by_hand is None else min(by_hand, most))
+
+
 def settings_of(document: RevisionDocument, rollout: RolloutRequest) -> Settings:
     """Give what a revision's document and its service's rollout say of counts, but for the rollout's schedule."""
     return Settings(

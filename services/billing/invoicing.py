@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from sqlalchemy import Connection, Engine
 
-from runyard.contracts import DailyCost, Invoice, InvoiceKind, InvoiceLine, Statement
+from runyard.contracts import DailyCost, Invoice, InvoiceKind, InvoiceLine, Spend, Statement
 from runyard.errors import NotFound, UsageError
 from runyard.pricing.metering import Metered
 from runyard.pricing.rating import ZERO, round_cents
@@ -29,12 +29,13 @@ from services.billing.adapters.bills import (
     write_bill,
 )
 from services.billing.adapters.database import reading, writing
-from services.billing.adapters.journal import Subject, find_subject, post
+from services.billing.adapters.journal import Subject, find_subject, post, sum_settled
 from services.billing.adapters.prices import KnownBook, book_known, known_book
 from services.billing.adapters.usage import close_usage, last_row, sum_days
 from services.billing.domain.charge import Key, Term, charge, differences, price_day
 from services.billing.domain.month import Month
 from services.billing.domain.posting import post_bill, post_settlement
+from services.billing.domain.projection import project
 
 DEFAULT_ISSUER = "runyard"
 
@@ -79,7 +80,20 @@ class Invoicing:
                 total=total,
                 pending=pending,
                 days=_days(account),
+                settled=sum_settled(connection, owner.id, month.starts),
             )
+
+    def spend(self, tenant: str, month: Month) -> Spend:
+        """Tell what a month comes to so far and by its end, before tax; errors as in `state`."""
+        with reading(self.engine) as connection:
+            owner = find_owner(connection, tenant)
+            bills = find_bills(connection, tenant, month)
+            account = self._account(connection, owner, month, bills, last_row(connection))
+            used = dict(account.used)
+            for key, more in project(account.terms, account.days, self.now()).items():
+                used[key] = used.get(key, Metered()) + more
+            forecast = charge(account.terms, used, account.book.discount(tenant))
+            return Spend(*(sum((each.amount for each in lines.values()), ZERO) for lines in (account.lines, forecast)))
 
     def issue(self, tenant: str, month: Month) -> Invoice | None:
         """Issue the invoice of a month that is over, or a note about what came later; None when all is said.
@@ -127,7 +141,7 @@ class Invoicing:
                 charged[key] = charged.get(key, ZERO) + line.amount
         lines = charge(terms, used, book.discount(owner.name))
         sources = Sources(book.known_from, upto)
-        return _Account(book, terms, sources, days, lines, differences(charged, lines))
+        return _Account(book, terms, sources, days, used, lines, differences(charged, lines))
 
     def _bill(
         self,
@@ -183,6 +197,7 @@ class _Account:
     terms: list[Term]
     sources: Sources
     days: Mapping[tuple[str, date], Metered]
+    used: Mapping[tuple[str, int], Metered]
     lines: Mapping[Key, InvoiceLine]
     differences: Mapping[Key, Decimal]
 

@@ -9,18 +9,21 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, Engine, text
 
+from runyard.contracts import Measures
 from runyard.errors import UsageError
 from runyard.pricing.metering import Metered
 from services.billing.adapters.bills import list_tenants
 from services.billing.adapters.database import reading
 from services.billing.adapters.prices import KnownBook, known_book
-from services.billing.adapters.usage import last_row, sum_days
+from services.billing.adapters.usage import last_row, measure_services, sum_days
 from services.billing.domain.charge import price_day, to_places
 from services.billing.domain.month import Month, midnight, month_of
 from services.billing.invoicing import Invoicing
 
 # A year and a day: more is a mistake, or an attempt to keep the ledger busy.
 MOST_DAYS = 367
+# Whole weeks, because weekends are not as other days are.
+MEASURED_DAYS = 28
 _ZERO = Decimal("0.000000")
 
 
@@ -104,6 +107,12 @@ def cost_rows(engine: Engine, asked: Range) -> list[CostRow]:
             CostRow(tenant, service, str(day), _price(book, service, day, metered), book.book.currency)
             for tenant, service, day, metered in _days(connection, asked)
         ]
+
+
+def measures(engine: Engine, now: datetime) -> Measures:
+    """Report what services did in the last days by which they are priced and sized."""
+    with reading(engine) as connection:
+        return Measures(measure_services(connection, now - timedelta(days=MEASURED_DAYS), now))
 
 
 def gauges(engine: Engine, invoicing: Invoicing, now: datetime) -> Gauges:

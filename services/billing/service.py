@@ -1,4 +1,4 @@
-"""Service: the ledger's parts joined: its schema, the collector's thread, the exporter and the sockets."""
+"""Service: the ledger's parts joined: its schema, the threads of collector and budgets, exporter and sockets."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from runyard.journal import Journal
 from runyard.serving import make_server, serve_together
 from services.billing.adapters.database import LedgerUnavailable, migrate, writing
 from services.billing.adapters.meter import Meter
+from services.billing.adapters.orchestrator import Orchestrator
 from services.billing.adapters.prices import record_book
 from services.billing.adapters.revisions import record_bases
 from services.billing.api.control import make_control, make_statements
 from services.billing.api.exporter import make_exporter
-from services.billing.api.metrics import LedgerMetrics
+from services.billing.api.metrics import BudgetMetrics, LedgerMetrics
+from services.billing.budgeting import Budgeting, Watch
 from services.billing.collector import Collector
 from services.billing.invoicing import Invoicing, Issuer
 from services.billing.reports import gauges
@@ -56,22 +58,30 @@ class Service:
     async def _serve(self, engine: Engine) -> None:
         collector, ending = Collector(engine, Meter(*self.settings.meter), self.journal), threading.Event()
         invoicing = Invoicing(engine, Issuer(self.settings.billing.issuer))
+        budgeting = Budgeting(engine, invoicing, self.settings.budgets, self.journal)
+        watch = Watch(budgeting, Orchestrator(self.settings.restrictions))
         registry = CollectorRegistry()
         read = functools.partial(gauges, engine, invoicing)
         registry.register(LedgerMetrics(lambda: read(datetime.now(UTC)), collector.counts, time.time))
+        registry.register(BudgetMetrics(lambda: watch.latest))
         host, port = self.settings.address
         servers = [
             make_server(make_exporter(engine, registry), host=host, port=port),
-            make_server(make_control(invoicing), uds=_free(self.settings.socket)),
+            make_server(make_control(invoicing, budgeting), uds=_free(self.settings.socket)),
             make_server(make_statements(invoicing), uds=_free(self.settings.statements)),
         ]
-        runner = threading.Thread(target=collector.run, args=(ending,), name="collector")
-        runner.start()
+        runners = [
+            threading.Thread(target=work, args=(ending,), name=name)
+            for name, work in (("collector", collector.run), ("budgets", watch.run))
+        ]
+        for each in runners:
+            each.start()
         begun = functools.partial(self.journal.write, "serving", address=f"{host}:{port}")
         try:
             await serve_together(servers, begun, ending.set)
         finally:
-            await asyncio.to_thread(runner.join)
+            for each in runners:
+                await asyncio.to_thread(each.join)
 
 
 def _free(socket: Path) -> str:

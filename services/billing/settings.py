@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.codec import decode
+from runyard.contracts import Budgets
 from runyard.environment import parse_address
 from runyard.errors import UsageError
-from runyard.names import BILLING_DIRECTORY, POSTGRES_DIRECTORY, STATEMENTS_SOCKET
+from runyard.names import BILLING_DIRECTORY, POSTGRES_DIRECTORY, RESTRICTIONS_SOCKET, STATEMENTS_SOCKET
 from runyard.pricing.settings import BillingSettings
 
 DEFAULT_ADDRESS = "127.0.0.1:3002"
@@ -25,7 +26,9 @@ class Settings:
     database: str
     directory: Path
     statements: Path
+    restrictions: Path
     billing: BillingSettings
+    budgets: Budgets
 
     @property
     def socket(self) -> Path:
@@ -44,7 +47,9 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         database=_as_sqlalchemy_has_it(environment.get("DATABASE_URL", "") or local),
         directory=Path(environment.get("RUNYARD_BILLING_DIRECTORY", BILLING_DIRECTORY)),
         statements=Path(environment.get("RUNYARD_STATEMENTS_SOCKET", STATEMENTS_SOCKET)),
+        restrictions=Path(environment.get("RUNYARD_RESTRICTIONS_SOCKET", RESTRICTIONS_SOCKET)),
         billing=decode(BillingSettings, environment["RUNYARD_BILLING"]),
+        budgets=decode(Budgets, environment.get("RUNYARD_BUDGETS", "{}")),
     )
 
 

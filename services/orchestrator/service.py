@@ -68,6 +68,10 @@ async def serve(settings: Settings, journal: Journal) -> None:
         api = ControlApi(orchestrator, journal, tls, parts.claim)
         await _listen(stack, api.control_app(), settings.socket, CONTROL, journal)
         await _listen(stack, api.registry_app(), settings.registry_socket, READING, journal)
+        if settings.restrictions_socket is not None:
+            await _listen(stack, api.restricting_app(), settings.restrictions_socket, READING, journal)
+            # The ledger is no user of ours. Who else has the volume is the meter, by whose usage the ledger goes.
+            settings.restrictions_socket.chmod(0o666)
         reading = api.reading_app(tuple(dict.fromkeys((*LOCAL_HOSTS, settings.host))))
         await _listen(stack, reading, (settings.host, settings.port), READING, journal)
         wakes = WakeSocket(settings.wake_socket, orchestrator.hear, journal)
@@ -104,6 +108,9 @@ def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple
     documents = DocumentStore(directory, settings.stack, settings.verifier, journal)
     values = SecretValues(directory, journal)
     interventions = Interventions(directory, journal)
+    if settings.restrictions_socket is None:
+        # Without a ledger nobody could lift them.
+        interventions.put_restrictions(())
     book = Book(directory, journal)
     tls = build_tls(settings, Surroundings(store, documents, gateway, timing, journal))
     launcher = Launcher(values, settings.launcher_directory, settings.launcher_program, tls.inner_authority)

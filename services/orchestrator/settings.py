@@ -16,6 +16,8 @@ from runyard.names import (
     ORCHESTRATOR_DIRECTORY,
     REGISTRY_DIRECTORY,
     REGISTRY_SOCKET,
+    RESTRICTIONS_SOCKET,
+    ROLE_BILLING,
 )
 from services.orchestrator.store.signature import Verifier
 
@@ -54,6 +56,11 @@ class Settings:
     def registry_socket(self) -> Path:
         """Where other parts read what there is."""
         return self.registry_directory / Path(REGISTRY_SOCKET).name
+
+    @property
+    def restrictions_socket(self) -> Path | None:
+        """Where the ledger says what budgets restrict; None without a ledger."""
+        return self.registry_directory / Path(RESTRICTIONS_SOCKET).name if ROLE_BILLING in self.parts else None
 
     @property
     def gateway_socket(self) -> Path:

@@ -69,7 +69,7 @@ INNER_LAYERS = {
         ("__main__",),
         ("service",),
         ("api", "settings"),
-        ("collector", "reports"),
+        ("budgeting", "collector", "reports"),
         ("invoicing",),
         ("adapters",),
         ("domain",),

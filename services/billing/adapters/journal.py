@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Connection, text
@@ -22,6 +23,13 @@ _SUBJECT = """
     SELECT i.id, i.tenant_id, i.currency FROM invoices AS i JOIN issuers AS s ON s.id = i.issuer_id
     WHERE s.name = :issuer AND i.number = :number
 """
+_SETTLED = """
+    SELECT coalesce(-sum(e.amount), 0.00) FROM invoices AS i
+    JOIN journal AS j ON j.invoice_id = i.id AND j.kind IN ('payment', 'write_off')
+    JOIN entries AS e ON e.journal_id = j.id
+    JOIN accounts AS a ON a.id = e.account_id AND a.kind = 'receivable'
+    WHERE i.tenant_id = :tenant AND i.month = :month
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,12 @@ def find_subject(connection: Connection, issuer: str, number: int) -> Subject | 
     """Find a bill by its issuer and number."""
     row = connection.execute(text(_SUBJECT), {"issuer": issuer, "number": number}).one_or_none()
     return None if row is None else Subject(*row)
+
+
+def sum_settled(connection: Connection, tenant_id: int, month: date) -> Decimal:
+    """Sum what was paid or given up of a tenant's bills about a month, which begins on a day."""
+    asked = {"tenant": tenant_id, "month": month}
+    return Decimal(connection.execute(text(_SETTLED), asked).scalar_one())
 
 
 def post(connection: Connection, posting: Posting, subject: Subject) -> bool:

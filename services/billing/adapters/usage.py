@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from runyard.codec import encode
-from runyard.contracts import UsageWindow
+from runyard.contracts import Measure, UsageWindow
 from runyard.pricing.metering import Basis, Metered
 from services.billing.adapters.events import write_event
 from services.billing.domain.month import midnight
@@ -172,6 +172,44 @@ def note_sequence(connection: Connection, feed: str, sequence: int) -> None:
         ON CONFLICT (name) DO UPDATE SET sequence = greatest(feeds.sequence, excluded.sequence)
     """
     connection.execute(text(noted), {"name": feed, "sequence": sequence})
+
+
+_MEASURES = """
+    WITH minutes AS (
+        SELECT u.service_id, u.window_start, sum(u.requests) AS requests, max(u.active_ms) AS active_ms,
+            max(u.allocated_ms - u.frozen_ms) AS awake_ms, sum(u.egress_bytes) AS egress_bytes,
+            sum(u.cpu_usage) AS cpu_us, sum(u.memory_peak_bytes) AS memory_peak_bytes
+        FROM usage AS u JOIN containers AS c ON c.id = u.container_id
+        WHERE u.window_start >= :since
+        GROUP BY u.service_id, c.instance, u.window_start
+    )
+    SELECT t.name AS tenant, s.name AS service, min(m.window_start) AS first, sum(m.requests) AS requests,
+        sum(m.active_ms) AS active_ms, sum(m.awake_ms) AS awake_ms, sum(m.egress_bytes) AS egress_bytes,
+        coalesce(percentile_disc(0.95) WITHIN GROUP (ORDER BY m.cpu_us / m.awake_ms)
+            FILTER (WHERE m.active_ms > 0 AND m.awake_ms > 0), 0) AS cpu_p95_millis,
+        max(m.memory_peak_bytes) AS memory_peak_bytes
+    FROM minutes AS m JOIN services AS s ON s.id = m.service_id JOIN tenants AS t ON t.id = s.tenant_id
+    GROUP BY t.name, s.name ORDER BY t.name, s.name
+"""
+
+
+def measure_services(connection: Connection, since: datetime, now: datetime) -> tuple[Measure, ...]:
+    """Measure what services did since a moment, or since their first window after it."""
+    return tuple(
+        Measure(
+            row.tenant,
+            row.service,
+            int((now - row.first).total_seconds()),
+            *map(int, (row.requests, row.active_ms, row.awake_ms, row.egress_bytes)),
+            *map(int, (row.cpu_p95_millis, row.memory_peak_bytes)),
+        )
+        for row in connection.execute(text(_MEASURES), {"since": since})
+    )
+
+
+def taken_sequence(connection: Connection) -> int:
+    """Give a number that grows with each batch that was taken whole, as the rows' own does before they are there."""
+    return int(connection.execute(text("SELECT coalesce(sum(sequence), 0) FROM feeds")).scalar_one())
 
 
 def close_usage(connection: Connection) -> int:

@@ -17,8 +17,10 @@ from services.billing.adapters.database import reading
 from services.billing.adapters.journal import find_problems
 from services.billing.adapters.verification import verify_bills
 from services.billing.api.problem import answer_with_problems
+from services.billing.budgeting import Budgeting
 from services.billing.domain.month import parse_month
 from services.billing.invoicing import Invoicing
+from services.billing.reports import measures
 
 
 def make_statements(invoicing: Invoicing) -> FastAPI:
@@ -33,9 +35,17 @@ def make_statements(invoicing: Invoicing) -> FastAPI:
     return app
 
 
-def make_control(invoicing: Invoicing) -> FastAPI:
+def make_control(invoicing: Invoicing, budgeting: Budgeting) -> FastAPI:
     """Make the application of one ledger for the administrator of its host."""
     app = make_statements(invoicing)
+
+    @app.get("/v1/measures")
+    def measure() -> Response:
+        return _message(encode(measures(invoicing.engine, invoicing.now())))
+
+    @app.get("/v1/budgets")
+    def budgets() -> Response:
+        return _message(encode(budgeting.state()))
 
     @app.post("/v1/tenants/{tenant}/invoices/{month}")
     def issue(tenant: str, month: str) -> Response:

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from runyard.contracts import BudgetStatuses
 from runyard.errors import RunyardError
 from services.billing.collector import Counts
 from services.billing.reports import Gauges
@@ -80,3 +81,30 @@ class LedgerMetrics(Collector):
         )
         estimated.add_metric([], gauges.estimated_windows)
         yield estimated
+
+
+@dataclass(eq=False)
+class BudgetMetrics(Collector):
+    """How budgets stood when they were judged last: never kept, for alerts go by it."""
+
+    read: Callable[[], BudgetStatuses]
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all families; those of a tenant without a budget are empty."""
+        labels = ["tenant", "currency"]
+        amount = GaugeMetricFamily("runyard_billing_budget", "What the tenant may cost in a month.", labels=labels)
+        forecast = GaugeMetricFamily(
+            "runyard_billing_forecast_cost", "What the tenant's month comes to if it goes on as it did.", labels=labels
+        )
+        crossed = GaugeMetricFamily(
+            "runyard_billing_budget_crossed",
+            "1 for each threshold of its budget that the tenant has crossed this month.",
+            labels=["tenant", "percent", "spending", "action"],
+        )
+        for each in self.read().budgets:
+            amount.add_metric([each.tenant, each.budget.currency], float(each.budget.amount))
+            forecast.add_metric([each.tenant, each.budget.currency], float(each.spend.forecast))
+            for crossing in each.crossings:
+                of = crossing.threshold
+                crossed.add_metric([each.tenant, str(of.percent), of.spending, of.action], 1)
+        yield from (amount, forecast, crossed)

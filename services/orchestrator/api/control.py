@@ -16,6 +16,7 @@ from runyard.contracts import (
     DrainRequest,
     PauseRequest,
     RestartRequest,
+    Restrictions,
     RollbackRequest,
     RunRequest,
     ScaleRequest,
@@ -27,7 +28,7 @@ from runyard.errors import RunyardError, UsageError
 from runyard.journal import Journal
 from services.orchestrator.api.listener import Handler
 from services.orchestrator.api.openapi import describe
-from services.orchestrator.api.operations import DESCRIPTION, OPERATIONS, Operation
+from services.orchestrator.api.operations import DESCRIPTION, OPERATIONS, RESTRICTING, Operation
 from services.orchestrator.api.problem import problem, problem_of
 from services.orchestrator.api.public import LOCAL_HOSTS, is_allowed
 from services.orchestrator.api.reading import Readings, answer
@@ -66,6 +67,10 @@ class ControlApi:
         """Build the application of the other parts' socket: what there is, with addresses and containers."""
         return self._app([each for each in OPERATIONS if each.public], public=False)
 
+    def restricting_app(self) -> web.Application:
+        """Build the application of the ledger's socket: what budgets restrict, and nothing else."""
+        return self._app(RESTRICTING, public=False)
+
     def reading_app(self, hosts: Collection[str] = LOCAL_HOSTS) -> web.Application:
         """Build the application of the TCP port: what anybody on the machine may read, under these names of it."""
         app = self._app([each for each in OPERATIONS if each.public], public=True)
@@ -92,6 +97,7 @@ class ControlApi:
             "putRollback": self._put_rollback,
             "putOverride": self._put_override,
             "deleteOverride": self._delete_override,
+            "putRestrictions": self._put_restrictions,
             "putPause": self._put_pause,
             "deletePause": self._delete_pause,
             "putRestart": self._put_restart,
@@ -177,6 +183,10 @@ class ControlApi:
 
     async def _delete_override(self, request: web.Request) -> web.Response:
         self._orchestrator.end_scale(request.match_info["tenant"], request.match_info["service"])
+        return _done()
+
+    async def _put_restrictions(self, request: web.Request) -> web.Response:
+        self._orchestrator.restrict(decode(Restrictions, await self._body(request)))
         return _done()
 
     async def _put_pause(self, request: web.Request) -> web.Response:

@@ -23,6 +23,8 @@ from runyard.contracts import (
     RecordedLoad,
     RestartAccepted,
     RestartRequest,
+    Restriction,
+    Restrictions,
     RevisionList,
     RevisionStatus,
     RollbackRequest,
@@ -48,6 +50,7 @@ _SERVICE = ServiceStatus("acme", "shop", ("shop.acme.localhost",), ("cart",), (_
 _REVISION = RevisionStatus("acme", "shop", "shop-8d1f", desired=2, ready=2)
 _PART = PartStatus("gateway", "running", restarts=1, reason="it was stopped with code 137")
 _OVERRIDE = Override("acme", "shop", count=3, until_unix_s=1795442400)
+_RESTRICTION = Restriction("acme", most=1, until_unix_s=1796083200, reason="actual spending came to 90 % of its budget")
 _ROLLOUT = RolloutRequest("acme", "shop", (_SHARE,), deadline_s=60, history=("shop-8d1f",))
 _DECISION = ScalingDecision(
     tenant="acme",
@@ -143,7 +146,15 @@ READING = (
     ),
 )  # fmt: skip
 
+RESTRICTING = (
+    Operation(
+        "putRestrictions", "PUT", "/v1/restrictions", "Have what budgets restrict in the place of what they did.",
+        _DONE, (400, 408, 413), body=Restrictions((_RESTRICTION,)),
+    ),
+)  # fmt: skip
+
 CHANGING = (
+    *RESTRICTING,
     Operation(
         "putService", "PUT", "/v1/services/{tenant}/{service}", "Keep a service's documents and begin its rollout.",
         RolloutAccepted("19a3c1", 1), (400, 408, 413), status=202,

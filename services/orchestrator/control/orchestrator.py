@@ -20,6 +20,7 @@ from runyard.contracts import (
     RecordedLoad,
     RestartAccepted,
     RestartRequest,
+    Restrictions,
     RevisionList,
     RollbackRequest,
     RolloutAccepted,
@@ -32,6 +33,7 @@ from runyard.contracts import (
 from runyard.errors import NotFound, UsageError
 from runyard.names import service_key
 from runyard.scaling.schedule import minimum_at
+from runyard.units import render_time
 from services.orchestrator.control.holdings import describe_holdings
 from services.orchestrator.control.listing import (
     list_decisions,
@@ -59,6 +61,8 @@ from services.orchestrator.traffic.commitment import Commitment, shares_to_serve
 LARGEST_COUNT = 1_000
 # What is to last longer belongs into the manifest.
 LONGEST_OVERRIDE_S = 7 * 24 * 3600
+# The longest month, and what clocks of two parts may differ.
+LONGEST_RESTRICTION_S = 31 * 24 * 3600 + 300
 
 
 class Orchestrator:
@@ -182,6 +186,18 @@ class Orchestrator:
         self._parts.interventions.end_override(tenant, service)
         self._parts.tools.journal.write("scale by hand ended", service=service_key(tenant, service))
         self._reconciler.wake()
+
+    def restrict(self, message: Restrictions) -> None:
+        """Have these restrictions in the place of all that there were; UsageError for one that lasts too long."""
+        now = self._parts.timing.wall()
+        for each in message.restrictions:
+            if each.most < 0 or each.until_unix_s > now + LONGEST_RESTRICTION_S:
+                where, said = f"restrict {each.tenant}", f"{each.most} until {render_time(each.until_unix_s)}"
+                raise UsageError(f"{where}: must be a number from 0 for at most a month, got {said}")
+        if self._parts.interventions.put_restrictions(message.restrictions):
+            told = {each.tenant: f"at most {each.most}: {each.reason}" for each in message.restrictions}
+            self._parts.tools.journal.write("restricted by budgets", level="warning" if told else "info", tenants=told)
+            self._reconciler.wake()
 
     def pause(self, request: PauseRequest) -> Pause:
         """Keep a service's requests from its instances for a while; NotFound without such a service."""

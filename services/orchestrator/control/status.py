@@ -56,7 +56,7 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
     """Describe services and their revisions, ordered by name; only revisions that are wanted or have instances."""
     store, in_force, now = parts.store, parts.rollouts.in_force, parts.timing.wall()
     services = []
-    pauses = parts.interventions.pauses(now)
+    pauses, restrictions = parts.interventions.pauses(now), parts.interventions.restrictions(now)
     uses = describe_uses(scene.revisions, {each.key for each in scene.instances})
     for key in sorted({*store.routes, *in_force}):
         tenant, _, service = key.partition("/")
@@ -68,7 +68,7 @@ def describe_status(parts: Parts, scene: Scene) -> OrchestratorStatus:
         until = pauses[key].until_unix_s if key in pauses else 0
         told = (hosts, uses.get(key, ()), traffic, history, shift, schedule, until)
         objective = route.objective if route else Objective()
-        services.append(ServiceStatus(tenant, service, *told, objective))
+        services.append(ServiceStatus(tenant, service, *told, objective, restrictions.get(tenant)))
     held = _held(in_force.values(), now)
     by_revision: dict[str, list[Instance]] = {key: [] for key in scene.wanted}
     for each in scene.instances:

@@ -308,7 +308,7 @@ class Reconciler:
         live = {*(each.key for each in instances), *operations.starting.values(), *runs.revisions}
         uses = describe_uses(self.revisions, live)
         now = self._parts.timing.wall()
-        snapshot = describe_snapshot(store.routes, rollouts.in_force, endpoints, callers, uses, now)
+        snapshot = describe_snapshot(store.routes, rollouts.offered(now), endpoints, callers, uses, now)
         snapshot = with_pauses(snapshot, self._parts.interventions.pauses(now))
         return self._parts.publisher.offer(self._tools.base.overlay(snapshot))
 

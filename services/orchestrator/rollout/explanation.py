@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from runyard.contracts import Override, RolloutRequest
+from runyard.contracts import Override, Restriction, RolloutRequest
 from runyard.names import service_key
 from runyard.scaling.counts import part_of, revision_span, settings_of
 from runyard.scaling.decision import Decision
@@ -21,7 +21,7 @@ from services.orchestrator.traffic.shift import percents
 class Grounds:
     """What counts come from: revisions by `tenant/revision`, the rest by `tenant/service`, seconds since 1970.
 
-    `decided` is what the autoscaler decided last on the revision that is asked for.
+    `decided` is what the autoscaler decided last on the revision that is asked for, `restrictions` are by tenant.
     """
 
     revisions: Mapping[str, Revision]
@@ -31,6 +31,7 @@ class Grounds:
     stretches: Mapping[str, Stretch]
     now_unix_s: float
     decided: Decision | None = None
+    restrictions: Mapping[str, Restriction] = field(default_factory=dict)
 
 
 def explain(key: str, count: int, grounds: Grounds) -> Explanation:
@@ -48,6 +49,9 @@ def explain(key: str, count: int, grounds: Grounds) -> Explanation:
     if current is None or name not in shares:
         return Explanation(service, "unused", "no traffic names it", {})
     percent = shares[name]
+    restriction = grounds.restrictions.get(tenant)
+    if restriction is not None and (not restriction.most or count == part_of(restriction.most, percent)):
+        return _by_budget(service, percent, restriction)
     if override is not None:
         asked, until = render_count(override.count, "instance"), render_time(override.until_unix_s)
         reason = f"{asked} of the service: asked for by hand until {until}{_part(percent)}"
@@ -66,6 +70,12 @@ def explain(key: str, count: int, grounds: Grounds) -> Explanation:
     if decided is not None and decided.count == count and current.manual_instances is None:
         return Explanation(service, decided.why.value, decided.reason, decided.numbers)
     return _by_manifest(service, percent, current, grounds.revisions.get(key))
+
+
+def _by_budget(service: str, percent: int, restriction: Restriction) -> Explanation:
+    most, until = render_count(restriction.most, "instance"), render_time(restriction.until_unix_s)
+    reason = f"at most {most} of the service until {until}: {restriction.reason}{_part(percent)}"
+    return Explanation(service, "budget", reason, {"most": restriction.most, "percent": percent})
 
 
 def _by_schedule(service: str, percent: int, count: int, asked: tuple[Commitment, Grounds]) -> Explanation | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from runyard.contracts import RolloutRequest, RouteRequest
 from runyard.journal import Journal
 from runyard.names import service_key
+from runyard.scaling.counts import with_most
 from runyard.scaling.decision import Decision
 from runyard.scaling.schedule import Stretch
 from services.orchestrator.gateway.base import Base
@@ -68,15 +69,27 @@ class Rollouts:
         return self._store.rollouts
 
     def demanded(self, now_unix_s: float) -> Mapping[str, Commitment]:
-        """Give the rollouts in force as they count instances: by their schedules, and by hand where that was asked."""
+        """Give the rollouts in force as they count instances: by schedule, by hand where asked, and as budgets let."""
         overrides = self._interventions.overrides(now_unix_s)
         self._timetable.keep(self.in_force.keys())
         counted = {key: self._timetable.count(key, each, now_unix_s) for key, each in self.in_force.items()}
-        if not overrides:
-            return counted
+        if overrides:
+            counted = {
+                key: replace(each, manual_instances=overrides[key].count) if key in overrides else each
+                for key, each in counted.items()
+            }
+        return self._restrict(counted, now_unix_s)
+
+    def offered(self, now_unix_s: float) -> Mapping[str, Commitment]:
+        """Give the rollouts in force as the gateway has them: who may have no instances is stopped."""
+        return self._restrict(self.in_force, now_unix_s)
+
+    def _restrict(self, rollouts: Mapping[str, Commitment], now_unix_s: float) -> Mapping[str, Commitment]:
+        most = {each.tenant: each.most for each in self._interventions.restrictions(now_unix_s).values()}
+        if not most:
+            return rollouts
         return {
-            key: replace(each, manual_instances=overrides[key].count) if key in overrides else each
-            for key, each in counted.items()
+            key: with_most(each, most[each.tenant]) if each.tenant in most else each for key, each in rollouts.items()
         }
 
     @property
@@ -166,7 +179,7 @@ class Rollouts:
         """Say why a revision, `tenant/revision`, should have this number; `decided` is what its load asked for last."""
         overrides, now = self._interventions.overrides(view.now_unix_s), view.now_unix_s
         scene = (view.revisions, self.in_force, self._under_way, overrides, self.stretches)
-        return explain(key, count, Grounds(*scene, now, decided))
+        return explain(key, count, Grounds(*scene, now, decided, self._interventions.restrictions(now)))
 
     def advance(self, view: View) -> float | None:
         """Take every rollout in force on to now, and give the seconds until time alone changes one; None for never."""

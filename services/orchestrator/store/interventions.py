@@ -1,4 +1,4 @@
-"""Interventions: what was asked for by hand and is not over, in one file, so that a restart forgets none of it."""
+"""Interventions: what hands and budgets ask for and is not over, in one file, so that a restart forgets none of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from runyard import files
 from runyard.codec import VERSION
-from runyard.contracts import Override, Pause, decode, encode
+from runyard.contracts import Override, Pause, Restriction, decode, encode
 from runyard.errors import ContractError
 from runyard.journal import Journal
 from runyard.names import service_key
@@ -17,12 +17,13 @@ from runyard.names import service_key
 
 @dataclass(frozen=True, slots=True)
 class HeldInterventions:
-    """The file: counts by hand and pauses with their ends, and the instances that are to be replaced or drained."""
+    """The file: counts by hand, pauses and restrictions with their ends, and instances to be replaced or drained."""
 
     overrides: tuple[Override, ...] = ()
     restarting: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
     draining: tuple[str, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
     version: int = VERSION
 
 
@@ -54,6 +55,17 @@ class Interventions:
     def pauses(self, now_unix_s: float) -> Mapping[str, Pause]:
         """Give the pauses that are not over at this time."""
         return _current(self._held.pauses, now_unix_s)
+
+    def restrictions(self, now_unix_s: float) -> Mapping[str, Restriction]:
+        """Give the restrictions that are not over at this time, by tenant."""
+        return {each.tenant: each for each in self._held.restrictions if each.until_unix_s > now_unix_s}
+
+    def put_restrictions(self, restrictions: tuple[Restriction, ...]) -> bool:
+        """Keep these in the place of all that there were; False where they are the same."""
+        if restrictions == self._held.restrictions:
+            return False
+        self._save(replace(self._held, restrictions=restrictions))
+        return True
 
     def put_override(self, override: Override, now_unix_s: float) -> None:
         """Keep an override in the place of the one that its service had; those that are over go."""

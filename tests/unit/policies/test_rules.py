@@ -12,7 +12,8 @@ import pytest
 from policies.rule import Context, Rule
 from policies.rules import RULES
 from policies.verdict import judge
-from runyard.accounts import Budget, Member, Quotas
+from runyard.accounts import Member, Quotas
+from runyard.contracts import Budget, BudgetStatus, Crossing, Spend, Threshold
 from runyard.errors import ManifestError
 from runyard.manifest import load
 from runyard.manifest.model import (
@@ -28,6 +29,7 @@ from runyard.manifest.model import (
     Tenant,
 )
 from runyard.manifest.tls import Tls
+from runyard.plan import plan
 from runyard.plan.quota import Capacity
 from tests.unit.runyard.plan.example import container, manifests, service, template
 
@@ -78,6 +80,25 @@ def calling(**uses: str) -> Context:
 
 def hosted(memory: int) -> Context:
     return dataclasses.replace(shaped(scaling=Scaling(2, 3)), capacity=Capacity(2000, memory))
+
+
+def spending(actual: str, amount: str = "100", *, forecast: str = "", deployed: bool = False) -> Context:
+    """Tenant shop with one service, as it is or new in the stack, and a ledger that says what the month comes to."""
+    budget = Budget(Decimal(amount), "USD", (Threshold(50), Threshold(90, "forecast", "block")))
+    made = with_tenant(budget=budget)
+    planned = plan(made.manifests, "dev")
+    names = {f"shop/{each.revision.name}" for each in planned.services}
+    spend = Spend(Decimal(actual), Decimal(forecast or actual))
+    known = dataclasses.replace(budget, amount=Decimal(100))
+    crossings = tuple(Crossing(each, "2026-11-20T12:00:00+00:00", spend.actual) for each in known.crossed(spend))
+    status = BudgetStatus("shop", "2026-11", known, spend, crossings)
+    return dataclasses.replace(
+        made, plan=planned, budgets=(status,), deployed=frozenset(names if deployed else {"shop/hello-old"})
+    )
+
+
+def blocked(context: Context) -> list[str]:
+    return [each.message for each in BY_ID["budget-not-used-up"].check(context)]
 
 
 SECRET = KeyReference("secret", "token", "latest")
@@ -279,6 +300,13 @@ CASES: list[tuple[str, Context, Context, str]] = [
         with_tenant(budget=Budget(Decimal(1000), "USD")),
         with_tenant(budget=Budget(Decimal(100), "USD")),
         "tenant shop's highest possible cost must be at most its budget of 100.00 USD a month, got 127.49",
+    ),
+    (
+        "budget-not-used-up",
+        spending("89.99"),
+        spending("40", forecast="90"),
+        "tenant shop must have no new revisions once its forecast cost of 2026-11 is 90 % of its budget of 100.00 USD, "
+        "got one of hello",
     ),
     (
         "tenant-known",
@@ -514,3 +542,25 @@ def test_init_containers_are_held_to_the_rules_of_containers() -> None:
         ("image-tagged", "container early: image must name a tag or digest, got shop/early"),
         ("non-root-user", "container early: runAsUser must not be 0 (root), got 0"),
     ]
+
+
+def test_update_without_new_revisions_is_let_in_whatever_was_spent() -> None:
+    assert blocked(spending("200", deployed=True)) == []
+    assert len(blocked(spending("200"))) == 1
+
+
+def test_budget_that_is_raised_enough_is_let_in_with_what_it_is_raised_for() -> None:
+    assert blocked(spending("95", "110")) == []
+    assert len(blocked(spending("99", "110"))) == 1
+
+
+def test_what_was_crossed_stays_so_when_a_forecast_comes_back() -> None:
+    seen = spending("95")
+    (status,) = seen.budgets
+    back = dataclasses.replace(status, spend=Spend(Decimal(30), Decimal(60)))
+    assert len(blocked(dataclasses.replace(seen, budgets=(back,)))) == 1
+    assert blocked(dataclasses.replace(seen, budgets=(dataclasses.replace(back, crossings=()),))) == []
+
+
+def test_ledger_that_tells_of_nobody_refuses_nothing() -> None:
+    assert blocked(dataclasses.replace(spending("200"), budgets=())) == []

@@ -66,3 +66,10 @@ def test_cost_refuses_what_cannot_be_used(capsys: pytest.CaptureFixture[str], ar
     code, out, err = run(capsys, SHOP, *arguments)
     assert (code, out) == (2, "")
     assert told in err
+
+
+def test_cost_goes_by_a_file_or_a_ledger(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    usage = tmp_path / "usage.yaml"
+    usage.write_text("{}\n")
+    code, _, err = run(capsys, SHOP, "--usage", str(usage), "--stack", "dev")
+    assert (code, err) == (2, "error: cost: must be given one of --usage and --stack, got both\n")

@@ -15,7 +15,7 @@ from runyard.cli.output import Output
 from runyard.contracts import Verification, VerifiedBill, encode
 from runyard.errors import UsageError, VerifyError
 from runyard.host.ledger import Ledger
-from runyard.invoices import render_page, render_statement
+from runyard.invoices import render_focus, render_page, render_statement
 from tests.unit.runyard.host.test_ledger import FakeHost
 from tests.unit.runyard.invoices.example import INVOICE, NOTE, statement
 
@@ -57,7 +57,7 @@ def test_bills_are_written_as_pdf(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("asked", [Asked(), Asked("shop"), Asked(month="2026-10")])
 def test_month_without_its_tenant_is_no_question(asked: Asked) -> None:
-    with pytest.raises(UsageError, match=r"^invoice: must be given TENANT and YYYY-MM, or --verify$"):
+    with pytest.raises(UsageError, match=r"^invoice: must be given TENANT and YYYY-MM, --verify, or what settles"):
         ask(MONTH, asked)
 
 
@@ -76,3 +76,42 @@ def test_verification_that_differs_is_an_error_and_told_however_quiet(capsys: py
 def test_command_without_tenant_is_an_error_of_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["invoice", "--nothing"]) == 2
     assert "No such option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "written", "said"),
+    [
+        (Asked(payment=(7, "12.50"), key="bank-1"), "payment", True, "payment of 12.50 for bill 7: noted under bank-1"),
+        (Asked(write_off=(7, "0.01"), key="b/2"), "write_off", False,
+         "write-off of 0.01 for bill 7: not noted: b/2 was used already"),
+    ],
+)  # fmt: skip
+def test_bill_is_settled_under_a_key(
+    asked: Asked, kind: str, written: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = ask({"written": written}, asked)
+    assert capsys.readouterr().out == f"{said}\n"
+    method, path, body = host.asked[0][1][-3:]
+    assert (method, path) == ("PUT", f"/v1/settlements/{asked.key.replace('/', '%2F')}")
+    number, amount = asked.payment or asked.write_off or (0, "")
+    assert json.loads(body) == {"number": number, "kind": kind, "amount": amount}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Asked(payment=(7, "1")),
+        Asked(key="bank-1"),
+        Asked(payment=(7, "1"), write_off=(7, "1"), key="bank-1"),
+        Asked("shop", "2026-10", payment=(7, "1"), key="bank-1"),
+    ],
+)
+def test_settlement_is_one_thing_with_a_key_and_nothing_else(asked: Asked) -> None:
+    with pytest.raises(UsageError, match=r"^invoice: must be given one of --payment and --write-off, with --key, and"):
+        ask({"written": True}, asked)
+
+
+def test_bills_are_written_as_focus_has_costs(tmp_path: Path) -> None:
+    file = tmp_path / "october.csv"
+    ask(MONTH, Asked("shop", "2026-10", focus_file=str(file)), quiet=True)
+    assert file.read_text() == render_focus(MONTH)

@@ -11,7 +11,7 @@ from runyard.cli.live import Target
 from runyard.cli.restart import describe as describe_restart
 from runyard.cli.restart import render_text as render_restart
 from runyard.cli.why import describe, last_of_each, render_text
-from runyard.contracts import Override, RevisionStatus, ScalingDecision, ScheduleStatus, ServiceStatus
+from runyard.contracts import Override, Restriction, RevisionStatus, ScalingDecision, ScheduleStatus, ServiceStatus
 
 WEB = ServiceStatus("shop", "web", (), (), ())
 ONE = RevisionStatus("shop", "web", "web-1", desired=1, ready=1)
@@ -83,6 +83,14 @@ def test_restart_says_how_many_it_replaced(gone: tuple[str, ...], line: str) -> 
     assert render_restart(Target("shop", "web", "dev"), gone, 2.04) == line
     told = {"tenant": "shop", "service": "web", "restarted": list(gone), "tookSeconds": 2.04}
     assert describe_restart(Target("shop", "web", "dev"), gone, 2.04) == told
+
+
+def test_restriction_says_how_many_until_when_and_for_which_reason() -> None:
+    restricted = replace(WEB, restriction=Restriction("shop", 0, 60, "actual cost came to 100 % of its budget"))
+    assert render_text(restricted, None, (ONE,), ()).splitlines()[1] == (
+        "  at most 0 instances by budget until 1970-01-01 00:01:00Z: actual cost came to 100 % of its budget"
+    )
+    assert describe(restricted, None, (ONE,), ())["restriction"]["most"] == 0
 
 
 @pytest.mark.parametrize(

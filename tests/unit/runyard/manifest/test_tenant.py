@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard.accounts import Budget, Member, Quotas
+from runyard.accounts import Member, Quotas
+from runyard.contracts import Budget, Threshold
 from runyard.manifest import load
 from runyard.manifest.model import Location, Tenant
 
@@ -41,6 +42,24 @@ def test_tenant_without_settings_has_no_limits(tmp_path: Path) -> None:
     bare = tenant(tmp_path, "{}")
     assert bare.quotas == Quotas()
     assert bare.budget is None
+
+
+def test_thresholds_of_a_budget_say_what_is_compared_and_done(tmp_path: Path) -> None:
+    spec = """
+  budget:
+    amount: 10
+    thresholds:
+      - {percent: 50}
+      - {percent: 100, spending: forecast, action: block}
+      - {percent: 90, action: limit, maxScale: 2}
+"""
+    budget = tenant(tmp_path, spec).budget
+    assert budget is not None
+    assert budget.thresholds == (
+        Threshold(50, "actual", "warn"),
+        Threshold(100, "forecast", "block"),
+        Threshold(90, "actual", "limit", 2),
+    )
 
 
 def test_quota_of_nothing_is_a_limit(tmp_path: Path) -> None:

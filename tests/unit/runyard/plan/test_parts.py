@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 
 import pytest
 
-from runyard.contracts import decode
+from runyard.contracts import Budget, Budgets, Threshold, decode
 from runyard.errors import ManifestError
 from runyard.images import load_catalog
-from runyard.manifest.model import Firewall, Gateway, Location, Observability, Platform
+from runyard.manifest.model import Firewall, Gateway, Location, Observability, Platform, Tenant
 from runyard.manifest.pricebook import default_book
 from runyard.manifest.tls import Tls
+from runyard.names import REGISTRY_DIRECTORY
 from runyard.plan import plan
 from runyard.plan.effect_table import EFFECTS
 from runyard.plan.listeners import ListenerPlan, check_apart
@@ -198,6 +200,18 @@ def test_ledger_is_told_prices_and_what_is_billed_by_instance() -> None:
     assert (settings.issuer, settings.by_instance) == ("acme", (f"default/worker/{worker}",))
     # The book that ships with Runyard, without its place on this machine.
     assert settings.prices == dataclasses.replace(default_book(), location=None)
+
+
+def test_ledger_is_told_budgets_that_have_thresholds_and_where_the_orchestrator_listens() -> None:
+    acting = Budget(Decimal(10), "USD", (Threshold(100, action="stop"),))
+    tenants = (Tenant("shop", budget=acting), Tenant("team", budget=Budget(Decimal(5), "USD")))
+    given = manifests(service(tenant="shop"), platform=Platform("acme", billing="on"), tenants=tenants)
+    (ledger,) = [each for each in plan(given, "prod").parts if each.part.name == "billing"]
+    assert decode(Budgets, ledger.environment["RUNYARD_BUDGETS"]) == Budgets({"shop": acting})
+    assert ledger.volumes["runyard.prod.registry"] == REGISTRY_DIRECTORY
+    assert ledger.read_only == {"runyard.prod.registry"}
+    bare = plan(manifests(service(), platform=Platform("acme", billing="on")), "prod")
+    assert not any("RUNYARD_BUDGETS" in each.environment for each in bare.parts)
 
 
 def test_parts_listen_where_the_platform_says() -> None:

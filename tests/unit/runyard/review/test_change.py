@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runyard.accounts import Budget, Member, Quotas
+from runyard.accounts import Member, Quotas
+from runyard.contracts import Budget
 from runyard.manifest import load
 from runyard.manifest.model import (
     EnvVar,

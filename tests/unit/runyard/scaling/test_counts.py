@@ -20,6 +20,7 @@ from runyard.scaling.counts import (
     service_bound,
     service_span,
     settings_of,
+    with_most,
     with_scheduled,
 )
 from tests.unit.services.orchestrator.world import document
@@ -177,6 +178,17 @@ def test_settings_are_those_of_the_document_and_of_the_rollout() -> None:
     assert [settings_of(spec, with_scheduled(rollout, each)).service_least for each in (2, 5)] == [3, 5]
     writing = dataclasses.replace(spec, volumes=(VolumeDocument("data", "persistent", 1024),))
     assert settings_of(writing, rollout).one_writer
+
+
+@pytest.mark.parametrize(
+    ("most", "counts"), [(0, (4, 0)), (1, (1, 1)), (4, (4, 4)), (9, (4, 5))], ids=["none", "fewer", "as many", "more"]
+)
+def test_rollout_that_may_have_fewer_is_held_to_them_by_hand_too(most: int, counts: tuple[int, int]) -> None:
+    rollout = RolloutRequest("shop", "web", (), min_instances=3, max_instances=4, manual_instances=5)
+    held = with_most(rollout, most)
+    assert (held.max_instances, held.manual_instances) == counts
+    unbounded = with_most(dataclasses.replace(rollout, max_instances=0, manual_instances=None), most)
+    assert (unbounded.max_instances, unbounded.manual_instances) == ((0, 0) if most == 0 else (most, None))
 
 
 @pytest.mark.parametrize(("freezes", "held"), [(False, 0), (True, 1)])

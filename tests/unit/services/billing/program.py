@@ -65,6 +65,7 @@ def running(directory: Path, database: str, meter: int, **more: str) -> Iterator
         **{"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", "DATABASE_URL": database},
         **{"RUNYARD_BILLING_DIRECTORY": str(directory), "RUNYARD_METER_ADDRESS": f"127.0.0.1:{meter}"},
         "RUNYARD_STATEMENTS_SOCKET": str(directory / "statements.sock"),
+        "RUNYARD_RESTRICTIONS_SOCKET": str(directory / "restrictions.sock"),
         "RUNYARD_BILLING": encode(BillingSettings("acme", BOOK, ("shop/web/web-2",))),
         **more,
     }

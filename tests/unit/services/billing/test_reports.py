@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from runyard.errors import UsageError
 from runyard.pricing.prices import PriceBook
 from services.billing.invoicing import Invoicing, Issuer
-from services.billing.reports import Range, cost_rows, gauges, usage_rows
+from services.billing.reports import Range, cost_rows, gauges, measures, usage_rows
 from tests.unit.services.billing.world import BUSY, HOURLY, at, minutes, set_prices, take, window
 
 OCTOBER = Range(date(2026, 10, 1), date(2026, 11, 1))
@@ -99,3 +99,19 @@ def test_gauges_of_another_month_begin_anew(engine: Engine) -> None:
 def test_ledger_without_usage_has_nothing_to_show(engine: Engine) -> None:
     found = gauges(engine, invoicing(engine), NOW)
     assert (found.services, found.last_window, found.currency) == ((), None, "")
+
+
+def test_services_are_measured_over_four_weeks_by_instances_and_their_busy_minutes(engine: Engine) -> None:
+    set_prices(engine)
+    quiet = dataclasses.replace(BUSY, active_ms=0, requests=0, cpu_us=59_000_000)
+    busy = [window(at(1, 0, each), dataclasses.replace(BUSY, cpu_us=6_000_000 * (each + 1))) for each in range(10)]
+    take(engine, [*busy, *(window(at(1, 1, each), quiet) for each in range(5))])
+    # What is older, and a container beside the first one in the same instance.
+    take(engine, [window(at(1, month=9), container="old", started_ms=at(1, month=9))])
+    take(engine, [window(at(1, 0, 0), dataclasses.replace(BUSY, requests=0, egress_bytes=0), container="beside")])
+    (found,) = measures(engine, NOW).measures
+    assert (found.tenant, found.service, found.seconds) == ("shop", "web", int(NOW.timestamp()) - at(1) // 1000)
+    assert (found.requests, found.active_ms, found.awake_ms) == (1000, 300_000, 15 * 60_000)
+    # The tenth of ten minutes: 60 s of CPU in a minute is a vCPU; minutes without requests do not count.
+    assert found.cpu_p95_millis == 1000
+    assert (found.memory_peak_bytes, found.egress_bytes) == (2 * BUSY.memory_peak_bytes, 15 * 1024**2)

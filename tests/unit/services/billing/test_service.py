@@ -8,11 +8,12 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from runyard.contracts import UsageBatch
+from runyard.contracts import Budget, Budgets, Threshold, UsageBatch, encode
 from runyard.contracts.window import WINDOW_MS
 from tests.harness.postgres import Postgres
 from tests.harness.waiting import until
@@ -159,9 +160,14 @@ def test_metrics_show_this_months_cost_and_how_far_the_ledger_is_behind(server: 
                 1, (window(first, started_ms=first), window(first, started_ms=first, amounts=ESTIMATED, container="c2"))
             )
         ]
-        with running(tmp_path, server.url(server.make_database()), spool.port) as made:
+        budgets = Budgets({"shop": Budget(Decimal("0.01"), "USD", (Threshold(100, action="stop"),))})
+        database = server.url(server.make_database())
+        with running(tmp_path, database, spool.port, RUNYARD_BUDGETS=encode(budgets)) as made:
             until(lambda: spool.asked[-1:] == [1], "the batch was taken")
+            until(lambda: "runyard_billing_budget_crossed{" in made.get("/metrics")[1], "its budget was judged")
             status, body, _ = made.get("/metrics")
+            (stated,) = made.ask("GET", "/v1/budgets")[1]["budgets"]
+            (measured,) = made.ask("GET", "/v1/measures")[1]["measures"]
             resident = made.resident_bytes()
     samples = dict(line.rsplit(" ", 1) for line in body.splitlines() if not line.startswith("#"))
     assert status == 200
@@ -172,5 +178,10 @@ def test_metrics_show_this_months_cost_and_how_far_the_ledger_is_behind(server: 
     assert float(samples[f"runyard_billing_month_cost{labels}"]) > 0
     assert float(samples[f"runyard_billing_hour_cost{labels}"]) == pytest.approx(0.022176, abs=2e-6)
     assert 0 <= float(samples["runyard_billing_ledger_lag_seconds"]) < 600
+    crossed = 'runyard_billing_budget_crossed{action="stop",percent="100",spending="actual",tenant="shop"}'
+    assert samples[crossed] == "1.0"
+    assert samples['runyard_billing_budget{currency="USD",tenant="shop"}'] == "0.01"
+    assert stated["spend"]["actual"] == stated["crossings"][0]["amount"]
+    assert (measured["service"], measured["requests"]) == ("web", 200)
     # Beside Postgres, which has about a third of it, it is to be under 150 MiB.
     assert resident < 110 * 1024**2

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from runyard.contracts import Restriction
 from runyard.errors import HostUnreachable, UsageError
 from services.orchestrator.service import fence_of, serve
 from services.orchestrator.settings import Settings
+from services.orchestrator.store.interventions import Interventions
 from services.orchestrator.store.signature import Verifier
 
 from .world import PUBLIC_KEY, ListJournal, quiet
@@ -50,6 +52,32 @@ def test_killed_orchestrator_s_socket_is_taken_over(tmp_path: Path, monkeypatch:
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(whole())
+
+
+@pytest.mark.parametrize(("parts", "kept"), [(("gateway", "billing"), 1), (("gateway",), 0)])
+def test_ledger_alone_is_heard_and_what_it_restricted_goes_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: tuple[str, ...], kept: int
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    (tmp_path / "own").mkdir()
+    held = Interventions(tmp_path / "own", ListJournal())
+    held.put_restrictions((Restriction("shop", 0, 1, "its budget"),))
+
+    async def whole() -> None:
+        journal = ListJournal()
+        task = asyncio.create_task(serve(dataclasses.replace(settings(tmp_path, 0), parts=parts), journal))
+        async with asyncio.timeout(10):
+            while "started" not in journal.events():
+                await quiet()
+        listens = (tmp_path / "restrictions.sock").exists()
+        assert listens == bool(kept)
+        # The ledger runs as another user.
+        assert not listens or (tmp_path / "restrictions.sock").stat().st_mode & 0o777 == 0o666
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(whole())
+    assert len(Interventions(tmp_path / "own", ListJournal()).restrictions(0)) == kept
 
 
 def test_neither_nobody_nor_ourselves_are_killed_as_the_leader(tmp_path: Path) -> None:

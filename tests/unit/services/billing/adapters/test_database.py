@@ -31,7 +31,18 @@ COLUMNS = {
     "billing": {"id", "user_id", "amount", "period", "status"},
     "metrics": {"id", "service_id", "cpu_usage", "memory_usage", "timestamp"},
 }
-OTHERS = {"tenants", "revisions", "feeds", "prices", "discounts", "budgets", "issuers", "invoices", "charges"}
+OTHERS = {
+    "tenants",
+    "revisions",
+    "feeds",
+    "prices",
+    "discounts",
+    "budgets",
+    "crossings",
+    "issuers",
+    "invoices",
+    "charges",
+}
 JOURNAL = {"accounts", "journal", "entries", "events"}
 
 

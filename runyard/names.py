@@ -99,6 +99,8 @@ ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRAT
 REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
 REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
 PROMETHEUS_DIRECTORY = "/var/lib/runyard/prometheus"
+# What joins its input and output to Prometheus' port, in its image.
+PROMETHEUS_RELAY = ("runyard-prometheus-relay",)
 ALERTMANAGER_DIRECTORY = "/var/lib/runyard/alertmanager"
 # What joins its input and output to the socket on which whom to tell is put, in Alertmanager's image.
 ALERTMANAGER_RELAY = ("runyard-alertmanager", "relay")

@@ -23,7 +23,7 @@ LAYERS = (
     ("runyard.manifest",),
     ("runyard.scaling",),
     ("runyard.accounts", "runyard.contracts", "runyard.pricing"),
-    ("runyard.codec", "runyard.environment", "runyard.process", "runyard.zones"),
+    ("runyard.codec", "runyard.dashboards", "runyard.environment", "runyard.process", "runyard.zones"),
     (
         "runyard.ask",
         "runyard.cgroups",

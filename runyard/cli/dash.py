@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from runyard import files
 from runyard.cli.live import Target, find_service, orchestrator_of, render_standing
 from runyard.cli.output import Output, reporting
 from runyard.cli.screen import ASCII, BLOCKS, Screen, render_screen
@@ -52,13 +54,20 @@ _BY_ID = {each.id: each for each in DASHBOARDS}
 @click.option("-d", "--dashboard", type=click.Choice([*_BY_ID]), help="Another one than of SERVICE or the platform.")
 @click.option("--minutes", type=click.IntRange(1, 1440), default=30, show_default=True, help="How far back.")
 @click.option("--every", type=click.IntRange(1, 300), default=5, show_default=True, help="Look so often, in seconds.")
+@click.option("--grafana", type=click.Path(path_type=Path, file_okay=False), help="Write files for a Grafana here.")
+@click.option("--url", default="http://127.0.0.1:9090", show_default=True, help="Where Grafana reaches Prometheus.")
 @click.option("--once", is_flag=True, help="Look once, as where stdout is no terminal.")
 @reporting()
 def dash(service: str | None, tenant: str, stack: str, dashboard: str | None, out: Output, **asked: Any) -> None:
     """Show the panels of SERVICE, or of the whole platform, and what is wrong first; Ctrl-C ends it.
 
-    Metrics are those that Prometheus of the stack keeps: its Platform says `observability: {level: basic}`.
+    Metrics are those that Prometheus of the stack keeps: its Platform says `observability: {level: basic}`. With
+    --grafana nobody is asked: all dashboards are written as a Grafana of yours reads them.
     """
+    if (directory := asked["grafana"]) is not None:
+        written = write_grafana(directory, asked["url"])
+        out.show(lambda: {"files": written}, lambda: "\n".join(f"wrote {each}" for each in written))
+        return
     look = Look(choose(dashboard, service), Target(tenant, service or "", stack), asked["minutes"])
     with orchestrator_of(stack) as orchestrator, metrics_of(stack) as ask:
         if asked["once"] or out.form != "text" or not is_lively(sys.stdout.isatty(), os.environ):
@@ -67,6 +76,25 @@ def dash(service: str | None, tenant: str, stack: str, dashboard: str | None, ou
         else:
             console = Console(no_color=None if out.colour else True, highlight=False)
             show_live(lambda: look.see(orchestrator.status, ask, time.time()).screen, asked["every"], console)
+
+
+def write_grafana(directory: Path, url: str) -> list[str]:
+    """Write all dashboards, and what provisions them, and name the files; UsageError where that cannot be done."""
+    # Imported here because nobody else needs it, and an installation of the command alone has it not.
+    try:
+        from runyard.grafana import render_files
+    except ModuleNotFoundError as error:
+        raise UsageError(f"dash --grafana: needs the extra runyard[grafana]: {error}") from error
+    written = []
+    for name, text in render_files(DASHBOARDS, url).items():
+        path = directory / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write(path, text.encode())
+        except OSError as error:
+            raise UsageError(f"write {path}: {error.strerror}") from error
+        written.append(str(path))
+    return written
 
 
 @contextmanager

@@ -16,7 +16,7 @@ LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
     ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate", "runyard.workload"),
-    ("runyard.host", "runyard.gateway", "runyard.images", "runyard.invoices", "runyard.prometheus"),
+    ("runyard.host", "runyard.gateway", "runyard.grafana", "runyard.images", "runyard.invoices", "runyard.prometheus"),
     ("runyard.pulumi",),
     ("runyard.git", "runyard.secrets"),
     ("runyard.plan", "runyard.forecast"),

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from runyard.cli.dash import Look, choose, describe, is_lively, render_text, show_live, signs_for
 from runyard.cli.live import Target
+from runyard.cli.main import main
 from runyard.cli.screen import ASCII, BLOCKS, Screen
 from runyard.contracts import OrchestratorStatus, PartStatus, RevisionStatus, ServiceStatus, TrafficShare
 from runyard.dashboards import ALERTS, PLATFORM, SERVICE, TENANT
@@ -192,3 +194,20 @@ def test_screen_that_is_too_high_is_cut_and_says_so() -> None:
     assert "head 8" in last
     assert "head 9" not in last
     assert "and 23 lines more than fit" in last
+
+
+def test_files_for_grafana_are_written_without_a_stack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = tmp_path / "grafana"
+    assert main(["dash", "--grafana", str(directory), "--url", "http://elsewhere:9090", "-o", "json"]) == 0
+    written = json.loads(capsys.readouterr().out)["files"]
+    assert sorted(written) == sorted(str(each) for each in directory.rglob("*") if each.is_file())
+    assert "http://elsewhere:9090" in (directory / "provisioning/datasources/runyard.yaml").read_text()
+    assert main(["dash", "--grafana", str(directory)]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"wrote {each}" for each in written]
+
+
+def test_directory_for_grafana_that_cannot_be_made_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "provisioning").write_text("")
+    assert main(["dash", "--grafana", str(tmp_path)]) == 2
+    place = tmp_path / "provisioning/datasources/runyard.yaml"
+    assert capsys.readouterr().err == f"error: write {place}: Not a directory\n"

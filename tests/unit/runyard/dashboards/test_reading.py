@@ -26,6 +26,15 @@ def test_span_ends_with_a_moment_that_stays_while_time_passes() -> None:
     assert list(Span(30, 60).moments) == [30, 45, 60]
 
 
+@pytest.mark.parametrize(("minutes", "step_s"), [(1, 15), (30, 15), (60, 15), (61, 30), (1440, 360)])
+def test_long_span_has_fewer_moments(minutes: int, step_s: int) -> None:
+    span = span_until(1_000_007.0, minutes)
+    assert span.step_s == step_s
+    assert span.moments[-1] == span.end_s
+    assert minutes * 60 - step_s < span.end_s - span.start_s <= minutes * 60
+    assert len(span.moments) <= 241
+
+
 def test_every_query_is_asked_for_its_scope_and_span_and_its_lines_are_in_order() -> None:
     asked: list[dict[str, list[str]]] = []
 

@@ -35,7 +35,7 @@ from runyard.dashboards import (
     read_dashboard,
     span_until,
 )
-from runyard.errors import HostError, UsageError
+from runyard.errors import RunyardError, UsageError
 from runyard.host import Engine
 from runyard.host.prometheus import PrometheusHost
 from runyard.names import DEFAULT_TENANT, service_key
@@ -259,7 +259,7 @@ def show_live(
                 wait(every_s)
                 try:
                     drawing.screen = seen = see()
-                except HostError as error:
+                except RunyardError as error:
                     drawing.screen = replace(seen, problems=[str(error), *seen.problems])
                 live.refresh()
     except KeyboardInterrupt:

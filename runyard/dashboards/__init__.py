@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runyard.dashboards.alert import ALERTS, Alert, parse_alerts
 from runyard.dashboards.catalog import DASHBOARDS
-from runyard.dashboards.panel import Dashboard, Panel, Query
+from runyard.dashboards.panel import Dashboard, Kind, Panel, Query
 from runyard.dashboards.platform import PLATFORM, TENANT
 from runyard.dashboards.reading import INTERVAL_S, Ask, Line, PanelReading, Span, read_dashboard, span_until
 from runyard.dashboards.service import SERVICE
@@ -23,6 +23,7 @@ __all__ = [
     "Alert",
     "Ask",
     "Dashboard",
+    "Kind",
     "Line",
     "Panel",
     "PanelReading",

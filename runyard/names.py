@@ -101,6 +101,8 @@ REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
 # Beside it, where the ledger says what budgets restrict; what else has the volume makes the usage that they go by.
 RESTRICTIONS_SOCKET = REGISTRY_DIRECTORY + "/restrictions.sock"
 PROMETHEUS_DIRECTORY = "/var/lib/runyard/prometheus"
+# What joins its input and output to Prometheus' port, in its image.
+PROMETHEUS_RELAY = ("runyard-prometheus-relay",)
 ALERTMANAGER_DIRECTORY = "/var/lib/runyard/alertmanager"
 # What joins its input and output to the socket on which whom to tell is put, in Alertmanager's image.
 ALERTMANAGER_RELAY = ("runyard-alertmanager", "relay")

@@ -10,10 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from runyard.accounts import Quotas
+from runyard.dashboards import INTERVAL_S
 
 TEMPLATES_DIRECTORY = Path(__file__).resolve().parent.parent / "templates" / "prometheus"
-# Four samples in the shortest window of our rules; the meter's readings are five seconds apart.
-INTERVAL_S = 15
 # What the golden signals are told by.
 LEVELS = (("service", "tenant, service"), ("revision", "tenant, service, revision"))
 

@@ -8,6 +8,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
     "completion": ("runyard.cli.completion:completion", "Write what makes a shell complete commands and options."),
     "console": ("runyard.cli.console:console", "Say who may sign in to the console."),
+    "dash": ("runyard.cli.dash:dash", "Show what a service or the platform does, live in a terminal."),
     "doctor": ("runyard.cli.doctor:doctor", "Say what host and checkout lack for a stack, and what mends it."),
     "down": ("runyard.cli.update:down", "Take a stack away, and all that carries its label."),
     "drain": ("runyard.cli.drain:drain", "Take instances from the traffic at once, and replace them."),

@@ -118,10 +118,12 @@ def _tell_console(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping
     (status,) = listeners
     (registry,) = plan_orchestrator_listeners(stack.platform, "")
     (ledger,) = plan_billing_listeners(stack.platform, "")
+    (prometheus,) = plan_prometheus_listeners(stack.platform, "")
     return {
         "RUNYARD_HTTP_ADDRESS": status.address,
         "RUNYARD_REGISTRY_ADDRESS": registry.address,
         "RUNYARD_LEDGER_ADDRESS": ledger.address,
+        **({"RUNYARD_PROMETHEUS_ADDRESS": prometheus.address} if stack.platform.observability.on else {}),
     }
 
 

@@ -12,8 +12,10 @@ from http import HTTPStatus
 from typing import Literal, Protocol, TypeVar
 
 from runyard.contracts import InstanceStatus, RevisionStatus, ScalingDecision, ServiceStatus
+from runyard.dashboards import PanelReading, Span
 from services.console.adapters.audit import Actor, AuditLog, Entry
 from services.console.adapters.ledger import Ledger, Row
+from services.console.adapters.metrics import Metrics
 from services.console.adapters.registry import Registry
 from services.console.adapters.users import Membership, Role
 from services.console.identity.accounts import SignedIn
@@ -48,11 +50,12 @@ Owned = TypeVar("Owned", bound=_Owned)
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All that there is to read, of every tenant."""
+    """All that there is to read, of every tenant; `metrics` where the stack keeps them."""
 
     registry: Registry
     ledger: Ledger
     audit: AuditLog
+    metrics: Metrics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,12 @@ class Scope:
             if each.status.service == name:
                 return each
         raise Refusal(HTTPStatus.NOT_FOUND, f"service {name}: must be one of tenant {self.membership.tenant}")
+
+    def panels(self, name: str, minutes: int) -> tuple[Span, Sequence[PanelReading]] | None:
+        """Give the panels of one service, None where the stack keeps no metrics; errors as in `service`."""
+        found = self.service(name).status
+        metrics = self._sources.metrics
+        return metrics.service(found.tenant, found.service, minutes) if metrics else None
 
     def rows(self, report: Literal["usage", "cost"], days: tuple[date, date]) -> Sequence[Row]:
         """Give usage or cost by service and day; errors as in `Ledger.rows`."""

@@ -17,6 +17,7 @@ from services.console.adapters.audit import AuditLog
 from services.console.adapters.database import connect, migrate
 from services.console.adapters.http import Part
 from services.console.adapters.ledger import Ledger
+from services.console.adapters.metrics import Metrics
 from services.console.adapters.registry import Registry
 from services.console.api.app import make_app
 from services.console.api.control import make_control
@@ -50,7 +51,8 @@ class Service:
         accounts = Accounts(engine, self.passwords, Throttle(time.monotonic), audit)
         exporter, statements = Part("ledger", self.settings.ledger), Part("ledger", self.settings.statements)
         registry = Registry(Part("registry", self.settings.registry))
-        sources = Sources(registry, Ledger(exporter, statements), audit)
+        metrics = Metrics(Part("Prometheus", self.settings.prometheus)) if self.settings.prometheus else None
+        sources = Sources(registry, Ledger(exporter, statements), audit, metrics)
         host, port = self.settings.address
         # Of a process that was killed.
         self.settings.socket.unlink(missing_ok=True)

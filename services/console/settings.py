@@ -15,10 +15,12 @@ DEFAULT_LEDGER = "127.0.0.1:3002"
 # Where the image has the page.
 DEFAULT_WEB = "/opt/runyard/web"
 
+_PROMETHEUS = "RUNYARD_PROMETHEUS_ADDRESS"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where everything is; database, paths and page are only ever set by tests."""
+    """Where everything is, without `prometheus` no metrics; database, paths and page are only ever set by tests."""
 
     address: tuple[str, int]
     registry: tuple[str, int]
@@ -27,6 +29,7 @@ class Settings:
     database: str
     directory: Path
     web: Path
+    prometheus: tuple[str, int] | None = None
 
     @property
     def socket(self) -> Path:
@@ -45,4 +48,5 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         or f"postgresql+psycopg://console@/billing?host={POSTGRES_DIRECTORY}",
         directory=Path(environment.get("RUNYARD_CONSOLE_DIRECTORY", CONSOLE_DIRECTORY)),
         web=Path(environment.get("RUNYARD_CONSOLE_WEB", DEFAULT_WEB)),
+        prometheus=parse_address(environment, _PROMETHEUS, "") if _PROMETHEUS in environment else None,
     )

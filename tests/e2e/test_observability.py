@@ -1,14 +1,24 @@
-"""Observed: a stack whose Platform asks for it counts every request once, and its instances' use as the kernel does."""
+"""Observed: a stack whose Platform asks for it counts every request once, and its instances' use as the kernel does.
+
+It bills, has a console and speaks TLS, too, with a service that sleeps and a tenant with quotas, which dashboards show.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
+import sys
+import termios
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,15 +28,16 @@ import pytest
 from runyard import names
 from runyard.cgroups import Cgroups
 from runyard.contracts import InstanceList, UsageBatch, UsageWindow, decode
+from runyard.dashboards import DASHBOARDS, SERVICE, read_dashboard, span_until
 from runyard.host import Engine
 from runyard.images import image_reference
-from tests.harness.client import ask, connect
+from tests.harness.client import ask, connect, opened
 from tests.harness.ports import free_ports
 from tests.harness.stack import ROOT, Stack, docker, inspect, new_stack, service
 from tests.harness.waiting import until
 
 SAMPLE = re.compile(r"([a-z_]+)\{(.*)\} ([0-9.e+-]+)")
-METER, PROMETHEUS, ALERTMANAGER = free_ports(3)
+METER, PROMETHEUS, ALERTMANAGER, LEDGER, CONSOLE = free_ports(5)
 # Enough for tens of checkpoints and several files.
 REQUESTS = 4_000
 # Of the receiver's URL: it may be nowhere but there.
@@ -59,7 +70,11 @@ def webhook() -> Iterator[str]:
 def observed(tmp_path_factory: pytest.TempPathFactory, webhook: str) -> Iterator[Stack]:
     with new_stack(tmp_path_factory, "observed") as made:
         made.platform(
-            gateway={"port": made.port},
+            gateway={"port": made.port, "tls": {"mode": "local", "port": made.tls_port, "redirect": False}},
+            billing="on",
+            billingPort=LEDGER,
+            console="on",
+            consolePort=CONSOLE,
             observability={
                 "level": "basic",
                 **{"meterPort": METER, "prometheusPort": PROMETHEUS, "alertmanagerPort": ALERTMANAGER},
@@ -70,6 +85,13 @@ def observed(tmp_path_factory: pytest.TempPathFactory, webhook: str) -> Iterator
         address = inspect(webhook)["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
         made.set_secret("runyard:receiverSecrets.on-call", f"http://{address}:8080/{TOKEN}")
         made.write("web", service("web", namespace="shop", template={"autoscaling.knative.dev/maxScale": "1"}))
+        limit = {"runyard.dev/max-requests-per-second": "1"}
+        sleeps = {"minScale": "0", "maxScale": "1", "window": "6s"}
+        template = {f"autoscaling.knative.dev/{name}": value for name, value in sleeps.items()}
+        made.write("seldom", service("seldom", namespace="shop", annotations=limit, template=template))
+        quotas = {"cpu": "2", "memory": "2Gi", "instances": 9}
+        tenant = {"apiVersion": "runyard.dev/v1", "kind": "Tenant", "metadata": {"name": "shop"}}
+        made.write("shop", {**tenant, "spec": {"quotas": quotas}})
         made.up()
         until(lambda: ask(METER, "/healthz").status == 200, "the meter is ready")
         yield made
@@ -176,9 +198,9 @@ def test_processor_time_and_memory_are_the_kernels(observed: Stack) -> None:
 def test_windows_are_told_to_whoever_asks_with_what_the_registry_says_of_their_owner(observed: Stack) -> None:
     until(windows, "a minute is closed", within_s=100)
     found = windows()
-    assert {(each.tenant, each.service) for each in found} == {("shop", "web")}
+    assert {(each.tenant, each.service) for each in found} == {("shop", "web"), ("shop", "seldom")}
     assert len({(each.container, each.started_ms, each.start_ms) for each in found}) == len(found)
-    assert sum(each.amounts.requests for each in found) <= metric("runyard_requests_total", service="web")
+    assert sum(each.amounts.requests for each in found) <= metric("runyard_requests_total", tenant="shop")
     assert {each.amounts.cpu_limit_millis for each in found} == {200}
     public = ask(observed.orchestrator_port, "/v1/instances").text
     assert decode(InstanceList, public).instances[0].instance in {each.instance for each in found}
@@ -244,6 +266,141 @@ def test_secret_of_a_receiver_is_in_no_container_no_log_and_not_in_the_state(obs
         ask(ALERTMANAGER, "/api/v2/status").text,
     ):
         assert TOKEN not in text
+
+
+def test_every_query_of_every_panel_finds_what_there_is(observed: Stack) -> None:
+    count = 'runyard_gateway_cold_start_seconds_count{service="seldom"}'
+    for cold_starts in (1, 2):
+        # What is counted for the first time has no rate: Prometheus must see it grow.
+        until(lambda: asleep(observed, "seldom"), "it sleeps")
+        # It is woken, more is refused by its limit, and one is of no service; the rest came before.
+        for host in ["seldom.shop.localhost"] * 5 + ["nobody.localhost"]:
+            observed.get(host)
+        until(lambda seen=cold_starts: query(count) >= seen, "the cold start is told")
+    lacking: list[str] = []
+
+    def shown() -> bool:
+        lacking[:] = unanswered()
+        return not lacking
+
+    try:
+        # The ledger tells its cost a minute after a window's end.
+        until(shown, "panels have data", within_s=180, every_s=3)
+    finally:
+        print("without data:", *lacking)
+
+
+def asleep(stack: Stack, name: str) -> bool:
+    """Tell whether a service has no instance because nobody calls it."""
+    return all(each["asleep"] for each in stack.status()["revisions"] if each["service"] == name)
+
+
+def unanswered() -> list[str]:
+    """Name the queries of panels, by dashboard and panel, that Prometheus finds nothing for."""
+    found = []
+    for each in DASHBOARDS:
+        # What sleeps has cold starts, limits and all else.
+        labels = {name: {"tenant": "shop", "service": "seldom"}[name] for name in each.scope}
+        for panel in each.panels:
+            for query in panel.queries:
+                one = replace(each, panels=(replace(panel, queries=(query,)),))
+                (reading,) = read_dashboard(one, labels, span_until(time.time(), 5), ask_prometheus)
+                values = [value for line in reading.lines for value in line.values if value is not None]
+                found += [] if values else [f"{each.id}/{panel.id}/{query.legend}"]
+    return found
+
+
+def ask_prometheus(target: str) -> str:
+    answer = ask(PROMETHEUS, target)
+    assert answer.status == 200, f"{target}: {answer.text}"
+    return answer.text
+
+
+def send_and_see(stack: Stack) -> None:
+    """Send some requests, and wait until Prometheus has seen them come."""
+    send(stack, 20)
+    until(lambda: query('service:runyard_requests:rate1m{service="web"}') > 0, "the rate is told")
+
+
+def test_dash_tells_what_prometheus_has_and_what_is_wrong(observed: Stack) -> None:
+    send_and_see(observed)
+
+    def firing() -> bool:
+        for _ in range(5):
+            observed.get("web.shop.localhost", "/fail?status=500")
+        return query('ALERTS{alertname="ServiceErrorsFast",alertstate="firing"}') == 1
+
+    # Its budget is used up for long by the test before, if that was run.
+    until(firing, "an alert fires", within_s=120)
+    told = observed.told("dash", "web", "--tenant", "shop")
+    panels = {each["id"]: {line["name"]: line["values"] for line in each["lines"]} for each in told["panels"]}
+    assert [value for value in panels["requests"]["200"] if value]
+    assert panels["instances"]["ready"][-1] == 1.0
+    assert panels["cpu"]["limit"][-1] == pytest.approx(0.2)
+    assert any("shop/web answers errors" in each for each in told["problems"])
+    text = observed.runyard("dash", "--once", check=True).stdout
+    assert text.startswith(f"stack {observed.name}  2 services, ")
+    assert "shop/seldom" in text
+    refused = observed.runyard("dash", "nobody", "--tenant", "shop")
+    assert refused.returncode == 1
+    assert "must be a service of the stack" in refused.stderr
+
+
+def test_member_reads_the_same_metrics_in_the_console(observed: Stack) -> None:
+    send_and_see(observed)
+    link = observed.runyard("console invite", "ann@shop.example", "--tenant", "shop", "--role", "viewer", check=True)
+    body = json.dumps({"invitation": link.stdout.strip().partition("#")[2], "password": "correct horse battery staple"})
+    headers = {"Origin": f"http://127.0.0.1:{CONSOLE}", "Content-Type": "application/json"}
+    with opened(CONSOLE, "/api/v1/registrations", "POST", body, headers) as answer:
+        assert answer.status == 201
+        cookies = {"Cookie": "; ".join(each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie", []))}
+    services = "/api/v1/tenants/shop/services"
+    shown = ask(CONSOLE, f"{services}/web/panels", headers=cookies).json()
+    assert shown["kept"]
+    panels = {each["id"]: {line["name"]: line["values"] for line in each["lines"]} for each in shown["panels"]}
+    assert [*panels] == [each.id for each in SERVICE.panels]
+    assert [value for value in panels["requests"]["200"] if value]
+    assert ask(CONSOLE, f"{services}/vault/panels", headers=cookies).status == 404
+    assert ask(CONSOLE, f"{services}/web/panels").status == 401
+
+
+def test_dash_is_live_in_a_terminal_until_ctrl_c(observed: Stack) -> None:
+    terminal, inside = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 90, 0, 0))
+    command = [
+        sys.executable,
+        "-m",
+        "runyard.cli.main",
+        "dash",
+        "web",
+        "-t",
+        "shop",
+        "-s",
+        observed.name,
+        "--every",
+        "1",
+    ]
+    environment = {**observed.environment, "TERM": "xterm"}
+    started = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", *command], cwd=ROOT, env=environment, stdin=inside, stdout=inside, stderr=inside
+    )
+    os.close(inside)
+    os.set_blocking(terminal, False)
+    written = bytearray()
+
+    def drawn(times: int) -> bool:
+        # Nothing more yet, or nobody at the other end.
+        with contextlib.suppress(OSError):
+            written.extend(os.read(terminal, 65_536))
+        return written.count(b"shop/web") >= times
+
+    until(lambda: drawn(2), "the screen was drawn anew")
+    os.write(terminal, b"\x03")
+    until(lambda: drawn(0) and started.poll() is not None, "it ends")
+    assert started.returncode == 0
+    # The terminal's other screen, and back.
+    assert written.index(b"\x1b[?1049h") < written.rindex(b"\x1b[?1049l")
+    os.close(terminal)
 
 
 def evaluated() -> set[str]:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from services.console.api import session, tenant
+from services.console.api import panels, session, tenant
 from services.console.api.guard import Guard
 from services.console.api.problem import Problem, answer_with_problems
 from services.console.api.site import serve_site
@@ -38,6 +38,7 @@ def make_app(accounts: Accounts, sources: Sources, web: Path) -> FastAPI:
 
     app.include_router(session.make_router(accounts))
     app.include_router(tenant.make_router())
+    app.include_router(panels.make_router())
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     serve_site(app, web)
     return app

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from runyard.dashboards import Kind, Unit
 from services.console.adapters.users import Role
 
 # What is wrong comes first; the page orders services by these.
@@ -175,3 +176,30 @@ class AuditPage(_Answer):
 
     entries: list[AuditEntry]
     next: int | None = Field(default=None, examples=[None])
+
+
+class PanelLine(_Answer):
+    """A line of a panel; its values are at the moments of the answer, null where there is none."""
+
+    name: str = Field(examples=["p95"])
+    values: list[float | None] = Field(examples=[[0.012, None]])
+
+
+class Panel(_Answer):
+    """What is seen of one thing, as runyard.dashboards has it; without a line there was nothing to tell."""
+
+    id: str = Field(examples=["latency"])
+    title: str = Field(examples=["Latency"])
+    about: str = Field(examples=["From the first byte of a request to the last of its answer, over five minutes."])
+    unit: Unit = Field(examples=["s"])
+    kind: Kind = Field(examples=["lines"])
+    lines: list[PanelLine]
+
+
+class Panels(_Answer):
+    """The panels of a service at moments `step_s` apart from `start` on; `kept` is whether the stack keeps metrics."""
+
+    kept: bool = Field(examples=[True])
+    start: datetime
+    step_s: int = Field(examples=[15])
+    panels: list[Panel]

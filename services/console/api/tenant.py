@@ -24,7 +24,9 @@ Name = Annotated[str, Path(pattern=_LABEL, description="A service.", examples=["
 Day = Annotated[date, Query(description="A day of UTC.", examples=["2026-11-01"])]
 
 
-def _entering(right: Right) -> Callable[..., Scope]:
+def entering(right: Right) -> Callable[..., Scope]:
+    """Give what FastAPI calls for an operation's Scope; errors as in `enter`."""
+
     def scope(tenant: Tenant, who: Who, asking: AskingFrom, request: Request) -> Scope:
         sources: Sources = request.app.state.sources
         return enter(who, tenant, right, sources, asking.address)
@@ -37,7 +39,7 @@ def make_router() -> APIRouter:
     router = APIRouter(prefix="/api/v1/tenants/{tenant}", tags=["tenant"])
 
     @router.get("/services", summary="List the services, what is wrong first.", responses=problems(400, 401, 404, 503))
-    def list_services(scope: Annotated[Scope, Depends(_entering("services"))]) -> shapes.ServiceList:
+    def list_services(scope: Annotated[Scope, Depends(entering("services"))]) -> shapes.ServiceList:
         found = scope.services()
         return shapes.ServiceList(services=views.list_services(found, _month(scope)), generation=scope.generation())
 
@@ -45,7 +47,7 @@ def make_router() -> APIRouter:
         "/services/{service}", summary="Show one service: revisions, instances, why it scaled, and cost.",
         responses=problems(400, 401, 404, 503),
     )  # fmt: skip
-    def get_service(scope: Annotated[Scope, Depends(_entering("services"))], service: Name) -> shapes.ServiceDetail:
+    def get_service(scope: Annotated[Scope, Depends(entering("services"))], service: Name) -> shapes.ServiceDetail:
         today = _today()
         first, shown = today.replace(day=1), today - timedelta(days=SHOWN_DAYS - 1)
         rows = _costs(scope, (min(first, shown), today + timedelta(days=1)))
@@ -54,7 +56,7 @@ def make_router() -> APIRouter:
 
     @router.get("/usage", summary="What services had, by day.", responses=problems(400, 401, 403, 404, 503))
     def list_usage(
-        scope: Annotated[Scope, Depends(_entering("usage"))], start: Annotated[Day, Query(alias="from")], until: Day
+        scope: Annotated[Scope, Depends(entering("usage"))], start: Annotated[Day, Query(alias="from")], until: Day
     ) -> shapes.Usage:
         return shapes.Usage(rows=[dict(each) for each in scope.rows("usage", (start, until))])
 
@@ -63,7 +65,7 @@ def make_router() -> APIRouter:
         responses=problems(400, 401, 403, 404, 503),
     )  # fmt: skip
     def get_statement(
-        scope: Annotated[Scope, Depends(_entering("invoices"))],
+        scope: Annotated[Scope, Depends(entering("invoices"))],
         month: Annotated[str, Path(pattern=r"^\d{4}-\d{2}$", description="A month.", examples=["2026-11"])],
     ) -> shapes.Statement:
         return shapes.Statement.model_validate(scope.statement(month))
@@ -71,7 +73,7 @@ def make_router() -> APIRouter:
     @router.get("/audit", summary="What was done and refused, from new to old.",
                 responses=problems(400, 401, 403, 404, 503))  # fmt: skip
     def list_audit(
-        scope: Annotated[Scope, Depends(_entering("audit"))],
+        scope: Annotated[Scope, Depends(entering("audit"))],
         before: Annotated[int | None, Query(ge=1, description="Go on below this number.")] = None,
         limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = MOST_ENTRIES,
     ) -> shapes.AuditPage:

@@ -190,6 +190,11 @@ def test_console_reads_on_the_loopback_and_from_the_socket_that_tells_statements
     assert (dict(console.part.binds), console.part.host_reads, console.part.capabilities) == ({}, (), ())
 
 
+def test_console_of_a_platform_that_keeps_metrics_is_told_where() -> None:
+    seen = Platform(console="on", observability=Observability("basic", prometheus_port=4090))
+    assert planned(seen)["console"].environment["RUNYARD_PROMETHEUS_ADDRESS"] == "127.0.0.1:4090"
+
+
 def test_ledger_is_told_prices_and_what_is_billed_by_instance() -> None:
     always = template(cpu_throttling=False)
     given = manifests(service(), service(name="worker", template=always), platform=Platform("acme", billing="on"))

@@ -168,6 +168,7 @@ def program(
             database=server.url(server.make_database(template)),
             directory=Path(directory),
             web=web,
+            prometheus=("127.0.0.1", port),
         )
         with running(settings) as made:
             yield made

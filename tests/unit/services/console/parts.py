@@ -57,6 +57,7 @@ class World:
     # What each row of the ledger's reports has beside tenant, service and day.
     tenants: tuple[str, ...] = ("shop", "bank")
     ledger_status: int = 200
+    prometheus_status: int = 200
     asked: list[str] = field(default_factory=list)
 
     def answer(self, target: str) -> tuple[int, str]:
@@ -71,6 +72,8 @@ class World:
         }
         if parts.path in listed:
             return 200, encode(listed[parts.path]())
+        if parts.path == "/api/v1/query_range":
+            return self.prometheus_status, self._matrix(query)
         if self.ledger_status != 200:
             return self.ledger_status, json.dumps({"status": self.ledger_status, "detail": "the ledger says no"})
         if parts.path in ("/v1/cost", "/v1/usage"):
@@ -81,6 +84,12 @@ class World:
         bill = {"number": 7, "kind": "invoice", "total": "12.40", "lines": []}
         told = {"tenant": tenant, "month": month, "currency": "USD", "total": "12.40", "pending": "0.00"}
         return 200, json.dumps({**told, "bills": [bill], "days": [], "version": 1})
+
+    def _matrix(self, query: dict[str, str]) -> str:
+        """Answer as Prometheus does: one series, whose last value is a number and the one before is none."""
+        end, step = int(query["end"]), int(query["step"])
+        series = {"metric": {"code": "200"}, "values": [[end - step, "NaN"], [end, "2.5"]]}
+        return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [series]}})
 
     def _report(self, path: str, query: dict[str, str]) -> str:
         more = {"amount": "0.600000", "currency": "USD"} if path == "/v1/cost" else {"requests": 120}

@@ -20,7 +20,9 @@ def test_settings_have_defaults_for_all() -> None:
     assert settings.statements == Path("/var/lib/runyard/statements/statements.sock")
 
 
-@pytest.mark.parametrize("name", ["RUNYARD_HTTP_ADDRESS", "RUNYARD_REGISTRY_ADDRESS", "RUNYARD_LEDGER_ADDRESS"])
+@pytest.mark.parametrize(
+    "name", ["RUNYARD_HTTP_ADDRESS", "RUNYARD_REGISTRY_ADDRESS", "RUNYARD_LEDGER_ADDRESS", "RUNYARD_PROMETHEUS_ADDRESS"]
+)
 def test_address_that_is_none_is_told(name: str) -> None:
     with pytest.raises(UsageError, match=rf"^{name}: must be ADDRESS:PORT, got 'x'$"):
         parse_settings({name: "x"})

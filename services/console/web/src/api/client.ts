@@ -6,6 +6,7 @@ import type { components, paths } from "./schema";
 export type Session = components["schemas"]["Session"];
 export type Service = components["schemas"]["Service"];
 export type ServiceDetail = components["schemas"]["ServiceDetail"];
+export type Panel = components["schemas"]["Panel"];
 export type Statement = components["schemas"]["Statement"];
 
 export const api = createClient<paths>({ baseUrl: window.location.origin, credentials: "same-origin" });
@@ -61,6 +62,21 @@ export const service = (tenant: string, name: string) =>
         api.GET("/api/v1/tenants/{tenant}/services/{service}", { params: { path: { tenant, service: name } } }),
       ),
     refetchInterval: LIVE_MS,
+  });
+
+// As often as there is something new.
+const SCRAPED_MS = 15_000;
+
+export const panels = (tenant: string, name: string) =>
+  queryOptions({
+    queryKey: ["panels", tenant, name],
+    queryFn: () =>
+      told(
+        api.GET("/api/v1/tenants/{tenant}/services/{service}/panels", {
+          params: { path: { tenant, service: name } },
+        }),
+      ),
+    refetchInterval: SCRAPED_MS,
   });
 
 export const statement = (tenant: string, month: string) =>

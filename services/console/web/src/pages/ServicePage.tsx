@@ -1,4 +1,4 @@
-// One service: revisions and traffic, instances, why it scaled, and what it cost.
+// One service: metrics, revisions and traffic, instances, why it scaled, and what it cost.
 import { Alert, Card, Group, Progress, Stack, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
@@ -6,15 +6,24 @@ import type { ReactNode } from "react";
 import { service, type ServiceDetail } from "../api/client";
 import { Loaded } from "../parts/Failure";
 import { moment, money } from "../parts/form";
+import { Panels } from "../parts/Panels";
 import { State } from "../parts/State";
 
 export function ServicePage() {
   const { tenant, service: name } = useParams({ from: "/tenants/$tenant/services/$service" });
   const found = useQuery(service(tenant, name));
-  return <Loaded of={found}>{(data) => <Detail data={data} />}</Loaded>;
+  return (
+    <Loaded of={found}>
+      {(data) => (
+        <Detail data={data}>
+          <Panels tenant={tenant} service={name} />
+        </Detail>
+      )}
+    </Loaded>
+  );
 }
 
-function Detail({ data }: { data: ServiceDetail }) {
+function Detail({ data, children }: { data: ServiceDetail; children: ReactNode }) {
   const { service: shown } = data;
   return (
     <Stack>
@@ -29,6 +38,7 @@ function Detail({ data }: { data: ServiceDetail }) {
       {data.shift_remaining_s !== null && (
         <Alert color="blue">Traffic moves for another {data.shift_remaining_s} s.</Alert>
       )}
+      {children}
       <Section title="Revisions and traffic" head={["Revision", "Traffic", "Instances", "Restarts"]} empty="None is kept.">
         {data.revisions.map((each) => (
           <Table.Tr key={each.name}>

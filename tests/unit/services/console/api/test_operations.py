@@ -15,7 +15,14 @@ QUERIES = {"/api/v1/tenants/{tenant}/usage": "?from=2026-11-01&until=2026-11-02"
 # What anybody may ask: it makes them somebody, or tells that the process serves.
 OPEN = {("get", "/healthz")} | {("post", f"/api/v1/{each}") for each in ("session", "registrations", "passwords")}
 # What may be read by whom (services/console/scope.py), by the end of the path.
-NEEDED = {"services": "services", "{service}": "services", "usage": "usage", "{month}": "invoices", "audit": "audit"}
+NEEDED = {
+    "services": "services",
+    "{service}": "services",
+    "panels": "services",
+    "usage": "usage",
+    "{month}": "invoices",
+    "audit": "audit",
+}
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -105,7 +112,7 @@ def test_member_of_another_tenant_is_answered_nothing_whatever_the_role(
 ) -> None:
     stranger = program.member(f"{role}@bank.example", "bank", role)
     paths = [(method, path) for method, path, _ in operations if "{tenant}" in path]
-    assert len(paths) == 5
+    assert len(paths) == 6
     for method, path in paths:
         answer = stranger.ask(method.upper(), target(path))
         assert answer.status == 404, path

@@ -11,12 +11,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import click
 
+from runyard.errors import UsageError
 from runyard.readable import readable
 
 FORMS = ("text", "json", "yaml", "markdown")
@@ -114,6 +116,15 @@ def pass_on(line: str, *, to_stderr: bool) -> None:
     # As bytes: what a program writes is not for the terminal's encoding to refuse.
     stream.write(f"{line}\n".encode())
     stream.flush()
+
+
+@contextmanager
+def binary_output(verb: str) -> Iterator[IO[bytes]]:
+    """Give stdout for bytes that are no text; UsageError where that is a terminal."""
+    if sys.stdout.isatty():
+        raise UsageError(f"{verb}: standard output must be a file or a pipe, and is a terminal")
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
 
 
 def render_json(data: Any) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -48,6 +51,16 @@ def test_service_that_fails_is_told_where_it_fails_and_last(team: Team) -> None:
     assert shown[failed + 1].startswith("error: bad: pull runyard.invalid/none:1: ")
     assert shown[-1] == "up: failed: bad; what does not depend on them was carried out"
     (team.directory / "manifests" / "bad.yaml").unlink()
+
+
+def test_port_that_another_program_has_is_named_before_anything_is_made(team: Team) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        team.platform(orchestratorPort=port)
+        refused = team.type("runyard up", fails_with=1)
+    assert re.search(rf"127\.0\.0\.1:{port} for orchestrator: \S+ \(process {os.getpid()}\) listens there", refused)
+    assert refused.splitlines()[-1] == "up: refused, nothing was changed"
+    team.platform()
 
 
 def test_another_repository_does_not_take_the_stack_over(team: Team) -> None:

@@ -5,33 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from runyard import contracts, names
-from runyard.contracts import (
-    CertificateRequest,
-    DecisionList,
-    DrainAccepted,
-    DrainRequest,
-    Holdings,
-    InstanceList,
-    OrchestratorStatus,
-    Override,
-    Pause,
-    PauseRequest,
-    RecordedLoad,
-    RestartAccepted,
-    RestartRequest,
-    RevisionList,
-    RollbackRequest,
-    RolloutAccepted,
-    RolloutOutcomes,
-    RunRequest,
-    RunStatus,
-    ScaleRequest,
-    ServiceList,
-    ServiceRequest,
-)
 from runyard.errors import (
     HostError,
     HostUnreachable,
@@ -45,6 +22,32 @@ from runyard.errors import (
 from runyard.host.engine import Engine
 from runyard.host.relay import Relay
 from runyard.names import service_key
+
+if TYPE_CHECKING:
+    from runyard.contracts import (
+        CertificateRequest,
+        DecisionList,
+        DrainAccepted,
+        DrainRequest,
+        Holdings,
+        InstanceList,
+        OrchestratorStatus,
+        Override,
+        Pause,
+        PauseRequest,
+        RecordedLoad,
+        RestartAccepted,
+        RestartRequest,
+        RevisionList,
+        RollbackRequest,
+        RolloutAccepted,
+        RolloutOutcomes,
+        RunRequest,
+        RunStatus,
+        ScaleRequest,
+        ServiceList,
+        ServiceRequest,
+    )
 
 # A container that the engine has just (re)started needs this long at worst until its socket answers.
 START_TIMEOUT_S = 30
@@ -83,12 +86,12 @@ class Orchestrator:
         Its documents are on the orchestrator's disk when this returns.
         """
         path = _service(request.route.tenant, request.route.service)
-        return contracts.decode(RolloutAccepted, self._call("PUT", path, contracts.encode(request)))
+        return contracts.decode(contracts.RolloutAccepted, self._call("PUT", path, contracts.encode(request)))
 
     def outcomes(self, after: int, wait_s: float) -> RolloutOutcomes:
         """Ask which rollouts have ended after a number (0 is the first), waiting up to 30 s for one to end."""
         path = f"/v1/rollouts?after={after}&wait={wait_s:g}"
-        return contracts.decode(RolloutOutcomes, self._call("GET", path, timeout_s=wait_s + _ANSWER_MARGIN_S))
+        return contracts.decode(contracts.RolloutOutcomes, self._call("GET", path, timeout_s=wait_s + _ANSWER_MARGIN_S))
 
     def remove_service(self, tenant: str, service: str) -> None:
         """Withdraw a service's traffic; its instances drain and go by themselves. One that is gone already is fine."""
@@ -96,7 +99,7 @@ class Orchestrator:
 
     def holdings(self, patience_s: float = START_TIMEOUT_S) -> Holdings:
         """Ask what the orchestrator has of all that updates put; one that is starting gets this long."""
-        return contracts.decode(Holdings, self._tell("/v1/holdings", patience_s))
+        return contracts.decode(contracts.Holdings, self._tell("/v1/holdings", patience_s))
 
     def put_claim(self, text: str) -> None:
         """Have it keep what the stack claims of its host."""
@@ -116,20 +119,20 @@ class Orchestrator:
 
     def services(self, patience_s: float = START_TIMEOUT_S) -> ServiceList:
         """Ask for the services and the counts that were set by hand."""
-        return contracts.decode(ServiceList, self._tell("/v1/services", patience_s))
+        return contracts.decode(contracts.ServiceList, self._tell("/v1/services", patience_s))
 
     def revisions(self, tenant: str, service: str) -> RevisionList:
         """Ask for a service's revisions."""
-        return contracts.decode(RevisionList, self._tell(_of("revisions", tenant, service), START_TIMEOUT_S))
+        return contracts.decode(contracts.RevisionList, self._tell(_of("revisions", tenant, service), START_TIMEOUT_S))
 
     def instances(self, tenant: str = "", service: str = "") -> InstanceList:
         """Ask for the instances, of a service if one is named."""
         path = _of("instances", tenant, service) if service else "/v1/instances"
-        return contracts.decode(InstanceList, self._tell(path, START_TIMEOUT_S))
+        return contracts.decode(contracts.InstanceList, self._tell(path, START_TIMEOUT_S))
 
     def decisions(self, tenant: str, service: str) -> DecisionList:
         """Ask for the last changes of a service's counts."""
-        return contracts.decode(DecisionList, self._tell(_of("decisions", tenant, service), START_TIMEOUT_S))
+        return contracts.decode(contracts.DecisionList, self._tell(_of("decisions", tenant, service), START_TIMEOUT_S))
 
     def recorded_load(self, tenant: str, service: str, patience_s: float = START_TIMEOUT_S) -> RecordedLoad | None:
         """Ask for a service's requests by the minute, None without such a service; one that starts gets this long."""
@@ -137,12 +140,12 @@ class Orchestrator:
             text = self._tell(_of("recorded-load", tenant, service), patience_s)
         except NotFound:
             return None
-        return contracts.decode(RecordedLoad, text)
+        return contracts.decode(contracts.RecordedLoad, text)
 
     def scale(self, request: ScaleRequest) -> Override:
         """Have a number of instances for a while; NotFound without such a service, UsageError for more than it may."""
         path = f"/v1/overrides/{request.tenant}/{request.service}"
-        return contracts.decode(Override, self._call("PUT", path, contracts.encode(request), by_hand=True))
+        return contracts.decode(contracts.Override, self._call("PUT", path, contracts.encode(request), by_hand=True))
 
     def end_scale(self, tenant: str, service: str) -> None:
         """Have the number of instances again that manifest and load ask for; having it already is fine."""
@@ -151,7 +154,7 @@ class Orchestrator:
     def pause(self, request: PauseRequest) -> Pause:
         """Keep a service's requests from its instances for a while; NotFound without it, UsageError for too long."""
         path = f"/v1/pauses/{request.tenant}/{request.service}"
-        return contracts.decode(Pause, self._call("PUT", path, contracts.encode(request), by_hand=True))
+        return contracts.decode(contracts.Pause, self._call("PUT", path, contracts.encode(request), by_hand=True))
 
     def resume(self, tenant: str, service: str) -> None:
         """Send a service's requests on again; one that is not paused is fine."""
@@ -160,22 +163,22 @@ class Orchestrator:
     def drain(self, request: DrainRequest) -> DrainAccepted:
         """Withdraw instances at once and have them replaced; NotFound without such a service."""
         path = f"/v1/drains/{request.tenant}/{request.service}"
-        return contracts.decode(DrainAccepted, self._call("PUT", path, contracts.encode(request)))
+        return contracts.decode(contracts.DrainAccepted, self._call("PUT", path, contracts.encode(request)))
 
     def restart(self, request: RestartRequest) -> RestartAccepted:
         """Begin to replace instances, one after the other in each revision; NotFound without such a service."""
         path = f"/v1/restarts/{request.tenant}/{request.service}"
-        return contracts.decode(RestartAccepted, self._call("PUT", path, contracts.encode(request)))
+        return contracts.decode(contracts.RestartAccepted, self._call("PUT", path, contracts.encode(request)))
 
     def begin_run(self, request: RunRequest) -> RunStatus:
         """Begin a run; NotFound without the service or revision, UsageError for what does not fit, PolicyError."""
         path = _run(request.tenant, request.service, request.run)
-        return contracts.decode(RunStatus, self._call("PUT", path, contracts.encode(request), by_hand=True))
+        return contracts.decode(contracts.RunStatus, self._call("PUT", path, contracts.encode(request), by_hand=True))
 
     def await_run(self, tenant: str, service: str, run: str, wait_s: float) -> RunStatus:
         """Ask how a run is, waiting so long for it to change; NotFound for one that is gone."""
         path = f"{_run(tenant, service, run)}?wait={wait_s:g}"
-        return contracts.decode(RunStatus, self._call("GET", path, timeout_s=wait_s + _ANSWER_MARGIN_S))
+        return contracts.decode(contracts.RunStatus, self._call("GET", path, timeout_s=wait_s + _ANSWER_MARGIN_S))
 
     def end_run(self, tenant: str, service: str, run: str) -> None:
         """Stop a run if it runs, and remove it; one that is gone is fine."""
@@ -196,7 +199,7 @@ class Orchestrator:
 
     def status(self, patience_s: float = START_TIMEOUT_S) -> OrchestratorStatus:
         """Ask for everything the orchestrator sees; one that is starting gets this long."""
-        return contracts.decode(OrchestratorStatus, self._tell("/v1/status", patience_s))
+        return contracts.decode(contracts.OrchestratorStatus, self._tell("/v1/status", patience_s))
 
     def running(self) -> bool:
         """Say whether the orchestrator's container runs at all."""

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runyard import contracts
 from runyard.contracts import (
     ContainerDocument,
     Fallback,
@@ -247,3 +250,12 @@ def test_instance_takes_what_runs_together_or_the_largest_that_runs_before(
     )
     document = dataclasses.replace(BARE, containers=containers, init_containers=init_containers)
     assert (document.cpu_millis, document.memory_bytes) == (cpu_millis, memory_bytes)
+
+
+def test_package_gives_what_it_names_and_no_more() -> None:
+    assert all(getattr(contracts, name) is not None for name in contracts.__all__)
+    script = "import sys, runyard.contracts as c; c.Breaker; print([m for m in sys.modules if c.__name__ in m])"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert loaded == "['runyard.contracts', 'runyard.contracts.objective', 'runyard.contracts.route']\n"
+    with pytest.raises(AttributeError, match=r"^module runyard.contracts has no attribute Nothing$"):
+        getattr(contracts, "Nothing")  # noqa: B009 - what is not there by any other name either

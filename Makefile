@@ -36,7 +36,7 @@ FUZZ_S ?= 60
 
 .DEFAULT_GOAL = help
 
-.PHONY: help up down preview verify lint check test audit fuzz foreign fidelity soak interleavings bench lock
+.PHONY: help up down preview verify lint check test audit fuzz foreign fidelity soak interleavings upgrade bench lock
 
 help:
 	@echo 'make up        run the manifests (MANIFESTS=$(MANIFESTS), STACK=$(STACK), PLAN, FORCE)'
@@ -44,7 +44,7 @@ help:
 	@echo 'make verify    prove that what runs is what was asked for'
 	@echo 'make down      take the stack away'
 	@echo 'make check     formatting, lint, types and unit tests: quick, no engine'
-	@echo 'make test      everything; foreign, fidelity, soak, interleavings, bench: the long ones'
+	@echo 'make test      everything; foreign, fidelity, soak, interleavings, upgrade, bench: the long ones'
 	@echo 'make audit     known weaknesses, ours and of what others wrote; fuzz: tries readers for FUZZ_S seconds each'
 	@echo '.venv/bin/runyard --help has what looks at a running stack'
 
@@ -114,6 +114,11 @@ interleavings:
 	@$(BOOTSTRAP) environment
 	@RUNYARD_INTERLEAVINGS=1000 $(PYTHON) -m pytest -q tests/unit/services/orchestrator/test_interleavings.py
 	@RUNYARD_LIVE_INTERLEAVINGS=20 $(BOOTSTRAP) run -- .venv/bin/python -m pytest -q tests/e2e/test_interleavings.py
+
+# A stack that the Runyard of commit FROM brought up, taken to this one under load.
+FROM ?= HEAD~20
+upgrade:
+	@$(BOOTSTRAP) run -- .venv/bin/python -m tests.harness.upgrade $(FROM)
 
 bench:
 	@$(BOOTSTRAP) benchmarks -- $(PYTHON) -m tests.bench

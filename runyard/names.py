@@ -38,8 +38,10 @@ ROLE_STANDBY = "standby"
 ROLE_FIREWALL = "firewall"
 # The container in which the firewall's rules are tried, and removed.
 ROLE_FIREWALL_TASK = "firewall-task"
-# Containers that run to their end, by their role: what their name ends in.
-TASKS = {ROLE_GATEWAY_TEST: "gateway.test", ROLE_FIREWALL_TASK: "firewall.task"}
+# The container that mounts volumes for a backup, and never runs.
+ROLE_BACKUP = "backup"
+# Containers that are there for a task and go with it, by their role: what their name ends in.
+TASKS = {ROLE_GATEWAY_TEST: "gateway.test", ROLE_FIREWALL_TASK: "firewall.task", ROLE_BACKUP: "backup"}
 ROLE_METER = "meter"
 ROLE_PROMETHEUS = "prometheus"
 ROLE_ALERTMANAGER = "alertmanager"
@@ -115,6 +117,9 @@ AUTHORITY_MOUNT = "/run/runyard"
 AUTHORITY_NAME = "ca.pem"
 # Where the ledger's database has its files, and in them its socket.
 POSTGRES_DIRECTORY = "/var/lib/runyard/postgres"
+# What the image has to write the database to a file of that volume, and the file, which its first start reads back.
+DATABASE_DUMP = ("/opt/runyard/dump.sh",)
+DATABASE_DUMP_NAME = "database.dump"
 BILLING_DIRECTORY = "/var/lib/runyard/billing"
 BILLING_SOCKET = BILLING_DIRECTORY + "/control.sock"
 # What asks a socket, in the images whose working directory is where their code lies.

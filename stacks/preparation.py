@@ -10,6 +10,7 @@ from runyard.errors import HostError, HostUnreachable
 from runyard.host import Engine, Orchestrator, admit, recover
 from runyard.host.claims import Desk, observe_claims, reserve
 from runyard.host.engine import Thing
+from runyard.host.ports import Ports, check_ports
 from runyard.images import image_reference
 from runyard.names import Kind
 from runyard.plan import PartPlan
@@ -23,7 +24,7 @@ Named = tuple[Kind, str]
 
 
 def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
-    """Refuse a plan whose names a stranger holds, or for which other stacks leave no room.
+    """Refuse a plan whose names, addresses or ports a stranger holds, or for which other stacks leave no room.
 
     An update also clears away what a killed one left half made, starts parts that stand still, and claims its room
     before anything is registered; what has gone that Pulumi would not see, it refuses. A preview changes nothing, and
@@ -43,8 +44,10 @@ def prepare_host(admitted: Admitted, *, dry_run: bool) -> None:
                 pulumi.log.info(f"removed {thing.kind} {thing.name}, left half made by an update that was killed")
         things = engine.things()
         admit(admitted.plan, things, deployment)
+        present = find_present(deployment, things)
+        check_ports(admitted.plan, things, present, Ports().look_where_the_engine_is)
         check_present(deployment, things, dry_run=dry_run)
-        start_parts(engine, admitted.plan.parts, find_present(deployment, things), dry_run=dry_run)
+        start_parts(engine, admitted.plan.parts, present, dry_run=dry_run)
         tell_moved_traffic(engine, stack, deployment)
         _claim(engine, admitted, dry_run=dry_run)
 

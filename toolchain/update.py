@@ -98,6 +98,7 @@ class Update:
             raise ToolchainError(
                 f"down: the state knows nothing of stack {self.stack}, and {_carriers(standing)} its label,"
                 f" {standing[0]}{', ...' if standing[1:] else ''}: another checkout's, or its state is lost"
+                "\n  runyard restore FILE --state-only gives it back the state that a backup has"
                 "\n  --force (make: FORCE=1) removes everything with that label, but for volumes that a service keeps"
             )
         if standing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Name of a command -> "module:function" of a click command, and the line that `runyard --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "backup": ("runyard.cli.backup:backup", "Write everything that makes a stack to one file, while it runs."),
     "budget": ("runyard.cli.budget:budget", "Show what tenants have spent of their budgets, and what that does."),
     "cost": ("runyard.cli.cost:cost", "Show what manifests cost in a month, by service and tenant."),
     "completion": ("runyard.cli.completion:completion", "Write what makes a shell complete commands and options."),
@@ -24,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("runyard.cli.review:review", "Compare two sides of manifests: changes, policies, quotas and cost."),
     "purge": ("runyard.cli.purge:purge", "Forget what the gateway's cache keeps of a service."),
     "resume": ("runyard.cli.pause:resume", "Send a paused service's requests on again."),
+    "restore": ("runyard.cli.backup:restore", "Put back what `backup` wrote, where nothing of the stack is left."),
     "rollback": ("runyard.cli.rollback:rollback", "Move a service's traffic back to an earlier revision."),
     "restart": ("runyard.cli.restart:restart", "Replace a service's instances, one after the other."),
     "revisions": ("runyard.cli.revisions:revisions", "List what is kept of a service, and its traffic and instances."),

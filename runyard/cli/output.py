@@ -7,31 +7,32 @@ equal bytes; on one, colours are all that is added.
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import click
 
+from runyard.errors import UsageError
 from runyard.readable import readable
 
 FORMS = ("text", "json", "yaml", "markdown")
 Render = Callable[[], str]
 
-# Lines whose first word says that something is wrong, and the signs of a comparison.
+# Lines whose first word says that something is wrong, and the signs of a comparison; compiled by who paints.
 _COLOURS = (
-    (re.compile(r"^ *(?:error|problem|refused)\b", re.MULTILINE), "red"),
-    (re.compile(r"^ *(?:warning|stranger)\b|: warning:", re.MULTILINE), "yellow"),
-    (re.compile(r"^ *\+ .*", re.MULTILINE), "green"),
-    (re.compile(r"^ *- (?!\{).*", re.MULTILINE), "red"),
-    (re.compile(r"^ *(?:~|\+-) .*", re.MULTILINE), "yellow"),
+    (r"^ *(?:error|problem|refused)\b", "red"),
+    (r"^ *(?:warning|stranger)\b|: warning:", "yellow"),
+    (r"^ *\+ .*", "green"),
+    (r"^ *- (?!\{).*", "red"),
+    (r"^ *(?:~|\+-) .*", "yellow"),
 )
 # What one of YAML's versions takes for a number or a date and another for text.
-_NUMBERLIKE = re.compile(r"[-+.~0-9]")
+_NUMBERLIKE = r"[-+.~0-9]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Output:
     def add(self, data: Any, text: str) -> None:
         """Write one more line of a report without an end, at once: text, or an object on a line of its own as JSON."""
         if self.form == "json":
+            import json
+
             self._write(json.dumps(data, sort_keys=True))
         else:
             self._write(text, for_people=True)
@@ -116,14 +119,28 @@ def pass_on(line: str, *, to_stderr: bool) -> None:
     stream.flush()
 
 
+@contextmanager
+def binary_output(verb: str) -> Iterator[IO[bytes]]:
+    """Give stdout for bytes that are no text; UsageError where that is a terminal."""
+    if sys.stdout.isatty():
+        raise UsageError(f"{verb}: standard output must be a file or a pipe, and is a terminal")
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
 def render_json(data: Any) -> str:
     """Render plain data as JSON; equal data gives equal text, whatever the order of its keys."""
+    # Here and above, as what shows text, such as help, has no use for it.
+    import json
+
     return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
 
 def render_yaml(data: Any) -> str:
     """Render plain data as YAML that every version of YAML reads as the same data as the JSON."""
     # Imported here because nothing else of a live stack's commands needs it.
+    import json
+
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -133,7 +150,7 @@ def render_yaml(data: Any) -> str:
             return True
 
     def represent(dumper: Dumper, text: str) -> yaml.ScalarNode:
-        style = '"' if _NUMBERLIKE.match(text) else None
+        style = '"' if re.match(_NUMBERLIKE, text) else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, represent)
@@ -145,7 +162,7 @@ def render_yaml(data: Any) -> str:
 def paint(text: str) -> str:
     """Colour what is wrong, and the signs of a comparison; without the colours it is the same text."""
     for pattern, colour in _COLOURS:
-        text = pattern.sub(lambda found, fg=colour: click.style(found[0], fg=fg), text)  # type: ignore[misc]
+        text = re.sub(pattern, lambda found, fg=colour: click.style(found[0], fg=fg), text, flags=re.MULTILINE)  # type: ignore[misc]
     return text
 
 

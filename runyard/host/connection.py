@@ -7,7 +7,7 @@ import json
 import select
 import socket
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 
 class Asked(NamedTuple):
@@ -15,7 +15,7 @@ class Asked(NamedTuple):
 
     method: str
     path: str
-    body: bytes | None
+    body: bytes | IO[bytes] | None
     headers: Mapping[str, str]
     timeout_s: float
 

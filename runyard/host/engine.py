@@ -39,7 +39,7 @@ _ATTACHED = {"Detach": False, "Tty": False}
 class Thing:
     """A container, network or volume on the host; `stack` and `role` are its labels, empty when it has none.
 
-    `subnets` are those of a network, as `address/length`.
+    `subnets` are a network's, as `address/length`; `published` a container's TCP ports on the host, as `address:port`.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Thing:
     stack: str = ""
     role: str = ""
     subnets: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Engine:
         containers = self._get(doing, "/containers/json?all=1")
         networks = self._get(doing, "/networks")
         volumes = self._get(doing, "/volumes").get("Volumes") or []
-        found = [_thing("container", _name(each), each["Id"], each["Labels"]) for each in containers]
+        found = [_thing("container", _name(each), each["Id"], each["Labels"], (), _ports(each)) for each in containers]
         found += [_thing("network", each["Name"], each["Id"], each["Labels"], _subnets(each)) for each in networks]
         found += [_thing("volume", each["Name"], each["Name"], each["Labels"]) for each in volumes]
         return sorted(found)
@@ -377,11 +378,15 @@ def _name(listed: Mapping[str, Any]) -> str:
     return str((listed["Names"] or [""])[0]).lstrip("/")
 
 
-def _thing(
-    kind: Kind, name: str, identifier: str, labels: dict[str, str] | None, subnets: tuple[str, ...] = ()
-) -> Thing:
+def _thing(kind: Kind, name: str, identifier: str, labels: dict[str, str] | None, *more: tuple[str, ...]) -> Thing:
     labels = labels or {}
-    return Thing(kind, name, identifier, labels.get(names.STACK, ""), labels.get(names.ROLE, ""), subnets)
+    return Thing(kind, name, identifier, labels.get(names.STACK, ""), labels.get(names.ROLE, ""), *more)
+
+
+def _ports(container: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = container.get("Ports") or ()
+    tcp = [each for each in listed if each.get("PublicPort") and each.get("Type") == "tcp"]
+    return tuple(f"{each.get('IP', '')}:{each['PublicPort']}" for each in tcp)
 
 
 def _subnets(network: Mapping[str, Any]) -> tuple[str, ...]:

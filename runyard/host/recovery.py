@@ -93,5 +93,6 @@ def planned_names(plan: Plan) -> set[tuple[Kind, str]]:
 
 def _owner(thing: Thing, stack: str) -> str:
     if thing.stack == stack:
-        return f"has the label of stack {stack}, but this state does not know it (another checkout's stack?)"
+        hint = "another checkout's stack, or its state is lost: docs/guides/backup.md"
+        return f"has the label of stack {stack}, but this state does not know it ({hint})"
     return f"belongs to stack {thing.stack}" if thing.stack else "is not Runyard's"

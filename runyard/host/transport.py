@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 from collections.abc import Generator, Mapping
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
 from runyard.host.address import USUAL, parse_address
@@ -22,6 +22,8 @@ from runyard.host.connection import Asked, Connection
 
 # How long the engine may be silent in one call; a dead one shows itself in the connect.
 CALL_TIMEOUT_S = 60.0
+# What it was sent it may have to write to a slow disk first.
+SEND_TIMEOUT_S = 600.0
 
 _PIECE_BYTES = 64 * 1024
 
@@ -142,6 +144,19 @@ class Transport:
                 return self._exchange(connection, asked)
             except _FOREIGN as error:
                 raise self._translate(error, connection, timeout_s) from error
+
+    def send(self, method: str, path: str, body: IO[bytes], headers: Mapping[str, str]) -> Answer:
+        """Ask with a body that is read as it is sent, from where it stands; the engine's own words if it refuses.
+
+        On a connection of its own: what was half read cannot be sent again.
+        """
+        with self._turns, contextlib.closing(self._connect()) as connection:
+            try:
+                connection.ask(Asked(method, path, body, headers, SEND_TIMEOUT_S))
+                with connection.getresponse() as response:
+                    return Answer(response.status, response.read()).checked()
+            except _FOREIGN as error:
+                raise self._translate(error, connection, SEND_TIMEOUT_S) from error
 
     def lines(
         self, method: str, path: str, timeout_s: float = CALL_TIMEOUT_S, headers: Mapping[str, str] | None = None

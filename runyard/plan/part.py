@@ -14,18 +14,24 @@ from runyard.plan.listeners import ListenerPlan
 # the stack's revisions, the firewall's tried rules, which go with the stack, what Prometheus scrapes, and the sweep
 # that removes instances when it goes. Components make each of them.
 BesideKind = Literal["configuration", "key", "rules", "scrapes", "sweep"]
+# Of a volume: files that are each replaced at once and fit together at any moment, or the dump of a database.
+Saved = Literal["nothing", "files", "dump"]
 ENGINE_SOCKET = "/var/run/docker.sock"
 _MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class PartVolume:
-    """A volume of the platform and where a part has it; one that is not `own` is another part's, before it."""
+    """A volume of the platform and where a part has it; one that is not `own` is another part's, before it.
+
+    `saved` is what a backup has of it.
+    """
 
     name: str
     path: str
     own: bool = True
     read_only: bool = False
+    saved: Saved = "nothing"
 
 
 @dataclass(frozen=True, slots=True)

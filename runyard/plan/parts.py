@@ -159,7 +159,7 @@ _ORCHESTRATOR = Part(
     Effect("none", "the gateway and the instances go on without the orchestrator until the stand-by takes over"),
     memory_mib=512,
     volumes=(
-        PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY),
+        PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY, saved="files"),
         # From which its instances' secrets are launched.
         PartVolume("launcher", names.LAUNCHER_DIRECTORY),
         PartVolume("registry", names.REGISTRY_DIRECTORY),
@@ -188,7 +188,7 @@ _ENTRIES = (
             memory_mounts={names.GATEWAY_CACHE_DIRECTORY: 96},
             capabilities=names.GATEWAY_CAPABILITIES,
             volumes=(
-                PartVolume("gateway", names.GATEWAY_DIRECTORY),
+                PartVolume("gateway", names.GATEWAY_DIRECTORY, saved="files"),
                 # What others may read, and no more.
                 PartVolume("requests", names.REQUESTS_DIRECTORY),
             ),
@@ -235,7 +235,7 @@ _ENTRIES = (
             # Measured with a hundred containers: docs/benchmarks.md.
             memory_mib=160,
             volumes=(
-                PartVolume("meter", names.METER_DIRECTORY),
+                PartVolume("meter", names.METER_DIRECTORY, saved="files"),
                 PartVolume("requests", names.REQUESTS_DIRECTORY, own=False, read_only=True),
                 PartVolume("registry", names.REGISTRY_DIRECTORY, own=False, read_only=True),
             ),
@@ -253,7 +253,7 @@ _ENTRIES = (
             Effect("none", "nothing that runs depends on Alertmanager; alerts wait at Prometheus until it is back"),
             # 16 MiB with its guard while it has nothing to tell, and some for each alert that lasts.
             memory_mib=128,
-            volumes=(PartVolume("alertmanager", names.ALERTMANAGER_DIRECTORY),),
+            volumes=(PartVolume("alertmanager", names.ALERTMANAGER_DIRECTORY, saved="files"),),
             metrics=True,
             health="/-/ready",
         ),
@@ -282,7 +282,7 @@ _ENTRIES = (
             Effect("none", "usage waits at the meter, and invoices until the database is back"),
             # 48 MiB that all of its processes share, and some for each of twenty connections.
             memory_mib=256,
-            volumes=(PartVolume("postgres", names.POSTGRES_DIRECTORY),),
+            volumes=(PartVolume("postgres", names.POSTGRES_DIRECTORY, saved="dump"),),
         ),
         _listen_nowhere,
         _tell_nothing,

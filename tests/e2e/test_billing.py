@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.ledger import AN_HOUR
 from tests.harness.browser import Tab, chromium
 from tests.harness.client import Answer, answer_of, ask, opened
 from tests.harness.ports import free_ports
@@ -104,27 +105,6 @@ class Billing:
     def database_answers(self) -> bool:
         ready = ["docker", "exec", self.container("postgres"), "pg_isready", "-h", "/var/lib/runyard/postgres"]
         return subprocess.run(ready, capture_output=True, check=False).returncode == 0
-
-
-# Writes an hour of a month that is over, as the collector does, where the collector runs.
-AN_HOUR = """
-from datetime import UTC, datetime
-from runyard.contracts import UsageAmounts, UsageWindow
-from runyard.database import connect
-from services.billing.adapters.database import writing
-from services.billing.adapters.usage import take_windows
-from services.billing.settings import parse_settings
-import os
-first = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp()) * 1000
-amounts = UsageAmounts(
-    active_ms=30000, allocated_ms=60000, requests=100, cpu_limit_millis=1000, memory_limit_bytes=2**30
-)
-run = ("shop", "web", "web-1", "i1", "c1", first)
-starts = [first + minute * 60000 for minute in range(60)]
-windows = [UsageWindow(*run, start, start + 60000, "usage", amounts) for start in starts]
-with writing(connect(parse_settings(os.environ).database)) as connection:
-    take_windows(connection, [(window, "request") for window in windows])
-"""
 
 
 # Writes a minute of a thousand machines, which is some 140 dollars at the default prices, as a batch of a meter.

@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("stacks", "runyard.cli", "toolchain"),
     ("runyard.review",),
-    ("components", "policies", "provider", "services.*", "runyard.verify", "runyard.uptodate", "runyard.workload"),
+    (
+        *("components", "policies", "provider", "services.*"),
+        *("runyard.backup", "runyard.verify", "runyard.uptodate", "runyard.workload"),
+    ),
     ("runyard.host", "runyard.gateway", "runyard.grafana", "runyard.images", "runyard.invoices", "runyard.prometheus"),
     ("runyard.pulumi",),
     ("runyard.git", "runyard.secrets"),

@@ -54,6 +54,7 @@ BESIDE = {
         *("tests/cases", "tests/preview/mutations.py", "tests/preview/test_effects.py"),
         *("tests/e2e/test_firewall.py", "tests/e2e/test_host_advice.py", "tests/e2e/test_operating.py"),
         "tests/e2e/test_runs.py",
+        "tests/e2e/test_backup.py",
     ),
     "components": (
         *("tests/preview/conftest.py", "tests/preview/test_platform.py", "tests/preview/test_history.py"),

@@ -215,6 +215,7 @@ def test_down_of_a_stack_that_the_state_does_not_know_asks_for_force(
     assert str(caught.value) == (
         "down: the state knows nothing of stack dev, and 1 container of the host carries its label,"
         " runyard.dev.gateway: another checkout's, or its state is lost"
+        "\n  runyard restore FILE --state-only gives it back the state that a backup has"
         "\n  --force (make: FORCE=1) removes everything with that label, but for volumes that a service keeps"
     )
     assert not (tmp_path / "asked").exists()

@@ -53,7 +53,7 @@ def test_main_gives_the_exit_code_and_one_line(
 
 def test_main_refuses_an_unknown_command_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nothing"]) == 2
-    assert "No such command 'nothing': there are budget, completion, console, " in capsys.readouterr().err
+    assert "No such command 'nothing': there are backup, budget, completion, " in capsys.readouterr().err
 
 
 def test_main_tells_the_closest_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,18 @@ class DockerApi:
         self.left.set()
 
 
+def _body(read: Any, headers: Any) -> bytes:
+    """Read a request's body, whole or in chunks."""
+    if headers.get("Transfer-Encoding") != "chunked":
+        return bytes(read.read(int(headers.get("Content-Length") or 0)))
+    pieces = []
+    while size := int(read.readline(), 16):
+        pieces.append(read.read(size))
+        read.readline()
+    read.readline()
+    return b"".join(pieces)
+
+
 def _handler(api: DockerApi, *, tcp: bool = False) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -98,7 +110,7 @@ def _handler(api: DockerApi, *, tcp: bool = False) -> type[BaseHTTPRequestHandle
             api.connections += 1
 
         def _serve(self) -> None:
-            text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            text = _body(self.rfile, self.headers)
             target = re.sub(r"^/v[\d.]+", "", self.path)
             where = unquote(target.partition("?")[0])
             asked = f"{self.command} {where}"
@@ -110,7 +122,8 @@ def _handler(api: DockerApi, *, tcp: bool = False) -> type[BaseHTTPRequestHandle
                     self.wfile.write(frame(OUTPUT, written))
                 self.close_connection = True
                 return
-            self._send(*api.answer(asked, json.loads(text) if text else None))
+            is_archive = self.headers.get("Content-Type") == "application/x-tar"
+            self._send(*api.answer(asked, text if is_archive else json.loads(text) if text else None))
 
         def _send(self, status: int, body: Any) -> None:
             self.send_response(status)
@@ -127,7 +140,7 @@ def _handler(api: DockerApi, *, tcp: bool = False) -> type[BaseHTTPRequestHandle
             if self.command != "HEAD":
                 self.wfile.write(sent)
 
-        do_GET = do_HEAD = do_POST = do_DELETE = _serve  # noqa: N815 - http.server's names
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - http.server's names
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

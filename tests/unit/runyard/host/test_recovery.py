@@ -45,7 +45,12 @@ def test_recovery_removes_a_part_made_anew_by_hand_under_its_name_where_the_stat
 
 
 @pytest.mark.parametrize(
-    ("name", "role"), [("runyard.dev.gateway.test", "gateway-test"), ("runyard.dev.firewall.task", "firewall-task")]
+    ("name", "role"),
+    [
+        ("runyard.dev.gateway.test", "gateway-test"),
+        ("runyard.dev.firewall.task", "firewall-task"),
+        ("runyard.dev.backup", "backup"),
+    ],
 )
 def test_recovery_removes_the_container_of_a_task_that_was_cut_off(name: str, role: str):
     test = Thing("container", name, "t", "dev", role)
@@ -115,7 +120,11 @@ def test_admission_names_a_strangers_container_and_says_it_was_left_alone():
 @pytest.mark.parametrize(
     ("stack", "owner"),
     [
-        ("dev", "has the label of stack dev, but this state does not know it (another checkout's stack?)"),
+        (
+            "dev",
+            "has the label of stack dev, but this state does not know it"
+            " (another checkout's stack, or its state is lost: docs/guides/backup.md)",
+        ),
         ("prod", "belongs to stack prod"),
     ],
 )

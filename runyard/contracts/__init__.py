@@ -31,6 +31,7 @@ from runyard.contracts.invoice import (
     VerifiedBill,
 )
 from runyard.contracts.listing import (
+    ContainerOwner,
     ContainerStatus,
     DecisionList,
     EndpointList,
@@ -43,6 +44,7 @@ from runyard.contracts.listing import (
     ServiceList,
 )
 from runyard.contracts.load import GatewayLoad, RevisionLoad
+from runyard.contracts.log import MOST_ENTRIES, SEVERITIES, LogEntry, LogPage
 from runyard.contracts.objective import BOUNDS_S, Objective
 from runyard.contracts.recorded import RECORDED_DAYS, RecordedLoad, RecordedMinute
 from runyard.contracts.request import RequestLine
@@ -97,8 +99,10 @@ from runyard.contracts.window import WINDOW_MS, UsageAmounts, UsageBatch, UsageW
 
 __all__ = [
     "BOUNDS_S",
+    "MOST_ENTRIES",
     "PIDS_LIMIT",
     "RECORDED_DAYS",
+    "SEVERITIES",
     "TERMINATION_GRACE_S",
     "WINDOW_MS",
     "Aggregation",
@@ -106,6 +110,7 @@ __all__ = [
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
+    "ContainerOwner",
     "ContainerStatus",
     "DailyCost",
     "DecisionList",
@@ -135,6 +140,8 @@ __all__ = [
     "InvoiceLine",
     "Item",
     "Limits",
+    "LogEntry",
+    "LogPage",
     "MemoryMount",
     "Objective",
     "OrchestratorStatus",

@@ -26,6 +26,7 @@ from runyard.contracts import Retries as Retries
 from runyard.contracts.scaling import PANIC_THRESHOLD_PERCENT, PANIC_WINDOW_PERCENT, WINDOW_S, Aggregation, IdleMode
 from runyard.location import Location as Location
 from runyard.manifest.firewall import Firewall as Firewall
+from runyard.manifest.observability import Logs as Logs
 from runyard.manifest.observability import Observability as Observability
 from runyard.manifest.observability import Receiver as Receiver
 from runyard.manifest.tls import Tls

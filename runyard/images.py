@@ -19,6 +19,8 @@ REPOSITORY = "runyard"
 # 48 bits: no two builds of one image will ever meet, and the tag stays readable.
 TAG_LENGTH = 12
 PREPARE_KINDS = ("go-binary", "npm-page", "python-wheels")
+# What `go build` calls that of the module's own directory.
+OWN_PACKAGE = "."
 KEYS = frozenset({"dockerfile", "inputs", "arguments", "tags", "prepare"})
 # Left beside the sources by interpreters and editors; never part of an image.
 IGNORED_DIRECTORIES = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
@@ -27,12 +29,16 @@ IGNORED_SUFFIXES = frozenset({".pyc", ".swp", ".orig"})
 
 @dataclass(frozen=True)
 class Preparation:
-    """Something made on the host from `source` and laid into the build context at `into`."""
+    """Something made on the host from `source` and laid into the build context at `into`.
+
+    `python` is the version for which wheels are, `package` what is built of a Go module and what it requires.
+    """
 
     kind: str
     source: str
     into: str
     python: str = ""
+    package: str = OWN_PACKAGE
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,15 @@ def _digest(recipe: Recipe, root: Path) -> str:
     facts = {
         "arguments": dict(recipe.arguments),
         "dockerfile": recipe.dockerfile,
-        "prepare": [vars(each) for each in recipe.prepare],
+        "prepare": [_said(each) for each in recipe.prepare],
     }
     hasher.update(json.dumps(facts, sort_keys=True).encode())
     return hasher.hexdigest()
+
+
+def _said(preparation: Preparation) -> dict[str, str]:
+    """Give what shapes the image; a module's own package leaves the hash as it was before there were others."""
+    return {key: value for key, value in vars(preparation).items() if (key, value) != ("package", OWN_PACKAGE)}
 
 
 def _recipe(name: str, entry: Any) -> Recipe:
@@ -149,4 +160,5 @@ def _preparation(where: str, entry: Any) -> Preparation:
     for key in ("source", "into") + (("python",) if kind == "python-wheels" else ()):
         if not entry.get(key):
             raise UsageError(f"{where}.{key}: must be given")
-    return Preparation(kind, str(entry["source"]), str(entry["into"]), str(entry.get("python", "")))
+    python, package = str(entry.get("python", "")), str(entry.get("package", OWN_PACKAGE))
+    return Preparation(kind, str(entry["source"]), str(entry["into"]), python, package)

@@ -43,6 +43,7 @@ ROLE_BACKUP = "backup"
 # Containers that are there for a task and go with it, by their role: what their name ends in.
 TASKS = {ROLE_GATEWAY_TEST: "gateway.test", ROLE_FIREWALL_TASK: "firewall.task", ROLE_BACKUP: "backup"}
 ROLE_METER = "meter"
+ROLE_LOGS = "logs"
 ROLE_PROMETHEUS = "prometheus"
 ROLE_ALERTMANAGER = "alertmanager"
 ROLE_POSTGRES = "postgres"
@@ -95,8 +96,9 @@ GATEWAY_STATE = "state"
 GATEWAY_SNAPSHOT = GATEWAY_STATE + "/snapshot.json"
 ORCHESTRATOR_DIRECTORY = "/var/lib/runyard/orchestrator"
 ORCHESTRATOR_SOCKET = ORCHESTRATOR_DIRECTORY + "/control.sock"
-# What joins its input and output to that socket, in the image whose working directory is where its code lies.
-ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRATOR_SOCKET)
+# What joins its input and output to a socket, in the images whose working directory is where its code lies.
+_RELAY = ("python3", "-m", "runyard.relay")
+ORCHESTRATOR_RELAY = (*_RELAY, ORCHESTRATOR_SOCKET)
 # Where the orchestrator tells parts that may change nothing what there is, and which containers it consists of.
 REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
 REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
@@ -108,6 +110,12 @@ PROMETHEUS_RELAY = ("runyard-prometheus-relay",)
 ALERTMANAGER_DIRECTORY = "/var/lib/runyard/alertmanager"
 # What joins its input and output to the socket on which whom to tell is put, in Alertmanager's image.
 ALERTMANAGER_RELAY = ("runyard-alertmanager", "relay")
+# Where the logs' part has its store, and in it the socket that reads it.
+LOGS_DIRECTORY = "/var/lib/runyard/logs"
+LOGS_SOCKET = LOGS_DIRECTORY + "/logs.sock"
+LOGS_RELAY = (*_RELAY, LOGS_SOCKET)
+# Where Docker has what containers write, and beside it what it knows of them.
+CONTAINERS_DIRECTORY = "/var/lib/docker/containers"
 METER_DIRECTORY = "/var/lib/runyard/meter"
 # Where the orchestrator puts the launcher, and where instances that have secrets find it (one volume, read-only there).
 LAUNCHER_DIRECTORY = "/var/lib/runyard/launcher"
@@ -208,6 +216,15 @@ def tenant_network(stack: str, tenant: str, *, internal: bool = False) -> str:
     """Name a tenant's bridge; the internal one has no way out of the host."""
     suffix = ".internal" if internal else ""
     return f"runyard.{stack}.tenant.{tenant}{suffix}"
+
+
+def log_account(tenant: str) -> tuple[int, int]:
+    """Name a tenant in the store of logs by two numbers of 32 bits, an account and a project, of its name's hash.
+
+    So the store's tenants are in no list that could be lost; that two have the same is as likely as one in 2^64.
+    """
+    found = digest(tenant)
+    return int(found[:8], 16), int(found[8:16], 16)
 
 
 def service_key(tenant: str, name: str) -> str:

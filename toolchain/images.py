@@ -88,7 +88,8 @@ class ImageBuilder:
         target = context / prepare.into
         if prepare.kind == "go-binary":
             # Without symbols and paths: the same sources give the same program on every machine.
-            self.go.build(self.checkout / prepare.source, target, flags=["-trimpath", "-ldflags=-s -w"])
+            flags = ["-trimpath", "-ldflags=-s -w"]
+            self.go.build(self.checkout / prepare.source, target, prepare.package, flags)
         elif prepare.kind == "npm-page":
             self.node.build(self.checkout / prepare.source, target)
         else:

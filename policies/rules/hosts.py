@@ -12,7 +12,7 @@ from runyard.plan.parts import PARTS, parts_of, plan_parts
 # Of the platform's own parts, and of those of later versions: their hosts are `<name>.<domain>`.
 _PARTS = frozenset({*(part.name for part in PARTS), "console", "grafana"})
 # By part, the ports that a Platform has unless it says another: of all its parts, those that it must ask for too.
-_FULL = Platform(observability=Observability("basic"), billing="on", console="on")
+_FULL = Platform(observability=Observability("full"), billing="on", console="on")
 _PORTS = {
     each.part.name: each.listeners[0].port
     for each in plan_parts(_FULL, stack="", inner_address="")

@@ -9,7 +9,7 @@ import click
 
 from runyard import names
 from runyard.cli.live import Target, of_service
-from runyard.cli.logs import containers_of
+from runyard.cli.live_logs import containers_of
 from runyard.errors import HostError, NotFound, UsageError
 from runyard.host import Engine
 from runyard.host.engine import Found
@@ -27,7 +27,7 @@ def execute(target: Target, instance: str | None, container: str | None, command
     secrets are the instance's own program's alone: the engine, which starts COMMAND, does not know them.
     """
     with Engine() as engine:
-        chosen = choose(containers_of(engine, target, instance), target, container)
+        chosen = choose(containers_of(engine, target, instance or ""), target, container)
     terminal = ["--tty"] if os.isatty(0) and os.isatty(1) else []
     # Docker's own client: it puts terminals into raw mode and passes signals and sizes on.
     called = ["docker", "exec", "--interactive", *terminal, chosen.id, *command]

@@ -1,148 +1,138 @@
-"""Command `logs`: what the instances of a service write, straight from the engine."""
+"""Command `logs`: what the instances of a service write, from the stack's store or straight from the engine."""
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+import functools
+import re
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 
-from runyard import names
-from runyard.cli.live import Target, of_service
+from runyard.cli.kept_logs import LogReader, describe_entry, follow_entries, render_entry
+from runyard.cli.live import Duration, Target, of_service
+from runyard.cli.live_logs import Wanted, containers_of, follow_lines, lines_of
 from runyard.cli.output import Output, reporting
-from runyard.errors import HostError, NotFound, RunyardError, UsageError
+from runyard.contracts import MOST_ENTRIES, SEVERITIES
+from runyard.errors import NotFound, UsageError
 from runyard.host import Engine
-from runyard.host.engine import Found
-from runyard.host.log import LogLine
-
-# Soon enough for the first lines of an instance that has just started.
-_LOOK_S = 1.0
+from runyard.host.logs import Logs
 
 
-class LogEngine(Protocol):
-    """What logs need of an engine."""
+class Moment(Duration):
+    """A time (RFC 3339), or how long ago it was: `90s`, `30m`, `1h`."""
 
-    def labelled(self, label: str) -> list[Found]:
-        """List the containers with a label."""
-        ...
+    name = "time"
 
-    def log(self, container: str, tail: int, *, follow: bool = ...) -> Iterator[LogLine]:
-        """Give a container's last lines, and with `follow` each as it comes."""
-        ...
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give it as a time of UTC."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+            if moment.tzinfo is not None:
+                return moment.astimezone(UTC).isoformat()
+        except ValueError:
+            ago = timedelta(seconds=super().convert(value, param, ctx))
+            return (datetime.now(UTC) - ago).isoformat()
+        self.fail(f"must have an offset, such as Z, got {value!r}", param, ctx)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A line of an instance: when, by the engine's clock (RFC 3339), which container of which instance, and what."""
+def asking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which lines are asked for, and its function them as `asked`, by name."""
 
-    time: str
-    instance: str
-    container: str
-    text: str
+    @click.option("--since", type=Moment(), help="From a time on, or for so long: 30m.")
+    @click.option("--revision", help="Of this revision alone.")
+    @click.option("--instance", "chosen", help="Of this instance alone, as INSTANCE.")
+    @click.option("--grep", help="Lines with this regular expression.")
+    @click.option("--request", help="Lines with this id of a request, as X-Request-Id told it.")
+    @click.option("--severity", type=click.Choice(SEVERITIES, case_sensitive=False), help="At least so bad.")
+    @click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="With this field of a line of JSON.")
+    @click.argument("instance", required=False)
+    @functools.wraps(function)
+    def command(*, instance: str | None, chosen: str | None, fields: tuple[str, ...], **arguments: Any) -> Any:
+        if instance and chosen and instance != chosen:
+            raise UsageError(f"logs: must name one instance, got {instance} and {chosen}")
+        names = ("since", "revision", "grep", "request", "severity")
+        given = {name: arguments.pop(name) for name in names} | {"instance": instance or chosen}
+        asked = [(name, value) for name, value in given.items() if value]
+        return function(asked=[*asked, *(("field", each) for each in fields)], **arguments)
 
-    def line(self) -> str:
-        """Render it for people."""
-        return f"{self.instance}/{self.container} | {self.text}"
+    return command
 
 
 @click.command()
 @of_service
-@click.argument("instance", required=False)
+@asking
 @click.option("-f", "--follow", is_flag=True, help="Go on with each line as it comes, of new instances too.")
 @click.option(
-    "-n", "--tail", type=click.IntRange(0, 100_000), default=100, show_default=True,
-    help="How many of the last lines of each container.",
+    "-n", "--tail", type=click.IntRange(0, MOST_ENTRIES), default=100, show_default=True,
+    help="How many of the last lines, from the engine of each container.",
 )  # fmt: skip
 @reporting()
-def logs(target: Target, instance: str | None, follow: bool, tail: int, out: Output) -> None:
+def logs(target: Target, asked: list[tuple[str, str]], follow: bool, tail: int, out: Output) -> None:
     """Show what the instances of SERVICE, or INSTANCE alone, have written, in the order of time.
 
-    The engine keeps 30 MB of each container, and nothing of what has been removed. With --follow, -o json writes an
-    object a line.
+    With the Platform's observability.level full it is kept in a store: of instances that are gone, too, with stack
+    traces in one piece, and --severity and --field. Else the engine tells, which keeps 30 MB of each container and
+    nothing of what has been removed. With --follow, -o json writes an object a line.
     """
     if follow and out.form not in ("text", "json"):
         raise UsageError(f"logs: --output must be text or json with --follow, got {out.form}")
-    with Engine() as engine:
-        if follow:
-            for each in follow_lines(lambda: containers_of(engine, target, instance), engine, tail):
-                out.add(asdict(each), each.line())
-            return
-        found = containers_of(engine, target, instance)
-        if not found:
-            whose = f"{target.name} {instance}" if instance else target.name
-            raise NotFound(f"logs {whose}: it has no instance on the engine (runyard ps lists what there is)")
-        lines = sorted((line for each in found for line in lines_of(engine, each, tail)), key=lambda each: each.time)
-    out.show(lambda: describe(lines), lambda: "\n".join(each.line() for each in lines))
+    with Engine() as engine, closing(Logs(engine, target.stack)) as store:
+        if store.kept():
+            show_kept(store, target, asked, tail, out, follow=follow)
+        else:
+            _show_live(engine, target, _wanted(dict(asked), tail), out, follow=follow)
 
 
-def containers_of(engine: LogEngine, target: Target, instance: str | None = None) -> list[Found]:
-    """List the containers of a service's instances, or of one; what only carries their labels is nobody's.
-
-    Those that hold a network namespace or prepare volumes write nothing and are left out.
-    """
-    found = []
-    for each in engine.labelled(f"{names.SERVICE}={target.service}"):
-        stack, tenant, revision, container, identity = (
-            each.labels.get(key, "")
-            for key in (names.STACK, names.TENANT, names.REVISION, names.CONTAINER, names.INSTANCE)
-        )
-        if (stack, tenant) != (target.stack, target.tenant) or container in names.HELPERS:
-            continue
-        genuine = each.name == names.instance_container(stack, tenant, revision, container, identity)
-        if genuine and instance in (None, identity):
-            found.append(each)
-    return found
-
-
-def lines_of(engine: LogEngine, container: Found, tail: int, *, follow: bool = False) -> Iterator[Written]:
-    """Give the lines of a container; none of one that is gone."""
-    try:
-        for line in engine.log(container.id, tail, follow=follow):
-            labels = container.labels
-            yield Written(line.time, labels[names.INSTANCE], labels[names.CONTAINER], line.text)
-    except NotFound:
+def show_kept(
+    reader: LogReader, target: Target, asked: list[tuple[str, str]], tail: int, out: Output, *, follow: bool
+) -> None:
+    """Show what is kept: the last entries, or each as it comes, for ever."""
+    if follow:
+        for each in follow_entries(reader, target, asked, tail):
+            if isinstance(each, str):
+                out.warn([f"warning: {each}"])
+            else:
+                out.add(describe_entry(each), render_entry(each))
         return
+    found = reader.read(target.tenant, target.service, [*asked, ("limit", str(max(tail, 1)))]).entries if tail else ()
+    if tail and not found:
+        out.warn([f"logs {target.name}: nothing of it is kept that fits"])
+    out.show(lambda: [describe_entry(each) for each in found], lambda: "\n".join(map(render_entry, found)))
 
 
-def follow_lines(
-    look: Callable[[], Iterable[Found]], engine: LogEngine, tail: int, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Written]:
-    """Give lines as they come, from a thread for each container, and look for new containers once a second, for ever.
+def _show_live(engine: Engine, target: Target, wanted: Wanted, out: Output, *, follow: bool) -> None:
+    if follow:
+        for each in follow_lines(
+            lambda: containers_of(engine, target, wanted.instance, wanted.revision), engine, wanted
+        ):
+            out.add(asdict(each), each.line())
+        return
+    found = containers_of(engine, target, wanted.instance, wanted.revision)
+    if not found:
+        whose = " ".join(each for each in (target.name, wanted.revision, wanted.instance) if each)
+        raise NotFound(f"logs {whose}: it has no instance on the engine (runyard ps lists what there is)")
+    lines = sorted((line for each in found for line in lines_of(engine, each, wanted)), key=lambda each: each.time)
+    out.show(lambda: [asdict(each) for each in lines], lambda: "\n".join(each.line() for each in lines))
 
-    HostError as soon as the engine does not answer any more.
-    """
-    coming: queue.Queue[Written | RunyardError] = queue.Queue(maxsize=1000)
-    begun: set[str] = set()
 
-    def read(container: Found) -> None:
+def _wanted(asked: Mapping[str, str], tail: int) -> Wanted:
+    """Say for the engine which lines are asked for; UsageError where it cannot tell them."""
+    if {"severity", "field"} & asked.keys():
+        raise UsageError(
+            "logs: --severity and --field must be asked of a store, which the stack does not have: "
+            "observability: {level: full} in its Platform"
+        )
+    patterns = []
+    if pattern := asked.get("grep"):
         try:
-            for line in lines_of(engine, container, tail, follow=True):
-                coming.put(line)
-        except HostError as error:
-            coming.put(error)
-
-    while True:
-        for each in look():
-            if each.id not in begun:
-                begun.add(each.id)
-                # Ends with the program: it waits for the engine, which may say nothing for hours.
-                threading.Thread(target=read, args=(each,), daemon=True).start()
-        # A log that never pauses must not hide an instance that is new.
-        look_at = clock() + _LOOK_S
-        while (left := look_at - clock()) > 0:
-            try:
-                found = coming.get(timeout=left)
-            except queue.Empty:
-                break
-            if isinstance(found, RunyardError):
-                raise found
-            yield found
-
-
-def describe(lines: Iterable[Written]) -> list[dict[str, Any]]:
-    """Describe lines as plain data."""
-    return [asdict(each) for each in lines]
+            patterns.append(re.compile(pattern))
+        except re.error as error:
+            raise UsageError(f"logs: --grep must be a regular expression: {error}, got {pattern!r}") from None
+    if request := asked.get("request"):
+        patterns.append(re.compile(rf"(?<!\w){re.escape(request)}(?!\w)"))
+    instance, revision, since = (asked.get(name, "") for name in ("instance", "revision", "since"))
+    return Wanted(tail, instance, revision, since, tuple(patterns))

@@ -44,6 +44,7 @@ from runyard.contracts.invoice import (
     VerifiedBill,
 )
 from runyard.contracts.listing import (
+    ContainerOwner,
     ContainerStatus,
     DecisionList,
     EndpointList,
@@ -56,6 +57,7 @@ from runyard.contracts.listing import (
     ServiceList,
 )
 from runyard.contracts.load import GatewayLoad, RevisionLoad
+from runyard.contracts.log import MOST_ENTRIES, SEVERITIES, LogEntry, LogPage
 from runyard.contracts.measure import Measure, Measures
 from runyard.contracts.objective import BOUNDS_S, Objective
 from runyard.contracts.recorded import RECORDED_DAYS, RecordedLoad, RecordedMinute
@@ -111,8 +113,10 @@ from runyard.contracts.window import WINDOW_MS, UsageAmounts, UsageBatch, UsageW
 
 __all__ = [
     "BOUNDS_S",
+    "MOST_ENTRIES",
     "PIDS_LIMIT",
     "RECORDED_DAYS",
+    "SEVERITIES",
     "TERMINATION_GRACE_S",
     "WINDOW_MS",
     "Aggregation",
@@ -125,6 +129,7 @@ __all__ = [
     "CertificateRequest",
     "CertificateStatus",
     "ContainerDocument",
+    "ContainerOwner",
     "ContainerStatus",
     "Crossing",
     "DailyCost",
@@ -155,6 +160,8 @@ __all__ = [
     "InvoiceLine",
     "Item",
     "Limits",
+    "LogEntry",
+    "LogPage",
     "Measure",
     "Measures",
     "MemoryMount",

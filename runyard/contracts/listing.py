@@ -53,6 +53,17 @@ class InstanceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerOwner:
+    """Whose a container of the engine is, as the book has it: which one of which instance; helpers are nobody's."""
+
+    tenant: str
+    service: str
+    revision: str
+    instance: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointStatus:
     """Where the gateway reaches a revision: how many instances, and, for who may know, at which addresses."""
 

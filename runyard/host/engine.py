@@ -282,12 +282,17 @@ class Engine:
         except NotFound:
             return []
 
-    def log(self, container: str, tail: int, *, follow: bool = False) -> Generator[LogLine, None, None]:
+    def log(
+        self, container: str, tail: int | None, *, follow: bool = False, since: str = ""
+    ) -> Generator[LogLine, None, None]:
         """Give the last lines that a container wrote, and with `follow` each as it comes until it ends.
 
-        NotFound for one that is gone. Close it, if not all are read: it keeps a connection.
+        Without a `tail` all of them; `since` is a time with an offset (RFC 3339). NotFound for one that is gone. Close
+        it, if not all are read: it keeps a connection.
         """
-        query = urlencode({"stdout": 1, "stderr": 1, "timestamps": 1, "tail": tail, "follow": int(follow)})
+        asked = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": "all" if tail is None else tail}
+        moment = {"since": f"{datetime.datetime.fromisoformat(since).timestamp():.6f}"} if since else {}
+        query = urlencode({**asked, "follow": int(follow), **moment})
         doing, lines = f"read the log of {container}", LogLines()
         with translated(doing):
             path = f"/containers/{_part(container)}/logs?{query}"

@@ -34,6 +34,7 @@ from runyard.contracts.scaling import (
 )
 from runyard.location import Location as Location
 from runyard.manifest.firewall import Firewall as Firewall
+from runyard.manifest.observability import Logs as Logs
 from runyard.manifest.observability import Observability as Observability
 from runyard.manifest.observability import Receiver as Receiver
 from runyard.manifest.tls import Tls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 ReceiverKind = Literal["webhook", "slack", "email"]
@@ -42,14 +42,27 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Logs:
+    """How what services write is kept: for how many days, and how much of each service's at most.
+
+    `bytes_per_second` is the mean of ten seconds, so that a start or a stack trace may come at once.
+    """
+
+    port: int = 3006
+    retention_days: int = 7
+    bytes_per_second: int = 1024**2
+    bytes_per_day: int = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
 class Observability:
-    """What is kept for looking: with `basic`, a meter, Prometheus and Alertmanager on these ports.
+    """What is kept for looking: with `basic`, a meter, Prometheus and Alertmanager on these ports; `full` adds logs.
 
     Metrics are kept for so many days. `receivers` are told of all alerts: of the first of a group after `group_wait_s`,
     for others may belong to it, and again after `repeat_s` while it lasts.
     """
 
-    level: Literal["none", "basic"] = "none"
+    level: Literal["none", "basic", "full"] = "none"
     meter_port: int = 3005
     prometheus_port: int = 9090
     retention_days: int = 15
@@ -57,8 +70,14 @@ class Observability:
     group_wait_s: int = 10
     repeat_s: int = 14_400
     receivers: tuple[Receiver, ...] = ()
+    logs: Logs = field(default_factory=Logs)
 
     @property
     def on(self) -> bool:
         """Whether anything is."""
         return self.level != "none"
+
+    @property
+    def has_logs(self) -> bool:
+        """Whether what services write is kept."""
+        return self.level == "full"

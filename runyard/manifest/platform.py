@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Network, ip_address
 
-from runyard.manifest.model import Firewall, Gateway, Idle, Location, Observability, Platform, Revisions
+from runyard.manifest.model import Firewall, Gateway, Idle, Location, Logs, Observability, Platform, Revisions
 from runyard.manifest.problems import Findings, Path, render_value
 from runyard.manifest.raw import Raw, mapping_at, text_at, value_at
 from runyard.manifest.receivers import build_receivers, check_receivers
@@ -17,6 +17,9 @@ Locate = Callable[[Path], Location]
 
 _POOL_LENGTHS = (8, 20)
 _BODY_LIMIT_BYTES = 1024**4
+_LOGS = ("spec", "observability", "logs")
+# Below that, a stack trace would be cut by the rate; above, a host's disk is no place for it.
+_LOG_BYTES = (1024, 1024**4)
 
 
 def check_platform(platform: Raw, findings: Findings) -> None:
@@ -33,6 +36,7 @@ def check_platform(platform: Raw, findings: Findings) -> None:
         message = 'must be off unless spec.billing is "on", for it keeps its users in the ledger\'s database, got "on"'
         findings.error(("spec", "console"), "platform.console", message)
     _check_body_size(platform, findings)
+    _check_logs(platform, findings)
     if value_at(platform, "spec", "engine") == "swarm":
         findings.warning(("spec", "engine"), "support.later", "swarm is accepted, not carried out yet: docker is used")
 
@@ -94,6 +98,17 @@ def _build_observability(platform: Raw) -> Observability:
         group_wait_s=int(said.get("groupWaitSeconds", defaults.group_wait_s)),
         repeat_s=int(said.get("repeatSeconds", defaults.repeat_s)),
         receivers=build_receivers(said.get("receivers")),
+        logs=_build_logs(mapping_at(platform, *_LOGS)),
+    )
+
+
+def _build_logs(said: Raw) -> Logs:
+    defaults = Logs()
+    return Logs(
+        port=int(said.get("port", defaults.port)),
+        retention_days=int(said.get("retentionDays", defaults.retention_days)),
+        bytes_per_second=parse_bytes(str(said.get("bytesPerSecond", defaults.bytes_per_second))),
+        bytes_per_day=parse_bytes(str(said.get("bytesPerDay", defaults.bytes_per_day))),
     )
 
 
@@ -160,9 +175,14 @@ def _check_ports(platform: Raw, findings: Findings) -> None:
     ):
         path = ("spec", "observability", key)
         port = value_at(platform, *path) or usual
-        if value_at(platform, "spec", "observability", "level") == "basic" and port in others:
+        if value_at(platform, "spec", "observability", "level") in ("basic", "full") and port in others:
             findings.error(path, "platform.ports", f"must differ from the other ports of the platform, got {port}")
         others.append(port)
+    port = value_at(platform, *_LOGS, "port") or observed.logs.port
+    if value_at(platform, "spec", "observability", "level") == "full" and port in others:
+        message = f"must differ from the other ports of the platform, got {port}"
+        findings.error((*_LOGS, "port"), "platform.ports", message)
+    others.append(port)
     check_tls(platform, frozenset(each for each in others if isinstance(each, int)), findings)
 
 
@@ -176,3 +196,18 @@ def _check_body_size(platform: Raw, findings: Findings) -> None:
     path = ("spec", "gateway", "maxBodySize")
     if isinstance(value, str | int | float) and not 0 < size <= _BODY_LIMIT_BYTES:
         findings.error(path, "platform.body-size", f"must be 1 byte to 1Ti, got {render_value(value)}")
+
+
+def _check_logs(platform: Raw, findings: Findings) -> None:
+    if value_at(platform, *_LOGS) is not None and value_at(platform, "spec", "observability", "level") != "full":
+        findings.warning(_LOGS, "platform.logs", "keeps nothing unless spec.observability.level is full")
+    least, most = _LOG_BYTES
+    for key in ("bytesPerSecond", "bytesPerDay"):
+        value = value_at(platform, *_LOGS, key)
+        try:
+            size = least if value is None else parse_bytes(str(value))
+        except ValueError:
+            # As with the size of bodies.
+            size = -1
+        if isinstance(value, str | int | float) and not least <= size <= most:
+            findings.error((*_LOGS, key), "platform.logs", f"must be 1Ki to 1Ti, got {render_value(value)}")

@@ -77,6 +77,11 @@ def plan_alertmanager_listeners(platform: Platform, inner_address: str) -> tuple
     return (ListenerPlan("status", _LOOPBACK, platform.observability.alertmanager_port),)
 
 
+def plan_logs_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
+    """Plan where the logs' part tells how it is."""
+    return (ListenerPlan("status", _LOOPBACK, platform.observability.logs.port),)
+
+
 def plan_billing_listeners(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
     """Plan where the ledger shows usage, cost and metrics."""
     return (ListenerPlan("status", _LOOPBACK, platform.billing_port),)

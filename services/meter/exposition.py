@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 
 from runyard.cgroups import Counters
 from runyard.contracts import BOUNDS_S
+from runyard.registry import Registry
 from services.meter.account import Account
-from services.meter.registry import Registry
 from services.meter.requests import RevisionCounts
 from services.meter.run import RunIdentity
 from services.meter.spool import Spool

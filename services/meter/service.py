@@ -15,11 +15,11 @@ from runyard.cgroups import Cgroups
 from runyard.contracts import decode, encode
 from runyard.errors import ContractError, UsageError
 from runyard.journal import Journal
+from runyard.registry import Registry
 from services.meter.account import Account, Checkpoint, first_checkpoint
 from services.meter.api import Api
 from services.meter.exposition import Exposition, Readings
 from services.meter.gateway import read_metrics
-from services.meter.registry import Registry
 from services.meter.settings import Settings
 from services.meter.spool import Spool
 from services.meter.tail import Tail

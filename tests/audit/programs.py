@@ -164,5 +164,5 @@ def _built(kit: Kit, root: Path, directory: Path) -> dict[str, Path]:
         for each in recipe.prepare:
             if each.kind == "go-binary":
                 built[each.into] = directory / each.into
-                kit.go.build(root / each.source, built[each.into], flags=["-trimpath"])
+                kit.go.build(root / each.source, built[each.into], each.package, flags=["-trimpath"])
     return built

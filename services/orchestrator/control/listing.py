@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 
 from runyard import names
 from runyard.contracts import (
+    ContainerOwner,
     ContainerStatus,
     DecisionList,
     EndpointList,
@@ -49,6 +51,21 @@ def list_instances(
         for each in ordered
     )
     return InstanceList(found + runs)
+
+
+def list_owners(parts: Parts) -> Mapping[str, ContainerOwner]:
+    """List whose the engine's containers are, by their ids: of every instance and run that is made, and the last gone.
+
+    So whoever reads what containers write learns of one that ended as soon as it began.
+    """
+    book, runs = parts.tools.book, parts.run_book
+    entries = chain(book.departed, runs.departed, book.entries.values(), (each.made for each in runs.entries.values()))
+    return {
+        each.id: ContainerOwner(entry.tenant, entry.service, entry.revision, entry.instance, each.container)
+        for entry in entries
+        for each in entry.containers
+        if each.id and each.container not in names.HELPERS
+    }
 
 
 def list_endpoints(status: OrchestratorStatus, scene: Scene) -> EndpointList:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from runyard.contracts import (
+    ContainerOwner,
     DecisionList,
     DrainAccepted,
     DrainRequest,
@@ -39,6 +40,7 @@ from services.orchestrator.control.listing import (
     list_decisions,
     list_endpoints,
     list_instances,
+    list_owners,
     list_revisions,
     list_services,
 )
@@ -263,6 +265,10 @@ class Orchestrator:
     def instances(self) -> InstanceList:
         """List the instances, runs among them."""
         return list_instances(self._parts, self._scene(), self._reconciler.operations.withdrawn, self.runs.instances())
+
+    def owners(self) -> Mapping[str, ContainerOwner]:
+        """List whose the engine's containers are, by their ids."""
+        return list_owners(self._parts)
 
     def endpoints(self) -> EndpointList:
         """List where revisions are reached."""

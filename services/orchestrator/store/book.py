@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from runyard.errors import ContractError
 from runyard.journal import Journal
 from services.orchestrator.model.entry import BookEntry
 
+# Instances of which nothing is left and that are still told of: whoever reads what they wrote looks twice a second.
+DEPARTED = 64
 # As the orchestrator numbers them: a name of a file, and the last part of a container's.
 INSTANCE_ID = re.compile(r"[0-9a-f]{1,16}")
 
@@ -31,6 +34,7 @@ class Book:
         self._journal = journal
         self._entries: dict[str, BookEntry] = {}
         self._spent: dict[str, BookEntry] = {}
+        self._departed: deque[BookEntry] = deque(maxlen=DEPARTED)
         self._owners: dict[str, str] = {}
         self._making: set[str] = set()
         self._corrupt: list[str] = []
@@ -100,11 +104,18 @@ class Book:
         """Forget instances of which no container is left; one with volumes is spent until they are gone too."""
         for instance in instances:
             entry = self._entries.pop(instance, None)
+            if entry is not None:
+                self._departed.append(entry)
             if entry is not None and entry.volumes:
                 self._spent[instance] = entry
             elif entry is not None:
                 files.remove(self._path(instance))
         self._owners = {each: key for each, key in self._owners.items() if key in self._entries}
+
+    @property
+    def departed(self) -> Iterable[BookEntry]:
+        """The last instances that were forgotten in this life."""
+        return self._departed
 
     @property
     def spent(self) -> Mapping[str, BookEntry]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from runyard.contracts import decode, encode
 from runyard.errors import ContractError
 from runyard.journal import Journal
 from services.orchestrator.model.entry import BookEntry
-from services.orchestrator.store.book import INSTANCE_ID
+from services.orchestrator.store.book import DEPARTED, INSTANCE_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class RunBook:
     def __init__(self, directory: Path, journal: Journal) -> None:
         self._directory = directory / "runs"
         self._entries: dict[str, RunEntry] = {}
+        self._departed: deque[BookEntry] = deque(maxlen=DEPARTED)
         self._directory.mkdir(parents=True, exist_ok=True)
         files.clear(self._directory)
         self._load(journal)
@@ -47,6 +49,11 @@ class RunBook:
     def entries(self) -> Mapping[str, RunEntry]:
         """The entries by run; not to be changed."""
         return self._entries
+
+    @property
+    def departed(self) -> Iterable[BookEntry]:
+        """What was made for the last runs that were forgotten in this life."""
+        return self._departed
 
     @property
     def places(self) -> Mapping[str, tuple[str, str]]:
@@ -77,7 +84,8 @@ class RunBook:
 
     def strike(self, run: str) -> None:
         """Forget a run of which nothing is left."""
-        if self._entries.pop(run, None) is not None:
+        if (entry := self._entries.pop(run, None)) is not None:
+            self._departed.append(entry.made)
             files.remove(self._path(run))
 
     def _path(self, run: str) -> Path:

@@ -74,6 +74,16 @@ def test_reference_changes_with_whatever_shapes_the_image(checkout: Path, change
     assert images.image_reference("web", checkout) != before
 
 
+def test_program_of_another_module_is_another_image_and_where_none_is_named_it_is_as_it_was(checkout: Path) -> None:
+    catalog = checkout / "images/catalog.yaml"
+    before = images.image_reference("tool", checkout)
+    catalog.write_text(CATALOG.replace("into: program", "into: program, package: example.org/app"))
+    assert images.load_catalog(checkout)["tool"].prepare[0].package == "example.org/app"
+    assert images.image_reference("tool", checkout) != before
+    catalog.write_text(CATALOG.replace("into: program", 'into: program, package: "."'))
+    assert images.image_reference("tool", checkout) == before
+
+
 @pytest.mark.parametrize("file", ["web/__pycache__/x.cpython-311.pyc", "web/.main.lua.swp", "shared/b.txt", "tool/x"])
 def test_reference_does_not_change_with_what_is_no_part_of_the_image(checkout: Path, file: str) -> None:
     before = images.image_reference("web", checkout)

@@ -73,6 +73,12 @@ def test_sockets_lie_in_the_directories_that_are_mounted() -> None:
     assert names.ORCHESTRATOR_SOCKET.startswith(names.ORCHESTRATOR_DIRECTORY + "/")
 
 
+def test_tenants_have_accounts_of_their_own_that_any_machine_finds() -> None:
+    # SHA-256 of the name: 0x37a8eec1, 0xce19687d.
+    assert names.log_account("default") == (0x37A8EEC1, 0xCE19687D)
+    assert names.log_account("shop") != names.log_account("default")
+
+
 def test_name_that_runyard_gives_is_told_from_others() -> None:
     assert names.is_runyards(names.platform_volume("prod", "gateway"))
     assert not names.is_runyards("runyards.data")

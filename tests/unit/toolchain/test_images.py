@@ -26,7 +26,7 @@ plain:
 program:
   dockerfile: program/Dockerfile
   inputs: [program]
-  prepare: [{kind: go-binary, source: program, into: workload}]
+  prepare: [{kind: go-binary, source: program, package: example.org/app, into: workload}]
 library:
   dockerfile: library/Dockerfile
   inputs: [library]
@@ -45,7 +45,7 @@ tag) echo "$2 $3" >> {store}/tags ;;
 esac"""
 GO = """case "$1" in
 version) echo go version go1.26.0 linux/amd64 ;;
-build) while [ "$1" != -o ]; do shift; done; echo program > "$2" ;;
+build) while [ "$1" != -o ]; do shift; done; echo program $3 > "$2" ;;
 esac"""
 # Stands in for `python -m pip install --target DIR ...`.
 PYTHON = """echo "$@" >> {store}/pip
@@ -108,11 +108,11 @@ def test_images_are_built_from_their_inputs_and_nothing_else(
 ) -> None:
     builder.bring()
     assert context("plain") == {"plain/Dockerfile": "FROM scratch\n"}
-    assert context("program") == {"program/Dockerfile": "FROM scratch\n", "workload": "program\n"}
+    assert context("program") == {"program/Dockerfile": "FROM scratch\n", "workload": "program example.org/app\n"}
     assert context("library") == {
         "library/Dockerfile": "FROM scratch\n",
         "library/requirements.txt": "aiohttp==1 --hash=sha256:0\n",
-        "launch": "program\n",
+        "launch": "program .\n",
         "site-packages/wheel.py": "wheel\n",
     }
 
@@ -126,9 +126,9 @@ def test_images_that_nobody_asked_for_are_not_built(builder: ImageBuilder, engin
 def test_parts_that_a_platform_does_without_are_unasked(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\nmetadata: {name: default}\nspec: {}\n")
-    assert {"alertmanager", "meter", "prometheus", "postgres", "billing", "console"} == unasked(str(file))
+    assert {"alertmanager", "logs", "meter", "prometheus", "postgres", "billing", "console"} == unasked(str(file))
     file.write_text(file.read_text().replace("{}", "{observability: {level: basic}}"))
-    assert {"postgres", "billing", "console"} == unasked(str(file))
+    assert {"logs", "postgres", "billing", "console"} == unasked(str(file))
     file.write_text("kind: [")
     assert "prometheus" in unasked(str(file))
 
@@ -181,5 +181,5 @@ def test_build_that_fails_shows_the_last_lines_and_the_others_are_finished(
     (checkout / "images" / "catalog.yaml").write_text(CATALOG.replace("[plain]", "[plain, fail]"))
     with pytest.raises(ToolchainError, match=r"image plain: run docker: ended with code 1\n(.*\n)*    no space left"):
         builder.bring()
-    assert context("program")["workload"] == "program\n"
+    assert context("program")["workload"] == "program example.org/app\n"
     assert not [each for each in store.root.iterdir() if each.name.startswith(".stage")]

@@ -10,7 +10,7 @@ import pytest
 
 from runyard import names
 from runyard.cli.live import Target
-from runyard.cli.logs import Written, containers_of, follow_lines
+from runyard.cli.live_logs import Wanted, Written, containers_of, follow_lines
 from runyard.cli.main import main
 from runyard.errors import HostError, NotFound
 from runyard.host.engine import Found
@@ -39,13 +39,13 @@ class FakeEngine:
     def __init__(self, *found: Found, **logs: Any) -> None:
         self.found = list(found)
         self.logs = logs
-        self.asked: list[tuple[str, int, bool]] = []
+        self.asked: list[tuple[str, int | None, bool]] = []
 
     def labelled(self, label: str) -> list[Found]:
         assert label == f"{names.SERVICE}=web"
         return self.found
 
-    def log(self, container: str, tail: int, *, follow: bool = False) -> Iterator[LogLine]:
+    def log(self, container: str, tail: int | None, *, follow: bool = False, since: str = "") -> Iterator[LogLine]:
         self.asked.append((container, tail, follow))
         lines = self.logs[container.split("-")[1]]
         if lines is None:
@@ -71,7 +71,7 @@ def test_follower_tells_lines_of_new_instances_too_and_leaves_out_what_is_gone()
     looks = iter([[first, gone], [first, second, gone]])
     # A look is due at each reading of the clock but the second, so one line is read in between.
     times = itertools.chain([0.0, 0.0, 0.5, 5.0], itertools.repeat(5.0))
-    following = follow_lines(lambda: next(looks, [first, second]), engine, 7, lambda: next(times))
+    following = follow_lines(lambda: next(looks, [first, second]), engine, Wanted(7), lambda: next(times))
     found = [next(following) for _ in range(3)]
     assert sorted(each.text for each in found) == ["one", "three", "two"]
     assert found[0] == Written("T1", "a1", "app", "one")
@@ -82,7 +82,7 @@ def test_follower_tells_lines_of_new_instances_too_and_leaves_out_what_is_gone()
 
 def test_follower_ends_with_the_engines_error() -> None:
     engine = FakeEngine(a1=["one", HostError("read the log: connection refused")])
-    following = follow_lines(lambda: [container("a1")], engine, 7)
+    following = follow_lines(lambda: [container("a1")], engine, Wanted(7))
     assert next(following).text == "one"
     with pytest.raises(HostError, match="connection refused"):
         next(following)
@@ -124,3 +124,42 @@ def test_logs_of_what_does_not_run_or_cannot_be_shown_are_refused(
     assert capsys.readouterr().err == told
     assert main(["logs", "web", "-f", "-o", "yaml"]) == 2
     assert capsys.readouterr().err == "error: logs: --output must be text or json with --follow, got yaml\n"
+
+
+def test_lines_from_the_engine_are_those_that_were_asked_for(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docker_api.answers["GET /containers/json"] = [listed(container("a1")), listed(container("a2", revision="web-2"))]
+    said = b"T1 order 1\nT2 other\nT3 order 2 0123456789abcdef\nT4 order 3 x0123456789abcdef\n"
+    for each in ("a1", "a2"):
+        docker_api.answers[f"GET /containers/id-{each}-app/logs"] = Pieces([frame(OUTPUT, said)])
+    command = ["logs", "web", "--tenant", "shop", "--revision", "web-1"]
+    assert main([*command, "--grep", "order [0-9]", "--tail", "2", "--since", "2026-11-28T02:26:00Z"]) == 0
+    told = ["a1/app | order 2 0123456789abcdef", "a1/app | order 3 x0123456789abcdef"]
+    assert capsys.readouterr().out.splitlines() == told
+    assert docker_api.targets[-1].endswith("tail=all&follow=0&since=1795832760.000000")
+    docker_api.answers["GET /containers/id-a1-app/logs"] = Pieces([frame(OUTPUT, said)])
+    assert main([*command, "--request", "0123456789abcdef"]) == 0
+    assert capsys.readouterr().out.splitlines() == told[:1]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ["--severity", "error"],
+            "logs: --severity and --field must be asked of a store, which the stack does not have",
+        ),
+        (["--field", "trace=t"], "logs: --severity and --field must be asked of a store"),
+        (["--grep", "("], "logs: --grep must be a regular expression: missing ), unterminated subpattern"),
+        (["a1", "--instance", "a2"], "logs: must name one instance, got a1 and a2"),
+        (["--since", "yesterday"], "Invalid value for '--since': must be a duration of whole seconds"),
+        (["--since", "2026-11-28T02:26:00"], "Invalid value for '--since': must have an offset, such as Z"),
+    ],
+)
+def test_what_the_engine_cannot_tell_or_nobody_can_is_refused(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str], options: list[str], told: str
+) -> None:
+    docker_api.answers["GET /containers/json"] = [listed(container("a1"))]
+    assert main(["logs", "web", "--tenant", "shop", *options]) == 2
+    assert told in capsys.readouterr().err

@@ -113,7 +113,7 @@ def test_service_is_put_through_the_control_socket_as_a_message():
     assert subject.put_service(request) == RolloutAccepted("e", 7)
     container, command = engine.commands[0]
     assert container == "runyard.dev.orchestrator"
-    assert command[-2:] == ["services.orchestrator.relay", names.ORCHESTRATOR_SOCKET]
+    assert command[-2:] == ["runyard.relay", names.ORCHESTRATOR_SOCKET]
     # It is accepted at once, whatever time the rollout may take.
     method, path, body, timeout_s = engine.requests[0]
     assert (method, path, timeout_s) == ("PUT", "/v1/services/default/hello", 60)

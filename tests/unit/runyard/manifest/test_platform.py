@@ -8,7 +8,7 @@ import pytest
 
 from runyard.errors import ManifestError
 from runyard.manifest import load
-from runyard.manifest.model import Firewall, Gateway, Idle, Location, Observability, Platform, Tenant
+from runyard.manifest.model import Firewall, Gateway, Idle, Location, Logs, Observability, Platform, Tenant
 from runyard.plan import plan
 
 
@@ -51,10 +51,15 @@ def test_observability_is_off_unless_it_is_asked_for(tmp_path: Path) -> None:
             "{level: basic, meterPort: 4005, prometheusPort: 4090, retentionDays: 2}",
             Observability("basic", 4005, 4090, 2),
         ),
+        ("{level: full}", Observability("full", logs=Logs(3006, 7, 1024**2, 1024**3))),
+        (
+            "{level: full, logs: {port: 4006, retentionDays: 2, bytesPerSecond: 2Mi, bytesPerDay: 5000}}",
+            Observability("full", logs=Logs(4006, 2, 2 * 1024**2, 5000)),
+        ),
     ):
         file.write_text(head + said + "\n")
         found = load([file]).manifests.platform.observability
-        assert (found, found.on) == (expected, expected.level == "basic")
+        assert (found, found.on, found.has_logs) == (expected, expected.level != "none", expected.level == "full")
 
 
 def test_empty_platform_has_every_default(tmp_path: Path) -> None:
@@ -68,6 +73,16 @@ def test_swarm_is_told_not_to_be_carried_out_yet(tmp_path: Path) -> None:
     file.write_text("apiVersion: runyard.dev/v1\nkind: Platform\nspec: {engine: swarm}\n")
     (warning,) = load([file]).warnings
     assert warning.text().endswith("3:8: warning: spec.engine: swarm is accepted, not carried out yet: docker is used")
+
+
+def test_limits_of_logs_that_nobody_keeps_are_told_of(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text(
+        "apiVersion: runyard.dev/v1\nkind: Platform\nspec: {observability: {level: basic, logs: {retentionDays: 2}}}\n"
+    )
+    (warning,) = load([file]).warnings
+    told = "warning: spec.observability.logs: keeps nothing unless spec.observability.level is full"
+    assert warning.text().endswith(told)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +101,24 @@ def test_swarm_is_told_not_to_be_carried_out_yet(tmp_path: Path) -> None:
             "spec.observability.prometheusPort: must differ from the other ports of the platform, got 3005",
         ),
         (
-            "{observability: {level: full}}",
-            'spec.observability.level: must be one of none, basic, got "full"',
+            "{observability: {level: all}}",
+            'spec.observability.level: must be one of none, basic, full, got "all"',
+        ),
+        (
+            "{observability: {level: full, meterPort: 3001}}",
+            "spec.observability.meterPort: must differ from the other ports of the platform, got 3001",
+        ),
+        (
+            "{observability: {level: full, logs: {port: 9090}}}",
+            "spec.observability.logs.port: must differ from the other ports of the platform, got 9090",
+        ),
+        (
+            "{observability: {level: full, logs: {bytesPerSecond: 10}}}",
+            "spec.observability.logs.bytesPerSecond: must be 1Ki to 1Ti, got 10",
+        ),
+        (
+            "{observability: {level: full, logs: {bytesPerDay: 2000.5}}}",
+            "spec.observability.logs.bytesPerDay: must be 1Ki to 1Ti, got 2000.5",
         ),
         (
             "{observability: {retentionDays: 0}}",

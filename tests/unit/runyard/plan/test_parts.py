@@ -10,7 +10,7 @@ import pytest
 from runyard.contracts import Budget, Budgets, Threshold, decode
 from runyard.errors import ManifestError
 from runyard.images import load_catalog
-from runyard.manifest.model import Firewall, Gateway, Location, Observability, Platform, Tenant
+from runyard.manifest.model import Firewall, Gateway, Location, Logs, Observability, Platform, Tenant
 from runyard.manifest.pricebook import default_book
 from runyard.manifest.tls import Tls
 from runyard.names import REGISTRY_DIRECTORY
@@ -41,7 +41,7 @@ def test_parts_have_names_of_their_stack_on_the_host() -> None:
 
 
 def test_platform_has_meter_and_prometheus_when_it_asks_for_them() -> None:
-    bare, full = Platform(), Platform(observability=Observability("basic", 4005, 4090, 30), billing="on", console="on")
+    bare, full = Platform(), Platform(observability=Observability("full", 4005, 4090, 30), billing="on", console="on")
     assert not {"meter", "prometheus"} & {each.name for each in parts_of(bare)}
     assert parts_of(full) == PARTS
     assert list(planned(bare)) == [each.name for each in parts_of(bare)]
@@ -92,11 +92,28 @@ def test_meter_reads_what_it_counts_and_writes_to_its_own_volume_alone() -> None
     assert not {"runyard.prod.gateway", "runyard.prod.orchestrator"} & set(meter.volumes)
 
 
+def test_logs_part_reads_the_engines_files_and_the_registry_and_hears_one_port() -> None:
+    assert "logs" not in planned(Platform(observability=Observability("basic")))
+    kept = Logs(port=4006, retention_days=3, bytes_per_second=1000, bytes_per_day=2000)
+    logs = planned(Platform(observability=Observability("full", logs=kept)))["logs"]
+    assert logs.environment == {
+        "RUNYARD_STACK": "prod",
+        "RUNYARD_HTTP_ADDRESS": "127.0.0.1:4006",
+        "RUNYARD_RETENTION_DAYS": "3",
+        "RUNYARD_BYTES_PER_SECOND": "1000",
+        "RUNYARD_BYTES_PER_DAY": "2000",
+    }
+    assert [(each.kind, each.address) for each in logs.listeners] == [("status", "127.0.0.1:4006")]
+    assert (set(logs.own_volumes), logs.read_only) == ({"runyard.prod.logs"}, {"runyard.prod.registry"})
+    assert logs.part.host_reads == ("/var/lib/docker/containers",)
+    assert (dict(logs.part.binds), logs.part.capabilities) == ({}, ())
+
+
 def test_parts_with_metrics_or_a_health_have_a_listener_that_tells_it() -> None:
-    for each in planned(Platform(observability=Observability("basic"), billing="on")).values():
+    for each in planned(Platform(observability=Observability("full"), billing="on")).values():
         if each.part.metrics or each.part.health:
             assert each.listeners[0].kind == "status"
-    assert {each.name for each in PARTS if each.metrics} == {"alertmanager", "billing", "meter", "prometheus"}
+    assert {each.name for each in PARTS if each.metrics} == {"alertmanager", "billing", "logs", "meter", "prometheus"}
 
 
 def test_listener_that_two_parts_have_is_refused() -> None:

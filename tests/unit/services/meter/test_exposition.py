@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runyard.cgroups import Counters
 from runyard.contracts import CertificateStatus, Objective, PartStatus, RevisionStatus, ServiceStatus
+from runyard.registry import Registry
 from services.meter.account import Account, first_checkpoint
 from services.meter.exposition import MOST_CONTAINERS, Exposition, Readings
-from services.meter.registry import Registry
 from services.meter.spool import Spool
 
 from .story import SECOND, START, container, instance, line

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 
 from tests.harness.client import ask
+from tests.harness.orchestrator import FakeOrchestrator, whole
 from tests.harness.ports import free_port
 from tests.harness.waiting import PATIENCE_S, until, until_async
 
-from .orchestrator import FakeOrchestrator, whole
 from .story import container, instance, line
 
 ROOT = Path(__file__).resolve().parents[4]

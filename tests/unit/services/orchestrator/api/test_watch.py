@@ -117,7 +117,7 @@ async def test_stream_tells_everything_then_each_change_and_resumes_where_it_bro
     whole = await reader.until("synced")
     assert whole[0] == ("reset", "", None)
     kinds = [kind for kind, _, _ in whole[1:-1]]
-    assert kinds == ["decision", "endpoint", "instance", "revision", "service"]
+    assert kinds == ["decision", "endpoint", "instance", "owner", "revision", "service"]
     assert whole[3][2]["state"] == "ready"
     identity = reader.identity
     world.orchestrator.scale(ScaleRequest("default", "hello", 2, 60))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.contracts import (
+    ContainerOwner,
     ContainerStatus,
     EndpointStatus,
     InstanceStatus,
@@ -116,6 +117,20 @@ async def test_overrides_are_listed_by_service_while_they_last(world: World) -> 
     assert all(isinstance(each, Override) and each.until_unix_s > until for each in listed)
     await world.pass_time(100)
     assert [each.service for each in world.orchestrator.services().overrides] == ["hello"]
+
+
+@in_world
+async def test_owner_of_a_container_is_told_as_the_book_has_it_and_for_a_while_after_it_is_gone(world: World) -> None:
+    await serve(world)
+    (container,) = world.engine.clones("running")
+    (found,) = world.orchestrator.instances().instances
+    owner = ContainerOwner("default", "hello", "hello-1", found.instance, "app")
+    assert world.orchestrator.owners() == {container: owner}
+    world.engine.die(container, 3)
+    await world.pass_time(5)
+    assert container not in world.engine.clones()
+    assert world.orchestrator.owners()[container] == owner
+    assert len(world.orchestrator.owners()) == 2
 
 
 @pytest.mark.parametrize(("most", "bound"), [(0, LARGEST_COUNT), (7, 7)])

@@ -8,7 +8,7 @@ import pytest
 
 from runyard.contracts import encode
 from services.orchestrator.model.entry import BookedContainer, BookEntry
-from services.orchestrator.store.book import Book
+from services.orchestrator.store.book import DEPARTED, Book
 
 from ..world import ListJournal
 
@@ -53,6 +53,16 @@ def test_struck_out_entry_is_gone_for_good(tmp_path: Path) -> None:
     first.write(ENTRY)
     first.strike(["7f", "unknown"])
     assert (first.owner("id-app"), dict(first.entries), dict(book(tmp_path).entries)) == (None, {}, {})
+
+
+def test_last_instances_that_were_forgotten_are_told_of_and_no_more(tmp_path: Path) -> None:
+    found = begun(tmp_path)
+    for number in range(DEPARTED + 1):
+        found.write(replace(ENTRY, instance=f"{number:x}"))
+        found.strike([f"{number:x}", "unknown"])
+    assert [each.instance for each in found.departed] == [f"{number:x}" for number in range(1, DEPARTED + 1)]
+    # Another life has them no more.
+    assert list(book(tmp_path).departed) == []
 
 
 def test_book_is_lost_until_what_was_there_is_noted_and_only_that_can_be_claimed(tmp_path: Path) -> None:

@@ -11,7 +11,15 @@ from typing import Any
 
 import aiohttp
 
-from runyard.contracts import CertificateStatus, InstanceStatus, PartStatus, RevisionStatus, ServiceStatus, decode
+from runyard.contracts import (
+    CertificateStatus,
+    ContainerOwner,
+    InstanceStatus,
+    PartStatus,
+    RevisionStatus,
+    ServiceStatus,
+    decode,
+)
 from runyard.errors import RunyardError
 from runyard.journal import Journal
 
@@ -24,13 +32,17 @@ _LINE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was told, by the key of each: ids of instances, `tenant/name` of services and revisions, parts and hosts."""
+    """What was told, by the key of each: ids of instances, `tenant/name` of services and revisions, parts and hosts.
+
+    Owners are by the ids of the engine's containers.
+    """
 
     instances: dict[str, InstanceStatus] = field(default_factory=dict)
     revisions: dict[str, RevisionStatus] = field(default_factory=dict)
     services: dict[str, ServiceStatus] = field(default_factory=dict)
     parts: dict[str, PartStatus] = field(default_factory=dict)
     certificates: dict[str, CertificateStatus] = field(default_factory=dict)
+    owners: dict[str, ContainerOwner] = field(default_factory=dict)
 
     def put(self, kind: str, data: str) -> None:
         """Take in an event; of other kinds nothing is kept."""
@@ -51,6 +63,7 @@ _KINDS: dict[str, tuple[type[Any], str]] = {
     "service": (ServiceStatus, "services"),
     "part": (PartStatus, "parts"),
     "certificate": (CertificateStatus, "certificates"),
+    "owner": (ContainerOwner, "owners"),
 }
 
 

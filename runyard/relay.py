@@ -1,4 +1,4 @@
-"""Relay: joins its standard input and output to the control socket, so that one `docker exec` carries many requests.
+"""Relay: joins its standard input and output to a unix socket, so that one `docker exec` carries many requests.
 
 Standard library alone and no imports of ours: it must start in a few milliseconds.
 """
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-# An orchestrator that has just been started listens within this; whoever asked then asks again.
+# A part that has just been started listens within this; whoever asked then asks again.
 CONNECT_S = 5.0
 RETRY_S = 0.02
 CHUNK_BYTES = 64 * 1024

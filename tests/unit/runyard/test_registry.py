@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from runyard.contracts import CertificateStatus, Objective, PartStatus, RevisionStatus, ServiceStatus
-from services.meter.registry import Registry
+from runyard.contracts import CertificateStatus, ContainerOwner, Objective, PartStatus, RevisionStatus, ServiceStatus
+from runyard.registry import Registry
+from tests.harness.orchestrator import FakeOrchestrator, event, whole
 from tests.harness.waiting import until_async
-
-from .orchestrator import FakeOrchestrator, event, whole
-from .story import container, instance
+from tests.unit.services.meter.story import container, instance
 
 REVISION = RevisionStatus("shop", "web", "web-1", desired=2, ready=1)
 
@@ -77,10 +76,12 @@ async def test_services_parts_and_certificates_are_told_and_what_else_there_is_i
             PartStatus("gateway", "gone"),
         )
         certificate = CertificateStatus("web.localhost", "local", 7)
+        owner = ContainerOwner("shop", "web", "web-1", "a1", "app")
         for kind, key, value in (
             ("service", "shop/web", service),
             ("part", "gateway", part),
             ("certificate", "web.localhost", certificate),
+            ("owner", "c0ffee", owner),
             ("decision", "1", part),
         ):
             orchestrator.said.put_nowait(event(kind, key, value))
@@ -89,6 +90,7 @@ async def test_services_parts_and_certificates_are_told_and_what_else_there_is_i
         assert found.there.services == {"shop/web": service}
         assert found.there.parts == {"gateway": part}
         assert found.there.certificates == {"web.localhost": certificate}
+        assert found.there.owners == {"c0ffee": owner}
         orchestrator.said.put_nowait(event("part", "gateway", None, "e-2"))
         await until_async(lambda: not found.there.parts)
 

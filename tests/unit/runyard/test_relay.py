@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from services.orchestrator.relay import CONNECT_S, connect, relay
+from runyard.relay import CONNECT_S, connect, relay
 from tests.unit.checkout import ROOT
 
 
@@ -88,7 +88,7 @@ def test_relay_ends_when_the_orchestrator_is_gone(ends):
 def test_program_carries_a_question_and_its_answer(tmp_path):
     with listener(tmp_path / "s") as listening:
         program = subprocess.Popen(
-            [sys.executable, "-m", "services.orchestrator.relay", str(tmp_path / "s")],
+            [sys.executable, "-m", "runyard.relay", str(tmp_path / "s")],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         accepted, _ = listening.accept()

@@ -35,6 +35,9 @@ ROLE_GATEWAY_TEST = "gateway-test"
 ROLE_ORCHESTRATOR = "orchestrator"
 # The second orchestrator, which acts when the first one does not.
 ROLE_STANDBY = "standby"
+# What alone holds the engine's socket, and the second one, which answers when the first one does not.
+ROLE_FILTER = "filter"
+ROLE_SPARE = "spare"
 ROLE_FIREWALL = "firewall"
 # The container in which the firewall's rules are tried, and removed.
 ROLE_FIREWALL_TASK = "firewall-task"
@@ -98,6 +101,9 @@ ORCHESTRATOR_RELAY = ("python3", "-m", "services.orchestrator.relay", ORCHESTRAT
 # Where the orchestrator tells parts that may change nothing what there is, and which containers it consists of.
 REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
 REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
+# Where the filter offers the engine to the orchestrators.
+ENGINE_DIRECTORY = "/var/lib/runyard/engine"
+ENGINE_SOCKET = ENGINE_DIRECTORY + "/engine.sock"
 PROMETHEUS_DIRECTORY = "/var/lib/runyard/prometheus"
 ALERTMANAGER_DIRECTORY = "/var/lib/runyard/alertmanager"
 # What joins its input and output to the socket on which whom to tell is put, in Alertmanager's image.

@@ -83,6 +83,16 @@ class Key(Beside):
         return Made(key, {"RUNYARD_PUBLIC_KEY": key.public})
 
 
+class Verifier(Beside):
+    """The pair of keys of a part before, of which this one knows the public one as well."""
+
+    def make(self, around: Around) -> Made:
+        """Give the key that was declared."""
+        # Whoever stands in for that part has it as well.
+        before = (each for made in self.ground.beside.values() for each in made)
+        return next(each for each in before if isinstance(each.resource, SigningKey))
+
+
 class LastSweep(Beside):
     """The sweep that frees networks and volumes of instances when the stack goes."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.beside import Beside, Ground, Key, LastSweep
+from components.beside import Beside, Ground, Key, LastSweep, Verifier
 from components.firewall import Rules
 from components.gateway import Configuration
 from components.network import Network
@@ -30,6 +30,7 @@ BESIDES: Mapping[BesideKind, type[Beside]] = {
     "rules": Rules,
     "scrapes": Scrapes,
     "sweep": LastSweep,
+    "verifier": Verifier,
 }
 
 
@@ -81,7 +82,7 @@ def build(plan: Plan, given: Given) -> Built:
     networks = {network.name: Network(network, plan.stack) for network in plan.networks}
     ground = Ground(plan, networks)
     parts = [Part(each, ground, [BESIDES[kind](ground, each) for kind in each.part.beside]) for each in plan.parts]
-    (key,) = (each for part in parts for each in part.made if isinstance(each, SigningKey))
+    (key,) = {each for part in parts for each in part.made if isinstance(each, SigningKey)}
     containers = [part.container for part in parts]
     if plan.platform.gateway.tls.on:
         for name, pair in sorted(given.certificates.items()):

@@ -65,7 +65,7 @@ def check_volume(properties: Properties, stack: str) -> Iterator[str]:
 RULES = (
     ResourceRule(
         "no-engine-socket",
-        "Nothing but the orchestrator and its stand-by holds the engine's socket.",
+        "Nothing but the filter and its spare holds the engine's socket.",
         "ask the orchestrator instead",
         check_socket,
     ),

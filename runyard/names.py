@@ -35,6 +35,9 @@ ROLE_GATEWAY_TEST = "gateway-test"
 ROLE_ORCHESTRATOR = "orchestrator"
 # The second orchestrator, which acts when the first one does not.
 ROLE_STANDBY = "standby"
+# What alone holds the engine's socket, and the second one, which answers when the first one does not.
+ROLE_FILTER = "filter"
+ROLE_SPARE = "spare"
 ROLE_FIREWALL = "firewall"
 # The container in which the firewall's rules are tried, and removed.
 ROLE_FIREWALL_TASK = "firewall-task"
@@ -104,6 +107,9 @@ REGISTRY_DIRECTORY = "/var/lib/runyard/registry"
 REGISTRY_SOCKET = REGISTRY_DIRECTORY + "/registry.sock"
 # Beside it, where the ledger says what budgets restrict; what else has the volume makes the usage that they go by.
 RESTRICTIONS_SOCKET = REGISTRY_DIRECTORY + "/restrictions.sock"
+# Where the filter offers the engine to the orchestrators.
+ENGINE_DIRECTORY = "/var/lib/runyard/engine"
+ENGINE_SOCKET = ENGINE_DIRECTORY + "/engine.sock"
 PROMETHEUS_DIRECTORY = "/var/lib/runyard/prometheus"
 # What joins its input and output to Prometheus' port, in its image.
 PROMETHEUS_RELAY = ("runyard-prometheus-relay",)

@@ -14,7 +14,7 @@ from runyard.plan.parts import PARTS
 
 # Each waits for the engine, which does some at a time.
 _AT_ONCE = 16
-# First those who make and start others.
+# First those through whom others are made and started.
 _MAKERS = frozenset(each.role for each in PARTS if each.has_engine_socket)
 
 

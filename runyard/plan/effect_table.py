@@ -85,6 +85,7 @@ _BESIDE: Mapping[BesideKind, Mapping[str, Effect | Row]] = {
     "rules": dict.fromkeys(("flowsPerInstance", "networks", "newFlowsPerSecond"), _RULES),
     "scrapes": {},
     "sweep": {},
+    "verifier": {},
 }
 
 

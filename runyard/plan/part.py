@@ -11,9 +11,9 @@ from runyard.plan.effect import Effect
 from runyard.plan.listeners import ListenerPlan
 
 # What a part has beside its container, volumes and settings: the gateway's tested configuration, the key that signs
-# the stack's revisions, the firewall's tried rules, which go with the stack, what Prometheus scrapes, and the sweep
-# that removes instances when it goes. Components make each of them.
-BesideKind = Literal["configuration", "key", "rules", "scrapes", "sweep"]
+# the stack's revisions, or of it the public half for one more part, the firewall's tried rules, which go with the
+# stack, what Prometheus scrapes, and the sweep that removes instances when it goes. Components make each of them.
+BesideKind = Literal["configuration", "key", "rules", "scrapes", "sweep", "verifier"]
 # Of a volume: files that are each replaced at once and fit together at any moment, or the dump of a database.
 Saved = Literal["nothing", "files", "dump"]
 ENGINE_SOCKET = "/var/run/docker.sock"

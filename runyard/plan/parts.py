@@ -68,12 +68,21 @@ def _tell_orchestrator(part: str) -> Environment:
             "RUNYARD_STACK": stack.name,
             "RUNYARD_HTTP_ADDRESS": status.address,
             "RUNYARD_PART": part,
-            "RUNYARD_PARTS": ",".join(each.name for each in parts_of(stack.platform)),
+            "RUNYARD_PARTS": _name_parts(stack),
+            "RUNYARD_ENGINE": names.ENGINE_SOCKET,
             **_tls_environment(stack.platform),
             **({"RUNYARD_CALLER_IDENTITY": "on"} if stack.platform.gateway.caller_identity else {}),
         }
 
     return tell
+
+
+def _tell_filter(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
+    return {"RUNYARD_STACK": stack.name, "RUNYARD_PARTS": _name_parts(stack)}
+
+
+def _name_parts(stack: _Stack) -> str:
+    return ",".join(each.name for each in parts_of(stack.platform))
 
 
 def _listen_nowhere(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
@@ -180,14 +189,30 @@ _ORCHESTRATOR = Part(
         # From which its instances' secrets are launched.
         PartVolume("launcher", names.LAUNCHER_DIRECTORY),
         PartVolume("registry", names.REGISTRY_DIRECTORY),
+        # In which it reaches the engine, as far as the filter lets it.
+        PartVolume("engine", names.ENGINE_DIRECTORY, read_only=True),
         # In which it reaches the gateway's admin socket.
         PartVolume("gateway", names.GATEWAY_DIRECTORY, own=False),
     ),
-    binds={ENGINE_SOCKET: ENGINE_SOCKET},
     # What instances use of CPU and memory, which the number of them goes by.
     host_reads=(names.CGROUP_DIRECTORY,),
     beside=("key", "sweep"),
     health="/healthz",
+)
+
+_FILTER = Part(
+    names.ROLE_FILTER,
+    Effect("none", "the spare answers the orchestrator meanwhile, and what runs needs neither"),
+    # A few connections and documents; it uses 6 MiB.
+    memory_mib=32,
+    tmp_mib=1,
+    volumes=(
+        PartVolume("engine", names.ENGINE_DIRECTORY, own=False),
+        # The documents, whose signatures it checks itself.
+        PartVolume("orchestrator", names.ORCHESTRATOR_DIRECTORY, own=False, read_only=True),
+    ),
+    binds={ENGINE_SOCKET: ENGINE_SOCKET},
+    beside=("verifier",),
 )
 
 # In the order in which they are made: a part comes after those whose volumes it has, and whom it stands in for.
@@ -230,6 +255,20 @@ _ENTRIES = (
         ),
         _listen_nowhere,
         _tell_orchestrator(names.ROLE_STANDBY),
+    ),
+    # The engine's socket, and with it the host, is of what hears nobody but the orchestrators and knows few words.
+    _Entry(_FILTER, _listen_nowhere, _tell_filter),
+    _Entry(
+        # The engine leaves alone what was stopped through it, and without a filter nobody could start one again.
+        replace(
+            _FILTER,
+            name=names.ROLE_SPARE,
+            effect=Effect("none", "nobody asks the spare while the filter answers"),
+            stands_in_for=names.ROLE_FILTER,
+            beside=(),
+        ),
+        _listen_nowhere,
+        _tell_filter,
     ),
     # The one right to the host's packet filter is apart from the engine's socket, and hears nobody.
     _Entry(

@@ -33,7 +33,7 @@ def test_no_container_of_the_stack_publishes_a_port(subject: Subject) -> None:
     assert {name: ports for name, ports in published.items() if ports} == {}
 
 
-def test_only_the_orchestrator_has_the_engine_socket(subject: Subject) -> None:
+def test_only_the_filter_and_its_spare_have_the_engine_socket(subject: Subject) -> None:
     holders = {
         each["Name"].rsplit(".", 1)[-1]
         for each in subject.containers()

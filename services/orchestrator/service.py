@@ -89,7 +89,7 @@ def fence_of(settings: Settings) -> Fence:
     async def fence(leader: str) -> None:
         if leader in ("", settings.part):
             raise UsageError(f"the lease must be held by another part of the stack, got {leader!r}")
-        docker = open_client()
+        docker = open_client(settings.engine)
         try:
             await DockerParts(docker, settings.stack).kill(leader)
         finally:
@@ -100,7 +100,7 @@ def fence_of(settings: Settings) -> Fence:
 
 def _build(settings: Settings, journal: Journal, stack: AsyncExitStack) -> tuple[Parts, Tls]:
     timing = Timing(time.monotonic, asyncio.sleep)
-    docker = open_client()
+    docker = open_client(settings.engine)
     engine = DockerEngine(docker, settings.stack)
     wake = asyncio.Event()
     directory, gateway = settings.directory, GatewayClient(settings.gateway_socket, journal)

@@ -30,7 +30,8 @@ DEFAULT_ADDRESS = "127.0.0.1:3001"
 class Settings:
     """Where everything is; directories and program are only ever set by tests.
 
-    `part` is which part of the platform this process is, and `parts` are all of them.
+    `engine` is the engine's socket, empty for DOCKER_HOST or the usual one. `part` is which part of the platform this
+    process is, and `parts` are all of them.
     """
 
     stack: str
@@ -42,6 +43,7 @@ class Settings:
     launcher_program: Path
     registry_directory: Path
     verifier: Verifier
+    engine: str = ""
     part: str = ""
     parts: tuple[str, ...] = ()
     tls: TlsSettings = field(default_factory=TlsSettings)
@@ -92,6 +94,7 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         launcher_program=Path(environment.get("RUNYARD_LAUNCHER_PROGRAM", LAUNCHER_PROGRAM)),
         registry_directory=Path(environment.get("RUNYARD_REGISTRY_DIRECTORY", REGISTRY_DIRECTORY)),
         verifier=Verifier(environment.get("RUNYARD_PUBLIC_KEY", "")),
+        engine=environment.get("RUNYARD_ENGINE", ""),
         part=environment.get("RUNYARD_PART", ""),
         parts=tuple(filter(None, environment.get("RUNYARD_PARTS", "").split(","))),
         tls=decode(TlsSettings, environment.get("RUNYARD_TLS", "{}")),

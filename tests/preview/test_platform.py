@@ -63,6 +63,8 @@ def test_components_register_their_outputs(preview):
         "runyard:gateway:Gateway": {"container_name"},
         "runyard:orchestrator:Orchestrator": {"container_name"},
         "runyard:standby:Standby": {"container_name"},
+        "runyard:filter:Filter": {"container_name"},
+        "runyard:spare:Spare": {"container_name"},
         "runyard:firewall:Firewall": {"container_name"},
     }
 
@@ -159,7 +161,7 @@ def test_stand_by_is_told_what_the_orchestrator_is_told_and_goes_before_it_and_i
     assert set(one.inputs["envs"]) ^ set(other.inputs["envs"]) == {
         *("RUNYARD_PART=orchestrator", "RUNYARD_PART=standby"),
     }
-    assert "RUNYARD_PARTS=gateway,orchestrator,standby,firewall" in one.inputs["envs"]
+    assert "RUNYARD_PARTS=gateway,orchestrator,standby,filter,spare,firewall" in one.inputs["envs"]
 
 
 def test_networks_are_bridges_without_traffic_between_containers(preview):
@@ -170,13 +172,13 @@ def test_networks_are_bridges_without_traffic_between_containers(preview):
         assert bridge.inputs["internal"] is False
 
 
-def test_only_the_orchestrator_and_its_stand_by_have_the_engine_socket(preview):
+def test_only_the_filter_and_its_spare_have_the_engine_socket(preview):
     holders = [
         each.name
         for each in preview(planned(service())).of(CONTAINER)
         if "/var/run/docker.sock" in json.dumps(each.inputs.get("volumes", []))
     ]
-    assert sorted(holders) == ["orchestrator.container", "standby.container"]
+    assert sorted(holders) == ["filter.container", "spare.container"]
 
 
 def test_firewall_keeps_the_rules_of_the_plan_that_were_tried_before_it(preview):

@@ -63,6 +63,7 @@ BESIDE = {
     "policies": ("tests/preview/test_policies.py", "tests/e2e/test_admission.py"),
     "services": (
         *("tests/e2e/orchestrator", "tests/e2e/test_billing.py", "tests/e2e/test_elastic.py"),
+        "tests/e2e/test_filter.py",
         *("tests/e2e/test_gateway.py", "tests/e2e/test_observability.py", "tests/e2e/test_succession.py"),
     ),
     "stacks": ("tests/e2e/test_lifecycle.py",),

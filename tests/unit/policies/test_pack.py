@@ -34,7 +34,7 @@ def test_stack_that_is_refused_is_refused_with_every_reason() -> None:
         pack(Capacity(2000, 1024)).configure(HELLO)
     first, second = str(raised.value).splitlines()
     assert first == "policies refuse the change, nothing was touched:"
-    assert second.startswith("host-large-enough: the host's memory must be at least 1472Mi at minScale, got 1Ki")
+    assert second.startswith("host-large-enough: the host's memory must be at least 1536Mi at minScale, got 1Ki")
 
 
 def test_resource_before_its_stack_refuses() -> None:

@@ -33,7 +33,7 @@ def container(**changes: Any) -> dict[str, Any]:
 
 def part(role: str, name: str = "", stack: str = "dev", **changes: Any) -> dict[str, Any]:
     labels = [{"label": names.STACK, "value": stack}, {"label": names.ROLE, "value": role}]
-    image = image_reference(role) if role in ("gateway", "orchestrator") else "shop/batch:1"
+    image = image_reference(role) if role in ("gateway", "orchestrator", "filter") else "shop/batch:1"
     given = {"name": name or f"runyard.dev.{role}", "image": image, "labels": labels}
     return container(**given, networkMode="host", cpuQuota=None) | changes
 
@@ -225,7 +225,7 @@ def test_rule_tells_what_breaks_it(rule: str, changes: dict[str, Any], message: 
 
 def test_platforms_own_parts_keep_every_rule() -> None:
     assert told(part("gateway", capabilities={"drops": ["ALL"], "adds": GATEWAY_ADDS})) == []
-    assert told(part("orchestrator", volumes=[SOCKET])) == []
+    assert told(part("filter", volumes=[SOCKET])) == []
     volumes = {role: {"volumeName": names.platform_volume("dev", role)} for role in ("gateway", "orchestrator")}
     assert told(part("gateway", volumes=[volumes["gateway"]])) == []
     assert told(part("orchestrator", volumes=list(volumes.values()))) == []
@@ -263,7 +263,8 @@ def test_exception_needs_role_name_image_and_stack_together(stranger: dict[str, 
 
 
 def test_part_gets_no_more_than_it_needs() -> None:
-    assert told(part("gateway", volumes=[SOCKET]), "no-engine-socket")
+    for other in ("gateway", "orchestrator"):
+        assert told(part(other, volumes=[SOCKET]), "no-engine-socket")
 
 
 CGROUPS = {"hostPath": "/sys/fs/cgroup", "containerPath": "/sys/fs/cgroup", "readOnly": True}

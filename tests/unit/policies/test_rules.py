@@ -284,10 +284,11 @@ CASES: list[tuple[str, Context, Context, str]] = [
     ),
     (
         "host-large-enough",
-        hosted(2496 * 1024**2),
-        hosted(2496 * 1024**2 - 1),
-        "the host's memory must be at least 2496Mi at minScale, got 2617245695, 1 over: "
-        "default/hello 1Gi + gateway 640Mi + orchestrator 512Mi + standby 256Mi + firewall 64Mi",
+        hosted(2560 * 1024**2),
+        hosted(2560 * 1024**2 - 1),
+        "the host's memory must be at least 2560Mi at minScale, got 2684354559, 1 over: "
+        "default/hello 1Gi + gateway 640Mi + orchestrator 512Mi + standby 256Mi + "
+        "firewall 64Mi + filter 32Mi + spare 32Mi",
     ),
     (
         "budget-kept",

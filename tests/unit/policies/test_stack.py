@@ -61,21 +61,21 @@ def web(**changes: Any) -> ServicePlan:
 
 def test_stack_as_the_platform_makes_it_keeps_every_rule() -> None:
     parts = [part("gateway"), part("orchestrator")]
-    subject = stack(shop(WEB, memory_bytes=1024 * MIB, cpu_millis=2000, instances=2), Capacity(2000, 1984 * MIB))
+    subject = stack(shop(WEB, memory_bytes=1024 * MIB, cpu_millis=2000, instances=2), Capacity(2000, 2048 * MIB))
     assert [subject.judge(each) for each in (*parts, service(web()))] == [[], [], []]
 
 
 def test_parts_count_to_the_host() -> None:
-    subject = stack(shop(WEB), Capacity(2000, 1984 * MIB))
+    subject = stack(shop(WEB), Capacity(2000, 2048 * MIB))
     assert told(subject, part("gateway"), part("orchestrator")) == []
 
 
 def test_part_with_more_memory_than_planned_counts_to_the_host_with_all_that_it_has() -> None:
-    subject = stack(shop(WEB), Capacity(2000, 1984 * MIB))
+    subject = stack(shop(WEB), Capacity(2000, 2048 * MIB))
     large = part("orchestrator")
     large = dataclasses.replace(large, properties={**large.properties, "memory": 513.0})
     (message,) = told(subject, large)
-    assert message.startswith("host-large-enough: the host's memory must be at least 1985Mi at minScale, got 1984Mi")
+    assert message.startswith("host-large-enough: the host's memory must be at least 2049Mi at minScale, got 2Gi")
 
 
 def test_container_of_a_tenant_counts_to_its_quota_and_is_told_as_it_registers() -> None:
@@ -98,7 +98,7 @@ def test_container_of_a_tenant_is_of_an_image_from_its_registries() -> None:
 
 
 def test_container_of_nobody_counts_to_the_host_alone() -> None:
-    subject = stack(shop(WEB, instances=2), Capacity(2000, (1472 + 768) * MIB))
+    subject = stack(shop(WEB, instances=2), Capacity(2000, (1536 + 768) * MIB))
     assert told(subject, container("one")) == []
     assert [each.partition(":")[0] for each in told(subject, container("two"))] == ["host-large-enough"]
 

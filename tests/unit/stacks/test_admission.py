@@ -82,9 +82,7 @@ def test_change_one_unit_over_a_quota_is_refused_with_file_and_line(tmp_path: Pa
 
 
 def test_change_that_does_not_fit_the_host_is_refused_with_the_sum(tmp_path: Path) -> None:
-    with pytest.raises(
-        PolicyError, match=r"the host's memory must be at least 3008Mi at minScale, got 1Gi, 1984Mi over"
-    ):
+    with pytest.raises(PolicyError, match=r"the host's memory must be at least 3Gi at minScale, got 1Gi, 2Gi over"):
         admit_manifests(manifests(tmp_path, SERVICE), "dev", "2026-11-23", Capacity(8000, 1024**3))
 
 

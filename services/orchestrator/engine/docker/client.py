@@ -237,10 +237,10 @@ class DockerClient:
         await self._docker.close()
 
 
-def open_client() -> DockerClient:
-    """Open the Docker engine at DOCKER_HOST, or at its usual socket; UsageError if there is neither."""
+def open_client(socket: str = "") -> DockerClient:
+    """Open the Docker engine at a socket, else at DOCKER_HOST or its usual socket; UsageError if there is none."""
     try:
-        return DockerClient(aiodocker.Docker())
+        return DockerClient(aiodocker.Docker(f"unix://{socket}" if socket else None))
     except (AssertionError, ValueError) as error:
         raise UsageError("DOCKER_HOST: no Docker engine is configured and no socket was found") from error
 

@@ -98,11 +98,14 @@ def test_planned_names_cover_networks_volumes_and_parts():
         ("container", "runyard.dev.gateway"),
         ("container", "runyard.dev.orchestrator"),
         ("container", "runyard.dev.standby"),
+        ("container", "runyard.dev.filter"),
+        ("container", "runyard.dev.spare"),
         ("container", "runyard.dev.firewall"),
         ("volume", "runyard.dev.gateway"),
         ("volume", "runyard.dev.requests"),
         ("volume", "runyard.dev.registry"),
         ("volume", "runyard.dev.orchestrator"),
+        ("volume", "runyard.dev.engine"),
         ("volume", "runyard.dev.launcher"),
     }
 

@@ -57,8 +57,10 @@ def everything() -> list[Thing]:
     return [
         thing("container", "gateway", names.ROLE_GATEWAY),
         thing("container", "instance", names.ROLE_INSTANCE),
+        thing("container", "filter", names.ROLE_FILTER),
         thing("container", "leader", names.ROLE_ORCHESTRATOR),
         thing("container", "other", names.ROLE_GATEWAY, "prod"),
+        thing("container", "spare", names.ROLE_SPARE),
         thing("container", "standby", names.ROLE_STANDBY),
         thing("network", "platform", names.ROLE_NETWORK),
         thing("volume", "book", names.ROLE_ORCHESTRATOR),
@@ -66,22 +68,22 @@ def everything() -> list[Thing]:
     ]
 
 
-def test_removal_begins_with_who_starts_others_and_ends_with_the_firewalls_rules() -> None:
+def test_removal_begins_with_who_lets_others_be_started_and_ends_with_the_firewalls_rules() -> None:
     host = FakeHost(everything())
     found = remove_everything(host, "dev")
-    assert [set(host.told[:2]), set(host.told[2:4]), set(host.told[4:6]), host.told[6:]] == [
-        {"leader", "standby"},
-        {"gateway", "instance"},
+    assert [set(host.told[:2]), set(host.told[2:6]), set(host.told[6:8]), host.told[8:]] == [
+        {"filter", "spare"},
+        {"gateway", "instance", "leader", "standby"},
         {"platform", "book"},
         [f"{FIREWALL} remove"],
     ]
-    assert {each.name for each in found} == {"leader", "standby", "gateway", "instance", "platform", "book"}
+    assert {each.name for each in found} == {each.name for each in everything()} - {"other", "kept"}
 
 
 def test_host_without_a_firewall_has_no_rules_removed() -> None:
     host = FakeHost(everything(), firewall=None)
     remove_everything(host, "dev")
-    assert len(host.told) == 6
+    assert len(host.told) == 8
 
 
 def test_what_cannot_be_removed_is_an_error_before_what_it_stands_on() -> None:

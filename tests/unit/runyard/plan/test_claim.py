@@ -40,15 +40,16 @@ def test_claim_names_what_each_service_uses_by_tenant_and_name() -> None:
 def test_claim_names_the_memory_of_the_platforms_parts_which_counts_to_no_tenant() -> None:
     subject = manifests(tenants=(Tenant("default", quotas=Quotas(memory_bytes=1)),))
     parts = make_claim(subject, plan(subject, "prod")).services
-    memory = {"gateway": 640 * MIB, "orchestrator": 512 * MIB, "standby": 256 * MIB, "firewall": 64 * MIB}
+    memory = {"gateway": 640 * MIB, "orchestrator": 512 * MIB, "standby": 256 * MIB}
+    memory |= {"filter": 32 * MIB, "spare": 32 * MIB, "firewall": 64 * MIB}
     assert {each.service: each.best["memory"] for each in parts} == memory
     assert {(each.stack, each.tenant) for each in parts} == {("prod", "")}
     assert check_quotas(subject, elsewhere=parts) == ()
-    (finding,) = check_capacity(subject, Capacity(1000, 2 * 1472 * MIB - 1), elsewhere=parts)
+    (finding,) = check_capacity(subject, Capacity(1000, 2 * 1536 * MIB - 1), elsewhere=parts)
     assert finding.message == (
-        "the host's memory must be at least 2944Mi at minScale, got 3087007743, 1 over: gateway 640Mi + "
+        "the host's memory must be at least 3Gi at minScale, got 3221225471, 1 over: gateway 640Mi + "
         "gateway of stack prod 640Mi + orchestrator 512Mi + orchestrator of stack prod 512Mi + "
-        "standby 256Mi + standby of stack prod 256Mi + firewall 64Mi + firewall of stack prod 64Mi"
+        "standby 256Mi + standby of stack prod 256Mi + firewall 64Mi + firewall of stack prod 64Mi + 4 more 128Mi"
     )
 
 

@@ -32,10 +32,11 @@ def planned(platform: Platform) -> dict[str, PartPlan]:
 def test_parts_have_names_of_their_stack_on_the_host() -> None:
     parts = planned(Platform())
     assert [each.container for each in parts.values()] == [
-        *("runyard.prod.gateway", "runyard.prod.orchestrator", "runyard.prod.standby", "runyard.prod.firewall")
+        *("runyard.prod.gateway", "runyard.prod.orchestrator", "runyard.prod.standby"),
+        *("runyard.prod.filter", "runyard.prod.spare", "runyard.prod.firewall"),
     ]
     assert list(parts["gateway"].own_volumes) == ["runyard.prod.gateway", "runyard.prod.requests"]
-    own = ("orchestrator", "launcher", "registry")
+    own = ("orchestrator", "launcher", "registry", "engine")
     assert list(parts["orchestrator"].own_volumes) == [f"runyard.prod.{each}" for each in own]
     assert parts["orchestrator"].volumes["runyard.prod.gateway"] == parts["gateway"].volumes["runyard.prod.gateway"]
 
@@ -153,8 +154,8 @@ def test_stand_by_has_the_orchestrators_image_and_volumes_and_none_of_its_own() 
     assert (different, other.environment.keys()) == ({"RUNYARD_PART"}, one.environment.keys())
 
 
-def test_both_orchestrators_alone_have_the_engines_socket_and_another_the_packet_filter() -> None:
-    assert [part.name for part in PARTS if part.has_engine_socket] == [*("orchestrator", "standby")]
+def test_both_filters_alone_have_the_engines_socket_and_another_part_the_packet_filter() -> None:
+    assert [part.name for part in PARTS if part.has_engine_socket] == [*("filter", "spare")]
     added = {part.name: part.capabilities for part in PARTS if part.capabilities}
     assert added.keys() == {"gateway", "firewall"}
     assert [name for name, capabilities in added.items() if "CAP_NET_ADMIN" in capabilities] == ["firewall"]
@@ -169,10 +170,10 @@ def test_part_that_changes_the_packet_filter_hears_nobody_and_sees_nothing_of_th
 
 def test_platform_without_a_firewall_has_no_part_for_it() -> None:
     platform = Platform(firewall=Firewall(enabled=False))
-    assert list(planned(platform)) == ["gateway", "orchestrator", "standby"]
-    assert [part.name for part in parts_of(platform)] == ["gateway", "orchestrator", "standby"]
+    assert list(planned(platform)) == ["gateway", "orchestrator", "standby", "filter", "spare"]
+    assert [part.name for part in parts_of(platform)] == ["gateway", "orchestrator", "standby", "filter", "spare"]
     # Nobody looks for what the platform does not have.
-    assert planned(platform)["orchestrator"].environment["RUNYARD_PARTS"] == "gateway,orchestrator,standby"
+    assert planned(platform)["orchestrator"].environment["RUNYARD_PARTS"] == "gateway,orchestrator,standby,filter,spare"
     assert "firewall" in [part.name for part in parts_of(Platform())]
 
 

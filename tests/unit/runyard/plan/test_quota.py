@@ -42,7 +42,7 @@ from tests.unit.runyard.plan.example import container, manifests, service, templ
 
 GIB = 1024**3
 # What the gateway and the orchestrator may take.
-PLATFORM = 1472 * 1024**2
+PLATFORM = 1536 * 1024**2
 PLACE = Location("manifests/tenant.yaml", 1, 1)
 
 
@@ -234,8 +234,9 @@ def test_host_of_a_platform_without_a_firewall_needs_no_room_for_one() -> None:
 def test_host_one_byte_short_of_memory_is_refused_with_the_sum() -> None:
     (finding,) = check_capacity(shop(web(least=4), web("api", least=2)), Capacity(8000, PLATFORM + 6 * GIB - 1))
     assert finding.message == (
-        "the host's memory must be at least 7616Mi at minScale, got 7985954815, 1 over: "
-        "shop/web 4Gi + shop/api 2Gi + gateway 640Mi + orchestrator 512Mi + standby 256Mi + firewall 64Mi"
+        "the host's memory must be at least 7680Mi at minScale, got 8053063679, 1 over: "
+        "shop/web 4Gi + shop/api 2Gi + gateway 640Mi + orchestrator 512Mi + standby 256Mi + "
+        "firewall 64Mi + filter 32Mi + spare 32Mi"
     )
 
 
@@ -243,7 +244,7 @@ def test_host_admits_services_that_sleep_by_what_they_ask_for() -> None:
     idle = [web(f"web-{number}", template=IDLE) for number in range(300)]
     assert check_capacity(shop(*idle), Capacity(1000, PLATFORM)) == ()
     (finding,) = check_capacity(shop(*idle, web(least=1)), Capacity(1000, PLATFORM + GIB - 1))
-    assert finding.message.startswith("the host's memory must be at least 2496Mi at minScale, got 2617245695, 1 over")
+    assert finding.message.startswith("the host's memory must be at least 2560Mi at minScale, got 2684354559, 1 over")
 
 
 def test_host_short_of_cores_is_refused_with_what_is_given_out() -> None:

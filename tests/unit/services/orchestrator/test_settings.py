@@ -50,6 +50,11 @@ def test_parts_of_the_platform_are_told_with_our_own_among_them() -> None:
     assert (parse_settings({"RUNYARD_STACK": "dev"}).part, parse_settings({"RUNYARD_STACK": "dev"}).parts) == ("", ())
 
 
+def test_engine_is_where_the_filter_offers_it_or_where_it_usually_is() -> None:
+    assert parse_settings({"RUNYARD_STACK": "dev", "RUNYARD_ENGINE": "/engine.sock"}).engine == "/engine.sock"
+    assert parse_settings({"RUNYARD_STACK": "dev"}).engine == ""
+
+
 @pytest.mark.parametrize("stack", ["", "Dev", "a.b", "-a"])
 def test_stack_that_is_no_label_is_refused(stack: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from services.orchestrator.engine.docker.engine import DockerEngine
 from services.orchestrator.engine.port import Departure
 from services.orchestrator.model.entry import BookedContainer, container_name, entry_of
 from services.orchestrator.model.revision import Revision
+from tests.unit.runyard.host.docker_api import DockerApi, serve
 
 from ...world import NETWORK, STACK, FakeEngine, container, document
 
@@ -90,3 +92,21 @@ def test_limit_that_is_neither_of_the_boost_nor_the_containers_is_an_edit(engine
     assert asyncio.run(engine.difference(ENTRY, revision, seen)) == "CpuQuota"
     edited = "was edited: CpuQuota is 150000 and must be 50000"
     assert engine.departure(ENTRY, revision, "app", seen) == Departure(edited=edited)
+
+
+def test_engine_is_asked_at_the_socket_that_is_named_wherever_the_usual_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "nonsense")
+    api = DockerApi()
+    api.answers |= {"GET /version": {"ApiVersion": "1.41"}, "GET /networks/n": {"Name": "n"}}
+
+    async def whole() -> str:
+        client = open_client(str(tmp_path / "engine.sock"))
+        try:
+            return str((await client.inspect_network("n"))["Name"])
+        finally:
+            await client.close()
+
+    with serve(api, tmp_path / "engine.sock"):
+        assert asyncio.run(whole()) == "n"

@@ -1,0 +1,3 @@
+module runyard.dev/filter
+
+go 1.24

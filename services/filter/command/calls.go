@@ -53,6 +53,7 @@ func init() {
 	allow("POST", "/containers/"+named+"/kill", words{"signal": killing}, kill)
 	allow("POST", "/containers/"+named+"/stop", words{"t": number}, ofInstance("/stop"))
 	allow("POST", "/containers/"+named+"/wait", nil, ofInstance("/wait"))
+	allow("POST", "/containers/"+named+"/update", nil, limit)
 	allow("DELETE", "/containers/"+named, words{"force": truth, "v": truth}, ofInstance(""))
 
 	allow("POST", "/containers/"+named+"/exec", nil, prepareExec)

@@ -125,6 +125,38 @@ func start(ask *asked) (*onward, error) {
 	return ask.to(seen, "/start"), nil
 }
 
+// limit holds a container to the CPU that its document gives it after its start; nothing else of it changes.
+func limit(ask *asked) (*onward, error) {
+	seen, err := ask.instance(ask.name)
+	if err != nil {
+		return nil, err
+	}
+	value, err := decoded(ask.body)
+	if err != nil {
+		return nil, refuse("body must be a JSON object, got %s", shown(string(ask.body)))
+	}
+	candidates, err := ask.describing(seen.stated())
+	if err != nil {
+		return nil, err
+	}
+	var refused error
+	for _, document := range candidates {
+		part := document.part(seen.label(labelContainer))
+		if part == nil {
+			refused = refuse("revision %s must have a container %s", document.key(), shown(seen.label(labelContainer)))
+			continue
+		}
+		must := object{"CpuQuota": cpuQuota(part.CPUMillis)}
+		found := difference("", value, again(must))
+		if found == "" {
+			written, err := canonical(must)
+			return &onward{path: "/containers/" + seen.ID + "/update", body: written}, err
+		}
+		refused = refuse("container %s must be held to its document's limit: %s", shown(seen.Name), found)
+	}
+	return nil, refused
+}
+
 func unpause(ask *asked) (*onward, error) {
 	seen, err := ask.ours(ask.name)
 	if err == nil && !seen.isInstance() && !ask.isPart(seen, ask.settings.Parts) {
@@ -273,6 +305,10 @@ func (ask *asked) isSigned(seen *inspection) error {
 		from, err := ask.image(document.image(part))
 		if err != nil {
 			return err
+		}
+		// What it has more of at its start may be over.
+		if later := cpuQuota(part.CPUMillis); shown(seen.HostConfig["CpuQuota"]) == shown(later) {
+			part.StartupCPU = 0
 		}
 		must := document.configuration(part, seen.placement(document), from, ask.settings.Seccomp)
 		found := departure(seen, must)

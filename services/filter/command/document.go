@@ -54,6 +54,7 @@ type Container struct {
 	Readiness    *Probe        `json:"readiness_probe"`
 	DependsOn    []string      `json:"depends_on"`
 	WritableRoot bool          `json:"writable_root"`
+	StartupCPU   int64         `json:"startup_cpu_millis"`
 }
 
 // Variable is an environment variable; one with a secret has no value here.
@@ -174,7 +175,7 @@ func (document *Document) check(stack string) error {
 
 func (container Container) check() error {
 	// To the engine 0 is without a limit.
-	if container.CPUMillis <= 0 || container.MemoryBytes <= 0 || container.PidsLimit <= 0 {
+	if container.CPUMillis <= 0 || container.StartupCPU < 0 || container.MemoryBytes <= 0 || container.PidsLimit <= 0 {
 		return fmt.Errorf("container %s: limits must be positive", shown(container.Name))
 	}
 	for _, each := range container.VolumeMounts {

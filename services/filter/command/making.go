@@ -142,7 +142,7 @@ func (document *Document) confinement(of *Container, at placement, from *image, 
 		"Memory":         of.MemoryBytes,
 		"MemorySwap":     of.MemoryBytes,
 		"CpuPeriod":      cpuPeriodUs,
-		"CpuQuota":       of.CPUMillis * cpuPeriodUs / coreMillis,
+		"CpuQuota":       cpuQuota(of.cpuAtStart()),
 		"CpuShares":      cpuShares(of.CPUWeight),
 		"PidsLimit":      of.PidsLimit,
 		"Ulimits": []object{
@@ -173,6 +173,16 @@ func (document *Document) confinement(of *Container, at placement, from *image, 
 	}
 	return made
 }
+
+// cpuAtStart gives thousandths of a core: some containers have more until their instance was ready for a while.
+func (container *Container) cpuAtStart() int64 {
+	if container.StartupCPU > 0 {
+		return container.StartupCPU
+	}
+	return container.CPUMillis
+}
+
+func cpuQuota(millis int64) int64 { return millis * cpuPeriodUs / coreMillis }
 
 // cpuShares says 0 for a core, which is the engine's default.
 func cpuShares(millis int64) int64 {

@@ -62,6 +62,8 @@ func (document *Document) ofRun(of Container, said stated) *Document {
 		of.Entrypoint, of.Command = words[:1], words[1:]
 	}
 	of.Startup, of.Liveness, of.Readiness, of.DependsOn = nil, nil, nil, nil
+	// It is never ready, so the CPU of a start would never end.
+	of.StartupCPU = 0
 	made := *document
 	made.Containers, made.InitContainers, made.run = []Container{of}, nil, true
 	made.Volumes = nil

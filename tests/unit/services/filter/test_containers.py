@@ -53,6 +53,42 @@ def test_instances_are_the_orchestrators_to_run_and_to_remove(host: Filter) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"CpuQuota": 125_000}, "CpuQuota: must be 25000, got 125000"),
+        ({"CpuQuota": 0}, "CpuQuota: must be 25000, got 0"),
+        ({"CpuQuota": 25_000, "Memory": 0}, "Memory: must not be said, got 0"),
+        ({"CpuQuota": 25_000, "Devices": []}, "Devices: must not be said, got []"),
+        ({}, "CpuQuota: must be 25000, got nothing"),
+        ([], 'must be {"CpuQuota":25000}, got []'),
+    ],
+)
+def test_instance_is_held_to_its_documents_cpu_and_nothing_else_of_it_is_changed(
+    filter: Filter, body: object, told: str
+) -> None:
+    subject = document("hello-1", container(cpu_millis=250, startup_cpu_millis=1250))
+    filter.hold(subject)
+    name, config = made_by(subject, "app")
+    filter.api.answers[f"GET /containers/{INSTANCE}/json"] = described(3, name, config)
+    filter.api.answers[f"POST /containers/{INSTANCE}/update"] = {"Warnings": []}
+    answer = filter.ask("POST", f"/containers/{INSTANCE}/update", body)
+    assert (answer.status, told in answer.message) == (403, True), answer.text
+    assert filter.ask("POST", f"/containers/{INSTANCE}/update", {"CpuQuota": 25_000}).status == 200
+    assert filter.asked() == [f"POST /containers/{INSTANCE}/update"]
+
+
+@pytest.mark.parametrize("quota", [125_000, 25_000])
+def test_instance_is_started_with_the_cpu_of_its_start_or_when_that_is_over(filter: Filter, quota: int) -> None:
+    subject = document("hello-1", container(cpu_millis=250, startup_cpu_millis=1250))
+    filter.hold(subject)
+    name, config = made_by(subject, "app")
+    filter.api.answers[f"POST /containers/{INSTANCE}/start"] = (204, b"")
+    for seen, status in ((quota, 204), (quota + 1, 403)):
+        filter.api.answers[f"GET /containers/{INSTANCE}/json"] = described(3, name, config, CpuQuota=seen)
+        assert filter.ask("POST", f"/containers/{INSTANCE}/start").status == status
+
+
 def test_others_containers_do_not_exist(host: Filter) -> None:
     for each in (STRANGER, FOREIGN):
         told = f'No such container: "{each}" is none of this stack\'s'

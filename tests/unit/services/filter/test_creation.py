@@ -64,6 +64,7 @@ DOCUMENTS = {
         "hello-1", container(file_mounts=(FilesMount("/run/runyard", authority=True),))
     ),
     "whose root can be written": document("hello-1", container(writable_root=True)),
+    "with more CPU at its start": document("hello-1", container(cpu_millis=250, startup_cpu_millis=1250)),
     "with little weight": document("hello-1", container(cpu_weight_millis=1)),
     "with some weight": document("hello-1", container(cpu_weight_millis=250), container("side", cpu_weight_millis=7)),
     "with more weight than there is": document("hello-1", container(cpu_weight_millis=1_000_000)),
@@ -343,6 +344,7 @@ def test_document_must_be_signed_by_the_stacks_key(filter: Filter) -> None:
         {"volumes": (VolumeDocument("x", "shared", 0),)},
         {"containers": (container(memory_bytes=0),)},
         {"containers": (container(cpu_millis=0),)},
+        {"containers": (container(startup_cpu_millis=-1),)},
         {"containers": (container(pids_limit=0),)},
         {
             "containers": (container(volume_mounts=(VolumeMount("kept", "/x", sub_path="../../etc"),)),),

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from provider.kind import Kind, Outputs, ResourceState, Values
 from runyard import names
-from runyard.host.engine import Thing
+from runyard.host.thing import Thing
 
 _INSTANCE = ("container", names.ROLE_INSTANCE)
 _RUN = ("container", names.ROLE_RUN)

@@ -9,8 +9,8 @@ import pulumi
 from runyard.errors import HostError, HostUnreachable
 from runyard.host import Engine, Orchestrator, admit, recover
 from runyard.host.claims import Desk, observe_claims, reserve
-from runyard.host.engine import Thing
 from runyard.host.ports import Ports, check_ports
+from runyard.host.thing import Thing
 from runyard.images import image_reference
 from runyard.names import Kind
 from runyard.plan import PartPlan

@@ -14,7 +14,7 @@ from runyard.backup.archive import PASSPHRASE, SETTINGS, STATE, Contents, unpack
 from runyard.backup.place import Place
 from runyard.backup.sealing import is_sealed, unseal
 from runyard.errors import Conflict, HostError, UsageError
-from runyard.host.engine import Thing
+from runyard.host.thing import Thing
 from runyard.host.volume import Volume, Volumes
 from runyard.pulumi.passphrase import opens, salt_of_settings, salt_of_state
 from runyard.pulumi.state import parse_state

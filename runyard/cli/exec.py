@@ -12,7 +12,7 @@ from runyard.cli.live import Target, of_service
 from runyard.cli.live_logs import containers_of
 from runyard.errors import HostError, NotFound, UsageError
 from runyard.host import Engine
-from runyard.host.engine import Found
+from runyard.host.thing import Found
 
 
 @click.command("exec")

@@ -14,8 +14,8 @@ from typing import Protocol
 from runyard import names
 from runyard.cli.live import Target
 from runyard.errors import HostError, NotFound, RunyardError
-from runyard.host.engine import Found
 from runyard.host.log import LogLine
+from runyard.host.thing import Found
 
 # Soon enough for the first lines of an instance that has just started.
 _LOOK_S = 1.0

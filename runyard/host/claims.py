@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from runyard import contracts, names
 from runyard.errors import Conflict, HostError, HostUnreachable, NotFound
-from runyard.host.engine import Found
 from runyard.host.observation import (
     WITHOUT_CLAIM,
     ClaimEngine,
@@ -27,6 +26,7 @@ from runyard.host.observation import (
     observe_claims,
     stack_of,
 )
+from runyard.host.thing import Found
 from runyard.plan.claim import Claim, covers, join, parse_claim
 from runyard.plan.quota import Use
 

@@ -11,12 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from runyard import names
 from runyard.errors import Conflict, HostError, NotFound
 from runyard.host.log import LogLine, LogLines
 from runyard.host.relay import Relay, unframe
+from runyard.host.thing import Found, Thing, containers_of, found_of, networks_of, volumes_of
 from runyard.host.transport import FOREIGN, Answer, Transport, translate
-from runyard.names import Kind
 from runyard.reference import is_id, parse_reference
 
 if TYPE_CHECKING:
@@ -33,33 +32,6 @@ _PULL_SILENCE_S = 300.0
 
 # How an execution begins: with its output, in Docker's frames.
 _ATTACHED = {"Detach": False, "Tty": False}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Thing:
-    """A container, network or volume on the host; `stack` and `role` are its labels, empty when it has none.
-
-    `subnets` are a network's, as `address/length`; `published` a container's TCP ports on the host, as `address:port`.
-    """
-
-    kind: Kind
-    name: str
-    id: str
-    stack: str = ""
-    role: str = ""
-    subnets: tuple[str, ...] = ()
-    published: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A container as a listing shows it; `created` is by the engine's clock, `state` the engine's word."""
-
-    name: str
-    id: str
-    created: datetime.datetime
-    labels: Mapping[str, str]
-    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +85,9 @@ class Engine:
     def things(self) -> list[Thing]:
         """List every container (running or not), network and volume on the host, in stable order."""
         doing = "list containers, networks and volumes"
-        containers = self._get(doing, "/containers/json?all=1")
-        networks = self._get(doing, "/networks")
-        volumes = self._get(doing, "/volumes").get("Volumes") or []
-        found = [_thing("container", _name(each), each["Id"], each["Labels"], (), _ports(each)) for each in containers]
-        found += [_thing("network", each["Name"], each["Id"], each["Labels"], _subnets(each)) for each in networks]
-        found += [_thing("volume", each["Name"], each["Name"], each["Labels"]) for each in volumes]
+        found = containers_of(self._get(doing, "/containers/json?all=1"))
+        found += networks_of(self._get(doing, "/networks"))
+        found += volumes_of(self._get(doing, "/volumes").get("Volumes") or [])
         return sorted(found)
 
     def owned(self, stack: str) -> list[Thing]:
@@ -139,7 +108,7 @@ class Engine:
         """List every container with a label, running or not, in the order of their names."""
         query = urlencode({"all": 1, "filters": json.dumps({"label": [label]})})
         listed = self._get(f"list containers with the label {label}", f"/containers/json?{query}")
-        return sorted((_found(each) for each in listed), key=lambda each: each.name)
+        return sorted((found_of(each) for each in listed), key=lambda each: each.name)
 
     def limits(self, container: str) -> tuple[int, int]:
         """Give a container's CPU limit in thousandths of a core and its memory limit in bytes; 0 is none."""
@@ -376,30 +345,3 @@ def _task_body(task: Task) -> Mapping[str, object]:
 def _part(text: str) -> str:
     """Quote a name or id as one part of a path."""
     return quote(text, safe="")
-
-
-def _name(listed: Mapping[str, Any]) -> str:
-    # One that is just being removed may have lost its names already.
-    return str((listed["Names"] or [""])[0]).lstrip("/")
-
-
-def _thing(kind: Kind, name: str, identifier: str, labels: dict[str, str] | None, *more: tuple[str, ...]) -> Thing:
-    labels = labels or {}
-    return Thing(kind, name, identifier, labels.get(names.STACK, ""), labels.get(names.ROLE, ""), *more)
-
-
-def _ports(container: Mapping[str, Any]) -> tuple[str, ...]:
-    listed = container.get("Ports") or ()
-    tcp = [each for each in listed if each.get("PublicPort") and each.get("Type") == "tcp"]
-    return tuple(f"{each.get('IP', '')}:{each['PublicPort']}" for each in tcp)
-
-
-def _subnets(network: Mapping[str, Any]) -> tuple[str, ...]:
-    # The host's own network and `none` have no addresses to give.
-    settings = (network.get("IPAM") or {}).get("Config") or ()
-    return tuple(each["Subnet"] for each in settings if each.get("Subnet"))
-
-
-def _found(listed: Mapping[str, Any]) -> Found:
-    created = datetime.datetime.fromtimestamp(int(listed["Created"]), datetime.UTC)
-    return Found(_name(listed), listed["Id"], created, listed["Labels"] or {}, listed["State"])

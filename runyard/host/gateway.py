@@ -7,7 +7,8 @@ from typing import Protocol
 
 from runyard import names
 from runyard.errors import HostError, NotFound, RefusedConfiguration
-from runyard.host.engine import Task, Thing
+from runyard.host.engine import Task
+from runyard.host.thing import Thing
 
 # nginx's complaint about a configuration that it could not take over is among them.
 _LAST_LINES = 20

@@ -14,7 +14,7 @@ from runyard.errors import HostError, UsageError
 from runyard.host.relay import Relay
 
 if TYPE_CHECKING:
-    from runyard.host.engine import Found
+    from runyard.host.thing import Found
 
 # A search through all that is kept of a large service; the part itself gives up before.
 _ANSWER_S = 90.0

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from runyard import names
 from runyard.errors import ContractError, HostError, HostUnreachable, NotFound
-from runyard.host.engine import Found
+from runyard.host.thing import Found
 from runyard.plan.claim import Claim, Standing, parse_claim, uses_of
 from runyard.plan.quota import Use
 

@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 from runyard.errors import Conflict
 from runyard.host.address import USUAL
-from runyard.host.engine import Thing, translated
+from runyard.host.engine import translated
+from runyard.host.thing import Thing
 from runyard.host.transport import Transport
 from runyard.names import Kind
 from runyard.plan import Plan

@@ -14,7 +14,8 @@ from ipaddress import ip_network
 
 from runyard import names
 from runyard.errors import Conflict
-from runyard.host.engine import Engine, Thing
+from runyard.host.engine import Engine
+from runyard.host.thing import Thing
 from runyard.names import Kind
 from runyard.plan import Plan
 from runyard.pulumi.deployment import Deployment

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from runyard import names
-from runyard.host.engine import Thing
 from runyard.host.firewall import FirewallHost
 from runyard.host.firewall import Host as FirewallEngine
+from runyard.host.thing import Thing
 from runyard.plan.parts import PARTS
 
 # Each waits for the engine, which does some at a time.

@@ -6,13 +6,27 @@ components. A new part is an entry here, and an image in `images/catalog.yaml`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from runyard import names
-from runyard.contracts import Budgets, TlsSettings, encode
+from runyard.contracts import Budgets
 from runyard.manifest.model import Platform
 from runyard.plan.effect import Effect
+from runyard.plan.environment import (
+    Environment,
+    Subject,
+    tell_alertmanager,
+    tell_billing,
+    tell_console,
+    tell_filter,
+    tell_firewall,
+    tell_logs,
+    tell_meter,
+    tell_nothing,
+    tell_orchestrator,
+    tell_prometheus,
+)
 from runyard.plan.listeners import (
     ListenerPlan,
     check_apart,
@@ -32,20 +46,6 @@ Listeners = Callable[[Platform, str], tuple[ListenerPlan, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Stack:
-    """What its parts may be told of a stack: its name, its platform, and what is for its ledger."""
-
-    name: str
-    platform: Platform
-    billing: BillingSettings | None
-    budgets: Budgets
-
-
-# Of a stack, and the part's own listeners.
-Environment = Callable[[_Stack, tuple[ListenerPlan, ...]], Mapping[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class _Entry:
     """A part, and what decides in each stack where it listens, what it is told, and whether it is there at all."""
 
@@ -55,98 +55,8 @@ class _Entry:
     wanted: Callable[[Platform], bool] = lambda _platform: True
 
 
-def _tell_nothing(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    # The gateway's configuration has it all, and the database has its own.
-    return {}
-
-
-def _tell_orchestrator(part: str) -> Environment:
-    def tell(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-        # Whichever of the two leads listens there.
-        (status,) = plan_orchestrator_listeners(stack.platform, "")
-        return {
-            "RUNYARD_STACK": stack.name,
-            "RUNYARD_HTTP_ADDRESS": status.address,
-            "RUNYARD_PART": part,
-            "RUNYARD_PARTS": _name_parts(stack),
-            "RUNYARD_ENGINE": names.ENGINE_SOCKET,
-            **_tls_environment(stack.platform),
-            **({"RUNYARD_CALLER_IDENTITY": "on"} if stack.platform.gateway.caller_identity else {}),
-        }
-
-    return tell
-
-
-def _tell_filter(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    return {"RUNYARD_STACK": stack.name, "RUNYARD_PARTS": _name_parts(stack)}
-
-
-def _name_parts(stack: _Stack) -> str:
-    return ",".join(each.name for each in parts_of(stack.platform))
-
-
 def _listen_nowhere(platform: Platform, inner_address: str) -> tuple[ListenerPlan, ...]:
     return ()
-
-
-def _tell_firewall(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    return {"RUNYARD_STACK": stack.name}
-
-
-def _tell_meter(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    (status,) = listeners
-    return {"RUNYARD_STACK": stack.name, "RUNYARD_HTTP_ADDRESS": status.address}
-
-
-def _tell_logs(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    (status,) = listeners
-    logs = stack.platform.observability.logs
-    return {
-        "RUNYARD_STACK": stack.name,
-        "RUNYARD_HTTP_ADDRESS": status.address,
-        "RUNYARD_RETENTION_DAYS": str(logs.retention_days),
-        "RUNYARD_BYTES_PER_SECOND": str(logs.bytes_per_second),
-        "RUNYARD_BYTES_PER_DAY": str(logs.bytes_per_day),
-    }
-
-
-def _tell_prometheus(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    (status,) = listeners
-    return {
-        "RUNYARD_HTTP_ADDRESS": status.address,
-        "RUNYARD_RETENTION": f"{stack.platform.observability.retention_days}d",
-    }
-
-
-def _tell_alertmanager(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    (status,) = listeners
-    # To whose addresses nothing may be sent.
-    return {"RUNYARD_HTTP_ADDRESS": status.address, "RUNYARD_ADDRESS_POOL": stack.platform.address_pool}
-
-
-def _tell_billing(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    (status,) = listeners
-    (meter,) = plan_meter_listeners(stack.platform, "")
-    told = {"RUNYARD_HTTP_ADDRESS": status.address, "RUNYARD_METER_ADDRESS": meter.address}
-    # Whoever asks for addresses alone knows no prices.
-    if stack.billing is not None:
-        told["RUNYARD_BILLING"] = encode(stack.billing)
-    if stack.budgets.tenants:
-        told["RUNYARD_BUDGETS"] = encode(stack.budgets)
-    return told
-
-
-def _tell_console(stack: _Stack, listeners: tuple[ListenerPlan, ...]) -> Mapping[str, str]:
-    (status,) = listeners
-    (registry,) = plan_orchestrator_listeners(stack.platform, "")
-    (ledger,) = plan_billing_listeners(stack.platform, "")
-    (prometheus,) = plan_prometheus_listeners(stack.platform, "")
-    return {
-        "RUNYARD_HTTP_ADDRESS": status.address,
-        "RUNYARD_REGISTRY_ADDRESS": registry.address,
-        "RUNYARD_LEDGER_ADDRESS": ledger.address,
-        **({"RUNYARD_PROMETHEUS_ADDRESS": prometheus.address} if stack.platform.observability.on else {}),
-    }
 
 
 def _is_observed(platform: Platform) -> bool:
@@ -167,17 +77,6 @@ def _has_console(platform: Platform) -> bool:
 
 def _is_metered(platform: Platform) -> bool:
     return _is_observed(platform) or _is_billed(platform)
-
-
-def _tls_environment(platform: Platform) -> dict[str, str]:
-    """Say where certificates come from; nothing of it is secret, and without TLS there is nothing to say."""
-    tls = platform.gateway.tls
-    if not tls.on:
-        return {}
-    settings = TlsSettings(mode=tls.mode, domain=platform.domain)
-    if (acme := tls.acme) is not None:
-        settings = replace(settings, acme_directory=acme.directory, acme_contacts=acme.contacts, acme_ca=acme.ca_bundle)
-    return {"RUNYARD_TLS": encode(settings)}
 
 
 _ORCHESTRATOR = Part(
@@ -237,9 +136,9 @@ _ENTRIES = (
             beside=("configuration",),
         ),
         plan_gateway_listeners,
-        _tell_nothing,
+        tell_nothing,
     ),
-    _Entry(_ORCHESTRATOR, plan_orchestrator_listeners, _tell_orchestrator(names.ROLE_ORCHESTRATOR)),
+    _Entry(_ORCHESTRATOR, plan_orchestrator_listeners, tell_orchestrator(names.ROLE_ORCHESTRATOR)),
     _Entry(
         # When it leads, it needs what the other one needs. It is the other's turn again as soon as this one ends.
         replace(
@@ -254,10 +153,10 @@ _ENTRIES = (
             health="",
         ),
         _listen_nowhere,
-        _tell_orchestrator(names.ROLE_STANDBY),
+        tell_orchestrator(names.ROLE_STANDBY),
     ),
     # The engine's socket, and with it the host, is of what hears nobody but the orchestrators and knows few words.
-    _Entry(_FILTER, _listen_nowhere, _tell_filter),
+    _Entry(_FILTER, _listen_nowhere, tell_filter),
     _Entry(
         # The engine leaves alone what was stopped through it, and without a filter nobody could start one again.
         replace(
@@ -268,7 +167,7 @@ _ENTRIES = (
             beside=(),
         ),
         _listen_nowhere,
-        _tell_filter,
+        tell_filter,
     ),
     # The one right to the host's packet filter is apart from the engine's socket, and hears nobody.
     _Entry(
@@ -281,7 +180,7 @@ _ENTRIES = (
             beside=("rules",),
         ),
         _listen_nowhere,
-        _tell_firewall,
+        tell_firewall,
         lambda platform: platform.firewall.enabled,
     ),
     _Entry(
@@ -300,7 +199,7 @@ _ENTRIES = (
             health="/healthz",
         ),
         plan_meter_listeners,
-        _tell_meter,
+        tell_meter,
         _is_metered,
     ),
     _Entry(
@@ -320,7 +219,7 @@ _ENTRIES = (
             health="/healthz",
         ),
         plan_logs_listeners,
-        _tell_logs,
+        tell_logs,
         _has_logs,
     ),
     _Entry(
@@ -334,7 +233,7 @@ _ENTRIES = (
             health="/-/ready",
         ),
         plan_alertmanager_listeners,
-        _tell_alertmanager,
+        tell_alertmanager,
         _is_observed,
     ),
     _Entry(
@@ -349,7 +248,7 @@ _ENTRIES = (
             health="/-/ready",
         ),
         plan_prometheus_listeners,
-        _tell_prometheus,
+        tell_prometheus,
         _is_observed,
     ),
     _Entry(
@@ -361,7 +260,7 @@ _ENTRIES = (
             volumes=(PartVolume("postgres", names.POSTGRES_DIRECTORY, saved="dump"),),
         ),
         _listen_nowhere,
-        _tell_nothing,
+        tell_nothing,
         _is_billed,
     ),
     _Entry(
@@ -382,7 +281,7 @@ _ENTRIES = (
             health="/healthz",
         ),
         plan_billing_listeners,
-        _tell_billing,
+        tell_billing,
         _is_billed,
     ),
     _Entry(
@@ -399,7 +298,7 @@ _ENTRIES = (
             health="/healthz",
         ),
         plan_console_listeners,
-        _tell_console,
+        tell_console,
         _has_console,
     ),
 )
@@ -426,7 +325,10 @@ def plan_parts(
 
     Raises ManifestError where two of them would listen at one address.
     """
-    told, planned = _Stack(stack, platform, billing, budgets or Budgets()), []
+    told, planned = (
+        Subject(stack, platform, tuple(each.name for each in parts_of(platform)), billing, budgets or Budgets()),
+        [],
+    )
     for entry in (each for each in _ENTRIES if each.wanted(platform)):
         listeners = entry.listeners(platform, inner_address)
         planned.append(PartPlan(stack, entry.part, entry.environment(told, listeners), listeners))

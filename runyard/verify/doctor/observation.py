@@ -17,8 +17,8 @@ from runyard import names
 from runyard.errors import HostError, HostUnreachable
 from runyard.host import Engine
 from runyard.host.address import USUAL
-from runyard.host.engine import Found
 from runyard.host.survey import Survey, observe_survey
+from runyard.host.thing import Found
 from runyard.plan.part import PartPlan
 from runyard.pulumi.backend import (
     PASSPHRASE_VARIABLES,

@@ -13,7 +13,7 @@ from provider.sweep import Sweep
 from provider.wire import UNKNOWN
 from runyard import names
 from runyard.contracts import CertificateRequest, Holdings, SignedRevision
-from runyard.host.engine import Thing
+from runyard.host.thing import Thing
 from tests.unit.provider.orchestrator import FakeOrchestrator, is_signed
 
 STACK = {"stack": "dev"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runyard.errors import HostError
-from runyard.host.engine import Thing
+from runyard.host.thing import Thing
 from runyard.plan import plan
 from runyard.pulumi.deployment import Deployment
 from stacks.preparation import check_present, find_present, start_parts

@@ -13,7 +13,7 @@ from typing import IO, Any
 from runyard import names
 from runyard.backup.place import Place
 from runyard.errors import HostError
-from runyard.host.engine import Thing
+from runyard.host.thing import Thing
 from runyard.host.volume import Volume
 from runyard.pulumi.backend import file_backend, lock_directory
 from tests.unit.runyard.pulumi.test_passphrase import PASSPHRASE, SALT

@@ -10,7 +10,7 @@ from runyard import names
 from runyard.cli.exec import choose
 from runyard.cli.live import Target
 from runyard.errors import NotFound, UsageError
-from runyard.host.engine import Found
+from runyard.host.thing import Found
 
 TARGET = Target("shop", "web", "dev")
 

@@ -13,8 +13,8 @@ from runyard.cli.live import Target
 from runyard.cli.live_logs import Wanted, Written, containers_of, follow_lines
 from runyard.cli.main import main
 from runyard.errors import HostError, NotFound
-from runyard.host.engine import Found
 from runyard.host.log import LogLine
+from runyard.host.thing import Found
 from tests.unit.runyard.host.docker_api import OUTPUT, DockerApi, Pieces, frame
 
 TARGET = Target("shop", "web", "dev")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from runyard import contracts, names
 from runyard.errors import Conflict, HostError, NotFound, PolicyError
 from runyard.host.claims import Desk, Pace
-from runyard.host.engine import Found
+from runyard.host.thing import Found
 from runyard.plan.claim import Claim
 from runyard.plan.quota import RESOURCES, Use
 

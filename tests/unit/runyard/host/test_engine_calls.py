@@ -10,8 +10,9 @@ import pytest
 from runyard import names
 from runyard.contracts import ImageIdentity
 from runyard.errors import Conflict, HostError, NotFound
-from runyard.host.engine import Engine, Task, Thing
+from runyard.host.engine import Engine, Task
 from runyard.host.log import LogLine
+from runyard.host.thing import Thing
 from runyard.reference import HUB
 from tests.unit.runyard.host.conftest import Place
 from tests.unit.runyard.host.docker_api import ERRORS, OUTPUT, DockerApi, Pieces, frame

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from runyard.errors import HostError, NotFound, RefusedConfiguration
-from runyard.host.engine import Task, Thing
+from runyard.host.engine import Task
 from runyard.host.gateway import GatewayHost
+from runyard.host.thing import Thing
 
 IMAGE = "runyard/gateway:abc"
 

@@ -12,8 +12,8 @@ import pytest
 from runyard import names
 from runyard.contracts import LogEntry, LogPage, encode
 from runyard.errors import HostError, UsageError
-from runyard.host.engine import Found
 from runyard.host.logs import Logs
+from runyard.host.thing import Found
 
 ENTRY = LogEntry("c-f-0", "2026-11-28T02:26:00Z", "web-1", "a1", "app", "stdout", "hello", {"severity": "INFO"})
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from runyard.errors import Conflict
-from runyard.host.engine import Thing
 from runyard.host.ports import Holder, Look, Ports, check_ports
+from runyard.host.thing import Thing
 from runyard.plan import plan
 from tests.harness.ports import free_port
 from tests.unit.runyard.host.conftest import Place

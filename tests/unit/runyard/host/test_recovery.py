@@ -3,8 +3,8 @@ from ipaddress import ip_network
 import pytest
 
 from runyard.errors import Conflict
-from runyard.host.engine import Thing
 from runyard.host.recovery import admit, planned_names, recover
+from runyard.host.thing import Thing
 from runyard.plan import plan
 from runyard.pulumi.deployment import Deployment
 from tests.unit.runyard.plan.example import manifests, service

@@ -9,8 +9,9 @@ import pytest
 
 from runyard import names
 from runyard.errors import HostError
-from runyard.host.engine import Task, Thing
+from runyard.host.engine import Task
 from runyard.host.removal import remove_everything
+from runyard.host.thing import Thing
 
 FIREWALL = "runyard/firewall:1"
 

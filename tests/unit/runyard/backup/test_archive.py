@@ -68,7 +68,7 @@ def test_archive_that_is_cut_short_or_changed_is_refused(
         unpacked(data[:cut] + bytes([data[cut] ^ 255]) + data[cut + 1 :], tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", gzip.compress(b"no tar")])
+@pytest.mark.parametrize("data", [b"", b"no archive", gzip.compress(b"no tar", mtime=0)])
 def test_file_that_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(UsageError, match=r"^restore b\.tar\.gz: must be a"):
         unpacked(data, tmp_path)

@@ -19,9 +19,15 @@ class Host(Protocol):
         ...
 
 
-def ask_part(host: Host, container: str, command: Sequence[str]) -> str:
-    """Give what a part answers to a command of `runyard.ask`; UsageError, NotFound or HostError for a problem."""
-    code, output = host.execute(container, command)
+def ask_part(host: Host, container: str, command: Sequence[str], absent: str) -> str:
+    """Give what a part answers to a command of `runyard.ask`; UsageError, NotFound or HostError for a problem.
+
+    NotFound says `absent` where the stack has no such part.
+    """
+    try:
+        code, output = host.execute(container, command)
+    except NotFound as error:
+        raise NotFound(absent) from error
     if code == 0:
         return output
     raise _error_of(container, output)

@@ -14,6 +14,7 @@ class Console:
 
     def __init__(self, host: Host, stack: str) -> None:
         self._host = host
+        self._absent = f'stack {stack} has no console: `console: "on"` in its Platform gives it one (docs/manifest.md)'
         self._container = names.platform_container(stack, names.ROLE_CONSOLE)
 
     def invite(self, email: str, tenant: str, role: str) -> str:
@@ -25,5 +26,6 @@ class Console:
         return self._link("/v1/resets", {"email": email})
 
     def _link(self, path: str, body: Mapping[str, str]) -> str:
-        answer = ask_part(self._host, self._container, (*names.CONSOLE_ASK, "POST", path, json.dumps(body)))
+        command = (*names.CONSOLE_ASK, "POST", path, json.dumps(body))
+        answer = ask_part(self._host, self._container, command, self._absent)
         return str(json.loads(answer)["link"])

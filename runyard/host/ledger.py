@@ -16,6 +16,9 @@ class Ledger:
 
     def __init__(self, host: Host, stack: str) -> None:
         self._host = host
+        self._absent = (
+            f'stack {stack} has no ledger: `billing: "on"` in its Platform has it keep one (docs/manifest.md)'
+        )
         self._container = names.platform_container(stack, names.ROLE_BILLING)
 
     def state(self, tenant: str, month: str) -> Statement:
@@ -48,7 +51,7 @@ class Ledger:
         return decode(Measures, self._ask("GET", _path("measures"))).measures
 
     def _ask(self, method: str, target: str, *body: str) -> str:
-        return ask_part(self._host, self._container, (*names.BILLING_ASK, method, target, *body))
+        return ask_part(self._host, self._container, (*names.BILLING_ASK, method, target, *body), self._absent)
 
 
 def _path(*parts: str) -> str:

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from runyard.errors import HostError, UsageError
+from runyard.errors import HostError, NotFound, UsageError
 from runyard.host.console import Console
 from runyard.names import CONSOLE_ASK
-from tests.unit.runyard.host.test_ledger import FakeHost
+from tests.unit.runyard.host.test_ledger import BareHost, FakeHost
 
 
 def test_invitation_is_asked_for_in_the_container_of_the_stack() -> None:
@@ -34,3 +34,8 @@ def test_what_does_not_fit_is_an_error_of_its_kind() -> None:
         Console(refused, "dev").invite("ann@example.org", "No", "owner")
     with pytest.raises(HostError, match=r"^ask runyard\.dev\.console: ConnectionRefusedError: no$"):
         Console(FakeHost(1, "ConnectionRefusedError: no\n"), "dev").invite("a@b.c", "shop", "owner")
+
+
+def test_stack_without_a_console_is_told_how_it_gets_one() -> None:
+    with pytest.raises(NotFound, match=r'^stack prod has no console: `console: "on"` in its Platform'):
+        Console(BareHost(0, ""), "prod").reset("ann@example.org")

@@ -29,6 +29,18 @@ class FakeHost:
         return self.code, self.output
 
 
+class BareHost(FakeHost):
+    """A host without the container."""
+
+    def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
+        raise NotFound(f"execute {command[0]} in {container}: No such container: {container}")
+
+
+def test_stack_without_a_ledger_is_told_how_it_gets_one() -> None:
+    with pytest.raises(NotFound, match=r'^stack prod has no ledger: `billing: "on"` in its Platform'):
+        Ledger(BareHost(0, ""), "prod").budgets()
+
+
 def test_statement_is_asked_for_and_issued_in_the_container_of_the_stack() -> None:
     host = FakeHost(0, encode(statement(INVOICE)))
     ledger = Ledger(host, "prod")

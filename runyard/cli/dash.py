@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -70,7 +69,7 @@ def dash(service: str | None, tenant: str, stack: str, dashboard: str | None, ou
         return
     look = Look(choose(dashboard, service), Target(tenant, service or "", stack), asked["minutes"])
     with orchestrator_of(stack) as orchestrator, metrics_of(stack) as ask:
-        if asked["once"] or out.form != "text" or not is_lively(sys.stdout.isatty(), os.environ):
+        if asked["once"] or out.form != "text" or not is_lively(os.isatty(1), os.environ):
             seen = look.see(orchestrator.status, ask, time.time())
             out.show(lambda: describe(seen), lambda: render_text(seen.screen))
         else:
@@ -215,7 +214,7 @@ def describe(seen: Seen) -> dict[str, Any]:
 def render_text(screen: Screen) -> str:
     """Render a screen once, as wide as the terminal."""
     width = shutil.get_terminal_size((_WIDTH, 0)).columns
-    return "\n".join(each.plain for each in render_screen(screen, width, signs_for(sys.stdout.encoding)))
+    return "\n".join(each.plain for each in render_screen(screen, width, signs_for(Console().encoding)))
 
 
 def signs_for(encoding: str | None) -> str:

@@ -40,9 +40,12 @@ def follow_entries(
     reader: LogReader, target: Target, asked: Asked, limit: int, wait: Callable[[float], object] = time.sleep
 ) -> Iterator[LogEntry | str]:
     """Give entries as they come, each once, for ever; a text says what was left out."""
-    page = reader.read(target.tenant, target.service, [*asked, ("limit", str(max(limit, 1)))])
+    most = max(limit, 1)
+    page = reader.read(target.tenant, target.service, [*asked, ("limit", str(most))])
     yield from page.entries[max(0, len(page.entries) - limit) :]
     seen = {each.id: each.time for each in page.entries}
+    # Where there are older ones than were asked for, they are no news.
+    oldest = datetime.fromisoformat(page.entries[0].time) if len(page.entries) == most else None
     others = [(name, value) for name, value in asked if name != "since"]
     since = next((value for name, value in asked if name == "since"), "")
     while True:
@@ -51,7 +54,12 @@ def follow_entries(
             since = (datetime.fromisoformat(max(seen.values())) - _LATE).isoformat()
         news = [*others, *([("since", since)] if since else []), ("limit", str(MOST_ENTRIES))]
         page = reader.read(target.tenant, target.service, news)
-        if len(page.entries) == MOST_ENTRIES:
+        fresh = [each for each in page.entries if each.id not in seen and _is_since(each, oldest)]
+        if len(page.entries) == MOST_ENTRIES and fresh[:1] == [page.entries[0]]:
             yield f"more than {MOST_ENTRIES} entries at once: the oldest of them may be left out"
-        yield from (each for each in page.entries if each.id not in seen)
+        yield from fresh
         seen = {each.id: each.time for each in page.entries} or seen
+
+
+def _is_since(entry: LogEntry, oldest: datetime | None) -> bool:
+    return oldest is None or datetime.fromisoformat(entry.time) >= oldest

@@ -6,11 +6,13 @@ from itertools import islice
 
 import pytest
 
+from runyard.cli import kept_logs
 from runyard.cli.kept_logs import describe_entry, follow_entries, render_entry
 from runyard.cli.live import Target
 from runyard.cli.logs import show_kept
 from runyard.cli.output import Output
 from runyard.contracts import MOST_ENTRIES, LogEntry, LogPage
+from runyard.errors import HostError
 
 TARGET = Target("shop", "web", "dev")
 
@@ -60,6 +62,26 @@ def test_follower_without_a_tail_begins_with_what_comes() -> None:
     assert follow(FakeReader([entry(1)], [entry(1), entry(2)]), 1, tail=0) == ["line 2"]
 
 
+def test_follower_does_not_tell_what_was_before_the_lines_that_were_asked_for() -> None:
+    # The look that overlaps the first finds what the first left out.
+    everything = [*map(entry, range(1, 7))]
+    assert follow(FakeReader(everything[3:5], everything), 3, tail=2) == ["line 4", "line 5", "line 6"]
+    assert follow(FakeReader(everything[4:5], everything), 1, tail=0) == ["line 6"]
+
+
+def test_follower_tells_what_comes_late_where_there_was_nothing_more_before() -> None:
+    assert follow(FakeReader([entry(5)], [entry(3), entry(5)]), 2, tail=2) == ["line 5", "line 3"]
+
+
+def test_follower_says_once_that_more_came_than_it_can_tell() -> None:
+    flood = [entry(1)] * (MOST_ENTRIES - 1)
+    first = entry(2)
+    reader = FakeReader([], [first, *flood], [first, *flood], [first, *flood[1:], entry(3)])
+    found = follow(reader, MOST_ENTRIES + 2)
+    assert [each for each in found if each.startswith("more than")] == found[:1]
+    assert found[-1] == "line 3"
+
+
 def test_follower_says_that_more_came_than_it_was_told() -> None:
     reader = FakeReader([], [entry(1)] * MOST_ENTRIES)
     assert follow(reader, 1)[0] == f"more than {MOST_ENTRIES} entries at once: the oldest of them may be left out"
@@ -82,3 +104,25 @@ def test_kept_entries_are_shown_and_it_is_told_where_there_are_none(capsys: pyte
     assert json.loads(capsys.readouterr().out)[0]["text"] == "line 1"
     show_kept(FakeReader([]), TARGET, [], 7, Output(), follow=False)
     assert capsys.readouterr().err == "logs shop/web: nothing of it is kept that fits\n"
+    # Whoever wants none asks nobody, and misses none.
+    show_kept(reader, TARGET, [], 0, Output(), follow=False)
+    assert capsys.readouterr() == ("", "")
+    assert len(reader.asked) == 2
+
+
+def test_followed_entries_are_an_object_a_line_and_a_warning_is_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class EndingReader(FakeReader):
+        def read(self, tenant: str, service: str, asked: Sequence[tuple[str, str]]) -> LogPage:
+            if len(self.asked) == 2:
+                raise HostError("the logs' part answers 502")
+            return super().read(tenant, service, asked)
+
+    monkeypatch.setattr(kept_logs, "_LOOK_S", 0)
+    reader = EndingReader([entry(1)], [entry(number % 60) for number in range(2, MOST_ENTRIES + 2)])
+    with pytest.raises(HostError, match="answers 502"):
+        show_kept(reader, TARGET, [], 7, Output("json"), follow=True)
+    written, told = capsys.readouterr()
+    assert [json.loads(each)["text"] for each in written.splitlines()[:3]] == ["line 1", "line 2", "line 3"]
+    assert told == f"warning: more than {MOST_ENTRIES} entries at once: the oldest of them may be left out\n"

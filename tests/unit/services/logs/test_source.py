@@ -138,3 +138,15 @@ def test_file_that_is_none_of_the_engines_stops_nobody(log: EngineLog) -> None:
     piece = found.read()
     assert piece is not None
     assert len(piece.lines[0]) == PIECE_BYTES
+
+
+def test_file_that_begins_with_what_a_broken_disk_left_has_places_as_any_other(log: EngineLog) -> None:
+    log.file.write_bytes(b"\x00" * PIECE_BYTES)
+    log.write("one")
+    found = source(log)
+    assert found.read() is not None
+    assert read(found) == ["one"]
+    place = found.place(found.position)
+    assert place is not None
+    log.write("two")
+    assert read(source(log, place)) == ["two"]

@@ -136,6 +136,7 @@ class Pump:
             self._count(intake)
         self.behind_bytes = sum(each.source.behind_bytes() for each in self._intakes.values())
         self._keep()
+        self._told = ""
 
     async def _read(self) -> None:
         """Read all logs, a piece of each after the other, so that one that floods holds up no other."""
@@ -173,7 +174,7 @@ class Pump:
                 except StoreRefused as error:
                     self._tell("store refused", str(error))
                     await self._sleep(RETRY_S)
-        self._told, self._batch_bytes = "", 0
+        self._batch_bytes = 0
 
     async def _stored(self, tenant: str, container: str, mark: Mark | None) -> list[tuple[str, str]]:
         """Find what the store has of a container after its mark, from a life that was killed."""

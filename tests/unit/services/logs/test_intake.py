@@ -82,6 +82,20 @@ def test_flood_without_an_end_is_told_of_every_minute(tmp_path: Path) -> None:
     assert b"1 line (" in mark
 
 
+def test_mark_stays_before_what_is_left_out_until_the_log_says_so(tmp_path: Path) -> None:
+    story = Story(tmp_path, per_day=SIZE)
+    story.log.write(*"01", at=START)
+    story.log.write("2", at=START + timedelta(seconds=1))
+    assert [each["_msg"] for each in story.read(end=False)] == ["0"]
+    mark = story.intake.mark
+    assert mark is not None
+    # One that is killed here finds both lines again, and leaves out as many.
+    assert (mark.place.offset, mark.time[:19]) == (SIZE + 1, "2026-11-28T02:26:00")
+    (told,) = map(json.loads, story.intake.end())
+    assert told["_msg"].startswith("[runyard] 2 lines (")
+    assert told["offset"] == str(SIZE + 1)
+
+
 def test_mark_of_the_log_is_of_the_first_line_that_is_in_no_record(tmp_path: Path) -> None:
     story = Story(tmp_path)
     assert story.intake.mark is None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -65,9 +67,15 @@ async def at_once(_: float) -> None:
     await asyncio.sleep(0)
 
 
-def begin(directory: Path, store: FakeStore, journal: Told | None = None) -> Pump:
-    limits = (10**6, 10**9)
-    return Pump(directory / "checkpoint.json", Sources(directory), store, limits, journal or Told(), at_once)
+def begin(
+    directory: Path,
+    store: FakeStore,
+    journal: Told | None = None,
+    sleep: Callable[[float], Awaitable[None]] = at_once,
+    own: str = ".",
+) -> Pump:
+    limits, file = (10**6, 10**9), directory / own / "checkpoint.json"
+    return Pump(file, Sources(directory), store, limits, journal or Told(), sleep)
 
 
 def turn(pump: Pump) -> None:
@@ -148,3 +156,61 @@ def test_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.json").write_text('{"version":2}')
     with pytest.raises(UsageError, match=r"checkpoint .*: .*remove it to read all logs anew"):
         begin(tmp_path, FakeStore())
+
+
+class Ended(Exception):
+    """What ends a pump that a test runs."""
+
+
+def run(turns: int, directory: Path, store: FakeStore, journal: Told | None = None, own: str = ".") -> None:
+    """Take so many turns of what would never end."""
+    left = iter(range(turns - 1))
+
+    async def sleep(_: float) -> None:
+        if next(left, None) is None:
+            raise Ended
+
+    registry: Any = SimpleNamespace(there=SimpleNamespace(owners=OWNERS), connected=True)
+    with pytest.raises(Ended):
+        asyncio.run(begin(directory, store, journal, sleep, own).run(registry))
+
+
+def test_turn_that_fails_is_told_once_and_the_next_puts_in_what_it_had(tmp_path: Path) -> None:
+    EngineLog(tmp_path, WEB).write('{"a":1}')
+    store, journal = FakeStore(), Told()
+    store.errors = [OSError("read: input/output error")] * 3
+    run(4, tmp_path, store, journal)
+    assert store.texts("shop") == ['{"a":1}']
+    assert journal.events == ["turn failed: read: input/output error"]
+
+
+def test_checkpoint_is_kept_as_the_pump_goes_and_told_once_where_it_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KEEP_S", "AGE_S"):
+        monkeypatch.setattr(f"services.logs.pump.{name}", 0.0)
+    EngineLog(tmp_path, WEB).write('{"a":1}')
+    run(1, tmp_path, FakeStore())
+    # As after a kill: nothing was kept at the end.
+    store = FakeStore()
+    turn(begin(tmp_path, store))
+    assert (store.texts("shop"), len(store.asked)) == ([], 1)
+    journal = Told()
+    run(3, tmp_path, store, journal, own="none")
+    assert len(journal.events) == 1
+    assert journal.events[0].startswith("turn failed: ")
+
+
+def test_limit_that_was_reached_in_one_life_is_reached_in_the_next(tmp_path: Path) -> None:
+    # So long ago that it is told at once what was left out.
+    log, moment = EngineLog(tmp_path, WEB), datetime.now(UTC) - timedelta(hours=1)
+    log.write('{"a":1}', at=moment)
+    store, day_bytes = FakeStore(), log.file.stat().st_size + 1
+    for _ in range(2):
+        pump = Pump(tmp_path / "checkpoint.json", Sources(tmp_path), store, (10**6, day_bytes), Told(), at_once)
+        turn(pump)
+        pump.close()
+        log.write('{"a":2}', at=moment)
+    texts = store.texts("shop")
+    assert texts[0] == '{"a":1}'
+    assert [each.partition(" (")[0] for each in texts[1:]] == ["[runyard] 1 line"]

@@ -12,13 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rich.console import Console
 
+from runyard import names
 from runyard.cli.dash import Look, choose, describe, is_lively, render_text, show_live, signs_for
 from runyard.cli.live import Target
 from runyard.cli.main import main
 from runyard.cli.screen import ASCII, BLOCKS, Screen
-from runyard.contracts import OrchestratorStatus, PartStatus, RevisionStatus, ServiceStatus, TrafficShare
+from runyard.contracts import OrchestratorStatus, PartStatus, RevisionStatus, ServiceStatus, TrafficShare, encode
 from runyard.dashboards import ALERTS, PLATFORM, SERVICE, TENANT
 from runyard.errors import HostError, NotFound, UsageError
+from tests.unit.runyard.host.docker_api import DockerApi
 
 WEB = ServiceStatus("shop", "web", ("web.shop.localhost",), (), (TrafficShare("web-1", 100),))
 READY = RevisionStatus("shop", "web", "web-1", desired=2, ready=2)
@@ -211,3 +213,42 @@ def test_directory_for_grafana_that_cannot_be_made_is_told(tmp_path: Path, capsy
     assert main(["dash", "--grafana", str(tmp_path)]) == 2
     place = tmp_path / "provisioning/datasources/runyard.yaml"
     assert capsys.readouterr().err == f"error: write {place}: Not a directory\n"
+
+
+def test_report_is_asked_for_through_the_engine_of_orchestrator_and_prometheus(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = {"status": "success", "data": {"result": []}}
+    docker_api.relayed = [ask(ALERTS), encode(STATUS), nothing]
+    assert main(["dash", "web", "-t", "shop", "--minutes", "60", "-o", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["dashboard"], report["problems"]) == ("service", [TROUBLE])
+    assert report["span"]["end_unix_s"] - report["span"]["start_unix_s"] == 3600
+    assert [(each["id"], each["lines"]) for each in report["panels"]] == [(each.id, []) for each in SERVICE.panels]
+    first, second, *others = (target for target, _ in docker_api.sent)
+    assert (first, second) == (f"GET {ALERTS}", "GET /v1/status")
+    assert all(each.startswith("GET /api/v1/query_range?") for each in others)
+    asked = {names.platform_container("dev", each) for each in (names.ROLE_ORCHESTRATOR, names.ROLE_PROMETHEUS)}
+    assert {each.split("/")[2] for each in docker_api.asked if each.endswith("/exec")} == asked
+    docker_api.relayed = [ask(ALERTS), encode(STATUS), nothing]
+    assert main(["dash", "web", "-t", "shop", "--once"]) == 0
+    assert capsys.readouterr().out.startswith("shop/web  2 of 2 instances ready  100% web-1\nweb.shop.localhost\n")
+
+
+def test_stack_that_keeps_no_metrics_is_told_with_what_makes_it_keep_them(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec_in_prometheus = f"POST /containers/{names.platform_container('dev', names.ROLE_PROMETHEUS)}/exec"
+    docker_api.answers[exec_in_prometheus] = (404, {"message": "No such container"})
+    assert main(["dash", "--once"]) == 1
+    hint = "`observability: {level: basic}` in its Platform has it keep them (docs/manifest.md)"
+    assert capsys.readouterr().err == f"error: stack dev keeps no metrics: {hint}\n"
+
+
+@pytest.mark.parametrize("option", [["--minutes", "0"], ["--minutes", "1441"], ["--every", "0"], ["-d", "none"]])
+def test_look_that_nobody_can_take_is_refused_before_anybody_is_asked(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str], option: list[str]
+) -> None:
+    assert main(["dash", *option]) == 2
+    assert "Invalid value for" in capsys.readouterr().err
+    assert docker_api.asked == []

@@ -5,13 +5,17 @@ import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from runyard import names
+from runyard.cli import live_logs
 from runyard.cli.live import Target
 from runyard.cli.live_logs import Wanted, Written, containers_of, follow_lines
+from runyard.cli.logs import Moment
 from runyard.cli.main import main
+from runyard.contracts import LogEntry, LogPage, encode
 from runyard.errors import HostError, NotFound
 from runyard.host.log import LogLine
 from runyard.host.thing import Found
@@ -163,3 +167,44 @@ def test_what_the_engine_cannot_tell_or_nobody_can_is_refused(
     docker_api.answers["GET /containers/json"] = [listed(container("a1"))]
     assert main(["logs", "web", "--tenant", "shop", *options]) == 2
     assert told in capsys.readouterr().err
+
+
+def entries(*texts: str) -> Any:
+    found = (LogEntry(f"c-f-{text}", "2026-11-28T02:26:00Z", "web-1", "a1", "app", "stdout", text) for text in texts)
+    return json.loads(encode(LogPage(tuple(found))))
+
+
+def test_stack_with_a_store_tells_what_it_kept_and_everything_is_asked_of_it(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Found(names.platform_container("dev", names.ROLE_LOGS), "id-logs", container("a1").created, {})
+    docker_api.answers["GET /containers/json"] = [listed(store), listed(container("a1"))]
+    docker_api.relayed = [entries("kept", "of one that is gone")]
+    options = ["--severity", "error", "--field", "trace=t", "--field", "jsonPayload.a=b&c", "--instance", "a1"]
+    times = ["--since", "2026-11-28T02:26:00+02:00", "--tail", "7"]
+    assert main(["logs", "web", "--tenant", "shop", *options, *times]) == 0
+    assert capsys.readouterr().out == "a1/app | kept\na1/app | of one that is gone\n"
+    ((target, _),) = docker_api.sent
+    path, _, query = target.removeprefix("GET ").partition("?")
+    assert path == "/v1/tenants/shop/services/web/log"
+    assert parse_qs(query) == {
+        **{"since": ["2026-11-28T00:26:00+00:00"], "instance": ["a1"], "severity": ["ERROR"], "limit": ["7"]},
+        "field": ["trace=t", "jsonPayload.a=b&c"],
+    }
+    assert docker_api.commands == [[*names.LOGS_RELAY]]
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("45", 45)])
+def test_time_may_be_how_long_ago_it_was(told: str, seconds: int) -> None:
+    before = datetime.datetime.now(datetime.UTC)
+    moment = datetime.datetime.fromisoformat(Moment().convert(told, None, None))
+    after = datetime.datetime.now(datetime.UTC)
+    assert before <= moment + datetime.timedelta(seconds=seconds) <= after
+
+
+def test_follower_looks_for_instances_while_nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_logs, "_LOOK_S", 0.001)
+    looks = iter([[], [], [container("a1")]])
+    following = follow_lines(lambda: next(looks, []), FakeEngine(a1=["at last"]), Wanted(7))
+    assert next(following).text == "at last"
+    assert list(looks) == []

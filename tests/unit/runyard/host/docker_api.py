@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from runyard.names import PROMETHEUS_RELAY
+
 OUTPUT, ERRORS = 1, 2
 _EXECUTION = "e1"
 _HANDED_OVER = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
@@ -36,7 +38,7 @@ class DockerApi:
     """What the engine knows.
 
     `answers` maps `GET /path` (without version and query) to a body, or to a status and a body; what it does not name
-    is a 404. `output` is what a command writes that is executed, `relayed` what an orchestrator answers, in order, the
+    is a 404. `output` is what a command writes that is executed, `relayed` what parts answer, in order, the
     last one for ever. `asked` has every request, `targets` with its query, `bodies`, `headers` and `commands` what came
     with them; `connections` is how many there were, and `left` is set when an orchestrator's asker has gone away.
     """
@@ -74,7 +76,7 @@ class DockerApi:
 
     def attached(self, read: Any) -> Iterator[bytes]:
         """Give what the last command writes: its output, or an answer for each request that it reads."""
-        if self.commands[-1][0] != "python3":
+        if self.commands[-1][0] not in ("python3", *PROMETHEUS_RELAY):
             yield self.output
             return
         while line := read.readline():

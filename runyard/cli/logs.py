@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from runyard.cli.kept_logs import LogReader, describe_entry, follow_entries, ren
 from runyard.cli.live import Duration, Target, of_service
 from runyard.cli.live_logs import Wanted, containers_of, follow_lines, lines_of
 from runyard.cli.output import Output, reporting
-from runyard.contracts import MOST_ENTRIES, SEVERITIES
+from runyard.contracts import MOST_ENTRIES, SEVERITIES, LogEntry
 from runyard.errors import NotFound, UsageError
 from runyard.host import Engine
 from runyard.host.logs import Logs
@@ -92,16 +92,21 @@ def show_kept(
 ) -> None:
     """Show what is kept: the last entries, or each as it comes, for ever."""
     if follow:
-        for each in follow_entries(reader, target, asked, tail):
-            if isinstance(each, str):
-                out.warn([f"warning: {each}"])
-            else:
-                out.add(describe_entry(each), render_entry(each))
+        show_each(follow_entries(reader, target, asked, tail), out)
         return
     found = reader.read(target.tenant, target.service, [*asked, ("limit", str(max(tail, 1)))]).entries if tail else ()
     if tail and not found:
         out.warn([f"logs {target.name}: nothing of it is kept that fits"])
     out.show(lambda: [describe_entry(each) for each in found], lambda: "\n".join(map(render_entry, found)))
+
+
+def show_each(found: Iterable[LogEntry | str], out: Output) -> None:
+    """Show entries as they come, and texts as warnings."""
+    for each in found:
+        if isinstance(each, str):
+            out.warn([f"warning: {each}"])
+        else:
+            out.add(describe_entry(each), render_entry(each))
 
 
 def _show_live(engine: Engine, target: Target, wanted: Wanted, out: Output, *, follow: bool) -> None:

@@ -79,7 +79,7 @@ class Totals:
 class Pump:
     """The pump of one stack; `totals` counts by tenant and service, `behind_bytes` what is written and not read."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two are what a test gives
         self,
         file: Path,
         sources: Sources,
@@ -87,8 +87,10 @@ class Pump:
         limits: tuple[int, int],
         journal: Journal,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._file, self._sources, self._store, self._journal, self._sleep = file, sources, store, journal, sleep
+        self._clock = clock
         kept = _load(file)
         self._limits = Limits(*limits, kept.used)
         # Of logs that are not read in this life yet.
@@ -113,7 +115,7 @@ class Pump:
 
     async def turn(self, owners: Mapping[str, ContainerOwner], *, known: bool) -> None:
         """Take in what is new; OSError if a file cannot be read or written, StoreAway if the store may have some."""
-        self._sources.look(time.monotonic(), known=known)
+        self._sources.look(self._clock(), known=known)
         there = self._sources.there
         self._marks = {container: mark for container, mark in self._marks.items() if container in there}
         places = {container: mark.place for container, mark in self._marks.items()}
@@ -198,7 +200,7 @@ class Pump:
 
     def _keep(self) -> None:
         """Note this moment, and keep the last one that is old enough. In it, all that was read is in the store."""
-        now = time.monotonic()
+        now = self._clock()
         if not self._moments or now - self._moments[-1][0] >= KEEP_S:
             services = frozenset(each.service for each in self._intakes.values())
             self._limits.keep(services, time.strftime("%Y-%m-%d", time.gmtime()))

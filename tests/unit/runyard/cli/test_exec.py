@@ -67,12 +67,8 @@ def test_command_goes_to_dockers_own_as_it_is_and_its_exit_code_comes_back(
     program.write_text("#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 7\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("os.isatty", lambda _: False)
     assert main(["exec", "web", "-t", "shop", "--instance", "a1", "--", "ls", "-l", "a b; *"]) == 7
     assert capfd.readouterr().out == f"<exec><--interactive><{instance}><ls><-l><a b; *>"
-    monkeypatch.setattr("os.isatty", lambda _: True)
-    assert main(["exec", "web", "-t", "shop", "sh"]) == 7
-    assert capfd.readouterr().out == f"<exec><--interactive><--tty><{instance}><sh>"
 
 
 @pytest.mark.usefixtures("instance")

@@ -6,13 +6,11 @@ from itertools import islice
 
 import pytest
 
-from runyard.cli import kept_logs
 from runyard.cli.kept_logs import describe_entry, follow_entries, render_entry
 from runyard.cli.live import Target
-from runyard.cli.logs import show_kept
+from runyard.cli.logs import show_each, show_kept
 from runyard.cli.output import Output
 from runyard.contracts import MOST_ENTRIES, LogEntry, LogPage
-from runyard.errors import HostError
 
 TARGET = Target("shop", "web", "dev")
 
@@ -110,19 +108,10 @@ def test_kept_entries_are_shown_and_it_is_told_where_there_are_none(capsys: pyte
     assert len(reader.asked) == 2
 
 
-def test_followed_entries_are_an_object_a_line_and_a_warning_is_apart(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    class EndingReader(FakeReader):
-        def read(self, tenant: str, service: str, asked: Sequence[tuple[str, str]]) -> LogPage:
-            if len(self.asked) == 2:
-                raise HostError("the logs' part answers 502")
-            return super().read(tenant, service, asked)
-
-    monkeypatch.setattr(kept_logs, "_LOOK_S", 0)
-    reader = EndingReader([entry(1)], [entry(number % 60) for number in range(2, MOST_ENTRIES + 2)])
-    with pytest.raises(HostError, match="answers 502"):
-        show_kept(reader, TARGET, [], 7, Output("json"), follow=True)
+def test_followed_entries_are_an_object_a_line_and_a_warning_is_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    show_each([entry(1), "more than can be told", entry(2, "red \x1b[31m")], Output("json"))
     written, told = capsys.readouterr()
-    assert [json.loads(each)["text"] for each in written.splitlines()[:3]] == ["line 1", "line 2", "line 3"]
-    assert told == f"warning: more than {MOST_ENTRIES} entries at once: the oldest of them may be left out\n"
+    assert [json.loads(each)["text"] for each in written.splitlines()] == ["line 1", "red \x1b[31m"]
+    assert told == "warning: more than can be told\n"
+    show_each([entry(2, "red \x1b[31m")], Output())
+    assert capsys.readouterr().out == "a1/app | red \\x1b[31m\n"

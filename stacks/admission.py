@@ -14,7 +14,7 @@ from policies.rules import RULES
 from policies.rules.accounts import SHARED
 from policies.verdict import judge
 from runyard.contracts import BudgetStatus
-from runyard.errors import HostError, HostUnreachable, NotFound
+from runyard.errors import ContractError, HostError, HostUnreachable, NotFound
 from runyard.forecast import Usages, parse_usages
 from runyard.git.checkout import check_checkout
 from runyard.host import Engine
@@ -142,7 +142,7 @@ def _budgets(manifests: Manifests, stack: str) -> tuple[BudgetStatus, ...]:
     except NotFound:
         # No ledger yet, or none any more.
         return ()
-    except HostError as error:
+    except (HostError, ContractError) as error:
         # Who is not known to have spent anything is not refused.
         pulumi.log.warn(f"budgets are not judged: {error}")
         return ()

@@ -101,7 +101,7 @@ def load_plan(declared: Declared, secrets: TenantSecrets, export: Export) -> Adm
             capacity,
             usages,
             plan=planned,
-            budgets=_budgets(loaded.manifests, stack),
+            budgets=ask_budgets(loaded.manifests, stack),
             deployed=_deployed(deployment),
         )
     )
@@ -131,7 +131,7 @@ def _deployed(deployment: Deployment) -> frozenset[str]:
     )
 
 
-def _budgets(manifests: Manifests, stack: str) -> tuple[BudgetStatus, ...]:
+def ask_budgets(manifests: Manifests, stack: str) -> tuple[BudgetStatus, ...]:
     """Ask the ledger how budgets stand, where one of them may refuse the update; none where no ledger answers."""
     budgets = [tenant.budget for tenant in manifests.tenants if tenant.budget]
     if not any(each.action == "block" for budget in budgets for each in budget.thresholds):

@@ -14,7 +14,7 @@ from policies.rules import RULES
 from policies.rules.accounts import SHARED
 from policies.verdict import judge
 from runyard.contracts import BudgetStatus
-from runyard.errors import HostError, HostUnreachable, NotFound
+from runyard.errors import ContractError, HostError, HostUnreachable, NotFound
 from runyard.forecast import Usages, parse_usages
 from runyard.git.checkout import check_checkout
 from runyard.host import Engine
@@ -101,7 +101,7 @@ def load_plan(declared: Declared, secrets: TenantSecrets, export: Export) -> Adm
             capacity,
             usages,
             plan=planned,
-            budgets=_budgets(loaded.manifests, stack),
+            budgets=ask_budgets(loaded.manifests, stack),
             deployed=_deployed(deployment),
         )
     )
@@ -131,7 +131,7 @@ def _deployed(deployment: Deployment) -> frozenset[str]:
     )
 
 
-def _budgets(manifests: Manifests, stack: str) -> tuple[BudgetStatus, ...]:
+def ask_budgets(manifests: Manifests, stack: str) -> tuple[BudgetStatus, ...]:
     """Ask the ledger how budgets stand, where one of them may refuse the update; none where no ledger answers."""
     budgets = [tenant.budget for tenant in manifests.tenants if tenant.budget]
     if not any(each.action == "block" for budget in budgets for each in budget.thresholds):
@@ -142,7 +142,7 @@ def _budgets(manifests: Manifests, stack: str) -> tuple[BudgetStatus, ...]:
     except NotFound:
         # No ledger yet, or none any more.
         return ()
-    except HostError as error:
+    except (HostError, ContractError) as error:
         # Who is not known to have spent anything is not refused.
         pulumi.log.warn(f"budgets are not judged: {error}")
         return ()

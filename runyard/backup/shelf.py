@@ -47,7 +47,9 @@ def write_whole(file: Path, write: Callable[[IO[bytes]], Result]) -> Result:
             opened.flush()
             os.fsync(opened.fileno())
         os.replace(draft, file)
-    except BaseException:
+    except BaseException as error:
         os.unlink(draft)
+        if isinstance(error, OSError):
+            raise UsageError(f"backup: write {file}: {error.strerror}") from None
         raise
     return result

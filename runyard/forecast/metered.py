@@ -14,6 +14,7 @@ from runyard.forecast.usage import Usage, Usages
 from runyard.manifest.model import Manifests, Service
 from runyard.manifest.pricebook import default_book
 from runyard.names import service_key
+from runyard.units import render_count
 
 _HOUR_S, _DAY_S = 3600, 24 * 3600
 _GIB = 1024**3
@@ -46,7 +47,7 @@ def _usage(measure: Measure, minimum_ms: int) -> Usage:
         request_ms=Decimal(charged_ms),
         egress_gib=_decimal(Fraction(measure.egress_bytes, _GIB) * month),
         concurrency=_decimal(charged_ms / mean_ms) if mean_ms else Decimal(1),
-        basis=f"metered, last {days} days" if days > 1 else f"metered, last {hours} hours",
+        basis=f"metered, last {render_count(days, 'day') if days > 1 else render_count(hours, 'hour')}",
     )
 
 

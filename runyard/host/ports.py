@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,9 +156,14 @@ def _inodes(host: str, port: int, proc: Path) -> Iterator[str]:
                     continue
                 # Each 32 bits stand as a number of this machine's.
                 words = (int(address[start : start + 8], 16) for start in range(0, len(address), 8))
-                found = ip_address(b"".join(struct.pack("=I", word) for word in words))
+                found = _unmapped(ip_address(b"".join(struct.pack("=I", word) for word in words)))
                 if found == wanted or found.is_unspecified or wanted.is_unspecified:
                     yield fields[9]
+
+
+def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Give the address of IPv4 for which a socket of IPv6 listens, as Java's do; any other is itself."""
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _sockets(process: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 from urllib.parse import quote, urlencode
 
 from runyard import names
-from runyard.errors import NotFound
+from runyard.errors import Conflict, NotFound
 from runyard.host.transport import Transport
 
 # Where the container has them: each under its own name.
@@ -40,9 +40,11 @@ class Volumes:
         return sorted(Volume(each["Name"], each["Labels"] or {}) for each in found)
 
     def create(self, volume: Volume) -> None:
-        """Create a volume; one of this name that is there already stays as it is."""
+        """Create a volume; one of the stack that is there already stays as it is, and Conflict refuses a stranger's."""
         body = {"Name": volume.name, "Labels": dict(volume.labels)}
-        self._transport.request("POST", "/volumes/create", body).checked()
+        there = self._transport.request("POST", "/volumes/create", body).checked().json()
+        if (there["Labels"] or {}).get(names.STACK) != self._stack:
+            raise Conflict(f"create volume {volume.name}: one is there that is not of stack {self._stack}")
 
     def remove(self, name: str) -> None:
         """Remove a volume; one that is gone already is fine."""

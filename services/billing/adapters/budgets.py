@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from decimal import Decimal
 
 from sqlalchemy import Connection, text
@@ -45,7 +46,9 @@ def find_crossings(connection: Connection, budget_id: int, month: Month) -> tupl
     """Give what was crossed of a budget in a month, in the order in which it was."""
     rows = connection.execute(text(_CROSSINGS), {"budget": budget_id, "month": month.starts})
     return tuple(
-        Crossing(Threshold(row.percent, row.spending, row.action, row.most), row.at.isoformat(), row.amount)
+        Crossing(
+            Threshold(row.percent, row.spending, row.action, row.most), row.at.astimezone(UTC).isoformat(), row.amount
+        )
         for row in rows
     )
 

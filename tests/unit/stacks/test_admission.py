@@ -9,6 +9,7 @@ import pytest
 
 from policies.environment import environment_of
 from policies.rule import Context
+from runyard.contracts import Budget, BudgetStatus, BudgetStatuses, Spend, encode
 from runyard.errors import ManifestError, PolicyError
 from runyard.forecast import Usages, price
 from runyard.manifest import load
@@ -18,7 +19,9 @@ from runyard.plan.quota import Capacity
 from runyard.pulumi.deployment import Deployment
 from stacks import admission
 from stacks.admission import load_usages
+from tests.unit.runyard.conftest import docker_api as docker_api
 from tests.unit.runyard.git.test_tree import git
+from tests.unit.runyard.host.docker_api import DockerApi
 
 TENANT = "apiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: shop}\nspec: {quotas: {instances: %d}}\n---\n"
 SERVICE = """\
@@ -30,6 +33,10 @@ spec:
     metadata: {annotations: {autoscaling.knative.dev/minScale: "3", autoscaling.knative.dev/maxScale: "3"}}
     spec: {containers: [{image: "shop/web:1"}]}
 """
+BUDGET = (
+    "apiVersion: runyard.dev/v1\nkind: Tenant\nmetadata: {name: shop}\n"
+    'spec: {budget: {amount: "10", thresholds: [{percent: 80, action: %s}]}}\n'
+)
 LARGE = Capacity(8000, 64 * 1024**3)
 
 
@@ -163,3 +170,22 @@ def test_usage_file_may_name_what_the_update_removes_and_nothing_unknown(tmp_pat
         load_usages(file, given, Deployment())
     with pytest.raises(ManifestError, match="cannot be read: no such file"):
         load_usages(tmp_path / "absent.yaml", given, Deployment())
+
+
+def test_budgets_are_asked_of_the_ledger_where_one_of_them_may_refuse(
+    tmp_path: Path, docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = BudgetStatus("shop", "2026-11", Budget(Decimal(10), "USD"), Spend(Decimal(9), Decimal(12)))
+    docker_api.output = encode(BudgetStatuses((status,))).encode()
+    blocking = BUDGET % "block"
+    assert admission.ask_budgets(manifests(tmp_path, BUDGET % "warn"), "prod") == ()
+    assert docker_api.asked == []
+    assert admission.ask_budgets(manifests(tmp_path, blocking), "prod") == (status,)
+    assert docker_api.asked[1] == "POST /containers/runyard.prod.billing/exec"
+    # Of another version.
+    docker_api.output = b"[]"
+    assert admission.ask_budgets(manifests(tmp_path, blocking), "prod") == ()
+    assert capsys.readouterr().err.startswith("warning: budgets are not judged: decode BudgetStatuses: ")
+    docker_api.answers["POST /containers/runyard.prod.billing/exec"] = (404, {"message": "no such container"})
+    assert admission.ask_budgets(manifests(tmp_path, blocking), "prod") == ()
+    assert capsys.readouterr().err == ""

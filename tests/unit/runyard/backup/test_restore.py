@@ -151,3 +151,12 @@ def test_host_that_fails_half_way_is_left_empty(world: World, given: Given) -> N
     with pytest.raises(HostError, match=r"^no space left on device$"):
         restored(world, given)
     assert untouched(world)
+
+
+def test_file_that_cannot_be_written_is_an_error_that_names_it(world: World, given: Given) -> None:
+    # A file where a directory has to be.
+    world.data.mkdir()
+    (world.data / "state").write_text("")
+    with pytest.raises(HostError) as refused:
+        restored(world, replace(given, state_only=True))
+    assert str(refused.value) == f"restore {world.place().state}: Not a directory"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -51,3 +53,12 @@ def test_file_is_whole_private_and_replaced_at_once(tmp_path: Path) -> None:
 def test_file_in_no_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^backup: write .*/none/b: No such file or directory$"):
         write_whole(tmp_path / "none" / "b", lambda _: None)
+
+
+def test_file_for_which_there_is_no_room_is_refused_and_nothing_stays(tmp_path: Path) -> None:
+    def fill(_: IO[bytes]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(UsageError, match=r"^backup: write .*/b: No space left on device$"):
+        write_whole(tmp_path / "b", fill)
+    assert list(tmp_path.iterdir()) == []

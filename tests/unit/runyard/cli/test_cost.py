@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from runyard.cli.main import main
+from runyard.contracts import Measure, Measures, encode
+from tests.unit.runyard.host.docker_api import DockerApi
 
 ROOT = Path(__file__).parents[4]
 SHOP = str(ROOT / "manifests" / "shop")
@@ -73,3 +75,19 @@ def test_cost_goes_by_a_file_or_a_ledger(capsys: pytest.CaptureFixture[str], tmp
     usage.write_text("{}\n")
     code, _, err = run(capsys, SHOP, "--usage", str(usage), "--stack", "dev")
     assert (code, err) == (2, "error: cost: must be given one of --usage and --stack, got both\n")
+
+
+def test_cost_of_a_stack_is_that_of_what_its_ledger_metered(
+    capsys: pytest.CaptureFixture[str], docker_api: DockerApi
+) -> None:
+    week = Measure("shop", "cart", 7 * 86400, 1000, 60_000, 600_000, 0, 100, 64 * 1024**2)
+    docker_api.output = encode(Measures((week,))).encode()
+    code, out, _ = run(capsys, SHOP, "--date", "2026-11-23", "--stack", "prod")
+    assert code == 0
+    assert docker_api.commands[0][-2:] == ["GET", "/v1/measures"]
+    (cart,) = [line for line in out.splitlines() if line.startswith("  shop/cart") and "metered" in line]
+    assert cart.endswith("metered, last 7 days")
+    assert "CPU of busy minutes at their 95th percentile" in out
+    told = json.loads(run(capsys, SHOP, "-o", "json", "--stack", "prod")[1])
+    assert [(each["service"], each["idle_percent"]) for each in told["sizing"]] == [("cart", 90)]
+    assert "sizing" not in json.loads(run(capsys, SHOP, "-o", "json")[1])

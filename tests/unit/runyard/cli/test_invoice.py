@@ -16,6 +16,7 @@ from runyard.contracts import Verification, VerifiedBill, encode
 from runyard.errors import UsageError, VerifyError
 from runyard.host.ledger import Ledger
 from runyard.invoices import render_focus, render_page, render_statement
+from tests.unit.runyard.host.docker_api import DockerApi
 from tests.unit.runyard.host.test_ledger import FakeHost
 from tests.unit.runyard.invoices.example import INVOICE, NOTE, statement
 
@@ -115,3 +116,14 @@ def test_bills_are_written_as_focus_has_costs(tmp_path: Path) -> None:
     file = tmp_path / "october.csv"
     ask(MONTH, Asked("shop", "2026-10", focus_file=str(file)), quiet=True)
     assert file.read_text() == render_focus(MONTH)
+
+
+def test_command_takes_a_payment_with_its_number_and_amount(
+    docker_api: DockerApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docker_api.output = b'{"written": true}'
+    assert main(["invoice", "-s", "prod", "--payment", "7", "12.50", "--key", "bank-1", "-o", "json"]) == 0
+    told = {"key": "bank-1", "number": 7, "kind": "payment", "amount": "12.50", "written": True}
+    assert json.loads(capsys.readouterr().out) == told
+    assert docker_api.asked[1] == "POST /containers/runyard.prod.billing/exec"
+    assert main(["invoice", "--payment", "seven", "12.50", "--key", "bank-1"]) == 2

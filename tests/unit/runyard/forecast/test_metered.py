@@ -102,3 +102,11 @@ def test_sizings_are_told_side_by_side() -> None:
     assert (told["limits"], told["saving"]) == ({"cpu": "250m", "memory": "128Mi"}, str(found.saving))
     as_it_is = one(cpu_millis=250, memory_bytes=128 * MIB)
     assert describe_sizings(size(as_it_is, [MEASURE], DAY, Usages()))[0]["limits"] is None
+
+
+def test_time_of_what_was_metered_is_told_in_hours_until_it_is_two_days() -> None:
+    told = [
+        usages_of([dataclasses.replace(MEASURE, seconds=hours * 3600)], one()).of("default/hello").basis
+        for hours in (1, 47, 48)
+    ]
+    assert told == ["metered, last 1 hour", "metered, last 47 hours", "metered, last 2 days"]

@@ -142,3 +142,38 @@ def test_engine_of_another_machine_says_nothing_of_this_ones_ports(
     assert (here is not None) == place.address.startswith("unix://")
     place.api.answers["GET /info"] = {"Name": "docker-desktop"}
     assert Ports().look_where_the_engine_is("127.0.0.1", held.getsockname()[1]) is None
+
+
+def test_program_that_listens_for_ipv4_through_a_socket_of_ipv6_is_named() -> None:
+    with closing(socket.socket(socket.AF_INET6)) as mapped:
+        mapped.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        mapped.bind(("::ffff:127.0.0.1", 0))
+        mapped.listen()
+        found = Ports().look("127.0.0.1", mapped.getsockname()[1])
+    assert found is not None
+    assert found.said.endswith(f" (process {os.getpid()})")
+
+
+def test_socket_that_only_speaks_is_no_listener(held: socket.socket, tmp_path: Path) -> None:
+    port = held.getsockname()[1]
+    write_sockets(tmp_path, port, at_0100007F=1)
+    table = tmp_path / "net" / "tcp"
+    # Established (include/net/tcp_states.h).
+    table.write_text(table.read_text().replace(" 0A ", " 01 "))
+    write_process(tmp_path, 12, 1, FOREIGN.id)
+    assert Ports(tmp_path).look("127.0.0.1", port) == Holder("", "")
+
+
+def test_every_port_that_is_in_use_is_told_at_once() -> None:
+    told = refusal(lambda _host, _port: Holder("", "nginx (process 12)"))
+    assert len(told.splitlines()) == len(PORTS) > 1
+
+
+def test_container_of_another_engine_that_only_its_process_shows_is_told_by_that() -> None:
+    found = Holder("e" * 64, "perl (process 12)")
+    assert refusal(at(EDGE, found), FOREIGN) == f"  {EDGE} for gateway: perl (process 12) listens there"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.2:3000", "127.0.0.1:3999"])
+def test_port_that_is_published_elsewhere_is_in_nobodys_way(address: str) -> None:
+    check_ports(PLAN, [Thing("container", "web", "w" * 64, published=(address,))], [], lambda _host, _port: None)

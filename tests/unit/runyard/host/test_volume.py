@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from runyard.errors import HostError, NotFound
+from runyard.errors import Conflict, HostError, NotFound
 from runyard.host.transport import Transport
 from runyard.host.volume import Volume, Volumes
 from tests.unit.runyard.host.conftest import Place
@@ -27,7 +27,7 @@ def volumes(place: Place) -> Iterator[Volumes]:
         "POST /images/create": b'{"status":"sha256:1"}\n',
         "POST /containers/create": (201, {"Id": "c1"}),
         "DELETE /images/sha256:1": [],
-        "POST /volumes/create": (201, {}),
+        "POST /volumes/create": (201, {"Name": "runyard.dev.a", "Labels": LABELS}),
     }
     with closing(Transport(place.address)) as transport:
         yield Volumes(transport, "dev")
@@ -79,3 +79,13 @@ def test_engine_that_refuses_is_an_error_and_nothing_stays(place: Place, volumes
     with pytest.raises(HostError, match=r"^no space left on device$"), volumes.mounted(["runyard.dev.a"]) as mounted:
         mounted.write(io.BytesIO(b"x"))
     assert place.api.asked[-1] == "DELETE /images/sha256:1"
+
+
+@pytest.mark.parametrize("labels", [None, {}, {**LABELS, "runyard.dev/stack": "prod"}])
+def test_volume_of_a_stranger_is_not_taken_for_the_stacks(
+    place: Place, volumes: Volumes, labels: dict[str, str] | None
+) -> None:
+    # The engine answers with the one that is there, and its labels.
+    place.api.answers["POST /volumes/create"] = (201, {"Name": "runyard.dev.a", "Labels": labels})
+    with pytest.raises(Conflict, match=r"^create volume runyard\.dev\.a: one is there that is not of stack dev$"):
+        volumes.create(Volume("runyard.dev.a", LABELS))

@@ -14,10 +14,12 @@ from sqlalchemy import Engine, text
 from runyard.contracts import Budget, Budgets, Restriction, Restrictions, Threshold, UsageWindow
 from runyard.contracts.budget import BudgetAction, Spending
 from runyard.database import connect
+from services.billing.adapters.budgets import find_crossings
 from services.billing.adapters.database import LedgerError, LedgerUnavailable, writing
 from services.billing.adapters.orchestrator import Orchestrator, OrchestratorUnavailable
 from services.billing.adapters.usage import note_sequence, take_windows
 from services.billing.budgeting import REPEAT_S, Budgeting, Watch
+from services.billing.domain.month import Month
 from services.billing.invoicing import Invoicing, Issuer
 from tests.harness.ports import free_port
 from tests.harness.waiting import until
@@ -209,3 +211,16 @@ def test_watch_says_once_that_it_cannot_judge_and_that_it_can_again(engine: Engi
 def test_orchestrator_that_is_not_there_is_not_available(tmp_path: Path) -> None:
     with pytest.raises(OrchestratorUnavailable, match="tell the orchestrator of budgets: "):
         Orchestrator(tmp_path / "none.sock").restrict(Restrictions())
+
+
+def test_crossing_is_told_in_utc_whatever_zone_the_database_has(engine: Engine) -> None:
+    scene = Scene(engine, "1.00", threshold(50))
+    scene.use(minutes(60))
+    scene.watch.step()
+    ((crossing,),) = [each.crossings for each in scene.watch.latest.budgets]
+    with writing(engine) as connection:
+        connection.execute(text("SET LOCAL TIME ZONE 'Asia/Tokyo'"))
+        budget = connection.execute(text("SELECT id FROM budgets")).scalar_one()
+        (found,) = find_crossings(connection, budget, Month(2026, 10))
+    assert found == crossing
+    assert found.at.endswith("+00:00")

@@ -65,6 +65,11 @@ func departure(seen *inspection, must object) string {
 		return found
 	}
 	host, _ := wanted["HostConfig"].(map[string]any)
+	for network := range seen.NetworkSettings.Networks {
+		if network != host["NetworkMode"] {
+			return fmt.Sprintf("networks: must be %s alone, got %s", shown(host["NetworkMode"]), shown(network))
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(seen.HostConfig)) {
 		here, there := orNothing(seen.HostConfig[key]), orNothing(host[key])
 		switch {

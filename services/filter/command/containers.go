@@ -118,7 +118,7 @@ func start(ask *asked) (*onward, error) {
 		return nil, err
 	}
 	if !ask.isPart(seen, ask.settings.Parts) {
-		if err := ask.isSigned(seen); err != nil {
+		if _, err := ask.signed(seen); err != nil {
 			return nil, err
 		}
 	}
@@ -127,7 +127,7 @@ func start(ask *asked) (*onward, error) {
 
 // limit holds a container to the CPU that its document gives it after its start; nothing else of it changes.
 func limit(ask *asked) (*onward, error) {
-	seen, err := ask.instance(ask.name)
+	seen, err := ask.ours(ask.name)
 	if err != nil {
 		return nil, err
 	}
@@ -135,26 +135,17 @@ func limit(ask *asked) (*onward, error) {
 	if err != nil {
 		return nil, refuse("body must be a JSON object, got %s", shown(string(ask.body)))
 	}
-	candidates, err := ask.describing(seen.stated())
+	// Of revisions that share a name, only the one that it was made of says how much.
+	part, err := ask.signed(seen)
 	if err != nil {
 		return nil, err
 	}
-	var refused error
-	for _, document := range candidates {
-		part := document.part(seen.label(labelContainer))
-		if part == nil {
-			refused = refuse("revision %s must have a container %s", document.key(), shown(seen.label(labelContainer)))
-			continue
-		}
-		must := object{"CpuQuota": cpuQuota(part.CPUMillis)}
-		found := difference("", value, again(must))
-		if found == "" {
-			written, err := canonical(must)
-			return &onward{path: "/containers/" + seen.ID + "/update", body: written}, err
-		}
-		refused = refuse("container %s must be held to its document's limit: %s", shown(seen.Name), found)
+	must := object{"CpuQuota": cpuQuota(part.CPUMillis)}
+	if found := difference("", value, again(must)); found != "" {
+		return nil, refuse("container %s must be held to its document's limit: %s", shown(seen.Name), found)
 	}
-	return nil, refused
+	written, err := canonical(must)
+	return &onward{path: "/containers/" + seen.ID + "/update", body: written}, err
 }
 
 func unpause(ask *asked) (*onward, error) {
@@ -266,34 +257,40 @@ func (ask *asked) place(document *Document, name, instance string, body map[stri
 		if !joins || !containerID.MatchString(id) {
 			return at, refuse("HostConfig.NetworkMode: must be container: and the id of %s, got %s", owner, shown(mode))
 		}
-		seen, err := ask.instance(id)
-		if err != nil {
-			return at, err
-		}
-		must := map[string]string{
-			labelTenant: document.Tenant, labelRevision: document.Name, labelInstance: instance, labelContainer: owner,
-			labelRole: document.role(),
-		}
-		for key, value := range must {
-			if seen.label(key) != value {
-				return at, refuse("HostConfig.NetworkMode: must be of the same instance, got %s", shown(seen.Name))
-			}
-		}
 		at.owner = id
+		return at, ask.owns(id, document, instance)
 	}
 	return at, nil
 }
 
+// owns refuses a container whose network is not an instance's of the document to share.
+func (ask *asked) owns(id string, document *Document, instance string) error {
+	seen, err := ask.instance(id)
+	if err != nil {
+		return err
+	}
+	must := map[string]string{
+		labelTenant: document.Tenant, labelRevision: document.Name, labelInstance: instance,
+		labelContainer: document.owner(), labelRole: document.role(),
+	}
+	for key, value := range must {
+		if seen.label(key) != value {
+			return refuse("HostConfig.NetworkMode: must be of the same instance, got %s", shown(seen.Name))
+		}
+	}
+	return nil
+}
+
 var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// isSigned refuses a container that is not what a signed document makes, whoever made it.
-func (ask *asked) isSigned(seen *inspection) error {
+// signed gives what a container is by a signed document, and refuses one that is not, whoever made it.
+func (ask *asked) signed(seen *inspection) (*Container, error) {
 	if !seen.isInstance() {
-		return refuse("container must be one of an instance or a part of the platform, got %s", shown(seen.Name))
+		return nil, refuse("container must be one of an instance or a part of the platform, got %s", shown(seen.Name))
 	}
 	candidates, err := ask.describing(seen.stated())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var refused error
 	for _, document := range candidates {
@@ -304,20 +301,25 @@ func (ask *asked) isSigned(seen *inspection) error {
 		}
 		from, err := ask.image(document.image(part))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		// What it has more of at its start may be over.
 		if later := cpuQuota(part.CPUMillis); shown(seen.HostConfig["CpuQuota"]) == shown(later) {
 			part.StartupCPU = 0
 		}
-		must := document.configuration(part, seen.placement(document), from, ask.settings.Seccomp)
-		found := departure(seen, must)
-		if found == "" {
-			return nil
+		at := seen.placement(document)
+		if found := departure(seen, document.configuration(part, at, from, ask.settings.Seccomp)); found != "" {
+			refused = refuse("container %s must be as its document says: %s", shown(seen.Name), found)
+			continue
 		}
-		refused = refuse("container %s must be as its document says: %s", shown(seen.Name), found)
+		if at.owner != "" {
+			if err := ask.owns(at.owner, document, at.instance); err != nil {
+				return nil, err
+			}
+		}
+		return part, nil
 	}
-	return refused
+	return nil, refused
 }
 
 func (seen *inspection) placement(document *Document) placement {

@@ -78,6 +78,27 @@ def test_instance_is_held_to_its_documents_cpu_and_nothing_else_of_it_is_changed
     assert filter.asked() == [f"POST /containers/{INSTANCE}/update"]
 
 
+def test_cpu_is_the_documents_of_which_the_container_was_made(filter: Filter) -> None:
+    # Of one that the manifest named there may be several; the other one's limit is not this one's.
+    small = document("hello-1", container(cpu_millis=250, startup_cpu_millis=1250), identity="hello-1.a")
+    large = document("hello-1", container(cpu_millis=4000, memory_bytes=2**30), identity="hello-1.b")
+    filter.hold(small, large)
+    filter.api.answers[f"POST /containers/{INSTANCE}/update"] = {"Warnings": []}
+    for subject, other, own in ((small, 400_000, 25_000), (large, 25_000, 400_000)):
+        filter.api.answers[f"GET /containers/{INSTANCE}/json"] = described(3, *made_by(subject, "app"))
+        answers = [filter.ask("POST", f"/containers/{INSTANCE}/update", {"CpuQuota": each}) for each in (other, own)]
+        assert [each.status for each in answers] == [403, 200], answers
+        assert filter.api.bodies[f"POST /containers/{INSTANCE}/update"] == {"CpuQuota": own}
+
+
+def test_what_is_no_instance_by_a_document_keeps_its_cpu(host: Filter) -> None:
+    name, config = made_by(SUBJECT, "app")
+    host.api.answers[f"GET /containers/{INSTANCE}/json"] = described(3, name, config, Privileged=True)
+    for each, status in ((INSTANCE, 403), (PART, 403), (CLAIM, 403), (STRANGER, 404), (FOREIGN, 404)):
+        assert host.ask("POST", f"/containers/{each}/update", {"CpuQuota": 100_000}).status == status
+    assert host.asked() == []
+
+
 @pytest.mark.parametrize("quota", [125_000, 25_000])
 def test_instance_is_started_with_the_cpu_of_its_start_or_when_that_is_over(filter: Filter, quota: int) -> None:
     subject = document("hello-1", container(cpu_millis=250, startup_cpu_millis=1250))
@@ -211,6 +232,35 @@ def test_container_with_a_mount_that_is_not_its_documents_is_not_started(host: F
         assert (answer.status, "mounts: must be its document's, got" in answer.message) == (403, True)
 
 
+@pytest.mark.parametrize("network", ["runyard.test.tenant.other", "runyard.test.tenant.default.internal", "host"])
+def test_container_that_somebody_connected_to_another_network_is_not_started(host: Filter, network: str) -> None:
+    seen = described(3, *made_by(SUBJECT, "app"))
+    seen["NetworkSettings"]["Networks"] = {**seen["NetworkSettings"]["Networks"], network: {}}
+    host.api.answers[f"GET /containers/{INSTANCE}/json"] = seen
+    answer = host.ask("POST", f"/containers/{INSTANCE}/start")
+    told = f'networks: must be "runyard.test.tenant.default" alone, got "{network}"'
+    assert (answer.status, told in answer.message) == (403, True), answer.text
+    assert host.asked() == []
+
+
+def test_container_in_the_network_of_what_is_not_its_instance_is_not_started(host: Filter) -> None:
+    subject = document("hello-2", container(), container("side"))
+    host.hold(SUBJECT, subject)
+    host.api.answers[f"GET /containers/{INSTANCE}/json"] = described(3, *made_by(subject, "side"))
+    owners = {
+        "a part of the platform": (part_of_the_platform(2, "gateway"), 403),
+        "another revision": (described(2, *made_by(SUBJECT, "app")), 403),
+        "another instance": (described(2, *made_by(subject, "app", "7f")), 403),
+        "no owner": (described(2, *made_by(subject, "side")), 403),
+        "a stranger": (described(2, "db", {"Labels": {}}), 404),
+        "its own": (described(2, *made_by(subject, "app")), 204),
+    }
+    for whose, (owner, status) in owners.items():
+        host.api.answers[f"GET /containers/{id_of(2)}/json"] = owner
+        assert host.ask("POST", f"/containers/{INSTANCE}/start").status == status, whose
+    assert host.asked() == [f"POST /containers/{INSTANCE}/start"]
+
+
 def test_every_container_of_an_instance_is_started_as_the_engine_describes_it(host: Filter) -> None:
     secret = Variable("PASSWORD", secret=SecretValue("store", "key", "digest"))
     mounts = (VolumeMount("kept", "/kept", read_only=True), VolumeMount("kept", "/x", sub_path="x"))
@@ -222,6 +272,7 @@ def test_every_container_of_an_instance_is_started_as_the_engine_describes_it(ho
         volumes=(VolumeDocument("kept", "persistent", 2**20),),
     )
     host.hold(subject)
+    host.api.answers[f"GET /containers/{id_of(2)}/json"] = described(2, *made_by(subject, "_holder"))
     for name in ("_holder", "_preparer", "_parts", "setup", "app", "side"):
         seen = described(3, *made_by(subject, name))
         # As an engine has it: it orders limits by itself, and drops the one of swap where the kernel has none.

@@ -70,6 +70,31 @@ async def test_engine_that_cannot_end_it_is_asked_again_and_the_instance_serves(
 
 
 @in_world
+async def test_container_without_a_boost_beside_one_keeps_its_cpu_untouched(world: World) -> None:
+    world.add("hello-1", BOOST, container("side", cpu_millis=250))
+    await asyncio.wait_for(world.roll_out(ROLLOUT), 5)
+    by_name = {world.engine.containers[each]["Name"].split(".")[4]: each for each in world.engine.clones("running")}
+    assert quota(world, by_name["side"]) == 25_000
+    await world.pass_time(BOOST_S + 2)
+    assert (quota(world, by_name["app"]), quota(world, by_name["side"])) == (LIMIT, 25_000)
+    assert changing(world) == [("update", by_name["app"])]
+
+
+@in_world
+async def test_boost_of_an_instance_that_is_gone_by_then_ends_with_it(world: World) -> None:
+    made = await started(world)
+    await world.pass_time(BOOST_S - 1)
+    world.engine.containers.pop(made)
+    world.engine.tell("destroy", made)
+    await world.pass_time(5)
+    (other,) = world.engine.clones("running")
+    assert (other != made, quota(world, other)) == (True, BOOSTED)
+    assert ("update", made) not in changing(world)
+    await world.pass_time(BOOST_S + 2)
+    assert quota(world, other) == LIMIT
+
+
+@in_world
 async def test_limit_that_is_neither_is_an_edit(world: World) -> None:
     made = await started(world)
     world.engine.containers[made]["HostConfig"]["CpuQuota"] = 1

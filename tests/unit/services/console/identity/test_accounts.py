@@ -109,6 +109,23 @@ def test_reset_is_for_an_account_the_newest_alone_and_outlives_a_password_that_i
     assert answers == [404, 400, 201]
 
 
+def test_reset_is_in_the_log_of_each_tenant_of_the_account_and_of_no_other(program: Program) -> None:
+    owners = {tenant: program.member(f"owner@{tenant}.example", tenant) for tenant in ("north", "south", "east")}
+    program.member("both@example.org", "north", "viewer")
+    body = {"invitation": program.invite("both@example.org", "south", "billing"), "password": PASSWORD}
+    assert program.browser().ask("POST", "/api/v1/registrations", body).status == 201
+    token = program.reset("both@example.org")
+    done = program.browser().ask("POST", "/api/v1/passwords", {"reset": token, "password": "another horse battery"})
+    assert [(each["tenant"], each["role"]) for each in done.json()["tenants"]] == [
+        ("north", "viewer"),
+        ("south", "billing"),
+    ]
+    for tenant, owner in owners.items():
+        entries = owner.ask("GET", f"/api/v1/tenants/{tenant}/audit").json()["entries"]
+        told = [each["action"] for each in entries if "password" in each["action"]]
+        assert told == ([] if tenant == "east" else ["set password", "reset password"]), tenant
+
+
 def test_reset_that_is_over_sets_nothing(program: Program) -> None:
     program.member("late@example.org")
     token = program.reset("late@example.org")

@@ -316,6 +316,7 @@ class Host:
             for tenant in present
         }
         self.present = present
+        self.paused: frozenset[str] = frozenset()
         self.follow()
 
     def follow(self) -> None:
@@ -330,7 +331,7 @@ class Host:
             for tenant, count in self.present.items()
             for number in range(count)
         )  # fmt: skip
-        self.autoscaler.follow(Sight(rollouts, self.revisions, made, made), self.now_s)
+        self.autoscaler.follow(Sight(rollouts, self.revisions, made, made, self.paused), self.now_s)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -396,3 +397,28 @@ def test_load_that_is_not_told_gives_nothing_up_on_a_full_host() -> None:
     before = host.counts
     host.autoscaler.hold(host.now_s + 60)
     assert host.counts == before
+
+
+def test_paused_service_keeps_what_it_has_and_gets_nothing_on_a_full_host() -> None:
+    host = Host(a=8, b=1, c=0)
+    host.go(10, a=55, b=3)
+    host.paused = frozenset(("a/web", "c/web"))
+    host.autoscaler.note_shortage("memory", relieved=True)
+    host.go(10, a=0, b=60, c=60)
+    assert host.counts == {"a": 8, "b": 1, "c": 0}
+    assert not host.autoscaler.wake("c/web-1", host.now_s)
+    host.paused = frozenset()
+    host.go(10, a=0, b=60, c=0)
+    assert (host.counts["a"] < 8, host.counts["b"] > 1) == (True, True)
+
+
+def test_paused_service_s_needs_are_not_asked_for_while_they_last() -> None:
+    host = Host(a=2)
+    host.paused = frozenset(("a/web",))
+    host.follow()
+    host.go(10, a=100)
+    decided = host.autoscaler.decided("a/web-1")
+    assert (host.counts, decided) == ({"a": 2}, None)
+    host.paused = frozenset()
+    host.go(3, a=100)
+    assert host.counts["a"] > 2

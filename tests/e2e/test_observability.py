@@ -367,14 +367,20 @@ def test_dash_tells_what_prometheus_has_and_what_is_wrong(observed: Stack) -> No
 
     # Its budget is used up for long by the test before, if that was run.
     until(firing, "an alert fires", within_s=120)
-    told = observed.told("dash", "web", "--tenant", "shop")
-    panels = {each["id"]: {line["name"]: line["values"] for line in each["lines"]} for each in told["panels"]}
-    assert [value for value in panels["requests"]["200"] if value]
+
+    def told() -> tuple[dict[str, Any], list[str]]:
+        send(observed, 5)
+        seen = observed.told("dash", "web", "--tenant", "shop")
+        lines = {each["id"]: {line["name"]: line["values"] for line in each["lines"]} for each in seen["panels"]}
+        return lines, seen["problems"]
+
+    until(lambda: any(told()[0]["requests"].get("200", ())), "what it answered is shown", every_s=1)
+    panels, problems = told()
     assert panels["instances"]["ready"][-1] == 1.0
     assert panels["cpu"]["limit"][-1] == pytest.approx(0.2)
-    assert any("shop/web answers errors" in each for each in told["problems"])
+    assert any("shop/web answers errors" in each for each in problems)
     text = observed.runyard("dash", "--once", check=True).stdout
-    assert text.startswith(f"stack {observed.name}  2 services, ")
+    assert text.startswith(f"stack {observed.name}  3 services, ")
     assert "shop/seldom" in text
     refused = observed.runyard("dash", "nobody", "--tenant", "shop")
     assert refused.returncode == 1
@@ -405,19 +411,8 @@ def test_member_reads_the_same_metrics_in_the_console(observed: Stack) -> None:
 def test_dash_is_live_in_a_terminal_until_ctrl_c(observed: Stack) -> None:
     terminal, inside = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 90, 0, 0))
-    command = [
-        sys.executable,
-        "-m",
-        "runyard.cli.main",
-        "dash",
-        "web",
-        "-t",
-        "shop",
-        "-s",
-        observed.name,
-        "--every",
-        "1",
-    ]
+    options = ("--tenant", "shop", "--stack", observed.name, "--every", "1")
+    command = [sys.executable, "-m", "runyard.cli.main", "dash", "web", *options]
     environment = {**observed.environment, "TERM": "xterm"}
     started = subprocess.Popen(
         ["setsid", "--ctty", "--wait", *command], cwd=ROOT, env=environment, stdin=inside, stdout=inside, stderr=inside

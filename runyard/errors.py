@@ -11,6 +11,8 @@ RunyardError                    exit 1
 |   +-- RelayEnded              exit 1  the orchestrator's end of a relay went away
 |   +-- RefusedConfiguration    exit 1  nginx does not take the gateway's configuration
 |   +-- Refused                 exit 1  the engine will refuse this each time (services.orchestrator)
+|   +-- StoreAway               exit 1  the store of logs does not answer (services.logs)
+|   +-- StoreRefused            exit 1  the store of logs refuses what it is asked or given (services.logs)
 |   +-- Released                exit 1  nobody needs a run any more that is being made (services.orchestrator)
 +-- RolloutError                exit 1  a revision did not become ready; nothing was switched
 |   +-- RolloutFailed           exit 1  it was given up, with its last log lines (services.orchestrator)
@@ -20,6 +22,7 @@ RunyardError                    exit 1
 +-- LedgerError                 exit 1  the ledger refuses what was asked of it (services.billing)
 +-- LedgerUnavailable           exit 1  the ledger's database does not answer (services.billing)
 +-- MeterUnavailable            exit 1  the meter does not answer, or not with windows (services.billing)
++-- OrchestratorUnavailable     exit 1  the orchestrator does not take what budgets restrict (services.billing)
 +-- Refusal                     exit 1  the console says no, with the status of its answer (services.console)
 +-- SourceUnavailable           exit 1  what the console reads from does not answer (services.console)
 +-- LockError                   exit 1  another update holds the stack, or its lock cannot be judged

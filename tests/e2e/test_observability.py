@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -494,19 +495,34 @@ def test_store_that_is_killed_has_every_line_once_when_it_is_back(observed: Stac
 
 def test_followed_log_goes_on_with_new_lines_and_what_runs_once_is_in_it(observed: Stack) -> None:
     command = [sys.executable, "-m", "runyard.cli.main", "logs", "shout", "--stack", observed.name, "--tenant", "shop"]
-    with subprocess.Popen(
-        [*command, "--follow", "--tail", "0", "-o", "json"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as following:
-        assert following.stdout is not None
-        try:
+    command += ["--follow", "--tail", "0", "-o", "json"]
+    told: list[dict[str, Any]] = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as following:
+
+        def read() -> None:
+            assert following.stdout is not None
+            for line in following.stdout:
+                told.append(json.loads(line))
+
+        def of(text: str) -> dict[str, Any] | None:
+            return next((each for each in told if text in each["text"]), None)
+
+        def heard() -> bool:
+            # What is said before it looks for the first time is not new to it.
             shout(observed, say="followed")
-            # Some of what came before may be told, as it came within the last seconds.
-            told = (json.loads(line) for line in following.stdout)
-            assert next(each for each in told if "followed" in each["text"])["fields"]["severity"] == "ERROR"
+            return of("followed") is not None
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            until(heard, "a new line is told", every_s=1)
+            assert (of("followed") or {})["fields"]["severity"] == "ERROR"
             observed.runyard("run", "shout", "--tenant", "shop", "--", "echo", "once and gone", check=True)
-            assert next(each for each in told if each["text"] == "once and gone")["container"] == "user-container"
+            until(lambda: of("once and gone"), "the line of the run is told")
+            assert (of("once and gone") or {})["container"] == "user-container"
         finally:
             following.terminate()
+            reader.join()
 
 
 def test_store_hears_nobody_but_its_own_part(observed: Stack) -> None:

@@ -48,7 +48,12 @@ class FakeOrchestrator:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
         while (text := await self.said.get()) is not None:
-            await answer.write(text.encode())
+            try:
+                await answer.write(text.encode())
+            except ConnectionError:
+                # Whoever asked has gone, and what is said is for the one that asks next.
+                self.said.put_nowait(text)
+                break
         return answer
 
     @asynccontextmanager

@@ -156,6 +156,7 @@ def test_what_cannot_be_read_is_told_and_changes_nothing(tmp_path: Path, said: s
             orchestrator.said.put_nowait(said)
             await until_async(lambda: journal.problems)
             assert set(found.there.instances) == {"a1"}
+            await until_async(lambda: len(orchestrator.asked) == 2)
             orchestrator.said.put_nowait(whole("e-3", instance(id_="a3")))
             await until_async(lambda: set(found.there.instances) == {"a3"})
 

@@ -35,7 +35,7 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def test_services_with_an_extra_of_their_name_have_a_lock() -> None:
-    assert sorted(SERVICE_LOCKS) == ["billing", "console", "meter", "orchestrator"]
+    assert sorted(SERVICE_LOCKS) == ["billing", "console", "logs", "meter", "orchestrator"]
 
 
 @pytest.mark.parametrize("lock", [LOCK, *SERVICE_LOCKS.values(), GO_LOCK, NODE_LOCK, FUZZ_LOCK, BROWSER_LOCK])
@@ -87,7 +87,7 @@ def test_write_locks_asks_uv_for_hashes_and_gives_it_the_extra_alone(
     steps: Steps, tmp_path: Path, program: WriteProgram
 ) -> None:
     extras = 'orchestrator = ["aiohttp>=3"]\nmeter = ["prometheus-client"]\n'
-    extras += 'billing = ["fastapi"]\nconsole = ["argon2-cffi"]\n'
+    extras += 'billing = ["fastapi"]\nconsole = ["argon2-cffi"]\nlogs = ["aiohttp"]\n'
     (tmp_path / "pyproject.toml").write_text(f"[project.optional-dependencies]\nverify = []\n{extras}")
     for service in SERVICE_LOCKS:
         (tmp_path / "services" / service).mkdir(parents=True)
@@ -112,5 +112,5 @@ def test_write_locks_asks_uv_for_hashes_and_gives_it_the_extra_alone(
         FUZZER,
         *BROWSER,
     ]
-    given = "\n".join(programs) + "\nfastapi\nargon2-cffi\nprometheus-client\naiohttp>=3\n"
+    given = "\n".join(programs) + "\nfastapi\nargon2-cffi\naiohttp\nprometheus-client\naiohttp>=3\n"
     assert (tmp_path / "in").read_text() == given

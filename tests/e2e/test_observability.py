@@ -115,7 +115,8 @@ def observed(tmp_path_factory: pytest.TempPathFactory, webhook: str) -> Iterator
         sleeps = {"minScale": "0", "maxScale": "1", "window": "6s"}
         template = {f"autoscaling.knative.dev/{name}": value for name, value in sleeps.items()}
         made.write("seldom", service("seldom", namespace="shop", annotations=limit, template=template))
-        quotas = {"cpu": "2", "memory": "2Gi", "instances": 9}
+        # Other files' stacks have a tenant of this name as well, and count.
+        quotas = {"cpu": "2000", "memory": "2000Gi", "instances": 9000}
         tenant = {"apiVersion": "runyard.dev/v1", "kind": "Tenant", "metadata": {"name": "shop"}}
         made.write("shop", {**tenant, "spec": {"quotas": quotas}})
         made.write("shout", service("shout", image=image_reference("meter"), namespace="shop", **SHOUT))

@@ -10,8 +10,8 @@ FORCE ?=
 YES ?=
 BOOTSTRAP = toolchain/bootstrap
 PYTHON = .venv/bin/python
-# Ours that need the standard library alone; those in toolchain/ have Pulumi's sources below them.
-GO_MODULES = $(patsubst %/go.mod,%,$(wildcard services/*/go.mod services/*/*/go.mod))
+# Those with code of ours, which needs the standard library alone; those in toolchain/ have Pulumi's sources below them.
+GO_MODULES = $(patsubst %/,%,$(sort $(dir $(wildcard services/*/*.go services/*/*/*.go))))
 
 # Two files at a time, each with stacks of its own: an update waits for Pulumi's start and for probes about half its time.
 # In the order of tests/e2e/conftest.py, and not by how many tests a file has.
